@@ -1,0 +1,43 @@
+# Every target does its own set-up: a virtual environment in .venv with pinned dependencies.
+# A second call installs nothing again.
+
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && echo $$p && break; done)
+VENV := .venv
+RUN := $(VENV)/bin/python
+READY := $(VENV)/.ready
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help bench test lint crosscheck tables clean
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(READY): pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "make: no Python 3.11, 3.12 or 3.13 found; install one, or name it: make PYTHON=/path/to/python3" >&2; exit 2; }
+	@test -x $(RUN) || $(PYTHON) -m venv $(VENV)
+	$(RUN) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+bench: $(READY)  ## the quick profile, about 3 minutes, then the tables (more options: make bench ARGS="--profile standard")
+	@$(RUN) -m pytest bench/ --benchmark-quiet $(ARGS); status=$$?; \
+	$(RUN) scripts/summarise.py || exit; exit $$status
+
+test: $(READY)  ## the tests, in less than 6 minutes
+	$(RUN) -m pytest tests/ $(ARGS)
+
+lint: $(READY)  ## ruff and mypy --strict
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+	$(RUN) -m mypy
+
+crosscheck: $(READY)  ## numerical equivalence of all backends
+	$(RUN) scripts/crosscheck.py $(ARGS)
+
+tables: $(READY)  ## write the tables in README.md anew from results/reference/
+	$(RUN) scripts/summarise.py $(wildcard results/reference/*) --update README.md $(ARGS)
+
+clean:  ## remove the virtual environment and caches (results stay)
+	rm -rf $(VENV) *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
