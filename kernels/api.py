@@ -1,0 +1,141 @@
+"""The one interface: what a case is, and what a backend must offer.
+
+Imports the standard library only, so that naming a case or listing backends never
+costs (or needs) a framework.  A plugin satisfies `Backend` by its shape and imports
+nothing from here.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    import numpy as np
+
+__all__ = [
+    "AXES",
+    "CACHES",
+    "DATA",
+    "DIRECTIONS",
+    "DTYPES",
+    "LAYOUTS",
+    "OPS",
+    "PLACEMENTS",
+    "Backend",
+    "Case",
+]
+
+OPS = ("relu", "leaky_relu")
+DIRECTIONS = ("forward", "backward")
+PLACEMENTS = ("new", "out", "inplace")
+DTYPES = ("float16", "bfloat16", "float32", "float64")
+LAYOUTS = ("contiguous", "strided", "transposed")
+DATA = ("normal", "positive", "negative", "sorted", "alternating", "subnormal", "special")
+CACHES = ("hot", "cold")
+
+_ITEMSIZE = {"float16": 2, "bfloat16": 2, "float32": 4, "float64": 8}
+_CHOICES: Mapping[str, tuple[str, ...]] = {
+    "op": OPS,
+    "direction": DIRECTIONS,
+    "placement": PLACEMENTS,
+    "dtype": DTYPES,
+    "layout": LAYOUTS,
+    "data": DATA,
+    "cache": CACHES,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One point on every axis but the implementation.
+
+    Each field is a column of cells.csv and an option of ``pytest bench/``.
+    `n` counts elements; `threads` 0 means the framework's own default; `negative_slope`
+    belongs to leaky_relu and is set to 0.0 for relu, so that equal work has one name.
+
+    Raises ValueError, naming the field, the value and what is allowed.
+    """
+
+    op: str
+    direction: str = "forward"
+    placement: str = "new"
+    dtype: str = "float32"
+    n: int = 1024
+    layout: str = "contiguous"
+    data: str = "normal"
+    cache: str = "hot"
+    device: str = "cpu"
+    threads: int = 0
+    negative_slope: float = 0.01
+
+    def __post_init__(self) -> None:
+        for name, allowed in _CHOICES.items():
+            value = getattr(self, name)
+            if value not in allowed:
+                raise ValueError(f"{name} is {value!r}; allowed: {', '.join(allowed)}")
+        if not isinstance(self.n, int) or self.n < 0:
+            raise ValueError(f"n is {self.n!r}; it counts elements: a whole number, 0 or more")
+        if not isinstance(self.threads, int) or self.threads < 0:
+            raise ValueError(f"threads is {self.threads!r}; allowed: 0 (the default) or more")
+        if self.op == "relu":
+            object.__setattr__(self, "negative_slope", 0.0)
+
+    @property
+    def itemsize(self) -> int:
+        """Bytes in one element."""
+        return _ITEMSIZE[self.dtype]
+
+    @property
+    def bytes_moved(self) -> int:
+        """Bytes of each input read once and each output written once."""
+        streams = 2 if self.direction == "forward" else 3
+        return streams * self.n * self.itemsize
+
+    @property
+    def slope_is_finite(self) -> bool:
+        """Whether the policy judges this slope; inf and NaN are reported only."""
+        return math.isfinite(self.negative_slope)
+
+
+AXES: tuple[str, ...] = tuple(field.name for field in fields(Case))
+"""The case columns, in the order in which they stand in every CSV file."""
+
+
+@runtime_checkable
+class Backend(Protocol):
+    """One implementation.  Structural: a plugin needs the names, not the import.
+
+    Two optional attributes are read where present: ``distribution`` (the package that
+    ``pip install`` brings it with) and ``deviations`` (a mapping from a special value's
+    name to the reason why this backend is known to differ there; printed, never excused).
+    """
+
+    name: str
+
+    def why_not(self, case: Case) -> str | None:
+        """None if this backend can run `case` honestly, else a reason to act on."""
+
+    def set_threads(self, count: int) -> int:
+        """Ask for `count` CPU threads (0: the default); return the count in effect."""
+
+    def adopt(self, host: np.ndarray, case: Case) -> Any:
+        """The backend's own handle on `host`: zero-copy on a CPU wherever it can be."""
+
+    def compile(self, case: Case, x: Any, dy: Any, out: Any) -> Callable[[], Any]:
+        """Everything that happens once, first execution included; the result only launches.
+
+        `x`, `dy` and `out` are adopted handles; `dy` is None for forward, `out` is None
+        unless the placement is ``out``.
+        """
+
+    def sync(self, result: Any) -> None:
+        """Return when `result` is really there."""
+
+    def to_numpy(self, result: Any) -> np.ndarray:
+        """`result` as an array on the host, with its shape; bfloat16 as ml_dtypes.bfloat16."""
+
+    def versions(self) -> dict[str, str]:
+        """What was measured: package and library versions, threading layer, and the like."""

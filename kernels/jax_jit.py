@@ -1,0 +1,154 @@
+"""jax.jit of jax.nn, on the CPU.
+
+Compiled ahead of time inside ``jax.enable_x64``: the compiled object keeps float64 outside that context,
+where a jitted function would quietly fall back to float32, and the process's configuration stays as it was.
+Placement ``inplace`` means donation.  XLA reuses a donated buffer only if it owns it, so those inputs are
+adopted as copies, and the call that `compile` returns consumes them: it can be made once for each handle.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from functools import partial
+from types import MappingProxyType
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import jaxlib.version
+import numpy as np
+from jax._src import xla_bridge  # only for backends_are_initialized, which has no public name
+
+from kernels.api import Case
+
+__all__ = ["JaxJit"]
+
+Array = np.ndarray[Any, Any]
+_STARTED_WITH = os.environ.get("NPROC")  # XLA reads it when its CPU client is made
+
+
+class JaxJit:
+    """jax.nn.relu and leaky_relu, and their VJPs, in XLA."""
+
+    name = "jax_jit"
+    distribution = "jax"
+    alignment = 1  # an array that is not aligned to 64 bytes is copied by JAX
+    deviations: Mapping[str, str] = MappingProxyType(
+        {
+            "subnormals": "XLA flushes them on the CPU, except in float16; leaky_relu may return one unscaled",
+            "grad(0)": "jax.nn.leaky_relu takes the positive side where x >= 0, so its gradient at 0 is 1",
+        }
+    )
+
+    def __init__(self) -> None:
+        self._compiled: dict[tuple[Any, ...], Callable[..., Any]] = {}
+        self._threads = 0
+
+    def why_not(self, case: Case) -> str | None:
+        """No strides, no given output, and a pool whose size is fixed at first use."""
+        if case.device != "cpu":
+            return f"jax_jit runs on the CPU only; device is {case.device!r}"
+        if case.placement == "out":
+            return "JAX arrays are immutable: no result can be written into a given array; use placement new"
+        if case.layout != "contiguous":
+            return f"JAX arrays have no strides: layout {case.layout} would be copied first; use contiguous"
+        if xla_bridge.backends_are_initialized() and case.threads not in (0, self._effective()):
+            return (
+                f"JAX fixed its pool at {self._effective()} threads when it was first used, "
+                f"{case.threads} are asked for; use a fresh process (--isolation process)"
+            )
+        return None
+
+    def set_threads(self, count: int) -> int:
+        """Size XLA's pool, if JAX was not used yet in this process; return the size in effect."""
+        if not xla_bridge.backends_are_initialized():
+            self._threads = count
+            wanted = str(count) if count else _STARTED_WITH
+            if wanted is None:
+                os.environ.pop("NPROC", None)
+            else:
+                os.environ["NPROC"] = wanted
+        return self._effective()
+
+    def _effective(self) -> int:
+        inherited = int(_STARTED_WITH) if _STARTED_WITH and _STARTED_WITH.isdecimal() else 0
+        return self._threads or inherited or _usable_cpus()
+
+    def adopt(self, host: Array, case: Case) -> jax.Array:
+        """Zero-copy where `host` is aligned to 64 bytes; a copy that XLA owns for placement inplace."""
+        with jax.enable_x64(True):
+            if case.placement == "inplace":
+                return jnp.array(host, copy=True)
+            alias: jax.Array = jax.device_put(host, jax.devices("cpu")[0])
+            return alias
+
+    def bind(self, case: Case, x: jax.Array, dy: jax.Array | None, out: None) -> Callable[[], jax.Array]:
+        """As `compile`, without the first execution (but tracing and compiling happen here)."""
+        # repr tells -0.0 from 0.0 and finds NaN again
+        key = (case.op, case.direction, case.placement, case.dtype, repr(case.negative_slope), x.shape)
+        run = self._compiled.get(key)
+        if run is None:
+            run = self._compiled[key] = _lower(case, x)
+        return partial(run, x) if dy is None else partial(run, x, dy)
+
+    def compile(self, case: Case, x: jax.Array, dy: jax.Array | None, out: None) -> Callable[[], jax.Array]:
+        """Trace, compile and run once; for inplace on scratch, since the call consumes its input.
+
+        Raises RuntimeError if XLA does not reuse the donated buffer.
+        """
+        call = self.bind(case, x, dy, out)
+        if case.placement != "inplace":
+            call().block_until_ready()
+        return call
+
+    def sync(self, result: jax.Array) -> None:
+        """Wait for the result."""
+        result.block_until_ready()
+
+    def to_numpy(self, result: jax.Array) -> Array:
+        """A read-only view of the result."""
+        view: Array = np.asarray(result)
+        return view
+
+    def versions(self) -> dict[str, str]:
+        """The versions of jax and jaxlib."""
+        return {"jax": jax.__version__, "jaxlib": jaxlib.version.__version__}
+
+
+def _usable_cpus() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _lower(case: Case, like: jax.Array) -> Callable[..., Any]:
+    """The compiled kernel for arrays shaped like `like`."""
+    forward = _forward(case)
+
+    def backward(x: jax.Array, dy: jax.Array) -> jax.Array:
+        gradient: jax.Array = jax.vjp(forward, x)[1](dy)[0]
+        return gradient
+
+    function = forward if case.direction == "forward" else backward
+    count = 1 if case.direction == "forward" else 2
+    donate = (count - 1,) if case.placement == "inplace" else ()
+    with jax.enable_x64(True):
+        run = jax.jit(function, donate_argnums=donate).lower(*[like] * count).compile()
+        if donate and like.size:
+            _check_donation(run, [*[like] * (count - 1), jnp.ones(like.shape, like.dtype)])
+    return run
+
+
+def _forward(case: Case) -> Callable[[jax.Array], jax.Array]:
+    if case.op == "relu":
+        return jax.nn.relu
+    return partial(jax.nn.leaky_relu, negative_slope=case.negative_slope)
+
+
+def _check_donation(run: Callable[..., jax.Array], arguments: list[jax.Array]) -> None:
+    """Run once on arguments of which the last is scratch, to be donated."""
+    address = arguments[-1].unsafe_buffer_pointer()
+    result = run(*arguments).block_until_ready()
+    if result.unsafe_buffer_pointer() != address:
+        raise RuntimeError(
+            "XLA did not reuse the donated buffer, so this is no in-place call; use placement new"
+        )

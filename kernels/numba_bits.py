@@ -1,0 +1,132 @@
+"""What happens to one element, compiled for the type that holds it; the loops live in the backends.
+
+Numba has no arithmetic in 16 bits, so float16 travels as uint16 and bfloat16 as int16, and that type
+chooses the element function: floats are compared and multiplied, 16-bit floats by their bits.  Their
+product is taken in float32, where it is exact, and rounded once, half to even.
+
+Numba's on-disk cache does not notice a change in this file: delete kernels/__pycache__ after one.
+
+Sources: IEEE 754 layouts; the float16 conversions are F. Giesen's, "float->half variants" (2012,
+public domain), written without branches on the value so that LLVM vectorises them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numba import types
+from numba.extending import overload, register_jitable
+
+__all__ = ["CARRIER", "leaky", "leaky_grad", "rectify", "rectify_grad"]
+
+CARRIER = {"float16": np.dtype(np.uint16), "bfloat16": np.dtype(np.int16)}
+"""The integer type under which a 16-bit float travels; the others travel as themselves."""
+
+
+def rectify(v: Any) -> Any:
+    """relu(v); NaN passes through, -0 gives +0.  For use in compiled code only."""
+    raise NotImplementedError
+
+
+def leaky(v: Any, slope: Any) -> Any:
+    """v if v > 0 else v * slope; NaN passes through.  For use in compiled code only."""
+    raise NotImplementedError
+
+
+def rectify_grad(g: Any, v: Any) -> Any:
+    """g if v > 0 else 0, also where g is not finite.  For use in compiled code only."""
+    raise NotImplementedError
+
+
+def leaky_grad(g: Any, v: Any, slope: Any) -> Any:
+    """g if v > 0 else g * slope.  For use in compiled code only."""
+    raise NotImplementedError
+
+
+# bfloat16 as int16: -0 is -32768, -inf is -128, negative NaNs lie above it, +inf is 32640.
+# float16 as uint16: +inf is 0x7C00, -0 is 0x8000, -inf is 0xFC00, NaNs lie above the infinities.
+
+
+@overload(rectify, strict=False)  # strict compares annotations too
+def _rectify(v: types.Type) -> Callable[..., Any]:
+    if v == types.uint16:
+        return lambda v: np.uint16(0) if 0x8000 <= v <= 0xFC00 else v
+    if v == types.int16:
+        return lambda v: np.int16(0) if v <= -128 else v
+    zero = np.float32(0) if v == types.float32 else np.float64(0)
+    return lambda v: zero if v <= zero else v
+
+
+@overload(leaky, strict=False)  # strict compares annotations too
+def _leaky(v: types.Type, slope: types.Type) -> Callable[..., Any]:
+    if v == types.uint16:
+        return lambda v, slope: _to_half(_from_half(v) * slope) if 0x8000 <= v <= 0xFC00 else v
+    if v == types.int16:
+        return lambda v, slope: _to_bfloat(_from_bfloat(v) * slope) if v <= -128 else v
+    zero = np.float32(0) if v == types.float32 else np.float64(0)
+    return lambda v, slope: v * slope if v <= zero else v
+
+
+@overload(rectify_grad, strict=False)  # strict compares annotations too
+def _rectify_grad(g: types.Type, v: types.Type) -> Callable[..., Any]:
+    if v == types.uint16:
+        return lambda g, v: g if 0 < v <= 0x7C00 else np.uint16(0)
+    if v == types.int16:
+        return lambda g, v: g if 0 < v <= 0x7F80 else np.int16(0)
+    zero = np.float32(0) if v == types.float32 else np.float64(0)
+    return lambda g, v: g if v > zero else zero
+
+
+@overload(leaky_grad, strict=False)  # strict compares annotations too
+def _leaky_grad(g: types.Type, v: types.Type, slope: types.Type) -> Callable[..., Any]:
+    if v == types.uint16:
+        return lambda g, v, slope: g if 0 < v <= 0x7C00 else _to_half(_from_half(g) * slope)
+    if v == types.int16:
+        return lambda g, v, slope: g if 0 < v <= 0x7F80 else _to_bfloat(_from_bfloat(g) * slope)
+    zero = np.float32(0) if v == types.float32 else np.float64(0)
+    return lambda g, v, slope: g if v > zero else g * slope
+
+
+# Numba adds two uint32 in 64 bits: each sum is cut back, or the loop would use vectors half as wide.
+
+
+@register_jitable
+def _from_bfloat(v: Any) -> Any:
+    return np.uint32(np.uint32(np.uint16(v)) << 16).view(np.float32)
+
+
+@register_jitable
+def _to_bfloat(f: Any) -> Any:
+    bits = np.float32(f).view(np.uint32)
+    odd = np.uint32(np.uint32(bits >> 16) & 1)
+    rounded = np.uint32(np.uint32(bits + 0x7FFF) + odd) >> 16
+    quiet = np.uint32(bits >> 16) | 0x40
+    return np.int16(quiet if np.isnan(f) else rounded)
+
+
+@register_jitable
+def _from_half(v: Any) -> Any:
+    magnitude = np.uint32(np.uint32(v & 0x7FFF) << 13)
+    normal = np.uint32(magnitude + (112 << 23))  # the exponent's bias: 15 there, 127 here
+    unbounded = np.uint32(normal + (112 << 23))  # inf and NaN: exponent 31 becomes 255
+    tiny = np.float32(2.0**-14)
+    subnormal = np.float32(np.uint32(normal + (1 << 23)).view(np.float32) - tiny).view(np.uint32)
+    result = subnormal if magnitude < np.uint32(0x0400 << 13) else normal
+    result = unbounded if magnitude >= np.uint32(0x7C00 << 13) else result
+    return np.uint32(result | np.uint32(np.uint32(v & 0x8000) << 16)).view(np.float32)
+
+
+@register_jitable
+def _to_half(f: Any) -> Any:
+    bits = np.float32(f).view(np.uint32)
+    magnitude = np.uint32(bits & 0x7FFFFFFF)
+    odd = np.uint32(np.uint32(magnitude >> 13) & 1)
+    normal = np.uint32(np.uint32(np.uint32(magnitude - (112 << 23)) + 0xFFF) + odd) >> 13
+    half = np.float32(0.5)  # its last bit is worth 2**-24, the smallest subnormal: the sum rounds there
+    subnormal = np.float32(magnitude.view(np.float32) + half).view(np.uint32) - half.view(np.uint32)
+    result = subnormal if magnitude < np.uint32(113 << 23) else normal
+    result = np.uint32(0x7C00) if magnitude >= np.uint32(143 << 23) else result
+    result = np.uint32(0x7E00) if magnitude > np.uint32(255 << 23) else result
+    return np.uint16(result | np.uint32(np.uint32(bits >> 16) & 0x8000))

@@ -1,0 +1,161 @@
+"""ReLU and LeakyReLU with everything that we know about CPUs, in Numba.
+
+- Vector loops written in LLVM IR (numba_simd.py, tuned_*.py), with streaming stores where they pay.
+- Serial, parallel or streaming by size, dtype, layout, threads and the host's caches (tuned_choice.py).
+- Past Numba's dispatcher: a compiled loop takes addresses, through its own entry point.
+- Large new results come from a bounded pool of memory (tuned_pool.py: what it costs, how to switch it off).
+
+Where SEMANTICS leave a choice it is torch's: relu keeps -0 (+0 for 16-bit types), its gradient at NaN
+is 1, at 0 it is 0; the gradient of leaky_relu at 0 and NaN is the slope.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any, Literal
+
+import numba
+import numpy as np
+
+from kernels import tuned_pool
+from kernels.api import Case
+from kernels.numba_bind import library_versions
+from kernels.tuned_bind import Bound, Mode, Walk, bind, streams, walk_of
+from kernels.tuned_choice import choose, thresholds
+from kernels.tuned_loops import Loop, address_of, cache_hit, locator
+
+__all__ = ["NumbaTuned", "Plan"]
+
+Array = np.ndarray[Any, Any]
+Plan = tuple[Mode, bool]
+"""A mode, and whether to stream."""
+
+
+class NumbaTuned:
+    """Our kernels.  See the module's text."""
+
+    name = "numba_tuned"
+    distribution = "numba"
+    alignment = 1
+
+    def __init__(self, plan: Plan | None = None) -> None:
+        """`plan` is followed instead of the table, as far as the arrays allow: for tests and tuning."""
+        self._plan = plan
+        self._last: Loop | None = None
+
+    def why_not(self, case: Case) -> str | None:
+        """None on the CPU."""
+        if case.device == "cpu":
+            return None
+        return f"numba_tuned runs on the CPU only; device is {case.device!r}"
+
+    def set_threads(self, count: int) -> int:
+        """Numba's thread count, at most the NUMBA_NUM_THREADS that it started with (also the default)."""
+        most = int(numba.config.NUMBA_NUM_THREADS)  # type: ignore[attr-defined]  # set when Numba is imported
+        numba.set_num_threads(min(count, most) if count else most)
+        return int(numba.get_num_threads())
+
+    def adopt(self, host: Array, case: Case) -> Array:
+        """`host` itself."""
+        return host
+
+    def bind(self, case: Case, x: Array, dy: Array | None, out: Array | None) -> Callable[[], Array]:
+        """As `compile`, without the first execution.
+
+        Arrays of any shape, strides and alignment are served; those that no loop fits by copies.
+        Raises ValueError for a target that is read-only.
+        """
+        inputs = [array for array in (x, dy) if array is not None]
+        target = {"new": None, "out": out, "inplace": inputs[-1]}[case.placement]
+        if target is not None and not target.flags.writeable:
+            raise ValueError(
+                f"the array to write (placement {case.placement}) is read-only; give a writable one"
+            )
+        walk = walk_of(np.empty(x.shape, x.dtype, _order(x)) if target is None else target, inputs)
+        if walk is None:
+            return self._by_copies(case, inputs, target)
+        mode, streaming = self._choose(case, walk, target)
+        element = case.op if case.direction == "forward" else f"{case.op}_backward"
+        self._last = Loop(element, case.dtype, walk.shape, streaming)
+        bound = bind(self._last, walk, inputs, _rounded(case.negative_slope, x.dtype), mode)
+        return _allocating(bound, inputs) if target is None else _writing(bound, inputs, target)
+
+    def compile(self, case: Case, x: Array, dy: Array | None, out: Array | None) -> Callable[[], Array]:
+        """JIT, or fetch from the on-disk cache, and run once, on the arrays themselves."""
+        call = self.bind(case, x, dy, out)
+        call()
+        return call
+
+    def compile_report(self) -> dict[str, int | bool]:
+        """Whether the last loop came from the on-disk cache."""
+        return {"cache_hit": self._last is not None and cache_hit(self._last)}
+
+    def sync(self, result: Array) -> None:
+        """Nothing to wait for."""
+
+    def to_numpy(self, result: Array) -> Array:
+        """`result` itself."""
+        return result
+
+    def versions(self) -> dict[str, str]:
+        """The versions of Numba, llvmlite and LLVM."""
+        return library_versions()
+
+    def _choose(self, case: Case, walk: Walk, target: Array | None) -> Plan:
+        element = case.op if case.direction == "forward" else f"{case.op}_backward"
+        threads = int(numba.get_num_threads())
+        mode, streaming = self._plan or choose(element, case.dtype, walk, case.itemsize, threads)
+        address = 0 if target is None else address_of(target)
+        # In place a line has been read before it is written: there is nothing to save.
+        return mode, streaming and case.placement != "inplace" and streams(walk, address, case.itemsize)
+
+    def _by_copies(self, case: Case, inputs: Sequence[Array], target: Array | None) -> Callable[[], Array]:
+        fresh = replace(case, placement="new")
+
+        def call() -> Array:
+            x, *dy = (np.ascontiguousarray(array) for array in inputs)
+            result = self.bind(fresh, x, dy[0] if dy else None, None)()
+            if target is None:
+                return result
+            np.copyto(target, result)
+            return target
+
+        return call
+
+
+@functools.lru_cache(maxsize=256)  # a slope may be learnt: many values, each once
+def _rounded(slope: float, dtype: np.dtype[Any]) -> float:
+    with np.errstate(all="ignore"):  # a slope beyond the dtype's range is infinite there
+        return float(dtype.type(slope))
+
+
+def _order(x: Array) -> Literal["C", "F"]:
+    """A result has the memory order of the input where that is contiguous, as in NumPy."""
+    return "F" if x.flags.f_contiguous and not x.flags.c_contiguous else "C"
+
+
+def _writing(bound: Bound, inputs: Sequence[Array], target: Array) -> Callable[[], Array]:
+    entry, arguments = bound.entry, (address_of(target), *bound.rest)
+
+    def call(_kept: object = tuple(inputs)) -> Array:  # the loop knows addresses only
+        entry(*arguments)
+        return target
+
+    return call
+
+
+def _allocating(bound: Bound, inputs: Sequence[Array]) -> Callable[[], Array]:
+    like = inputs[0]
+    entry, rest, shape, dtype = bound.entry, bound.rest, like.shape, like.dtype
+    order = _order(like)
+    locate = locator(like.ndim, like.itemsize)
+    empty = np.empty if like.nbytes < thresholds().pool_from else tuned_pool.shared().empty
+
+    def call(_kept: object = tuple(inputs)) -> Array:  # as above
+        result = empty(shape, dtype, order)
+        entry(locate(result), *rest)
+        return result
+
+    return call

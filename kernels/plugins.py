@@ -1,0 +1,108 @@
+"""From ``MODULE:CLASS`` to a checked backend, in this process or in one of its own.
+
+The second way finds a plugin's name while this process stays free of frameworks.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import json
+import re
+import subprocess
+import sys
+
+from kernels.api import Backend
+
+__all__ = ["answer", "instantiate", "name_in_subprocess", "one_line", "split_spec"]
+
+_MEMBERS = ("why_not", "set_threads", "adopt", "compile", "sync", "to_numpy", "versions")
+_NAME = re.compile(r"[^\s,:@=]+")
+_TIMEOUT_S = 300
+_MARK = "\x1erelu-bench-plugin\x1e"
+_PROGRAM = """
+import json, sys
+sys.path[:] = json.loads(sys.argv[1])
+from kernels.plugins import answer
+answer(sys.argv[2])
+"""
+
+
+def split_spec(spec: str) -> tuple[str, str]:
+    """The module and the class of ``MODULE:CLASS``.  Raises ValueError."""
+    module, colon, class_name = spec.partition(":") if isinstance(spec, str) else ("", "", "")
+    if not colon or not all(part.isidentifier() for part in [*module.split("."), class_name]):
+        raise ValueError(f"{spec!r} is not MODULE:CLASS, as in mypackage.kernels:MyRelu")
+    return module, class_name
+
+
+def instantiate(spec: str) -> Backend:
+    """Import ``MODULE:CLASS``, build it without arguments, and check that it is a `Backend`.
+
+    Raises ValueError where the spec, the class, its methods or its name are wrong, and whatever
+    importing and building it raises.
+    """
+    module_name, class_name = split_spec(spec)
+    module = importlib.import_module(module_name)
+    made = getattr(module, class_name, None)
+    if not isinstance(made, type):
+        near = difflib.get_close_matches(class_name, vars(module), n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise ValueError(f"{module_name} has no class {class_name!r}{hint}")
+    backend: Backend = made()
+    missing = [member for member in _MEMBERS if not callable(getattr(backend, member, None))]
+    if missing:
+        raise ValueError(
+            f"{spec} is no Backend: it lacks the method {', '.join(missing)}; see kernels/api.py"
+        )
+    name = getattr(backend, "name", None)
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise ValueError(f"{spec} has the name {name!r}; a name is a str without spaces and , : @ =")
+    return backend
+
+
+def name_in_subprocess(spec: str) -> str:
+    """The `.name` of the backend at ``MODULE:CLASS``.  Raises ValueError in one line."""
+    path = json.dumps([entry for entry in sys.path if isinstance(entry, str)])
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", _PROGRAM, path, spec],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=_TIMEOUT_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise ValueError(f"plugin {spec}: importing it took more than {_TIMEOUT_S} s") from None
+    mark, reply = done.stdout.rpartition(_MARK)[1:]
+    if not mark:
+        last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
+        raise ValueError(f"plugin {spec}: importing it ended Python, exit status {done.returncode}: {last}")
+    verdict: dict[str, str] = json.loads(reply)
+    if "error" in verdict:
+        raise ValueError(f"plugin {spec}: {verdict['error']}")
+    return verdict["name"]
+
+
+def answer(spec: str) -> None:
+    """Print the name, or why there is none, behind a mark: a plugin may print things of its own.
+
+    Runs in the process that `name_in_subprocess` starts.
+    """
+    try:
+        verdict = {"name": instantiate(spec).name}
+    except ModuleNotFoundError as error:
+        verdict = {"error": f"no module named {error.name!r}; install it, or add its folder to PYTHONPATH"}
+    except ValueError as error:
+        verdict = {"error": " ".join(str(error).split())}
+    except Exception as error:  # noqa: BLE001  a plugin may raise anything; it is passed on, not hidden
+        verdict = {"error": one_line(error)}
+    sys.stdout.write(_MARK + json.dumps(verdict))
+    sys.stdout.flush()
+
+
+def one_line(error: BaseException) -> str:
+    """The error's type and message on one line."""
+    return " ".join(f"{type(error).__name__}: {error}".split())

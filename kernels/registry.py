@@ -1,0 +1,190 @@
+"""Which backends there are, by name, without importing any of them until one is asked for.
+
+Frameworks take seconds to import, set process-wide state, and may be missing or broken; so the
+built-ins are a table of strings, and only `load` imports.  Built-ins, entry points of the group
+``relu_bench.backends`` and plugins given as ``MODULE:CLASS`` all take that same path.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib.util
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+
+from kernels.api import Backend, Case
+from kernels.plugins import instantiate, name_in_subprocess, one_line, split_spec
+
+__all__ = [
+    "BUILTINS",
+    "ENTRY_POINT_GROUP",
+    "BrokenBackendError",
+    "Builtin",
+    "MissingBackendError",
+    "UnknownBackendError",
+    "available",
+    "devices",
+    "load",
+    "names",
+    "plugin_name",
+    "register",
+    "spec_of",
+]
+
+ENTRY_POINT_GROUP = "relu_bench.backends"
+
+
+@dataclass(frozen=True, slots=True)
+class Builtin:
+    """Where a built-in lives, what ``pip install`` calls its framework, and what ``import`` calls it."""
+
+    spec: str
+    distribution: str
+    top: str
+    devices: tuple[str, ...] = ("cpu",)
+
+
+BUILTINS: dict[str, Builtin] = {
+    "numpy_ufunc": Builtin("kernels.numpy_ufunc:NumpyUfunc", "numpy", "numpy"),
+    "numba_jit": Builtin("kernels.numba_jit:NumbaJit", "numba", "numba"),
+    "numba_parallel": Builtin("kernels.numba_parallel:NumbaParallel", "numba", "numba"),
+    "numba_tuned": Builtin("kernels.numba_tuned:NumbaTuned", "numba", "numba"),
+    "jax_jit": Builtin("kernels.jax_jit:JaxJit", "jax", "jax"),
+    "torch_eager": Builtin("kernels.torch_eager:TorchEager", "torch", "torch"),
+    "torch_compile": Builtin("kernels.torch_compile:TorchCompile", "torch", "torch"),
+}
+
+_plugins: dict[str, str] = {}
+_loaded: dict[str, Backend] = {}
+
+
+class UnknownBackendError(ValueError):
+    """No backend of that name; the message lists those there are and the nearest."""
+
+
+class MissingBackendError(ImportError):
+    """The backend's framework is not installed; the message says how to install it."""
+
+
+class BrokenBackendError(ImportError):
+    """The backend is installed but cannot be imported or built; the message says what it raised."""
+
+
+def names() -> list[str]:
+    """Every backend's name: built-ins, then entry points, then registered plugins.  Imports none.
+
+    Raises ValueError, naming both specs, if two different backends share a name.
+    """
+    return list(_table())
+
+
+def spec_of(name: str) -> str:
+    """The ``MODULE:CLASS`` that `name` stands for.  Raises UnknownBackendError."""
+    table = _table()
+    if name not in table:
+        near = difflib.get_close_matches(str(name), table, n=1)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        raise UnknownBackendError(f"no backend is called {name!r}; {hint}allowed: {', '.join(table)}")
+    return table[name]
+
+
+def devices(name: str) -> tuple[str, ...]:
+    """The kinds of device that a backend is made for; a plugin says so only in its `why_not`."""
+    spec_of(name)
+    builtin = BUILTINS.get(name)
+    return builtin.devices if builtin else ("cpu",)
+
+
+def register(spec: str, name: str | None = None) -> str:
+    """Add the plugin ``MODULE:CLASS`` and return its backend's name.
+
+    `name` spares the subprocess that `plugin_name` needs, where the name is known already; `load`
+    holds the plugin to it.  Raises ValueError for a bad plugin and for a name that another spec has.
+    """
+    name = plugin_name(spec) if name is None else name
+    table = _table()
+    _add(table, name, spec)
+    if name not in BUILTINS:
+        _plugins[name] = spec
+    return name
+
+
+def plugin_name(spec: str) -> str:
+    """The name of the backend at ``MODULE:CLASS``, found without importing it into this process.
+
+    A Python of its own, with this one's ``sys.path``, imports, instantiates and checks it.
+    Raises ValueError in one line: no such module or class, an import that raises, not a Backend.
+    """
+    split_spec(spec)
+    for name, builtin in BUILTINS.items():
+        if builtin.spec == spec:
+            return name
+    return name_in_subprocess(spec)
+
+
+def load(name: str) -> Backend:
+    """The backend called `name`, imported now if it was not yet; always the same instance.
+
+    Raises UnknownBackendError, MissingBackendError (not installed) or BrokenBackendError
+    (installed, but importing or building it raises), each with what to do.
+    """
+    if name in _loaded:
+        return _loaded[name]
+    spec = spec_of(name)
+    builtin = BUILTINS.get(name)
+    if builtin and not _installed(builtin.top):
+        raise MissingBackendError(
+            f"{name} is not installed: pip install '{builtin.distribution}'", name=builtin.top
+        )
+    try:
+        backend = instantiate(spec)
+    except Exception as error:  # whatever a framework raises when imported: the caller goes on without it
+        again = f"pip install --force-reinstall --no-cache-dir {builtin.distribution}" if builtin else ""
+        mend = f"mend it with {again}" if again else f"mend the plugin {spec}"
+        raise BrokenBackendError(
+            f"{name} is installed but broken: {one_line(error)}; {mend}", name=name
+        ) from error
+    if backend.name != name:
+        raise BrokenBackendError(
+            f"{spec} is registered as {name!r}, but its .name is {backend.name!r}; make them equal", name=name
+        )
+    _loaded[name] = backend
+    return backend
+
+
+def available() -> dict[str, str | None]:
+    """Each backend's name with None, or with the reason why it cannot run relu on its first device.
+
+    Imports every backend.
+    """
+    return {name: _why_not(name) for name in names()}
+
+
+def _table() -> dict[str, str]:
+    table = {name: builtin.spec for name, builtin in BUILTINS.items()}
+    for point in entry_points(group=ENTRY_POINT_GROUP):
+        _add(table, point.name, point.value.replace(" ", ""))
+    for name, spec in _plugins.items():
+        _add(table, name, spec)
+    return table
+
+
+def _add(table: dict[str, str], name: str, spec: str) -> None:
+    if table.setdefault(name, spec) != spec:
+        raise ValueError(
+            f"two backends are called {name!r}: {table[name]} and {spec}; rename or uninstall one of them"
+        )
+
+
+def _installed(top: str) -> bool:
+    try:
+        return importlib.util.find_spec(top) is not None
+    except ValueError:  # imported already, by something that left no __spec__
+        return True
+
+
+def _why_not(name: str) -> str | None:
+    try:
+        return load(name).why_not(Case("relu", device=devices(name)[0]))
+    except Exception as error:  # noqa: BLE001  an answer about one backend must not hide the others
+        return str(error) if isinstance(error, ImportError | ValueError) else one_line(error)

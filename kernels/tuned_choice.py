@@ -1,0 +1,66 @@
+"""Serial, parallel or streaming: the choice, by a table that scripts/tune.py measures.
+
+- ``parallel_from``: elements from which the threads are worth their start, by element, dtype and shape.
+- ``pool_from``: bytes of a new result from which it comes from the pool; below, malloc is faster.
+- ``streaming_from``: bytes read and written, as a multiple of the last-level cache, from which
+  a streaming kernel *followed by a reader of its result* is no slower than a plain one, by direction
+  and shape.  Below it the result, or what it displaces, would still have been in the cache.
+
+Memory traffic decides about streaming whatever is computed, so one dtype was measured for all.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from kernels.numba_simd import STREAMING
+from kernels.tuned_bind import Mode, Walk
+from kernels.tuned_elements import ELEMENTS
+from kernels.tuned_host import caches
+
+__all__ = ["TABLE", "Thresholds", "choose", "direction_of", "thresholds", "traffic"]
+
+TABLE = Path(__file__).with_name("tuned_thresholds.json")
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """The table; a key that it lacks is never parallel, or never streaming."""
+
+    parallel_from: Mapping[str, int]
+    streaming_from: Mapping[str, float]
+    pool_from: int
+
+
+@functools.cache
+def thresholds() -> Thresholds:
+    """The table in the repository."""
+    table = json.loads(TABLE.read_text())
+    return Thresholds(**table)
+
+
+def direction_of(element: str) -> str:
+    """``forward`` or ``backward``."""
+    return "backward" if ELEMENTS[element].inputs == 2 else "forward"
+
+
+def traffic(element: str, walk: Walk, itemsize: int) -> int:
+    """Bytes that move between memory and the cores; of every second element, the whole lines."""
+    inputs = ELEMENTS[element].inputs * (2 if walk.shape == "pairs" else 1)
+    return (inputs + 1) * walk.n * max(walk.columns, 1) * itemsize
+
+
+def choose(element: str, dtype: str, walk: Walk, itemsize: int, threads: int) -> tuple[Mode, bool]:
+    """How to run a loop, and whether streaming stores pay for a target that is not one of its inputs."""
+    table = thresholds()
+    elements = walk.n * max(walk.columns, 1)
+    least = table.parallel_from.get(f"{element} {dtype} {walk.shape}")
+    many = threads > 1 and least is not None and elements >= least
+    multiple = table.streaming_from.get(f"{direction_of(element)} {walk.shape}")
+    moved = traffic(element, walk, itemsize)
+    streaming = STREAMING and multiple is not None and moved >= multiple * caches().last
+    return Mode(threads if many else 1), streaming

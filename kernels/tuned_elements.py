@@ -1,0 +1,165 @@
+"""The arithmetic of one element, emitted as LLVM IR for scalars and vectors alike.
+
+Nothing here is "fastmath".  What is chosen where there is a choice is torch's: relu keeps -0 (not
+so the 16-bit types) and lets the gradient through at NaN; leaky_relu's gradient at 0 and NaN is the slope.
+
+- float32, float64: ``maxps(0, x)`` for relu, which returns its second operand where one is NaN;
+  one multiplication by the slope, rounded to the dtype beforehand, for leaky_relu.
+- float16, bfloat16 relu: a comparison of the bits as signed integers.  The negative numbers, -0 to
+  -inf, are the smallest of them, and the negative NaNs follow; so ``bits <= bits(-inf)``.
+- float16, bfloat16 leaky_relu: the product in float32, where it is exact, rounded once, half to even.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from llvmlite import ir  # type: ignore[import-untyped]  # it carries no type hints
+
+from kernels.numba_simd import HALF_CONVERSIONS
+from kernels.tuned_half import from_bfloat, from_half, native_from_half, native_to_half, to_bfloat, to_half
+
+__all__ = ["CARRIERS", "ELEMENTS", "Carrier", "Kind", "forward", "gradient", "positive", "sign_bit"]
+
+
+@dataclass(frozen=True, slots=True)
+class Carrier:
+    """The LLVM type in which a dtype travels, and how it becomes a number and back."""
+
+    type: ir.Type
+    itemsize: int
+    minus_infinity: int = 0
+    widen: Callable[[ir.IRBuilder, ir.Value], ir.Value] | None = None
+    narrow: Callable[[ir.IRBuilder, ir.Value], ir.Value] | None = None
+
+    @property
+    def sixteen(self) -> bool:
+        """Whether the bits of a 16-bit float travel, as an integer."""
+        return self.widen is not None
+
+
+_HALF = (native_from_half, native_to_half) if HALF_CONVERSIONS else (from_half, to_half)
+_I16 = ir.IntType(16)
+
+CARRIERS: Mapping[str, Carrier] = {
+    "float16": Carrier(_I16, 2, 0xFC00 - 0x10000, *_HALF),
+    "float16bits": Carrier(_I16, 2, 0xFC00 - 0x10000, from_half, to_half),
+    "bfloat16": Carrier(_I16, 2, 0xFF80 - 0x10000, from_bfloat, to_bfloat),
+    "float32": Carrier(ir.FloatType(), 4),
+    "float64": Carrier(ir.DoubleType(), 8),
+    "uint16": Carrier(_I16, 2),
+    "uint32": Carrier(ir.IntType(32), 4),
+    "uint64": Carrier(ir.IntType(64), 8),
+}
+"""By dtype.  ``float16bits`` is float16 on a host without instructions for it; uints are copied only."""
+
+
+def _splat(builder: ir.IRBuilder, scalar: ir.Value, like: ir.Type) -> ir.Value:
+    """`scalar` (a double) in the number type of `like`, in every lane."""
+    vector = isinstance(like, ir.VectorType)
+    kind = like.element if vector else like
+    if kind != ir.DoubleType():
+        scalar = builder.fptrunc(scalar, kind)
+    if not vector:
+        return scalar
+    lone = builder.insert_element(ir.Constant(like, ir.Undefined), scalar, ir.Constant(ir.IntType(32), 0))
+    zeros = ir.Constant(ir.VectorType(ir.IntType(32), like.count), None)
+    return builder.shuffle_vector(lone, ir.Constant(like, ir.Undefined), zeros)
+
+
+def _constant(kind: ir.Type, value: int) -> ir.Constant:
+    return ir.Constant(kind, [value] * kind.count if isinstance(kind, ir.VectorType) else value)
+
+
+def positive(builder: ir.IRBuilder, carrier: Carrier, op: str, x: ir.Value) -> ir.Value:
+    """Where the gradient of `op` passes as it is: ``x > 0``, and at NaN for relu.  A mask of i1."""
+    zero = ir.Constant(x.type, None)
+    nan = op == "relu"
+    if not carrier.sixteen:
+        return builder.fcmp_unordered(">", x, zero) if nan else builder.fcmp_ordered(">", x, zero)
+    above = builder.icmp_signed(">", x, zero)
+    infinity = _constant(x.type, carrier.minus_infinity + 0x8000)
+    return (
+        builder.or_(above, _negative_nan(builder, carrier, x))
+        if nan
+        else builder.and_(above, builder.icmp_signed("<=", x, infinity))
+    )
+
+
+def forward(
+    builder: ir.IRBuilder, carrier: Carrier, op: str, inputs: Sequence[ir.Value], slope: ir.Value
+) -> ir.Value:
+    """relu(x) or leaky_relu(x)."""
+    (x,) = inputs
+    zero = ir.Constant(x.type, None)
+    if op == "leaky_relu":
+        kept = positive(builder, carrier, "relu", x)
+        return builder.select(kept, x, _scaled(builder, carrier, x, slope))
+    if carrier.sixteen:
+        kept = builder.icmp_signed(">", x, _constant(x.type, carrier.minus_infinity))
+        return builder.select(kept, x, zero)
+    return builder.select(builder.fcmp_ordered(">", zero, x), zero, x)
+
+
+def gradient(
+    builder: ir.IRBuilder, carrier: Carrier, op: str, inputs: Sequence[ir.Value], slope: ir.Value
+) -> ir.Value:
+    """dy where the mask is set, else 0 or dy * slope; `inputs` are the mask and dy."""
+    mask, dy = inputs
+    below = ir.Constant(dy.type, None) if op == "relu" else _scaled(builder, carrier, dy, slope)
+    return builder.select(mask, dy, below)
+
+
+def _backward(
+    builder: ir.IRBuilder, carrier: Carrier, op: str, inputs: Sequence[ir.Value], slope: ir.Value
+) -> ir.Value:
+    x, dy = inputs
+    return gradient(builder, carrier, op, (positive(builder, carrier, op, x), dy), slope)
+
+
+def _negative_nan(builder: ir.IRBuilder, carrier: Carrier, x: ir.Value) -> ir.Value:
+    below_zero = builder.icmp_signed("<", x, ir.Constant(x.type, None))
+    return builder.and_(below_zero, builder.icmp_signed(">", x, _constant(x.type, carrier.minus_infinity)))
+
+
+def _scaled(builder: ir.IRBuilder, carrier: Carrier, x: ir.Value, slope: ir.Value) -> ir.Value:
+    if carrier.widen is None or carrier.narrow is None:
+        return builder.fmul(x, _splat(builder, slope, x.type))
+    wide = carrier.widen(builder, x)
+    return carrier.narrow(builder, builder.fmul(wide, _splat(builder, slope, wide.type)))
+
+
+def _copied(
+    builder: ir.IRBuilder, carrier: Carrier, way: str, inputs: Sequence[ir.Value], _: ir.Value
+) -> ir.Value:
+    x = inputs[0]
+    if way == "copy":
+        return x
+    return builder.xor(x, inputs[1] if way == "xor" else _constant(x.type, sign_bit(carrier.itemsize)))
+
+
+def sign_bit(itemsize: int) -> int:
+    """The sign bit of a float of `itemsize` bytes, as an unsigned integer."""
+    return int(1 << (8 * itemsize - 1))
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What an element computes: ``emit(builder, carrier, op, inputs, slope)``, and what it reads (x, then dy)."""
+
+    emit: Callable[[ir.IRBuilder, Carrier, str, Sequence[ir.Value], ir.Value], ir.Value]
+    op: str
+    inputs: int
+
+
+ELEMENTS: Mapping[str, Kind] = {
+    "relu": Kind(forward, "relu", 1),
+    "leaky_relu": Kind(forward, "leaky_relu", 1),
+    "relu_backward": Kind(_backward, "relu", 2),
+    "leaky_relu_backward": Kind(_backward, "leaky_relu", 2),
+    "copy": Kind(_copied, "copy", 1),
+    "flip": Kind(_copied, "flip", 1),
+    "xor": Kind(_copied, "xor", 2),
+}
+"""By name; the last three move bits, for the control arms of a benchmark."""
