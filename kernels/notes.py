@@ -71,6 +71,8 @@ def _slopes(e: Elements) -> Seen:
         yield name, "nan", (e.x < 0) & nan
         yield name, "inf", (e.x < 0) & np.isinf(e.result)
         yield name, "finite", (e.x < 0) & np.isfinite(e.result)
+        yield f"x>0, slope {slope:g}", "nan", (e.x > 0) & nan & ~np.isnan(e.source)
+        yield f"x>0, slope {slope:g}", "other", (e.x > 0) & ~nan & (e.result != e.source)
         return
     if slope != 0:
         return

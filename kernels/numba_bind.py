@@ -78,7 +78,9 @@ def _allocating(
             return out
 
         return call
-    turned, dtype = like.ndim == 2 and like.shape != first.shape, first.dtype
+    # A square has the same shape either way round; its strides tell.
+    turned = like.ndim == 2 and (like.shape, like.strides) != (first.shape, first.strides)
+    dtype = first.dtype
 
     def call_on_views() -> Array:
         out = empty_like(like)

@@ -20,6 +20,7 @@ from typing import Any
 
 import llvmlite.binding  # type: ignore[import-untyped]  # it carries no type hints
 from llvmlite import ir
+from numba.core import cgutils
 
 __all__ = [
     "HALF_CONVERSIONS",
@@ -62,6 +63,8 @@ VECTOR_BYTES = _vector_bytes()
 """Bytes in the host's widest vector register: 64 with AVX-512, 32 with AVX2, else 16."""
 
 _UNROLL = 4
+_STREAM_UNROLL = 8
+_AHEAD = 1024
 _I64 = ir.IntType(64)
 
 Element = Callable[[ir.IRBuilder, Sequence[ir.Value], ir.Value], ir.Value]
@@ -131,6 +134,16 @@ class Memory:
             one = ir.Constant(ir.IntType(32), 1)
             written.set_metadata("nontemporal", self.builder.module.add_metadata([one]))
 
+    def prefetch(self, address: ir.Value, size: int) -> None:
+        """Ask for the `size` bytes that stand `_AHEAD` of `address`, past the caches where there is a choice."""
+        builder, byte, flag = self.builder, ir.PointerType(ir.IntType(8)), ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [byte, flag, flag, flag])
+        function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")  # type: ignore[no-untyped-call]  # Numba's own
+        for line in range(0, size, LINE):
+            place = builder.inttoptr(builder.add(address, i64(_AHEAD + line)), byte)
+            # a read, non-temporal, of data: LLVM Language Reference, "llvm.prefetch"
+            builder.call(function, [place, *(ir.Constant(flag, value) for value in (0, 0, 1))])
+
     def _kind(self, lanes: int) -> ir.Type:
         return self.type if lanes == 1 else ir.VectorType(self.type, lanes)
 
@@ -159,15 +172,21 @@ def emit_line(sweep: Sweep, streaming: bool) -> None:
         sweep.put(values, memory.at(sweep.target, index), stream)
 
     def unrolled(index: ir.Value) -> None:
-        for part in range(_UNROLL):
-            step(lanes, builder.add(index, i64(part * lanes)), streaming)
+        places = [builder.add(index, i64(part * lanes)) for part in range(unroll)]
+        if streaming:
+            for address in sweep.inputs:
+                memory.prefetch(memory.at(address, index), unroll * VECTOR_BYTES)
+        loaded = [[memory.load(memory.at(a, place), lanes) for a in sweep.inputs] for place in places]
+        for values, place in zip(loaded, places, strict=True):
+            sweep.put(values, memory.at(sweep.target, place), streaming)
 
+    unroll = _STREAM_UNROLL if streaming else _UNROLL
     memory, n = sweep.memory, sweep.n
     builder, lanes = memory.builder, memory.lanes
     index: ir.Value = i64(0)
     if streaming:
         index = counted(builder, index, _until_line(sweep), 1, lambda i: step(1, i))
-    index = counted(builder, index, n, lanes * _UNROLL, unrolled)
+    index = counted(builder, index, n, lanes * unroll, unrolled)
     index = counted(builder, index, n, lanes, lambda i: step(lanes, i, streaming))
     counted(builder, index, n, 1, lambda i: step(1, i))
     if streaming:

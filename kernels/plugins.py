@@ -63,7 +63,8 @@ def instantiate(spec: str) -> Backend:
 
 def name_in_subprocess(spec: str) -> str:
     """The `.name` of the backend at ``MODULE:CLASS``.  Raises ValueError in one line."""
-    path = json.dumps([entry for entry in sys.path if isinstance(entry, str)])
+    # A script's path lacks the current folder, where a plugin often lies.
+    path = json.dumps([*(entry for entry in sys.path if isinstance(entry, str)), ""])
     try:
         done = subprocess.run(
             [sys.executable, "-c", _PROGRAM, path, spec],

@@ -113,8 +113,8 @@ def _excused_slopes(e: Elements) -> Mask:
     question = e.question
     if not question.scales and question.direction == "forward":
         return np.zeros(e.x.shape, bool)  # relu(-inf) is 0 and nothing else
-    if not np.isfinite(question.slope):
-        return e.scaled.copy()
+    if not np.isfinite(question.slope):  # 0 * inf reaches x > 0 too, in some honest formulas
+        return np.ones(e.x.shape, bool)
     nothing = (e.result == 0) | np.isnan(e.result)
     excused = np.zeros(e.x.shape, bool)
     if not question.scales or question.slope == 0 or _slope_underflows(question):

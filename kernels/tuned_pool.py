@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import math
 import mmap
 import os
 import threading
@@ -62,10 +63,11 @@ class Pool:
 
     def empty(self, shape: tuple[int, ...], dtype: np.dtype[Any], order: Any = "C") -> Array:
         """An uninitialised array on a 64-byte line, contiguous in `order`; its memory returns to the pool."""
-        size = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
+        size = math.prod(shape) * dtype.itemsize
         if size == 0 or size > self.limit:
             return np.empty(shape, dtype, order)
-        block = self._take(_rounded(size)) or _mapped(_rounded(size))
+        room = _rounded(size)
+        block = self._take(room) or _mapped(room)
         # Everything derived from the result refers to `owner`, for which NumPy makes it the base.
         owner = np.frombuffer(block.memory, np.uint8, size, block.start)
         block.watch = weakref.ref(owner, lambda _: self._returned.append(block))
@@ -131,7 +133,9 @@ def _rounded(size: int) -> int:
 
 def _mapped(size: int) -> _Block:
     room = _HUGE if size >= _HUGE else 0
-    memory = mmap.mmap(-1, size + room)
+    # Python's default is shared memory, which has no huge pages and which forked processes write together.
+    flags = {"flags": mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS} if hasattr(mmap, "MAP_PRIVATE") else {}
+    memory = mmap.mmap(-1, size + room, **flags)
     if not room:
         return _Block(memory, size, 0)
     if hasattr(mmap, "MADV_HUGEPAGE"):
