@@ -1,0 +1,1 @@
+"""The harness: how an experiment is run and recorded.  Imports `kernels`, never `scripts`."""

@@ -1,0 +1,68 @@
+"""What the coordinator knows of one arm while an experiment runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from bench.answers import Finished, Loaded, Prepared
+from bench.plan import Arm
+
+__all__ = ["ArmState", "Batch"]
+
+_WAIT = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """One timed batch of an arm, as rounds.csv has it."""
+
+    round: int
+    order: int
+    iterations: int
+    seconds: float
+    contended: bool
+    waited_s: float = 0.0
+    """Seconds in the batch that its threads were ready to run and had no CPU."""
+
+    @property
+    def undisturbed(self) -> bool:
+        """Whether no one kept it from running, but for a moment."""
+        return self.waited_s <= _WAIT * self.seconds * self.iterations
+
+
+@dataclass(slots=True)
+class ArmState:
+    """What is known of one arm: how it was prepared, its batches, and how it failed if it did."""
+
+    arm: Arm
+    loaded: Loaded | None = None
+    prepared: Prepared | None = None
+    finished: Finished | None = None
+    dispatch_s: float | None = None
+    iterations: int = 1
+    batches: list[Batch] = field(default_factory=list)
+    contended: int = 0
+    failure: tuple[str, str] | None = None
+    waiting: list[float] = field(default_factory=list)
+    idle_s: float = 0.0
+    idle_cpu_s: float = 0.0
+    """Seconds between its batches, and CPU seconds that its process used in them."""
+
+    @property
+    def alive(self) -> bool:
+        """Whether it still takes part."""
+        return self.failure is None
+
+    def fail(self, status: str, reason: str) -> None:
+        """Leave the experiment."""
+        self.failure = (status, reason)
+
+    def by_round(self) -> dict[int, float]:
+        """Seconds per call of each round; a round that was measured again counts as measured last."""
+        return {batch.round: batch.seconds for batch in self.batches}
+
+    def samples(self) -> np.ndarray:
+        """`by_round` as an array."""
+        return np.array(list(self.by_round().values()))

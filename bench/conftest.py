@@ -1,0 +1,19 @@
+"""Puts the harness's pytest hooks in place for ``pytest bench/``."""
+
+from bench.pytest_plugin import (
+    pytest_addoption,
+    pytest_collection_finish,
+    pytest_configure,
+    pytest_generate_tests,
+    pytest_terminal_summary,
+    run,
+)
+
+__all__ = [
+    "pytest_addoption",
+    "pytest_collection_finish",
+    "pytest_configure",
+    "pytest_generate_tests",
+    "pytest_terminal_summary",
+    "run",
+]

@@ -1,0 +1,82 @@
+"""Was anything else using the machine during a round?
+
+Two witnesses.  A thread that was ready to run and had no CPU shared it with somebody, and the kernel
+counts the nanoseconds: a batch that spent a share of its time so is contended.  And over a whole
+round, the CPU time that the machine spent (``/proc/stat``, in 10 ms ticks, stolen time included) less
+what our own processes spent is what others spent.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median
+
+import psutil
+
+from bench.answers import Sample
+
+__all__ = ["Clock", "ForeignUse", "starved", "waiting_share"]
+
+_WAITING = 0.02
+_TICK_S = 0.004
+_SHARE = 0.15
+_TICKS_S = 0.03
+"""Differences of some ticks are rounding, not load."""
+
+
+def waiting_share(sample: Sample) -> float:
+    """The share of a batch in which the arm's threads were ready to run and had no CPU.
+
+    Where the kernel does not tell how long, each time that one was pushed off counts as a scheduler tick.
+    """
+    waited_s = sample.usage.waited_s or sample.usage.pushed_off * _TICK_S
+    return waited_s / max(sample.ended - sample.began, 1e-9)
+
+
+def starved(share: float, earlier: Sequence[float]) -> bool:
+    """Whether the arm waited for a CPU longer than it is used to.
+
+    `earlier` has the shares of its earlier batches: a pool with more threads than there are CPUs
+    waits for itself, and that is part of the arm.
+    """
+    return share > max(_WAITING, 2 * median(earlier) if earlier else 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignUse:
+    """CPU seconds that others used in a window of `wall_s` seconds."""
+
+    wall_s: float
+    cpu_s: float
+
+    @property
+    def contended(self) -> bool:
+        """More than a stray tick, and a share of one CPU that matters."""
+        return self.cpu_s > _TICKS_S and self.cpu_s > _SHARE * self.wall_s
+
+
+class Clock:
+    """Reads the machine's busy time against our own, window by window."""
+
+    def __init__(self) -> None:
+        self._ours: dict[int, float] = {}
+        self._mark = self._read()
+
+    def spent(self, pid: int, total_cpu_s: float) -> None:
+        """Note what one of our processes has used up since its start."""
+        self._ours[pid] = total_cpu_s
+
+    def _read(self) -> tuple[float, float, float]:
+        times = psutil.cpu_times()
+        idle = times.idle + getattr(times, "iowait", 0.0)
+        # guest time is part of user time already
+        busy = sum(times[:8]) - idle if len(times) >= 8 else sum(times) - idle
+        return time.perf_counter(), busy, sum(self._ours.values()) + time.process_time()
+
+    def window(self) -> ForeignUse:
+        """What others used since the last call."""
+        earlier, self._mark = self._mark, self._read()
+        wall, busy, ours = (now - then for now, then in zip(self._mark, earlier, strict=True))
+        return ForeignUse(wall, max(0.0, busy - ours))

@@ -1,0 +1,130 @@
+"""The arms that show the machine's limits: copies of the same bytes, and a call that does nothing.
+
+They satisfy `kernels.api.Backend` and go the way of any backend, but compute nothing: a copy reads
+and writes what the case's kernel reads and writes, as unsigned integers of the same size.
+
+- forward: ``out = x``; in place, ``x ^= sign bit``.
+- backward: ``x ^ dy`` into the result, or into dy in place.
+
+A ceiling is only one if nothing is faster, so `compile` races the ways to copy on the very buffers
+(bench/race.py) and returns the winner.  `expected` says what has to come out, bit for bit.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import numba
+import numpy as np
+
+from bench.copies import Array, candidates, out_of_reach, result_like, unsigned
+from bench.plan import CONTROLS
+from bench.race import Race
+from kernels.api import Case
+from kernels.numba_bind import library_versions
+from kernels.tuned_elements import sign_bit
+
+__all__ = ["CONTROLS", "CopyPlain", "CopyStreaming", "EmptyCall"]
+
+
+class _Control:
+    """What the control arms have in common."""
+
+    name = ""
+    distribution = "numba"
+
+    def why_not(self, case: Case) -> str | None:
+        """None on the CPU."""
+        return (
+            None if case.device == "cpu" else f"{self.name} runs on the CPU only; device is {case.device!r}"
+        )
+
+    def set_threads(self, count: int) -> int:
+        """Numba's thread count, at most the NUMBA_NUM_THREADS that it started with (also the default)."""
+        most = int(numba.config.NUMBA_NUM_THREADS)  # type: ignore[attr-defined]  # set when Numba is imported
+        numba.set_num_threads(min(count, most) if count else most)
+        return int(numba.get_num_threads())
+
+    def adopt(self, host: Array, case: Case) -> Array:
+        """`host` itself."""
+        return host
+
+    def sync(self, result: Any) -> None:
+        """Nothing to wait for."""
+
+    def to_numpy(self, result: Array) -> Array:
+        """`result` itself."""
+        return result
+
+    def versions(self) -> dict[str, str]:
+        """The versions of Numba, llvmlite and LLVM."""
+        return library_versions()
+
+
+class _Copy(_Control):
+    streaming = False
+
+    def __init__(self) -> None:
+        self._race = Race()
+
+    def compile(self, case: Case, x: Array, dy: Array | None, out: Array | None) -> Callable[[], Array]:
+        """The fastest of the ways to copy this case, raced once for a case and its number of threads.
+
+        The first execution, on the arrays themselves, is part of it.
+        """
+        ways = candidates(case, x, dy, out, self.streaming)
+        same_copy = dataclasses.replace(
+            case, op="relu", data="normal"
+        )  # whatever the op: the bytes are the same
+        return self._race.winner((same_copy, numba.get_num_threads()), ways, cold=case.cache == "cold")
+
+    def forget(self) -> None:
+        """Race again at the next `compile`: a race that was run beside others' work may be wrong."""
+        self._race.forget()
+
+    def expected(self, case: Case, x: Array, dy: Array | None) -> Array:
+        """What one call makes of `x` (and `dy`): an array of x's shape and dtype, compared bit for bit."""
+        bits = unsigned(x)
+        if dy is not None:
+            return np.asarray(np.bitwise_xor(bits, unsigned(dy)).view(x.dtype))
+        if case.placement == "inplace":
+            return np.asarray((bits ^ bits.dtype.type(sign_bit(x.itemsize))).view(x.dtype))
+        return x.copy()
+
+
+class CopyPlain(_Copy):
+    """Copies with ordinary stores, and with whatever memcpy does here."""
+
+    name = "copy_plain"
+
+
+class CopyStreaming(_Copy):
+    """Copies with streaming stores, past the cache."""
+
+    name = "copy_streaming"
+    streaming = True
+
+    def why_not(self, case: Case) -> str | None:
+        """None where a streaming store exists and whole lines of the target can be written."""
+        return super().why_not(case) or out_of_reach(case)
+
+
+class EmptyCall(_Control):
+    """A call that returns at once: what the harness itself costs."""
+
+    name = "empty_call"
+
+    def compile(self, case: Case, x: Array, dy: Array | None, out: Array | None) -> Callable[[], Array]:
+        """A function that does nothing and returns the array that the case's kernel would return."""
+        overwritten = {"new": None, "out": out, "inplace": x if dy is None else dy}[case.placement]
+        result = result_like(x) if overwritten is None else overwritten
+
+        def call() -> Array:
+            return result
+
+        return call
+
+    def expected(self, case: Case, x: Array, dy: Array | None) -> None:
+        """Nothing is expected."""

@@ -1,0 +1,135 @@
+"""The ways to copy a case's bytes; bench/controls.py races them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numba
+import numpy as np
+
+from kernels.api import Case
+from kernels.buffers import output_array
+from kernels.numba_simd import LINE, STREAMING
+from kernels.tuned_bind import Bound, Mode, Walk, bind, streams, walk_of
+from kernels.tuned_loops import Loop, locator
+
+__all__ = ["Array", "Call", "candidates", "out_of_reach", "result_like", "unsigned"]
+
+Array = np.ndarray[Any, Any]
+Call = Callable[[], Array]
+
+_PARALLEL_FROM = 32 << 10
+"""Bytes written below which starting the threads costs more than the copy."""
+_CHUNKS = (64 << 10, 1 << 20)
+"""Bytes written at a time by a thread, besides even parts."""
+
+
+def unsigned(array: Array) -> Array:
+    """The bits of `array`: a view as unsigned integers of the same size."""
+    return array.view(f"u{array.itemsize}")
+
+
+def result_like(x: Array) -> Array:
+    """The allocation that NumPy makes for an elementwise result."""
+    return np.empty_like(x)
+
+
+def out_of_reach(case: Case) -> str | None:
+    """Why streaming stores cannot write this case's target, or None."""
+    if not STREAMING:
+        return "needs the streaming stores of x86-64; copy_plain shows this machine's limit"
+    if case.n * case.itemsize < 4 * LINE:
+        return f"too small: {case.n} {case.dtype} elements are not a few whole cache lines; see copy_plain"
+    if case.placement == "inplace" and case.layout == "strided":
+        return "every second element is written, never a whole cache line; see copy_plain"
+    if case.placement == "out" and case.layout == "transposed" and not _whole_rows(case):
+        return "the rows of the target are not whole cache lines; see copy_plain"
+    return None
+
+
+def candidates(case: Case, x: Array, dy: Array | None, out: Array | None, streaming: bool) -> dict[str, Call]:
+    """Calls that copy the case's bytes and return the result, by a short name of the way."""
+    inputs = [array for array in (x, dy) if array is not None]
+    element = "xor" if dy is not None else "flip" if case.placement == "inplace" else "copy"
+    target = {"new": None, "out": out, "inplace": inputs[-1]}[case.placement]
+    walk = walk_of(result_like(x) if target is None else target, inputs)
+    if walk is None:
+        raise ValueError(
+            f"arrays of strides {[a.strides for a in inputs]} cannot be walked; give the case's own layout"
+        )
+    loop = Loop(element, f"uint{8 * case.itemsize}", walk.shape, streaming)
+    ways = {} if streaming else {"numpy": _numpy(element, inputs, target)}
+    for name, mode in _modes(case).items():
+        ways[name] = _looping(bind(loop, walk, inputs, 0.0, mode), inputs, target)
+    return ways
+
+
+def _whole_rows(case: Case) -> bool:
+    target = output_array(case)
+    columns = target.shape[1]
+    return streams(Walk("tiles", len(target), columns), 0, case.itemsize)
+
+
+def _modes(case: Case) -> dict[str, Mode]:
+    modes = {"serial": Mode()}
+    threads = int(numba.get_num_threads())
+    written = case.n * case.itemsize
+    if threads > 1 and written >= _PARALLEL_FROM:
+        modes["parallel"] = Mode(threads)
+        for chunk in _CHUNKS:
+            if written > 2 * threads * chunk:
+                modes[f"parallel by {chunk >> 10} KiB"] = Mode(threads, chunk // case.itemsize)
+    return modes
+
+
+def _looping(bound: Bound, inputs: Sequence[Array], target: Array | None) -> Call:
+    entry, rest, kept = bound.entry, bound.rest, tuple(inputs)
+    if target is not None:
+        address = target.ctypes.data
+
+        def call(_kept: object = kept) -> Array:  # the loop knows addresses only
+            entry(address, *rest)
+            return target
+
+        return call
+    like, empty_like = kept[0], np.empty_like
+    locate = locator(like.ndim, like.itemsize)
+
+    def call_new(_kept: object = kept) -> Array:
+        result = empty_like(like)
+        entry(locate(result), *rest)
+        return result
+
+    return call_new
+
+
+def _numpy(element: str, inputs: Sequence[Array], target: Array | None) -> Call:
+    """NumPy's own loops, memcpy among them."""
+    bits = [unsigned(array) for array in inputs]
+    dtype = inputs[0].dtype
+    sign = bits[0].dtype.type(1 << (8 * inputs[0].itemsize - 1))
+
+    def write(into: Array) -> None:
+        if element == "copy":
+            np.copyto(into, bits[0])
+        elif element == "xor":
+            np.bitwise_xor(bits[0], bits[1], out=into)
+        else:
+            np.bitwise_xor(bits[0], sign, out=into)
+
+    if target is not None:
+        view = unsigned(target)
+
+        def call() -> Array:
+            write(view)
+            return target
+
+        return call
+
+    def call_new() -> Array:
+        into = np.empty_like(bits[0])
+        write(into)
+        return into.view(dtype)
+
+    return call_new

@@ -1,0 +1,117 @@
+"""What a run ran on: environment.json, and the name of the machine in every row."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+__all__ = ["DIFFERS", "cache_bytes", "describe", "last_level_cache", "machine_name", "utc_now"]
+
+_CPU = Path("/sys/devices/system/cpu")
+_RELEVANT = re.compile(
+    r"(OMP|GOMP|KMP|MKL|OPENBLAS|NUMBA|XLA|JAX|TORCH|TORCHINDUCTOR|PYTORCH|MALLOC|THP|LD_PRELOAD|NPROC|GLIBC|CUDA|TRITON)"
+)
+
+DIFFERS = ("machine", "cpu", "cores", "caches", "kernel", "python", "packages", "transparent_hugepage")
+"""The entries that make two runs incomparable where they differ."""
+
+
+def _read(path: Path) -> str | None:
+    try:
+        return path.read_text().strip()
+    except OSError:
+        return None  # not on this system, or not for us to read
+
+
+def _cpu_model() -> str:
+    for line in (_read(Path("/proc/cpuinfo")) or "").splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def machine_name() -> str:
+    """A short name made of the processor's and its usable cores, as in `amd-epyc-2c`."""
+    words = re.sub(r"\(.*?\)|\bCPU\b|\bProcessor\b|@.*", " ", _cpu_model())
+    slug = re.sub(r"[^a-z0-9]+", "-", words.lower()).strip("-")
+    return f"{slug}-{usable_cpus()}c"
+
+
+def usable_cpus() -> int:
+    """CPUs that this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def cache_bytes() -> dict[str, int]:
+    """Sizes of the first CPU's data caches in bytes, by level: {"L1": 32768, …}."""
+    sizes = {}
+    for index in sorted((_CPU / "cpu0/cache").glob("index*")):
+        size = re.fullmatch(r"(\d+)([KM]?)", _read(index / "size") or "")
+        if size and _read(index / "type") != "Instruction":
+            sizes[f"L{_read(index / 'level')}"] = int(size[1]) << {"": 0, "K": 10, "M": 20}[size[2]]
+    return sizes
+
+
+def last_level_cache() -> int:
+    """Bytes of the largest cache; 32 MiB where the system does not say."""
+    return max(cache_bytes().values(), default=32 << 20)
+
+
+def utc_now() -> str:
+    """Now, in UTC, to the second, as ISO 8601."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _packages() -> dict[str, str]:
+    from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415  # slow to import
+
+    found = {}
+    for name in (
+        "numpy",
+        "numba",
+        "llvmlite",
+        "jax",
+        "jaxlib",
+        "torch",
+        "triton",
+        "ml_dtypes",
+        "pytest-benchmark",
+    ):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def describe(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Everything about machine and software that may move a figure, as plain JSON data."""
+    memory = psutil.virtual_memory()
+    return {
+        "machine": machine_name(),
+        "cpu": _cpu_model(),
+        "cores": usable_cpus(),
+        "caches": cache_bytes(),
+        "memory_bytes": memory.total,
+        "memory_available_bytes": memory.available,
+        "kernel": platform.release(),
+        "libc": " ".join(platform.libc_ver()),
+        "virtual_machine": "hypervisor" in (_read(Path("/proc/cpuinfo")) or ""),
+        "governor": _read(_CPU / "cpu0/cpufreq/scaling_governor"),
+        "transparent_hugepage": _read(Path("/sys/kernel/mm/transparent_hugepage/enabled")),
+        "load_average": list(os.getloadavg()),
+        "python": platform.python_version(),
+        "executable_bits": 64 if sys.maxsize > 2**32 else 32,
+        "packages": _packages(),
+        "environ": {name: value for name, value in sorted(os.environ.items()) if _RELEVANT.match(name)},
+        "options": dict(options),
+        "started_utc": utc_now(),
+    }

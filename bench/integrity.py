@@ -1,0 +1,175 @@
+"""Did the arm really do the work, each time?
+
+Before every batch a few elements of the input are changed (the plants), so that what comes out
+must change with them, and the places where results will stand are poisoned.  Right after the
+calls those elements are looked at.  It costs some microseconds a round and finds results that are
+remembered, late, or never written; the whole result is judged once more after the last round.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from bench.slots import Inputs, Slot
+from bench.tricks import Array, Operands, host_view, trick
+from kernels import buffers, policy
+from kernels.api import Backend, Case
+from kernels.floats import format_of
+
+__all__ = ["Plants", "expected_by", "output_of", "share_memory"]
+
+_COUNT = 64
+
+
+class Plants:
+    """The elements that are changed from round to round, and what has to come of them.
+
+    Other elements each time, drawn from the system's entropy; many of a small tensor or few, with its
+    ends or without: what an arm could watch instead of its whole input is not foreseeable.
+    """
+
+    def __init__(self, case: Case, inputs: Inputs) -> None:
+        self.case, self.inputs = case, inputs
+        self._rng = np.random.default_rng()
+        special = buffers.specials(case.dtype)
+        self._special = special
+        self._plain = np.resize(np.array([0.75, -1.25], special.dtype), special.size)
+        self._flat = np.empty(0, np.intp)
+        self._former = self._flat
+        self.index = self._former_index = np.unravel_index(self._flat, inputs.x.shape)
+        self.x, self.dy = self._pristine()
+        self._afterwards: Operands | None = None
+        self.earlier: list[Operands] = []
+        """What the planted elements were before: pristine, and in the last round."""
+
+    def _pristine(self) -> Operands:
+        dy = self.inputs.dy
+        return self.inputs.x[self.index], None if dy is None else dy[self.index]
+
+    def _draw(self, ends: bool) -> Array:
+        n = self.case.n
+        low, high = (0, n) if ends or n < 3 else (1, n - 1)
+        count = _COUNT if self._rng.integers(2) else max(1, min(_COUNT, n // 16))
+        if high - low <= 4 * _COUNT:
+            flat = self._rng.permutation(np.arange(low, high))[:count]
+        else:
+            flat = self._rng.integers(low, high, count)
+        if ends and flat.size > 1:
+            flat[:2] = 0, n - 1
+        return np.unique(flat)
+
+    def change(self, *, special: bool = False) -> None:
+        """Draw elements and new values for them: the pristine ones scaled into (0.5, 1), or special values.
+
+        The sign and the kind of number stay, special values excepted, which keep to the interior.
+        """
+        former = (self._flat, self.x, self.dy)
+        self._afterwards = None
+        self._former_index = self.index
+        self._flat = self._draw(ends=not special and bool(self._rng.integers(2)))
+        self.index = np.unravel_index(self._flat, self.inputs.x.shape)
+        self.x, self.dy = self._pristine()
+        self.earlier = [(self.x, self.dy), self._overlaid(former)]
+        if special:
+            self._make_special()
+        else:
+            self._scale()
+
+    def _overlaid(self, former: tuple[Array, Array, Array | None]) -> Operands:
+        """The pristine values at the elements drawn now, and where these were planted before, the planted."""
+        flat, *values = former
+        both, now, then = np.intersect1d(self._flat, flat, assume_unique=True, return_indices=True)
+        pristine = [None if value is None else value.copy() for value in (self.x, self.dy)]
+        for target, source in zip(pristine, values, strict=True):
+            if target is not None and source is not None and both.size:
+                target[now] = source[then]
+        return pristine[0], pristine[1]  # type: ignore[return-value]  # x is never None
+
+    def _scale(self) -> None:
+        scale = self._rng.uniform(0.5, 1.0, len(self.x))
+        with np.errstate(all="ignore"):
+            self.x = (self.x.astype(np.float64) * scale).astype(self.x.dtype)
+            if self.dy is not None:
+                self.dy = (self.dy.astype(np.float64) * scale[::-1]).astype(self.dy.dtype)
+
+    def _make_special(self) -> None:
+        """In backward one operand is special where the other is plain, as at the gate."""
+        picked = self._rng.integers(0, self._special.size, (2, len(self.x)))
+        self.x = self._special[picked[0]]
+        if self.dy is not None:
+            plain_x = self._rng.integers(0, 2, len(self.x), dtype=np.uint8).astype(bool)
+            self.x = np.where(plain_x, self._plain[picked[0]], self.x)
+            self.dy = np.where(plain_x, self._special[picked[1]], self._plain[picked[1]])
+
+    def put(self, slot: Slot) -> None:
+        """Write the present values into a slot's inputs, and the pristine ones where the last were."""
+        for array, pristine, planted in ((slot.x, self.inputs.x, self.x), (slot.dy, self.inputs.dy, self.dy)):
+            if array is not None and pristine is not None:
+                array[self._former_index] = pristine[self._former_index]
+                array[self.index] = planted
+
+    def scramble(self, slot: Slot) -> None:
+        """After `sync`: overwrite what the call was given, so that a result made only now is another."""
+        values = [self.x, self.dy]
+        overwritten = slot.overwritten(self.case)
+        for number, array in enumerate((slot.x, slot.dy)):
+            if array is not None and array is not overwritten:
+                values[number] = np.full(len(self.x), 0.8125 - 0.125 * number, array.dtype)
+                array[self.index] = values[number]
+        self._afterwards = values[0], values[1]  # type: ignore[assignment]  # x is never None
+
+    def poison(self, array: Array) -> None:
+        """Make sure that what is read later was written later."""
+        array[self.index] = np.array(format_of(array.dtype).poison, format_of(array.dtype).unsigned).view(
+            array.dtype
+        )
+
+    def problem(self, look: Callable[[], Any]) -> str | None:
+        """What is wrong with the planted elements of the result that `look` shows; names the trick."""
+        result = look()
+        if not isinstance(result, np.ndarray):
+            return f"returned {type(result).__name__}, wanted ndarray"
+        if result.shape != self.inputs.x.shape:
+            return f"returned shape {result.shape}, wanted {self.inputs.x.shape}"
+        problem = policy.judge(self.case, self.x, self.dy, result[self.index]).problem
+        if problem is None:
+            return None
+        problem = f"of {len(self.x)} elements looked at, {problem}"
+        return trick(
+            self.case,
+            (self.x, self.dy),
+            self.earlier,
+            lambda: look()[self.index],
+            problem,
+            afterwards=self._afterwards,
+        )
+
+
+def expected_by(backend: Backend) -> Callable[[Case, Array, Array | None], Array | None] | None:
+    """The `expected` of a control arm, which copies instead of computing; None for any other backend.
+
+    A plugin that had such a method would be asked to judge itself.
+    """
+    controls = sys.modules.get("bench.controls")
+    if controls is None or getattr(controls, type(backend).__name__, None) is not type(backend):
+        return None
+    return getattr(backend, "expected", None)
+
+
+def output_of(backend: Backend, case: Case, slot: Slot, result: Any) -> Any:
+    """The array in which the result of a call has to stand: the one given for it, where handles alias it."""
+    overwritten = slot.overwritten(case)
+    return overwritten if overwritten is not None and slot.aliased else host_view(backend.to_numpy(result))
+
+
+def share_memory(backend: Backend, first: Any, second: Any) -> bool:
+    """Whether two handles or arrays stand in the same host memory."""
+
+    def host(item: Any) -> Array:
+        return np.asarray(item if isinstance(item, np.ndarray) else backend.to_numpy(item))
+
+    return bool(np.may_share_memory(host(first), host(second)))

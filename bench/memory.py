@@ -1,0 +1,54 @@
+"""Does an experiment fit?  Asked before anything is allocated."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import psutil
+
+from bench.environment import last_level_cache
+from bench.slots import slot_bytes
+from kernels.api import Case
+
+__all__ = ["free_bytes", "needed_bytes", "why_too_large"]
+
+_SPARE = 512 << 20
+_CGROUP = Path("/sys/fs/cgroup")
+
+
+def free_bytes() -> int:
+    """Bytes that can be had without swapping; a container's limit counts (cgroup v1 and v2)."""
+    free = int(psutil.virtual_memory().available)
+    for limit, used in (
+        ("memory.max", "memory.current"),
+        ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"),
+    ):
+        try:
+            words = [(_CGROUP / name).read_text().strip() for name in (limit, used)]
+        except OSError:
+            continue  # that version of cgroups is not mounted
+        if words[0] != "max":
+            free = min(free, int(words[0]) - int(words[1]))
+    return max(free, 0)
+
+
+def needed_bytes(case: Case, arms: int) -> int:
+    """Bytes that `arms` processes hold at once.
+
+    Each has the pristine inputs, its slots, two results that live at once, and the gate's copy of one.
+    """
+    slot = slot_bytes(case)
+    inputs = slot - (case.placement == "out") * case.n * case.itemsize
+    ring = slot + 2 * last_level_cache() if case.cache == "cold" else 0
+    return arms * (inputs + slot + ring + 3 * case.n * case.itemsize)
+
+
+def why_too_large(case: Case, arms: int) -> str | None:
+    """None if it fits, else the figures."""
+    needed, free = needed_bytes(case, arms), free_bytes()
+    if needed + _SPARE <= free:
+        return None
+    return (
+        f"needs {needed / 2**30:.2f} GiB for {arms} arms at once, {free / 2**30:.2f} GiB are free "
+        f"({_SPARE / 2**30:.1f} GiB are kept spare); choose smaller --sizes or fewer --backends"
+    )

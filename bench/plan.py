@@ -1,0 +1,105 @@
+"""From settings to experiments: the cases, and the arms that take part in each."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from bench.profiles import Grid
+from bench.sizes import format_size
+from kernels.api import AXES, Case
+
+__all__ = ["CONTROLS", "Arm", "Experiment", "Variant", "cases", "experiments"]
+
+CONTROLS: Mapping[str, str] = {
+    "copy_plain": "bench.controls:CopyPlain",
+    "copy_streaming": "bench.controls:CopyStreaming",
+    "empty_call": "bench.controls:EmptyCall",
+}
+CEILINGS = ("copy_plain", "copy_streaming")
+FLOOR = "empty_call"
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """Environment variables under which a backend is measured besides its plain self."""
+
+    name: str = ""
+    environ: tuple[tuple[str, str], ...] = ()
+    backend: str = ""
+    """The one backend that it applies to; empty: every backend."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """One participant: a backend (or a control) under a variant, in a role of `schema.ROLES`."""
+
+    backend: str
+    role: str = "candidate"
+    variant: Variant = field(default_factory=Variant)
+
+    @property
+    def label(self) -> str:
+        """How people see it: ``torch_eager``, ``torch_eager[thp]``, ``numpy_ufunc (twin)``."""
+        name = f"{self.backend}[{self.variant.name}]" if self.variant.name else self.backend
+        return f"{name} ({self.role})" if self.role == "twin" else name
+
+    @property
+    def is_control(self) -> bool:
+        """Controls show the limits and the noise; they are never ranked."""
+        return self.role in ("twin", "ceiling", "floor")
+
+
+@dataclass(frozen=True, slots=True)
+class Experiment:
+    """One case and all its arms, measured in interleaved rounds."""
+
+    case: Case
+    arms: tuple[Arm, ...]
+
+    @property
+    def label(self) -> str:
+        """Short and unique in a run: only what differs from the usual is named after the size."""
+        case = self.case
+        parts = [case.op, case.direction, case.placement, case.dtype, format_size(case.n)]
+        usual = Case(case.op)
+        axes = ("layout", "data", "cache", "device")
+        parts += [getattr(case, axis) for axis in axes if getattr(case, axis) != getattr(usual, axis)]
+        if case.threads:
+            parts.append(f"t{case.threads}")
+        if case.op == "leaky_relu" and case.negative_slope != usual.negative_slope:
+            parts.append(f"slope{case.negative_slope!r}")
+        return "-".join(parts)
+
+
+def cases(grids: Sequence[Grid]) -> tuple[Case, ...]:
+    """The union of the grids' products, each case once, in the order of first appearance."""
+    found: dict[Case, None] = {}
+    for grid in grids:
+        for point in itertools.product(*(grid[axis] for axis in AXES)):
+            found[Case(**dict(zip(AXES, point, strict=True)))] = None  # type: ignore[arg-type]  # a product loses the axes' types
+    return tuple(found)
+
+
+def _arms(backends: Sequence[str], baseline: str, variants: Sequence[Variant]) -> Iterator[Arm]:
+    yield Arm(baseline, "baseline")
+    for backend in backends:
+        if backend != baseline:
+            yield Arm(backend)
+        for variant in variants:
+            if variant.backend in ("", backend):
+                yield Arm(backend, "candidate", variant)
+    yield Arm(baseline, "twin")
+    for ceiling in CEILINGS:
+        yield Arm(ceiling, "ceiling")
+    yield Arm(FLOOR, "floor")
+
+
+def experiments(
+    grids: Sequence[Grid], backends: Sequence[str], baseline: str, variants: Sequence[Variant] = ()
+) -> tuple[Experiment, ...]:
+    """Every case with every arm; smaller tensors first, so that answers come early."""
+    arms = tuple(_arms(backends, baseline, variants))
+    ordered = sorted(cases(grids), key=lambda case: case.n * case.itemsize)
+    return tuple(Experiment(case, arms) for case in ordered)

@@ -1,0 +1,148 @@
+"""The files of a run: cells.csv, rounds.csv, environment.json.
+
+Rows are appended when an experiment ends and are on the disk before the next begins, so a run
+that dies keeps what it had.  An experiment's rows are written in one piece; a torn last line (the
+machine went down in the middle of it) is cut off when the run goes on.
+"""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import io
+import json
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from bench.schema import CELL_COLUMNS, CELL_KEY, ROUND_COLUMNS, SCHEMA, Cell, Round
+
+__all__ = ["Key", "RunFiles", "RunFilesError", "key_of"]
+
+Key = tuple[str, ...]
+
+
+class RunFilesError(ValueError):
+    """A run's files cannot be gone on with; one line that names the file and what to do."""
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    return repr(value) if isinstance(value, float) else str(value)
+
+
+def key_of(row: Mapping[str, str]) -> Key:
+    """What names a cell (or a cell's rounds), as text."""
+    return tuple(row[column] for column in CELL_KEY)
+
+
+def _as_row(record: Cell | Round) -> dict[str, str]:
+    return {field.name: _text(getattr(record, field.name)) for field in dataclasses.fields(record)}
+
+
+class RunFiles:
+    """``results/<run_id>/`` for writing; reads back what a run of the same name had written."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.cells_path = folder / "cells.csv"
+        self.rounds_path = folder / "rounds.csv"
+        self.environment_path = folder / "environment.json"
+
+    def open(self) -> list[dict[str, str]]:
+        """Make the folder and the headers where they are missing; the rows of cells.csv so far."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            for path, header in ((self.cells_path, CELL_COLUMNS), (self.rounds_path, ROUND_COLUMNS)):
+                self._repair(path, header)
+        except OSError as error:
+            raise RunFilesError(
+                f"cannot write to {self.folder}: {error.strerror}; choose another --results DIR"
+            ) from None
+        return _rows(self.cells_path)
+
+    def _repair(self, path: Path, header: Sequence[str]) -> None:
+        data = path.read_bytes() if path.exists() else b""
+        whole = data[: data.rfind(b"\n") + 1]
+        if not whole:
+            _replace(path, ",".join(header) + "\n")
+            return
+        first = whole.split(b"\n", 1)[0].decode(errors="replace").strip()
+        if first != ",".join(header):
+            raise RunFilesError(
+                f"{path} has other columns than this version (schema {SCHEMA}); choose another --run-id"
+            )
+        if whole != data:
+            _replace(path, whole.decode())
+
+    def rounds(self) -> dict[Key, list[dict[str, str]]]:
+        """The rows of rounds.csv so far, by cell."""
+        found: dict[Key, list[dict[str, str]]] = {}
+        for row in _rows(self.rounds_path):
+            found.setdefault(key_of(row), []).append(row)
+        return found
+
+    def append(self, cells: Iterable[Cell], rounds: Iterable[Round]) -> None:
+        """Write one experiment; rounds first, so that a cell that stands there has its rounds."""
+        for path, columns, records in (
+            (self.rounds_path, ROUND_COLUMNS, rounds),
+            (self.cells_path, CELL_COLUMNS, cells),
+        ):
+            text = io.StringIO()
+            writer = csv.DictWriter(text, columns, lineterminator="\n")
+            writer.writerows(_as_row(record) for record in records)
+            with path.open("a", encoding="utf-8", newline="") as file:
+                file.write(text.getvalue())
+                file.flush()
+                os.fsync(file.fileno())
+
+    def drop(self, unwanted: Callable[[Key], bool]) -> None:
+        """Take out the rows of cells that are measured again."""
+        for path, columns in ((self.cells_path, CELL_COLUMNS), (self.rounds_path, ROUND_COLUMNS)):
+            rows = _rows(path)
+            kept = [row for row in rows if not unwanted(key_of(row))]
+            if len(kept) < len(rows):
+                text = io.StringIO()
+                writer = csv.DictWriter(text, columns, lineterminator="\n")
+                writer.writeheader()
+                writer.writerows(kept)
+                _replace(path, text.getvalue())
+
+    def write_environment(self, environment: Mapping[str, Any]) -> None:
+        """Write environment.json."""
+        _replace(self.environment_path, json.dumps(environment, indent=1, sort_keys=True) + "\n")
+
+    def environment(self) -> dict[str, Any] | None:
+        """environment.json as it stands, or None."""
+        try:
+            value = json.loads(self.environment_path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return None
+        except ValueError as error:
+            raise RunFilesError(
+                f"{self.environment_path} is not JSON ({error}); choose another --run-id"
+            ) from None
+        return dict(value)
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    for number, row in enumerate(rows, start=2):
+        if None in row or None in row.values():
+            raise RunFilesError(
+                f"{path}: line {number} has not as many fields as the header; choose another --run-id"
+            )
+    return rows
+
+
+def _replace(path: Path, text: str) -> None:
+    """Write all or nothing."""
+    draft = path.with_name(path.name + ".part")
+    with draft.open("w", encoding="utf-8", newline="") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(path)

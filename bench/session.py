@@ -1,0 +1,285 @@
+"""A run: its plan, its files, and each experiment measured when it is first asked for.
+
+Knows nothing of pytest; the pytest plugin and the scripts drive it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from bench import environment
+from bench.options import Settings
+from bench.plan import Arm, Experiment, experiments
+from bench.records import Key, RunFiles, RunFilesError, key_of
+from bench.schema import CELL_COLUMNS
+from kernels.api import AXES
+
+__all__ = ["CellResult", "Run", "Tally", "plan"]
+
+_WARM_S = 0.0015
+_RETRIED = frozenset({"noisy", "incorrect", "mistrusted", "failed", "crashed", "timeout", "oom"})
+_PASSED = frozenset({"ok", "noisy", "skipped"})
+
+
+@dataclass(frozen=True, slots=True)
+class CellResult:
+    """One cell as it stands in the files: the row's text, and its rounds in seconds per call."""
+
+    row: Mapping[str, str]
+    seconds: tuple[float, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether the cell ended as it should: measured, or skipped with a reason."""
+        return self.row["status"] in _PASSED
+
+
+@dataclass(slots=True)
+class Tally:
+    """How the time of a run was spent, in seconds."""
+
+    started: float = field(default_factory=time.monotonic)
+    start_up_s: float = 0.0
+    timed_s: float = 0.0
+    measured: int = 0
+    contended: int = 0
+    compile_reports: dict[str, dict[str, int]] = field(default_factory=dict)
+    versions: dict[str, dict[str, str]] = field(default_factory=dict)
+
+    @property
+    def wall_s(self) -> float:
+        """Seconds since the run began."""
+        return time.monotonic() - self.started
+
+    @property
+    def timed_share(self) -> float:
+        """Share of the time after start-up that went into timed batches."""
+        return self.timed_s / max(self.wall_s - self.start_up_s, 1e-9)
+
+
+def plan(settings: Settings) -> tuple[Experiment, ...]:
+    """All experiments that the settings ask for; imports no framework."""
+    return experiments(settings.grids, settings.backends, settings.baseline, settings.variants)
+
+
+def _weight(experiment: Experiment) -> float:
+    """The relative time that an experiment deserves: large tensors have long calls and few rounds."""
+    megabytes = experiment.case.bytes_moved / 1e6
+    return 1.0 + float(min(megabytes, 1000.0) ** 0.5)
+
+
+class Run:
+    """One run under way.  Use as a context manager, so that no process outlives it."""
+
+    def __init__(self, settings: Settings, chosen: Sequence[Experiment]) -> None:
+        self.settings = settings
+        self.chosen = tuple(chosen)
+        self.run_id = settings.run_id or _new_run_id(settings.results)
+        self.files = RunFiles(settings.results / self.run_id)
+        self.tally = Tally()
+        self._machine = environment.machine_name()
+        self._left = list(self.chosen)
+        self._rows: dict[Key, dict[str, str]] = {}
+        self._rounds: dict[Key, tuple[float, ...]] = {}
+        self._spent_s = 0.0
+        self._pool: Any = None
+        self._on_disk: set[Key] = set()
+
+    def __enter__(self) -> Run:
+        rows = self.files.open()
+        before = self.files.environment()
+        now = environment.describe(_plain(self.settings))
+        if before is not None:
+            self._check_same(before, now)
+        else:
+            self.files.write_environment(now)
+        self._environment = before or now
+        retry = _RETRIED if self.settings.retry_failed else frozenset()
+        self._rows = {key_of(row): row for row in rows if row["status"] not in retry}
+        self._rounds = {key: _by_round(found) for key, found in self.files.rounds().items()}
+        self._on_disk = {key_of(row) for row in rows} | self._rounds.keys()
+        self._left = [experiment for experiment in self.chosen if not self._complete(experiment)]
+        for experiment in self._left:  # measured again as a whole: none of its old rows may be replayed
+            for arm in experiment.arms:
+                self._rows.pop(self.key(experiment, arm), None)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._pool is not None:
+            self._pool.close()
+        if self.tally.measured:
+            tally = self.tally
+            self._environment.setdefault("sittings", []).append(
+                {
+                    "ended_utc": environment.utc_now(),
+                    "experiments": tally.measured,
+                    "wall_s": round(tally.wall_s, 3),
+                    "start_up_s": round(tally.start_up_s, 3),
+                    "timed_s": round(tally.timed_s, 3),
+                    "timed_share": round(tally.timed_share, 4),
+                    "contended_batches": tally.contended,
+                    "compilers": tally.compile_reports,
+                    "versions": tally.versions,
+                }
+            )
+            self.files.write_environment(self._environment)
+
+    def _check_same(self, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+        changed = [name for name in environment.DIFFERS if before.get(name) != now.get(name)]
+        if changed:
+            raise RunFilesError(
+                f"run {self.run_id} was made under another {changed[0]} "
+                f"({before.get(changed[0])} then, {now.get(changed[0])} now); choose another --run-id"
+            )
+
+    def key(self, experiment: Experiment, arm: Arm) -> Key:
+        """What names this cell in the files."""
+        case = dataclasses.asdict(experiment.case)
+        named = {"run_id": self.run_id, "backend": arm.backend, "variant": arm.variant.name, "role": arm.role}
+        texts = {
+            name: repr(value) if isinstance(value, float) else str(value)
+            for name, value in (named | case).items()
+        }
+        return tuple(texts[column] for column in ("run_id", "backend", "variant", "role", *AXES))
+
+    def _complete(self, experiment: Experiment) -> bool:
+        return all(self.key(experiment, arm) in self._rows for arm in experiment.arms)
+
+    @property
+    def left(self) -> Sequence[Experiment]:
+        """The experiments that are still to be measured."""
+        return tuple(self._left)
+
+    def seconds_left(self) -> float:
+        """What the experiments still to come may take."""
+        if self.settings.max_seconds is not None:
+            return float(self.settings.max_seconds * len(self._left))
+        return max(self.settings.profile.seconds - self._spent_s, 0.0)
+
+    def result(self, experiment: Experiment, arm: Arm, on_end: Callable[[Experiment], None]) -> CellResult:
+        """The cell's row and rounds; measures its experiment if nobody has."""
+        key = self.key(experiment, arm)
+        if key not in self._rows:
+            self._measure(experiment)
+            on_end(experiment)
+        return CellResult(self._rows[key], self._rounds.get(key, ()))
+
+    def rows(self, experiments: Iterable[Experiment] | None = None) -> list[dict[str, str]]:
+        """The rows there are (of some experiments), in the order of the arms."""
+        chosen = self.chosen if experiments is None else experiments
+        keys = [self.key(experiment, arm) for experiment in chosen for arm in experiment.arms]
+        return [self._rows[key] for key in keys if key in self._rows]
+
+    def _budget(self, experiment: Experiment) -> float:
+        if self.settings.max_seconds is not None:
+            return self.settings.max_seconds
+        weights = sum(_weight(each) for each in self._left) or 1.0
+        return self.seconds_left() * _weight(experiment) / weights
+
+    def _start_pool(self, experiment: Experiment) -> Any:
+        if self._pool is None:
+            from bench import pool  # noqa: PLC0415  # brings NumPy, which collecting a plan must not need
+
+            begin = time.monotonic()
+            if self.settings.inline:
+                self._pool = pool.InlinePool(self.settings.plugins)
+            else:
+                self._pool = pool.ProcessPool(self.settings.plugins, self.settings.cell_timeout)
+            self._pool.open(experiment.arms, experiment.case.threads)
+            self.tally.start_up_s = time.monotonic() - begin
+        return self._pool
+
+    def _measure(self, experiment: Experiment) -> None:
+        from bench import experiment as measuring  # noqa: PLC0415  # as above
+        from bench import results  # noqa: PLC0415
+
+        pool = self._start_pool(experiment)
+        profile, settings = self.settings.profile, self.settings
+        limits = measuring.Limits(
+            seconds=self._budget(experiment),
+            batch_s=profile.batch_s,
+            warm_s=_WARM_S,
+            target_ci=settings.target_ci,
+            min_rounds=profile.min_rounds,
+            max_rounds=profile.max_rounds,
+            guard=settings.guard,
+        )
+        stamp = results.Stamp(self.run_id, self._machine, environment.utc_now(), settings.target_ci)
+        begin = time.monotonic()
+        states = measuring.run(experiment, pool, limits, seed=len(self._rows))
+        self._spent_s += time.monotonic() - begin
+        if experiment in self._left:
+            self._left.remove(experiment)
+        self._store(
+            experiment,
+            results.cells_of(experiment, states, stamp),
+            results.rounds_of(experiment, states, stamp),
+        )
+        self._count(states)
+
+    def _store(self, experiment: Experiment, cells: Sequence[Any], rounds: Sequence[Any]) -> None:
+        keys = {self.key(experiment, arm) for arm in experiment.arms}
+        if not keys.isdisjoint(self._on_disk):
+            self.files.drop(lambda key: key in keys)
+        self.files.append(cells, rounds)
+        for cell in cells:
+            row = {column: _text(getattr(cell, column)) for column in CELL_COLUMNS}
+            self._rows[key_of(row)] = row
+        seconds: dict[Key, list[dict[str, str]]] = {}
+        for each in rounds:
+            row = {name: _text(value) for name, value in dataclasses.asdict(each).items()}
+            seconds.setdefault(key_of(row), []).append(row)
+        self._rounds.update({key: _by_round(found) for key, found in seconds.items()})
+
+    def _count(self, states: Sequence[Any]) -> None:
+        self.tally.measured += 1
+        for state in states:
+            self.tally.timed_s += sum(batch.seconds * batch.iterations for batch in state.batches)
+            self.tally.contended += state.contended
+            if state.loaded is not None:
+                self.tally.versions[state.arm.label] = state.loaded.versions
+            report = state.finished.compile_report if state.finished else {}
+            for name, value in report.items():
+                counts = self.tally.compile_reports.setdefault(state.arm.label, {})
+                counts[name] = counts.get(name, 0) + int(value)
+
+
+def _new_run_id(results: Path) -> str:
+    """The time, and a number where another run began in the same second."""
+    now = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+    names = itertools.chain([now], (f"{now}-{number}" for number in itertools.count(2)))
+    return next(name for name in names if not (results / name).exists())
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    return repr(value) if isinstance(value, float) else str(value)
+
+
+def _by_round(rows: Iterable[Mapping[str, str]]) -> tuple[float, ...]:
+    """Seconds per call of each round, as measured last."""
+    return tuple({int(row["round"]): float(row["seconds"]) for row in rows}.values())
+
+
+def _plain(settings: Settings) -> dict[str, Any]:
+    return {
+        "profile": settings.profile_name,
+        "backends": list(settings.backends),
+        "variants": {variant.name: dict(variant.environ) for variant in settings.variants},
+        "plugins": dict(settings.plugins),
+        "baseline": settings.baseline,
+        "target_ci": settings.target_ci,
+        "max_seconds": settings.max_seconds,
+        "cell_timeout": settings.cell_timeout,
+        "isolation": "inline" if settings.inline else "process",
+        "guard": settings.guard,
+        "grids": [{axis: list(values) for axis, values in grid.items()} for grid in settings.grids],
+    }

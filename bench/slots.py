@@ -1,0 +1,167 @@
+"""The buffers that an arm works on, and the state that they are in before a timed call.
+
+A slot is one set of host arrays with the callable compiled for them.  One slot serves a hot
+case.  In place, every call needs an input of its own (relu sees only non-negatives the second
+time, leaky_relu underflows), so a burst runs over several slots that are refilled, untimed,
+between bursts.  A cold case rotates over more bytes than the last-level cache holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from bench.clocks import clock
+from kernels import buffers
+from kernels.api import Backend, Case
+
+__all__ = ["Inputs", "Slot", "Slots", "aliases", "slot_bytes"]
+
+MOST_SLOTS = 256
+INPLACE_BYTES = 256 << 10
+"""In-place slots together stay within this (a share of most L2 caches), so that hot is hot."""
+
+
+@dataclass(slots=True)
+class Inputs:
+    """The pristine inputs of a case; every slot starts as a copy of them."""
+
+    x: np.ndarray
+    dy: np.ndarray | None
+
+    @classmethod
+    def of(cls, case: Case, seed: int) -> Inputs:
+        """The inputs that every arm of an experiment builds: same seed, same bits."""
+        x = buffers.host_array(case)
+        buffers.fill(x, case.data, seed)
+        if case.direction == "forward":
+            return cls(x, None)
+        dy = buffers.host_array(case)
+        buffers.fill(dy, "normal", seed + 1)
+        return cls(x, dy)
+
+
+@dataclass(slots=True)
+class Slot:
+    """One set of host arrays and the call compiled for them."""
+
+    x: np.ndarray
+    dy: np.ndarray | None
+    out: np.ndarray | None
+    call: Callable[[], Any]
+    aliased: bool
+    """Whether the backend's handles alias the host arrays, found by writing to one."""
+
+    def overwritten(self, case: Case) -> np.ndarray | None:
+        """The host array that a call writes into; None for placement `new`."""
+        if case.placement == "inplace":
+            return self.x if self.dy is None else self.dy
+        return self.out
+
+
+def aliases(backend: Backend, host: np.ndarray, handle: Any) -> bool:
+    """Whether writing to `host` is seen through `handle`; leaves `host` as it was."""
+    if host.size == 0:
+        return True
+    first = (0,) * host.ndim
+    kept = host[first].copy()
+    seen = []
+    for value in (1, 2):
+        host[first] = value
+        seen.append(float(np.asarray(backend.to_numpy(handle))[first]))
+    host[first] = kept
+    return seen == [1.0, 2.0]
+
+
+def slot_bytes(case: Case) -> int:
+    """Bytes that one slot's arrays take."""
+    inputs = (1 if case.direction == "forward" else 2) * (2 if case.layout == "strided" else 1)
+    return (inputs + (case.placement == "out")) * case.n * case.itemsize
+
+
+class Slots:
+    """The slots of one case under one backend; a ring that calls are taken from in turn."""
+
+    def __init__(self, backend: Backend, case: Case, inputs: Inputs, cache_bytes: int) -> None:
+        self.backend, self.case, self.inputs = backend, case, inputs
+        self.first_call_s: float | None = None
+        self.ring = [self._build()]
+        self._next = 0
+        self._cache_bytes = cache_bytes
+        self._flush: np.ndarray | None = None
+
+    def grow(self) -> None:
+        """Add the slots that the case's placement and cache state ask for."""
+        size = max(1, slot_bytes(self.case))
+        want = 1
+        if self.case.cache == "cold":
+            want = 2 * self._cache_bytes // size + 2
+            if want > MOST_SLOTS:
+                self._flush = np.zeros(2 * self._cache_bytes, np.uint8)
+        elif self.case.placement == "inplace":
+            want = INPLACE_BYTES // size
+        while len(self.ring) < min(want, MOST_SLOTS):
+            self.ring.append(self._build())
+
+    def _build(self) -> Slot:
+        x = self._copy(self.inputs.x)
+        dy = None if self.inputs.dy is None else self._copy(self.inputs.dy)
+        out = buffers.output_array(self.case) if self.case.placement == "out" else None
+        return self.bind(x, dy, out)
+
+    def _copy(self, array: np.ndarray) -> np.ndarray:
+        copy = buffers.host_array(self.case)  # np.copy keeps neither layout nor alignment
+        copy[...] = array
+        return copy
+
+    def bind(self, x: np.ndarray, dy: np.ndarray | None, out: np.ndarray | None) -> Slot:
+        """Adopt the arrays and compile the call for them (which executes it once)."""
+        handles = [None if array is None else self.backend.adopt(array, self.case) for array in (x, dy, out)]
+        aliased = aliases(self.backend, x, handles[0])
+        start = clock()
+        call = self.backend.compile(self.case, *handles)
+        if self.first_call_s is None:
+            self.first_call_s = clock() - start
+        return Slot(x, dy, out, call, aliased)
+
+    def refill(self, slot: Slot, change: Callable[[Slot], None] | None = None) -> None:
+        """Make the slot's inputs pristine again, then `change` them; through a backend's own copy too."""
+        slot.x[...] = self.inputs.x
+        if slot.dy is not None and self.inputs.dy is not None:
+            slot.dy[...] = self.inputs.dy
+        if change is not None:
+            change(slot)
+        if not slot.aliased:
+            self.rebind(slot)
+
+    def rebind(self, slot: Slot) -> None:
+        """Hand the host arrays over again: for a backend that copies or consumes its inputs."""
+        slot.call = self.bind(slot.x, slot.dy, slot.out).call
+
+    @property
+    def burst(self) -> int:
+        """How many calls may follow each other without something untimed in between; 0: any number."""
+        limited = self.case.placement == "inplace" or self._flush is not None
+        return len(self.ring) if limited else 0
+
+    def take(self, count: int) -> list[Slot]:
+        """The next `count` slots of the ring; one slot alone stands for all."""
+        if len(self.ring) == 1:
+            return self.ring
+        taken = [self.ring[(self._next + i) % len(self.ring)] for i in range(count)]
+        self._next = (self._next + count) % len(self.ring)
+        return taken
+
+    def establish(self, taken: list[Slot], plant: Callable[[Slot], None]) -> None:
+        """Bring the slots that are called next into the state that the case names; untimed.
+
+        `plant` writes the round's changed elements into a slot's host arrays.
+        """
+        if self.case.placement == "inplace":
+            for slot in taken:
+                self.refill(slot, plant)
+        if self._flush is not None:
+            np.add(self._flush, 1, out=self._flush)

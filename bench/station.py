@@ -1,0 +1,213 @@
+"""An arm at work: one backend in one process, measuring one case after another.
+
+The coordinator says what to do and when; everything here runs in the arm's own process (or in
+the caller's, with ``--isolation inline``).  Every answer is plain data that can be pickled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from bench import gate, tampering
+from bench.answers import Finished, Loaded, Prepared, Sample
+from bench.clocks import clock, cpu_clock
+from bench.integrity import Plants, expected_by, output_of, share_memory
+from bench.slots import Inputs, Slot, Slots
+from bench.timing import settle, timed, usage
+from bench.tricks import host_view
+from kernels.api import Backend, Case
+
+__all__ = ["Station"]
+
+_PROBES = 4
+_DISPATCH_CALLS = 64
+_DISPATCH_S = 0.02
+
+
+class Station:
+    """One backend with the buffers of the case that it is at.
+
+    `load` is called here and not before, so that the import is timed and happens under the
+    arm's own environment variables.
+    """
+
+    def __init__(self, load: Callable[[], Backend], seed: int, cache_bytes: int) -> None:
+        self._load = load
+        self._seed = seed
+        self._cache_bytes = cache_bytes
+        self._backend: Backend | None = None
+        self._last: tuple[Slot, Any] | None = None
+        self._held: Any = None
+        self._idle_since: tuple[float, float] | None = None
+
+    @property
+    def backend(self) -> Backend:
+        """The backend, imported on first use."""
+        if self._backend is None:
+            self._backend = self._load()
+        return self._backend
+
+    def load(self) -> Loaded:
+        """Import the backend; times the import."""
+        self._parts = tampering.snapshot()
+        start = clock()
+        backend = self.backend
+        import_s = clock() - start
+        return Loaded(import_s, {str(name): str(version) for name, version in backend.versions().items()})
+
+    def prepare(self, case: Case) -> Prepared:
+        """Build the inputs, compile, and pass the gate."""
+        self.release()
+        skip = self.backend.why_not(case)
+        if skip is not None:
+            return Prepared(skip=_reason(skip))
+        threads = int(self.backend.set_threads(case.threads))
+        inputs = Inputs.of(case, self._seed)
+        self._slots = Slots(self.backend, case, inputs, self._cache_bytes)
+        slot = self._slots.ring[0]
+        self._slots.refill(slot)
+        second, _ = timed([slot], self.backend.sync, 1)
+        report = gate.before(self.backend, case, self._slots)
+        if report.problem is None:
+            self._slots.grow()
+            self._plants = Plants(case, inputs)
+        settle()
+        return Prepared(None, report, self._slots.first_call_s, second, threads, self._compile_report())
+
+    def _compile_report(self) -> dict[str, Any]:
+        report = getattr(self.backend, "compile_report", None)
+        return {} if report is None else {str(name): int(value) for name, value in report().items()}
+
+    def probe(self, least_s: float) -> float:
+        """Seconds per call, the fastest of several probes of at least `least_s` each (or one call)."""
+        count, best = 1, float("inf")
+        done = 0
+        while done < _PROBES:
+            seconds = self._run(count)[0]
+            best = min(best, seconds / count)
+            if seconds < least_s and count < 1 << 24 and not self._slots.burst:
+                count = max(count + 1, min(count * 16, int(1.2 * least_s / max(best, 1e-9))))
+                continue
+            done += 1
+            if seconds > 0.02 and done >= 2:
+                break
+        settle()
+        return best
+
+    def batch(self, iterations: int, warm_s: float) -> Sample:
+        """One timed batch of `iterations` calls, after warming up for `warm_s` seconds or one call."""
+        since, cpu_since = self._idle_since or (clock(), cpu_clock())
+        idle_s, idle_cpu_s = clock() - since, cpu_clock() - cpu_since
+        warm_problem = self._warm_up(warm_s)
+        began, before = clock(), usage()
+        seconds, self._last = self._run(iterations)
+        ended, spent = clock(), usage().since(before)
+        slot, result = self._last
+        problem = warm_problem or self._look(slot, result)
+        if problem and not warm_problem and "writes nothing" in problem:
+            problem = f"does nothing when the input has not changed: {problem}"
+        settle()
+        self._idle_since = clock(), cpu_clock()
+        return Sample(
+            seconds=seconds / iterations,
+            iterations=iterations,
+            began=began,
+            ended=ended,
+            idle_s=idle_s,
+            idle_cpu_s=idle_cpu_s,
+            usage=spent,
+            total_cpu_s=cpu_clock(),
+            problem=problem,
+        )
+
+    def _run(self, count: int) -> tuple[float, tuple[Slot, Any]]:
+        """Seconds that `count` calls take together, without what is untimed between bursts."""
+        slots, total, left = self._slots, 0.0, count
+        while True:
+            now = min(left, slots.burst or left)
+            taken = slots.take(now)
+            slots.establish(taken, self._plants.put)
+            seconds, result = timed(taken, self.backend.sync, now)
+            total += seconds
+            left -= now
+            if not left:
+                return total, (taken[-1], result)
+
+    def _warm_up(self, warm_s: float) -> str | None:
+        """Change the plants, call until caches and pools are warm, poison what the batch will write."""
+        self._last = self._held = None
+        slots, plants = self._slots, self._plants
+        plants.change()
+        for slot in slots.ring:
+            plants.put(slot)
+            if slot.out is not None:
+                plants.poison(slot.out)
+            if not slot.aliased and slots.case.placement != "inplace":
+                slots.rebind(slot)
+        start = clock()
+        _, (slot, result) = self._run(1)
+        problem = self._look(slot, result)
+        while clock() - start < warm_s:
+            _, (slot, result) = self._run(1)
+        for slot in slots.ring:
+            if slot.out is not None:
+                plants.poison(slot.out)
+        if slots.case.placement == "new":
+            self._spoil(result)
+        return problem
+
+    def _spoil(self, result: Any) -> None:
+        """Poison a dropped result; hold one that cannot be written to, so that its memory is not reused."""
+        if expected_by(self.backend) is not None:
+            return
+        array = host_view(self.backend.to_numpy(result))
+        if array.flags.writeable and array.size:
+            self._plants.poison(array)
+        elif array.size:
+            self._held = result
+
+    def _look(self, slot: Slot, result: Any) -> str | None:
+        case = self._slots.case
+        if case.n == 0 or expected_by(self.backend) is not None:
+            return None
+        if self._held is not None and share_memory(self.backend, self._held, result):
+            return "returns an earlier result again: two live results share memory"
+        return self._plants.problem(partial(output_of, self.backend, case, slot, result))
+
+    def finish(self) -> Finished:
+        """Judge the timed output, and try the tricks."""
+        if self._last is None:
+            return Finished(None, self._compile_report())
+        report = gate.after(self.backend, self._slots.case, self._slots, self._plants, self._last)
+        part = tampering.replaced(self._parts)
+        tampered = f"replaces {part}, a part of what times and judges it" if part else None
+        return Finished(tampered or report.problem, self._compile_report())
+
+    def dispatch(self) -> float | None:
+        """Median seconds from a call to its return, before `sync`; None where a call consumes its input."""
+        if self._slots.case.placement == "inplace":
+            return None
+        call, sync = self._slots.ring[0].call, self.backend.sync
+        times: list[float] = []
+        begin = clock()
+        while len(times) < _DISPATCH_CALLS and (not times or clock() - begin < _DISPATCH_S):
+            start = clock()
+            result = call()
+            times.append(clock() - start)
+            sync(result)
+        return sorted(times)[len(times) // 2]
+
+    def release(self) -> None:
+        """Let go of the case's buffers."""
+        self._last = self._held = self._idle_since = None
+        for name in ("_slots", "_plants"):
+            self.__dict__.pop(name, None)
+
+
+def _reason(skip: object) -> str:
+    """A plugin's `why_not`, which must be a sentence where it is not None."""
+    if isinstance(skip, str) and skip.strip():
+        return str(skip)
+    raise TypeError(f"why_not returned {skip!r}; wanted None or a sentence that says why not")

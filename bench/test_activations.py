@@ -1,0 +1,17 @@
+"""ReLU and LeakyReLU, every planned cell an item."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from bench.pytest_plugin import PlannedCell, measured
+from bench.session import Run
+
+
+def test_activation(cell: PlannedCell, run: Run, benchmark: Any, request: pytest.FixtureRequest) -> None:
+    """Measure the cell (with all of its experiment) and replay its rounds into `benchmark`."""
+    result = measured(cell, run, request)
+    benchmark.extra_info.update(result.row)
+    cell.replay.into(benchmark, result.seconds)

@@ -1,0 +1,74 @@
+"""Numbers as people read them: seconds, ratios and rates at three significant digits.
+
+ASCII only, so that a table survives any terminal, log or encoding.  A missing value (NaN) is
+``-`` everywhere.
+"""
+
+from __future__ import annotations
+
+import math
+
+__all__ = [
+    "MISSING",
+    "calls_text",
+    "number_text",
+    "percent_text",
+    "ratio_text",
+    "seconds_text",
+]
+
+MISSING = "-"
+_SECONDS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "us"), (1e-9, "ns"))
+
+
+def number_text(value: float, digits: int = 3) -> str:
+    """`value` with `digits` significant digits and no exponent between 1e-4 and 1e7."""
+    if math.isnan(value):
+        return MISSING
+    if value == 0 or math.isinf(value):
+        return f"{value:g}"
+    rounded = float(f"{value:.{digits - 1}e}")
+    if not 1e-4 <= abs(rounded) < 1e7:
+        return f"{rounded:.{digits - 1}e}"
+    return f"{rounded:.{_decimals(rounded, digits)}f}"
+
+
+def seconds_text(seconds: float) -> str:
+    """A duration in the unit that keeps it between 1 and 1000: ``12.3 us``."""
+    if math.isnan(seconds) or math.isinf(seconds):
+        return number_text(seconds)
+    rounded = float(f"{seconds:.2e}")
+    unit, name = next(((u, m) for u, m in _SECONDS if abs(rounded) >= u), _SECONDS[-1])
+    return f"{number_text(rounded / unit)} {name}"
+
+
+def ratio_text(value: float, low: float = math.nan, high: float = math.nan) -> str:
+    """A speed-up with its interval where it has one: ``2.31x [2.25, 2.38]``."""
+    if math.isnan(value):
+        return MISSING
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return f"{number_text(value)}x"
+    decimals = _decimals(value, 3) if 1e-4 <= abs(value) < 1e7 else 2
+    return f"{number_text(value)}x [{low:.{decimals}f}, {high:.{decimals}f}]"
+
+
+def percent_text(fraction: float) -> str:
+    """A fraction as a percentage with two significant digits: ``84%``, ``2.1%``, ``120%``."""
+    if math.isnan(fraction):
+        return MISSING
+    percent = 100 * fraction
+    return f"{percent:.0f}%" if abs(percent) >= 9.95 else f"{percent:.1f}%"
+
+
+def calls_text(calls: float) -> str:
+    """A number of calls: ``1,234``; 0 is ``at once`` and infinity is ``never``."""
+    if math.isnan(calls):
+        return MISSING
+    if math.isinf(calls):
+        return "never"
+    return f"{calls:,.0f}" if calls else "at once"
+
+
+def _decimals(value: float, digits: int) -> int:
+    """Digits after the point that leave `value` with `digits` significant ones."""
+    return max(0, digits - 1 - math.floor(math.log10(abs(value)))) if value else digits - 1
