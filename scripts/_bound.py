@@ -1,0 +1,90 @@
+"""A backend's call on arrays of its own, made with one input after another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from bench.slots import aliases
+from kernels import buffers
+from kernels.api import Backend, Case
+from kernels.floats import Array
+from kernels.policy import unchanged
+from kernels.ulp import same_bits
+
+__all__ = ["Bound"]
+
+
+class Bound:
+    """Host arrays in the case's layout, adopted and compiled for once (or each time, by a backend that copies).
+
+    `misaligned` arrays start one element beyond a 64-byte line.
+    """
+
+    def __init__(self, backend: Backend, case: Case, *, misaligned: bool = False) -> None:
+        self._backend, self._case = backend, case
+        self.x = _array(buffers.host_array, case, misaligned)
+        backward, given = case.direction == "backward", case.placement == "out"
+        self._dy = _array(buffers.host_array, case, misaligned) if backward else None
+        self._out = _array(buffers.output_array, case, misaligned) if given else None
+        self._run: Callable[[], Any] | None = None
+        self._aliased = False
+        self._earlier: tuple[Array, Array] | None = None
+
+    def __call__(self, x: Array, dy: Array | None) -> tuple[object, str | None]:
+        """What the backend makes of `x` and `dy` (of `self.x`'s shape), and what it did to memory that is not its own.
+
+        The result may lie in memory that the next call overwrites.
+        """
+        run = self._ready(x, dy)
+        if self._out is not None:
+            buffers.poison(self._out)
+        with np.errstate(all="ignore"):
+            result = run()
+            self._backend.sync(result)
+        seen = self._backend.to_numpy(result)
+        return seen, self._touched(x, dy) or self._overwritten(seen)
+
+    def _ready(self, x: Array, dy: Array | None) -> Callable[[], Any]:
+        """The call, with the inputs written where it reads them."""
+        self._write(x, dy)
+        if self._run is None or not self._aliased:
+            arrays = (self.x, self._dy, self._out)
+            handles = [None if array is None else self._backend.adopt(array, self._case) for array in arrays]
+            self._aliased = aliases(self._backend, self.x, handles[0])
+            with np.errstate(all="ignore"):
+                self._run = self._backend.compile(self._case, *handles)
+            self._write(x, dy)  # in place, the first execution has overwritten them
+        return self._run
+
+    def _write(self, x: Array, dy: Array | None) -> None:
+        self.x[...] = x
+        if self._dy is not None:
+            self._dy[...] = dy
+
+    def _touched(self, x: Array, dy: Array | None) -> str | None:
+        inplace = self._case.placement == "inplace"
+        for name, before, after in (("x", x, self.x), ("dy", dy, self._dy)):
+            overwritten = inplace and (name == "dy" or dy is None)
+            if before is None or after is None or overwritten:
+                continue
+            change = unchanged(before, after)
+            if change is not None:
+                return f"writes into its input {name}: {change}"
+        return None
+
+    def _overwritten(self, seen: object) -> str | None:
+        """Whether this call wrote into the result of the call before, which the caller may still hold."""
+        if self._case.placement != "new" or not isinstance(seen, np.ndarray):
+            return None
+        earlier, self._earlier = self._earlier, (seen, seen.copy())
+        if earlier is None or same_bits(*earlier):
+            return None
+        return f"writes into the result of the call before: {unchanged(*reversed(earlier))}"
+
+
+def _array(make: Callable[[Case], Array], case: Case, misaligned: bool) -> Array:
+    return make(replace(case, n=case.n + 1))[1:] if misaligned else make(case)

@@ -1,0 +1,152 @@
+"""What a comparison says to people: tables of what changed, and how sure that is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bench.comparison import Comparison
+from bench.plan import Experiment
+from bench.stats import Interval
+from bench.units import number_text, percent_text, ratio_text, seconds_text
+from kernels.api import AXES, Case
+from scripts._remarks import arm_name, clean
+from scripts._tables import Block, Section
+
+__all__ = ["blocks", "cell_name", "legend", "summary"]
+
+_Columns = Mapping[str, Callable[[Any], str]]
+_NUMBERS = ("old", "new", "new/old", "noise", "p")
+_WHY = {
+    "unknown": "one of the two has no interval",
+    "other baseline": "its speed-up is over another baseline",
+    "only old": "NEW has no such cell",
+    "only new": "OLD has no such cell",
+}
+
+
+def cell_name(row: Any) -> str:
+    """``relu-forward-new-float32-1Ki-torch_eager[thp]``: as the item of ``pytest bench/`` is called."""
+    axes = {axis: getattr(row, axis) for axis in AXES} | {"n": int(row.n), "threads": int(row.threads)}
+    return f"{Experiment(Case(**axes), ()).label}-{arm_name(row.backend, row.variant, 'candidate')}"
+
+
+def summary(found: Comparison, threshold: float) -> str:
+    """The outcome in one line."""
+    counts = found.cells["change"].value_counts().to_dict()
+    slow = int((found.cells["regression"] & (found.cells["change"] == "slower")).sum())
+    failed = counts.get("failed", 0)
+    parts = [f"{slow:,} slower by more than {percent_text(threshold)}"] if slow else []
+    parts += [f"{failed:,} with a worse status"] if failed else []
+    head = f"{_count(slow + failed, 'regression')} ({', '.join(parts)})" if parts else "No regression"
+    changed = ", ".join(f"{counts.get(name, 0):,} {name}" for name in ("slower", "faster", "same"))
+    mean = f"; geometric mean of new/old {_mean_text(found.mean)}" if found.mean else ""
+    return f"{head}. {_count(int(found.cells['p_value'].notna().sum()), 'cell')} compared: {changed}{mean}."
+
+
+def blocks(found: Comparison, limit: int, *, everything: bool) -> list[Block]:
+    """The tables that have rows: what changed (or every cell), each implementation, what was not compared.
+
+    `limit` is the most rows in a table, 0 for all.
+    """
+    cells = found.cells
+    chosen = cells["p_value"].notna() if everything else cells["change"].isin(("slower", "faster"))
+    made = [
+        _block(
+            "Status changed",
+            "A worse status is a regression.",
+            _STATUS,
+            cells[cells["change"].isin(("failed", "recovered"))],
+            limit,
+        ),
+        _block(
+            "Every cell" if everything else "Changed",
+            "The largest slowdown first.",
+            _FIGURES,
+            cells[chosen].sort_values("ratio", ascending=False, kind="stable"),
+            limit,
+        ),
+        _implementations(cells),
+        _block("Not compared", "Left out of every figure.", _LOST, cells[cells["change"].isin(_WHY)], limit),
+    ]
+    return [block for block in made if block.sections]
+
+
+def legend(found: Comparison, *, relative: bool) -> list[str]:
+    """What the figures mean, and how much the machine itself moved."""
+    unit = "time over the baseline's of the same experiment" if relative else "time"
+    lines = [
+        f"new/old is the {unit}, with its 95 % interval: above 1 is slower. ! marks a regression.",
+        "What all control arms of a case show beyond those of other cases is the machine's and is taken off."
+        " The rest is called a change if it is significant (5 %, corrected for the number of cells by Holm's"
+        " method) and outside the larger noise floor of the two runs.",
+    ]
+    mean = found.controls_mean
+    if mean is None:
+        return [*lines, "The runs share no control arm: how far the machine itself drifted is not known."]
+    scatter = (
+        f"they scatter by {percent_text(found.drift)} beyond their own errors, which every interval includes"
+    )
+    lines.append(
+        f"The control arms ({found.controls:,}), the same code in both runs, show {_mean_text(mean)}"
+        f"{f'; {scatter}' if found.drift else ''}."
+    )
+    if not relative and (mean.lo > 1.0 or mean.hi < 1.0):
+        lines.append(
+            "So the machine itself changed; --relative compares speed-ups over the baseline instead."
+        )
+    return lines
+
+
+def _block(heading: str, title: str, columns: _Columns, cells: pd.DataFrame, limit: int) -> Block:
+    shown = cells.head(limit) if limit else cells
+    rows = [tuple(text(row) for text in columns.values()) for row in shown.itertuples(index=False)]
+    note = f"The first {len(rows):,} of {len(cells):,}; all with --limit 0." if len(rows) < len(cells) else ""
+    right = tuple(name in _NUMBERS for name in columns)
+    return Block(heading, [Section(title, tuple(columns), rows, right)] if rows else [], note)
+
+
+def _implementations(cells: pd.DataFrame) -> Block:
+    known = cells[cells["p_value"].notna()]
+    rows = []
+    for (backend, variant), arm in known.groupby(["backend", "variant"]):
+        counts = arm["change"].value_counts().to_dict()
+        numbers = [len(arm), *(counts.get(name, 0) for name in ("slower", "faster", "same"))]
+        mean = ratio_text(float(np.exp(np.log(arm["ratio"]).mean())))
+        rows.append(
+            (arm_name(str(backend), str(variant), "candidate"), *(f"{number:,}" for number in numbers), mean)
+        )
+    headers = ("implementation", "cells", "slower", "faster", "same", "geometric mean")
+    right = (False, True, True, True, True, True)
+    return Block(
+        "By implementation", [Section("Over the cells compared.", headers, rows, right)] if rows else []
+    )
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
+def _mean_text(mean: Interval) -> str:
+    return ratio_text(mean.value, mean.lo, mean.hi)
+
+
+_FIGURES: _Columns = {
+    "case and implementation": cell_name,
+    "old": lambda row: seconds_text(row.old_time_s),
+    "new": lambda row: seconds_text(row.new_time_s),
+    "new/old": lambda row: ratio_text(row.ratio, row.ratio_lo, row.ratio_hi),
+    "noise": lambda row: percent_text(row.noise_floor),
+    "p": lambda row: number_text(row.p_adjusted, 2),
+    "change": lambda row: f"{row.change}{' !' if row.regression else ''}",
+}
+_STATUS: _Columns = {
+    "case and implementation": cell_name,
+    "was": lambda row: str(row.old_status),
+    "is": lambda row: f"{row.new_status}{' !' if row.regression else ''}",
+    "reason": lambda row: clean(row.reason) or "-",
+}
+_LOST: _Columns = {"case and implementation": cell_name, "why": lambda row: _WHY[row.change]}

@@ -1,0 +1,36 @@
+"""The part of a file that a script keeps up to date: what stands between two marker lines."""
+
+from __future__ import annotations
+
+__all__ = ["MarkerError", "replaced"]
+
+_BEGIN, _END = "<!-- summary:begin -->", "<!-- summary:end -->"
+
+
+class MarkerError(ValueError):
+    """A file whose markers are not one begin followed by one end; one line that says what to add."""
+
+
+def replaced(content: bytes, text: str, name: str) -> bytes:
+    """`content` with `text` between its marker lines, in its own line ends; all else byte for byte.
+
+    A marker stands alone on its line.  Raises MarkerError, naming the file as `name`.
+    """
+    try:
+        lines = content.decode("utf-8").splitlines(keepends=True)
+    except UnicodeDecodeError as error:
+        raise MarkerError(f"{name}: not UTF-8 text (byte {error.start}); nothing was written") from error
+    begin, end = (_only(lines, marker, name) for marker in (_BEGIN, _END))
+    if begin > end:
+        raise MarkerError(f"{name}: row {end + 1}: {_END} stands before {_BEGIN}; swap them")
+    ending = "\r\n" if lines[begin].endswith("\r\n") else "\n"
+    middle = ending.join(["", *text.strip("\n").split("\n"), "", ""])
+    return "".join([*lines[: begin + 1], middle, *lines[end:]]).encode("utf-8")
+
+
+def _only(lines: list[str], marker: str, name: str) -> int:
+    found = [number for number, line in enumerate(lines) if line.strip() == marker]
+    if len(found) != 1:
+        what = "no line" if not found else f"{len(found)} lines (rows {', '.join(str(n + 1) for n in found)})"
+        raise MarkerError(f"{name}: {what} with just {marker}; exactly one belongs there")
+    return found[0]

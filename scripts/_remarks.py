@@ -1,0 +1,127 @@
+"""What a summary says in sentences: the runs, what is the same everywhere, the legend, what failed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pandas as pd
+
+from bench.fastest import COMPETING, RULE
+from bench.schema import STATUSES
+
+__all__ = [
+    "LEGEND",
+    "RARE_AXES",
+    "arm_name",
+    "axis_text",
+    "clean",
+    "constant_lines",
+    "matters",
+    "problem_lines",
+    "run_lines",
+    "varies",
+]
+
+RARE_AXES = ("machine", "layout", "data", "cache", "device", "threads", "negative_slope")
+"""The columns that are said once where they do not vary, and in every title where they do."""
+_MOST_RUNS = 8
+_MOST_PROBLEMS = 20
+_GRAVEST_FIRST = (*(status for status in STATUSES if status not in ("skipped", "noisy")), "skipped", "noisy")
+
+LEGEND = (
+    ("fastest", RULE),
+    ("arms", "* marks the fastest set. ~ marks a noisy cell, whose interval stayed wider than asked for."),
+    ("", "Times are seconds per call. GB/s counts each input read once and each output written once."),
+    (
+        "",
+        "Speed-up is the baseline's time over the arm's, paired round by round, with its 95 % interval;"
+        " no difference inside the noise floor is called one (tie).",
+    ),
+    ("", "Of copy is the share of the bandwidth at which the same bytes were copied in the same experiment."),
+    ("arms", "Break-even is the number of calls that pay back a longer first call than the baseline's."),
+    (
+        "fits",
+        "Fits are time = latency + bytes / bandwidth over all sizes, by relative misses; caches bend the"
+        " real curve: where the worst miss is large, read the sizes one by one.",
+    ),
+)
+"""(the table that a sentence belongs to, or "" for all; the sentence)."""
+
+
+def clean(text: str) -> str:
+    """`text` from a file on one line and without control characters."""
+    return "".join(char if char.isprintable() else "?" for char in " ".join(str(text).split()))
+
+
+def matters(axis: str, operation: str) -> bool:
+    """Whether `axis` means anything to `operation`: relu has no slope."""
+    return axis != "negative_slope" or operation == "leaky_relu"
+
+
+def axis_text(axis: str, value: Any) -> str:
+    """``cache hot``, ``default threads``, ``negative_slope 0.01``."""
+    if axis == "threads":
+        return f"threads {value}" if value else "default threads"
+    return f"{axis} {value:g}" if isinstance(value, float) else f"{axis} {clean(value)}"
+
+
+def arm_name(backend: str, variant: str, role: str) -> str:
+    """``torch_eager``, ``torch_eager[thp]``, ``numpy_ufunc (twin)``."""
+    name = clean(f"{backend}[{variant}]" if variant else backend)
+    return name if role in COMPETING else f"{name} ({role})"
+
+
+def varies(cells: pd.DataFrame, axis: str) -> bool:
+    """Whether `cells` differ in `axis`; the slope of relu does not count."""
+    values = cells[axis]
+    if axis == "negative_slope":
+        values = values[cells["op"] == "leaky_relu"]
+    return bool(values.nunique(dropna=False) > 1)
+
+
+def run_lines(cells: pd.DataFrame) -> Iterator[str]:
+    """One line for each run: where it ran, and how many cells ended how."""
+    counts = cells.groupby(["run_id", "machine", "status"], observed=True).size().unstack(fill_value=0)
+    for key, statuses in zip(counts.index[:_MOST_RUNS], counts.to_numpy()[:_MOST_RUNS], strict=True):
+        run_id, machine = (clean(part) for part in key)
+        parts = [f"{n:,} {status}" for status, n in zip(counts.columns, statuses, strict=True) if n]
+        where = f" on {machine}" if machine else ""
+        yield f"Run {run_id}{where}: {_cells(int(statuses.sum()))} ({', '.join(parts)})."
+    if len(counts) > _MOST_RUNS:
+        yield f"And {len(counts) - _MOST_RUNS:,} more runs."
+
+
+def constant_lines(cells: pd.DataFrame, rare: Sequence[str]) -> Iterator[str]:
+    """At most one line: the rare axes that are the same in all of `cells`; `rare` are those that vary."""
+    leaky = cells[cells["op"] == "leaky_relu"].head(1)
+    row = next((leaky if len(leaky) else cells.head(1)).itertuples())
+    constant = [axis for axis in RARE_AXES[1:] if axis not in rare and matters(axis, str(row.op))]
+    if constant:
+        yield f"All of it: {', '.join(axis_text(axis, getattr(row, axis)) for axis in constant)}."
+
+
+def problem_lines(cells: pd.DataFrame) -> list[str]:
+    """One line for each reason why cells have no time that counts; all noisy cells of an arm are one."""
+    bad = cells.loc[cells["status"] != "ok", ["status", "backend", "variant", "role", "reason"]]
+    reason = bad["reason"].where(bad["status"] != "noisy", "the interval stayed wider than asked for")
+    bad = bad.assign(reason=reason)
+    counts = bad.groupby(list(bad.columns), observed=True, sort=False).size().to_dict()
+    found = [(*map(str, key), str(count)) for key, count in counts.items() if isinstance(key, tuple)]
+    found.sort(key=lambda item: (_GRAVEST_FIRST.index(item[0]), -int(item[-1])))
+    lines = [_problem_line(*item) for item in found[:_MOST_PROBLEMS]]
+    if len(found) > _MOST_PROBLEMS:
+        left = sum(int(item[-1]) for item in found[_MOST_PROBLEMS:])
+        rest = len(found) - _MOST_PROBLEMS
+        lines.append(f"and {left:,} more cells for {rest:,} other reasons; --format csv has them")
+    return lines
+
+
+def _problem_line(*item: str) -> str:
+    status, backend, variant, role, reason, count = item
+    arm = arm_name(backend, variant, role)
+    return f"{status}: {arm}, {_cells(int(count))}: {clean(reason) or 'no reason given'}"
+
+
+def _cells(count: int) -> str:
+    return "1 cell" if count == 1 else f"{count:,} cells"

@@ -1,0 +1,149 @@
+"""A report as text: for the terminal (rich), markdown, LaTeX; and figures as CSV."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from typing import TextIO
+
+import pandas as pd
+from rich import box
+from rich.cells import cell_len
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+from tabulate import tabulate
+
+from scripts._tables import Block, Report, Section
+
+__all__ = ["as_latex", "as_markdown", "to_terminal", "write_csv"]
+
+_UNLIMITED = 100_000  # characters in a line where no terminal folds it
+_MARKDOWN = {"\\": r"\\", "|": r"\|", "*": r"\*", "<": "&lt;"}
+_LATEX = {
+    **{char: f"\\{char}" for char in "&%$#_{}"},
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+}
+
+
+class _Console(Console):
+    """Leaves a broken pipe to the caller, where rich would end the process with status 1."""
+
+    def on_broken_pipe(self) -> None:
+        """Let it through."""
+        raise  # noqa: PLE0704  # called while it is being handled
+
+
+def to_terminal(report: Report, file: TextIO | None = None) -> None:
+    """Print `report` to `file` (standard output), folded to the width of a terminal; whole in a pipe."""
+    file = file or sys.stdout
+    console = _Console(file=file, width=None if file.isatty() else _UNLIMITED, highlight=False)
+    for line in report.intro:
+        console.print(Text(line))
+    for block in report.blocks:
+        console.print(Text(f"\n{block.heading}", style="bold"))
+        for section in block.sections:
+            console.print(Text(f"\n{section.title}", style="italic"))
+            _print_table(section, console)
+        if block.note:
+            console.print(Text(f"\n{block.note}"))
+    if report.problems:
+        console.print(Text("\nNot ok", style="bold"))
+        for line in report.problems:
+            console.print(Text(line))
+    console.print()
+    for line in report.legend:
+        console.print(Text(line, style="dim"))
+
+
+def _print_table(section: Section, console: Console) -> None:
+    """Straight to the file where it fits, which is a hundred times faster than folding cells."""
+    widths = [
+        max(cell_len(row[i]) for row in (section.headers, *section.rows)) for i in range(len(section.headers))
+    ]
+    if sum(widths) + 3 * len(widths) > console.width:
+        console.print(_rich_table(section))
+        return
+    rule = ["-" * width for width in widths]
+    for row in (section.headers, rule, *section.rows):
+        cells = zip(row, widths, section.right, strict=True)
+        padded = (
+            " " * (w - cell_len(c)) + c if right else c + " " * (w - cell_len(c)) for c, w, right in cells
+        )
+        console.file.write("   ".join(padded).rstrip() + "\n")
+
+
+def _rich_table(section: Section) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1), show_edge=False)
+    for header, right in zip(section.headers, section.right, strict=True):
+        table.add_column(Text(header), justify="right" if right else "left", overflow="fold")
+    for row in section.rows:
+        table.add_row(*(Text(cell) for cell in row))
+    return table
+
+
+def as_markdown(report: Report) -> str:
+    """`report` as GitHub-flavoured markdown; nothing in it can end a cell, a row or a comment early."""
+    parts = ["  \n".join(_markdown(line) for line in report.intro)]
+    for block in report.blocks:
+        parts.append(f"**{_markdown(block.heading)}**")
+        for section in block.sections:
+            parts += [_markdown(section.title), _tabulated(section, "pipe", _markdown)]
+        parts += [_markdown(block.note)] if block.note else []
+    if report.problems:
+        parts.append("**Not ok**")
+        parts.append("\n".join(f"- {_markdown(line)}" for line in report.problems))
+    parts.append("**How to read it**")
+    parts.append("\n".join(f"- {_markdown(line)}" for line in report.legend))
+    return "\n\n".join(parts) + "\n"
+
+
+def as_latex(report: Report) -> str:
+    r"""`report` as LaTeX: a ``tabular`` per section, with the rules of ``\usepackage{booktabs}``."""
+    parts = [r"% needs \usepackage{booktabs}", *map(_latex, report.intro)]
+    for block in report.blocks:
+        parts += _latex_block(block)
+    if report.problems:
+        parts += [r"\paragraph{Not ok}", _latex_list(report.problems)]
+    parts += [r"\paragraph{How to read it}", _latex_list(report.legend)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _latex_block(block: Block) -> list[str]:
+    parts = [rf"\paragraph{{{_latex(block.heading)}}}"]
+    for section in block.sections:
+        title, table = _latex(section.title), _tabulated(section, "latex_booktabs", str)
+        parts.append(f"\\noindent {title}\n\n\\noindent\n{table}")
+    return [*parts, _latex(block.note)] if block.note else parts
+
+
+def _latex_list(lines: Sequence[str]) -> str:
+    return "\n".join([r"\begin{itemize}", *(rf"\item {_latex(line)}" for line in lines), r"\end{itemize}"])
+
+
+def write_csv(frame: pd.DataFrame, file: TextIO | None = None) -> None:
+    """Write `frame` to `file` (standard output) as CSV: numbers as they are, unknown ones empty."""
+    frame.to_csv(file or sys.stdout, index=False, lineterminator="\n")
+
+
+def _tabulated(section: Section, form: str, escape: Callable[[str], str]) -> str:
+    return tabulate(
+        [[escape(cell) for cell in row] for row in section.rows],
+        headers=section.headers,
+        tablefmt=form,
+        disable_numparse=True,
+        colalign=["right" if right else "left" for right in section.right],
+    )
+
+
+def _markdown(text: str) -> str:
+    return "".join(_MARKDOWN.get(char, char) for char in text)
+
+
+def _latex(text: str) -> str:
+    return "".join(_LATEX.get(char, char) for char in text)

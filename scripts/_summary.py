@@ -1,0 +1,165 @@
+"""The figures of a summary, as DataFrames of plain numbers: arms, fastest sets, fitted lines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from bench.columns import TIMED
+from bench.fastest import COMPETING, mark_fastest
+from bench.fits import fit_lines
+from bench.reading import group_ids
+from kernels.api import AXES
+
+__all__ = ["ARM_COLUMNS", "CASE", "NEEDED", "Keep", "arms", "fastest", "fits", "prepare", "ranked"]
+
+CASE = (
+    *("machine", "op", "direction", "placement", "layout", "data", "cache", "device", "threads"),
+    *("negative_slope", "dtype", "n"),
+)
+"""What tells cases apart, in the order in which tables list them."""
+
+NEEDED = (
+    *("run_id", "machine", "backend", "variant", "role", *AXES, "status", "reason"),
+    *("time_s", "time_lo_s", "time_hi_s", "bytes_moved", "gb_per_s", "ceiling_gb_per_s", "ceiling_fraction"),
+    *("baseline", "speedup", "speedup_lo", "speedup_hi", "noise_floor", "verdict", "first_call_s"),
+)
+"""The columns of cells.csv that a summary is made of."""
+
+ARM_COLUMNS = (
+    *("machine", "run_id", *AXES, "backend", "variant", "role", "status", "reason"),
+    *("time_s", "time_lo_s", "time_hi_s", "gb_per_s", "ceiling_fraction"),
+    *("baseline", "speedup", "speedup_lo", "speedup_hi", "noise_floor", "verdict"),
+    *("break_even_calls", "fastest"),
+)
+"""The columns of `arms`: those of cells.csv under their names, and two more."""
+
+Keep = Callable[[int], int]
+"""From the rows that a table has to the rows that are shown, from the first on."""
+
+_ONE_ARM_ONLY = ("run_id", "backend", "variant", "role", "reason", "verdict", "break_even_calls")
+_FITTED_ROLES = (*COMPETING, "ceiling")
+_CASE_BUT_N = CASE[:-1]
+_LEAST_SIZES = 3
+_ITEMSIZE = {"float16": 2, "bfloat16": 2, "float32": 4, "float64": 8}
+
+
+def prepare(cells: pd.DataFrame) -> pd.DataFrame:
+    """`cells` with what the tables need besides; rows that are not timed keep their blanks.
+
+    Adds ``case`` (its number, in the order of `CASE`), ``timed`` and ``break_even_calls`` (calls after
+    which an arm's longer first call is paid back by its gain over the baseline: 0 at once, inf
+    never, NaN where they cannot be told apart).  Where speed-up, bandwidth or the share of the
+    ceiling is blank but follows from other columns, it is filled in.
+    """
+    cells["case"] = group_ids(cells, CASE)
+    cells["timed"] = cells["status"].isin(TIMED) & (cells["time_s"] > 0)
+    cells["bytes_moved"] = cells["bytes_moved"].fillna(_bytes_moved(cells))
+    cells["gb_per_s"] = cells["gb_per_s"].fillna(cells["bytes_moved"] / cells["time_s"] / 1e9)
+    share = cells["gb_per_s"] / cells["ceiling_gb_per_s"]
+    cells["ceiling_fraction"] = cells["ceiling_fraction"].fillna(share)
+    base_time, base_first = _baselines(cells)
+    compared = cells["timed"] & (cells["role"] != "floor")
+    cells["speedup"] = cells["speedup"].fillna(base_time / cells["time_s"]).where(compared)
+    cells["break_even_calls"] = _break_even(cells, base_time, base_first)
+    return cells
+
+
+def ranked(cells: pd.DataFrame) -> pd.DataFrame:
+    """`cells`, as `prepare` leaves them or some of these, with ``fastest`` added."""
+    return cells.assign(fastest=mark_fastest(cells, cells["case"].to_numpy()))
+
+
+def arms(cells: pd.DataFrame, keep: Keep, *, timed_only: bool) -> tuple[pd.DataFrame, int]:
+    """(the first rows of `ARM_COLUMNS`, how many there are): by case, controls last, then by time."""
+    rows = np.flatnonzero(cells["timed"]) if timed_only else np.arange(len(cells))
+    some = cells[["time_s", "case"]].iloc[rows]
+    control = ~cells["role"].isin(COMPETING).to_numpy()[rows]
+    order = np.lexsort((some["time_s"], control, some["case"]))
+    picked = cells.iloc[rows[order[: keep(len(rows))]]]
+    return picked[list(ARM_COLUMNS)], len(rows)
+
+
+def fastest(cells: pd.DataFrame, keep: Keep) -> tuple[pd.DataFrame, int]:
+    """(the first cases with their fastest sets, how many there are).
+
+    One row per case: the case's columns, ``fastest`` (the names of the set, the fastest first,
+    joined by "; ") and the figures of the fastest arm.
+    """
+    rows = np.flatnonzero(cells["fastest"])
+    case = cells["case"].to_numpy()[rows]
+    order = np.lexsort((cells["time_s"].to_numpy()[rows], case))
+    rows, case = rows[order], case[order]
+    starts = np.flatnonzero(np.diff(case, prepend=-1))
+    kept = keep(len(starts))
+    end = starts[kept] if kept < len(starts) else len(rows)
+    members: dict[int, dict[str, None]] = {}  # two runs of one arm are one name
+    for number, name in zip(case[:end].tolist(), _arm_names(cells.iloc[rows[:end]]), strict=True):
+        members.setdefault(number, {})[name] = None
+    first = cells.iloc[rows[starts[:kept]]]
+    table = first[[name for name in ARM_COLUMNS if name not in _ONE_ARM_ONLY]]
+    return table.assign(fastest=["; ".join(names) for names in members.values()]), len(starts)
+
+
+def fits(cells: pd.DataFrame, keep: Keep) -> tuple[pd.DataFrame, int]:
+    """(the first fitted lines, how many there are): of the arms with at least three sizes.
+
+    Columns: the case's but n, backend, variant, role, ``sizes``, ``latency_s``, ``bandwidth_gb_per_s``
+    (NaN where larger tensors take no longer) and ``worst_miss`` (a fraction of the measured time).
+    """
+    rows = np.flatnonzero(cells["timed"] & cells["role"].isin(_FITTED_ROLES))
+    keys = [*_CASE_BUT_N, "backend", "variant", "role"]
+    some = cells[[*keys, "n", "bytes_moved", "time_s"]].iloc[rows]
+    line = group_ids(some, keys)
+    points = pd.DataFrame({"line": line, "n": some["n"].to_numpy()}).drop_duplicates()
+    sizes = np.bincount(points["line"])
+    enough = sizes[line] >= _LEAST_SIZES
+    some, line = some[enough], pd.factorize(line[enough], sort=True)[0]
+    fitted = fit_lines(line, some["bytes_moved"].to_numpy(float), some["time_s"].to_numpy())
+    first = np.unique(line, return_index=True)[1]
+    kept = keep(len(first))
+    table = some.iloc[first[:kept]][keys].assign(
+        sizes=sizes[sizes >= _LEAST_SIZES][:kept],
+        latency_s=fitted.latency_s[:kept],
+        bandwidth_gb_per_s=fitted.bytes_per_s[:kept] / 1e9,
+        worst_miss=fitted.worst_miss[:kept],
+    )
+    return table, len(first)
+
+
+def _bytes_moved(cells: pd.DataFrame) -> pd.Series:
+    streams = np.where(cells["direction"] == "forward", 2, 3)
+    itemsize = np.array([_ITEMSIZE[name] for name in cells["dtype"].cat.categories])
+    moved = streams * cells["n"].to_numpy() * itemsize[cells["dtype"].cat.codes]
+    return pd.Series(moved, cells.index).where(cells["role"] != "floor")
+
+
+def _baselines(cells: pd.DataFrame) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """For each row its experiment's baseline: seconds per call, and seconds of its first call."""
+    experiment = group_ids(cells, ("run_id", *CASE))
+    is_base = (cells["timed"] & (cells["role"] == "baseline")).to_numpy()
+    found = []
+    for name in ("time_s", "first_call_s"):
+        values = np.full(int(experiment.max(initial=-1)) + 1, np.nan)
+        values[experiment[is_base]] = cells[name].to_numpy()[is_base]
+        found.append(values[experiment])
+    return found[0], found[1]
+
+
+def _break_even(
+    cells: pd.DataFrame, base_time: npt.NDArray[np.float64], base_first: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    extra = cells["first_call_s"].to_numpy() - base_first
+    gain = base_time - cells["time_s"].to_numpy()
+    with np.errstate(divide="ignore", invalid="ignore"):
+        calls = np.where(gain > 0, np.ceil(np.maximum(extra, 0) / gain), np.inf)
+    ranked = (cells["timed"] & (cells["role"] == "candidate") & (cells["verdict"] != "tie")).to_numpy()
+    return np.where(ranked & ~np.isnan(extra) & ~np.isnan(gain), calls, np.nan)
+
+
+def _arm_names(cells: pd.DataFrame) -> Sequence[str]:
+    pairs = zip(cells["backend"], cells["variant"], strict=True)
+    return [f"{backend}[{variant}]" if variant else str(backend) for backend, variant in pairs]

@@ -1,0 +1,172 @@
+"""From the figures of a summary to tables of text, still without a format: titles, headers, rows."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from bench.sizes import format_size
+from bench.units import calls_text, number_text, percent_text, ratio_text, seconds_text
+from scripts._remarks import (
+    LEGEND,
+    RARE_AXES,
+    arm_name,
+    axis_text,
+    clean,
+    constant_lines,
+    matters,
+    problem_lines,
+    run_lines,
+    varies,
+)
+from scripts._summary import Keep, arms, fastest, fits
+
+__all__ = ["TABLES", "Block", "Report", "Section", "report"]
+
+TABLES = ("fastest", "arms", "fits")
+_SHORT = 3000  # rows of a table that is shown whole unless --limit says otherwise
+_CUT = 300  # rows that are left of a longer one
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One table: rows of text under headers; `right` tells which columns are aligned to the right."""
+
+    title: str
+    headers: tuple[str, ...]
+    rows: list[tuple[str, ...]]
+    right: tuple[bool, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """The sections of one kind of table; `note` says what was left out."""
+
+    heading: str
+    sections: list[Section]
+    note: str = ""
+
+
+@dataclass(slots=True)
+class Report:
+    """All that a summary says."""
+
+    intro: list[str] = field(default_factory=list)
+    blocks: list[Block] = field(default_factory=list)
+    legend: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+
+class _Column(NamedTuple):
+    header: str
+    text: Callable[[Any], str]
+    right: bool = True
+
+
+def report(cells: pd.DataFrame, tables: Sequence[str], limit: int | None) -> Report:
+    """The summary of `cells` (as `prepare` leaves them).
+
+    `limit` is the most rows in a block, 0 for all; None shows blocks of up to 3000 rows whole and
+    the first 300 rows of longer ones.
+    """
+    rare = [axis for axis in RARE_AXES if varies(cells, axis)]
+    several = cells["run_id"].nunique() > 1
+    result = Report(intro=[*run_lines(cells), *constant_lines(cells, rare)])
+    makers = {"fastest": _fastest_block, "arms": _arms_block, "fits": _fits_block}
+    for name in tables:
+        result.blocks.append(makers[name](cells, _keep(limit), rare, several))
+    result.legend = [line for name, line in LEGEND if name in ("", *tables)]
+    result.problems = problem_lines(cells)
+    return result
+
+
+def _fastest_block(cells: pd.DataFrame, keep: Keep, rare: Sequence[str], _several: bool) -> Block:
+    frame, total = fastest(cells, keep)
+    columns = (
+        _Column("dtype", lambda row: str(row.dtype), right=False),
+        _Column("size", lambda row: format_size(row.n)),
+        *_FIGURES,
+        _Column("fastest set", lambda row: clean(row.fastest).replace("; ", ", "), right=False),
+    )
+    sections = _sections(frame, columns, ("op", "direction", "placement"), rare)
+    return Block("Fastest set per case", sections, _cut_note(len(frame), total, "cases"))
+
+
+def _arms_block(cells: pd.DataFrame, keep: Keep, rare: Sequence[str], several: bool) -> Block:
+    frame, total = arms(cells, keep, timed_only=True)
+    columns = (
+        _Column("size", lambda row: format_size(row.n)),
+        *([_Column("run", lambda row: clean(row.run_id), right=False)] if several else []),
+        _Column(
+            "implementation",
+            lambda row: arm_name(row.backend, row.variant, row.role) + " *" * row.fastest,
+            right=False,
+        ),
+        *_FIGURES,
+        _Column("verdict", lambda row: row.verdict or "-", right=False),
+        _Column("noise", lambda row: percent_text(row.noise_floor)),
+        _Column("break-even", lambda row: calls_text(row.break_even_calls)),
+    )
+    sections = _sections(frame, columns, ("op", "direction", "placement", "dtype"), rare)
+    return Block("Every implementation", sections, _cut_note(len(frame), total, "rows"))
+
+
+def _fits_block(cells: pd.DataFrame, keep: Keep, rare: Sequence[str], _several: bool) -> Block:
+    frame, total = fits(cells, keep)
+    columns = (
+        _Column("dtype", lambda row: str(row.dtype), right=False),
+        _Column("implementation", lambda row: arm_name(row.backend, row.variant, row.role), right=False),
+        _Column("latency", lambda row: seconds_text(row.latency_s)),
+        _Column("bandwidth GB/s", lambda row: number_text(row.bandwidth_gb_per_s)),
+        _Column("sizes", lambda row: str(row.sizes)),
+        _Column("worst miss", lambda row: percent_text(row.worst_miss)),
+    )
+    sections = _sections(frame, columns, ("op", "direction", "placement"), rare)
+    note = _cut_note(len(frame), total, "fits") if total else "None: a fit needs at least three sizes."
+    return Block("Fitted latency and bandwidth", sections, note)
+
+
+_FIGURES = (
+    _Column("time", lambda row: "~" * (row.status == "noisy") + seconds_text(row.time_s)),
+    _Column("GB/s", lambda row: number_text(row.gb_per_s)),
+    _Column("speed-up", lambda row: ratio_text(row.speedup, row.speedup_lo, row.speedup_hi)),
+    _Column("of copy", lambda row: percent_text(row.ceiling_fraction)),
+)
+
+
+def _keep(limit: int | None) -> Keep:
+    if limit is None:
+        return lambda total: total if total <= _SHORT else _CUT
+    return lambda total: min(total, limit or total)
+
+
+def _cut_note(shown: int, total: int, what: str) -> str:
+    if not total:
+        return "None: nothing was timed."
+    if shown == total:
+        return ""
+    return (
+        f"The first {shown:,} of {total:,} {what}: choose with --ops, --dtypes and the like, show all with"
+        " --limit 0, or write them with --format csv."
+    )
+
+
+def _sections(
+    frame: pd.DataFrame, columns: Sequence[_Column], fixed: Sequence[str], rare: Sequence[str]
+) -> list[Section]:
+    headers, right = tuple(c.header for c in columns), tuple(c.right for c in columns)
+    return [
+        Section(title, headers, [tuple(column.text(row) for column in columns) for row in rows], right)
+        for title, rows in itertools.groupby(
+            frame.itertuples(index=False), key=lambda row: _title(row, fixed, rare)
+        )
+    ]
+
+
+def _title(row: Any, fixed: Sequence[str], rare: Sequence[str]) -> str:
+    named = [axis_text(axis, getattr(row, axis)) for axis in rare if matters(axis, row.op)]
+    return ", ".join([" ".join(getattr(row, axis) for axis in fixed), *named])

@@ -1,0 +1,212 @@
+"""What changed between two runs, cell by cell, and how sure that is."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import math
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from bench.comparison import NEEDED, Comparison, Run, compare
+from bench.reading import ReadError, read_cells, read_rounds
+from bench.runs import find_runs
+from bench.units import percent_text
+from scripts import _cli
+from scripts._changes import blocks, legend, summary
+from scripts._dashboards import as_bencher, as_github
+from scripts._environments import differences, read_environment, remarks
+from scripts._remarks import clean, run_lines
+from scripts._render import as_markdown, to_terminal, write_csv
+from scripts._tables import Report
+
+__all__ = ["main"]
+
+_FORMATS = ("terminal", "markdown", "csv", "github", "bencher")
+_DASHBOARDS = {"github": as_github, "bencher": as_bencher}
+_EPILOG = """\
+OLD and NEW are a run's directory, the id of a run under --results, or a CSV file with the columns of
+cells.csv.  Where rounds.csv lies beside cells.csv, the errors come from its rounds.
+
+examples:
+  python scripts/compare.py before after
+  python scripts/compare.py results/reference/laptop results/20260101-120000 --threshold 0.1
+  python scripts/compare.py laptop server --allow-different-environment --relative
+  python scripts/compare.py before after --format csv --output changes.csv
+  python scripts/compare.py before after --format github --output benchmark.json   # customSmallerIsBetter
+  python scripts/compare.py before after --format bencher --output bmf.json        # --adapter json
+
+github and bencher write the times of NEW, in ns; the verdict is a line on stderr.
+
+exit status: 0; 1 for a regression (a significant slowdown beyond --threshold, or a worse status);
+2 for anything that cannot be done, and for different environments.
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line `argv`; returns the exit status.
+
+    Raises ReadError or UsageError.
+    """
+    options = _parse(argv)
+    paths = [_path(name, options.results) for name in (options.old, options.new)]
+    old, new = (_load(path) for path in paths)
+    notes = _check_environments(paths, old, new, allowed=options.allow_different_environment)
+    found = compare(old, new, relative=options.relative, threshold=options.threshold)
+    _check_compared(found, relative=options.relative)
+    outcome = summary(found, options.threshold)
+    if options.format == "terminal" and options.output is None:
+        to_terminal(_report(found, old, new, [outcome, *notes], options))
+    else:
+        _write(options.output, _text(found, old, new, [outcome, *notes], options))
+    if options.output is not None or options.format not in ("terminal", "markdown"):
+        print(outcome, file=sys.stderr)
+    return int(found.cells["regression"].any())
+
+
+def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = _cli.Parser(description=__doc__ or "", epilog=_EPILOG)
+    parser.add_argument("old", metavar="OLD", help="the run that counts as before")
+    parser.add_argument("new", metavar="NEW", help="the run that counts as after")
+    parser.add_argument("--results", type=Path, default=Path("results"), metavar="DIR", help="where runs lie")
+    parser.add_argument(
+        "--threshold",
+        type=_fraction,
+        default=0.05,
+        metavar="X",
+        help="slowdowns up to this fraction are no regression (default 0.05: 5 %%)",
+    )
+    parser.add_argument(
+        "--relative",
+        action="store_true",
+        help="compare speed-ups over the baseline, which a faster or slower machine leaves as they are",
+    )
+    parser.add_argument(
+        "--allow-different-environment",
+        action="store_true",
+        help="compare even if machine or software differ",
+    )
+    parser.add_argument(
+        "--format", type=_cli.one_of(_FORMATS), default="terminal", metavar="F", help=", ".join(_FORMATS)
+    )
+    parser.add_argument("--output", type=Path, metavar="FILE", help="write there instead of standard output")
+    parser.add_argument("--all", action="store_true", help="list every compared cell, not only the changed")
+    parser.add_argument(
+        "--limit",
+        type=_cli.count,
+        default=50,
+        metavar="N",
+        help="rows of a table at most; 0: all (default 50)",
+    )
+    return parser.parse_args(argv)
+
+
+def _fraction(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not known; allowed: a fraction from 0 to 1, as 0.05 for 5 %"
+        )
+    return value
+
+
+def _path(name: str, results: Path) -> Path:
+    return find_runs([name], results)[0]
+
+
+def _load(path: Path) -> Run:
+    """The run at `path`, with the rounds that lie beside it if they are its own."""
+    cells = read_cells([path], NEEDED)
+    for column in ("run_id", "machine"):
+        values = [clean(str(value)) for value in cells[column].unique()]
+        if len(values) > 1:
+            raise _cli.UsageError(
+                f"{path}: {len(values)} values of {column} ({', '.join(values[:3])}"
+                f"{', ...' if values[3:] else ''}); a comparison takes one run on each side: split the file"
+            )
+    beside = path.with_name("rounds.csv")
+    if path.name != "cells.csv" or not _has_rows(beside):
+        return Run(cells)
+    rounds = read_rounds([beside])
+    return Run(cells, rounds[rounds["run_id"] == cells["run_id"].iloc[0]])
+
+
+def _has_rows(path: Path) -> bool:
+    """Whether anything follows the header: a run in which nothing could be timed has no rounds."""
+    if not path.is_file():
+        return False
+    try:
+        with path.open("rb") as file:
+            return bool(file.readline()) and bool(file.readline().strip())
+    except OSError as error:
+        raise ReadError(f"{path}: cannot be read: {error.strerror or error}") from error
+
+
+def _check_environments(paths: Sequence[Path], old: Run, new: Run, *, allowed: bool) -> list[str]:
+    """What to say about the environments; UsageError if they differ and that is not `allowed`."""
+    found = [read_environment(path) for path in paths]
+    lines = differences(found[0], found[1])
+    machines = [clean(str(run.cells["machine"].iloc[0])) for run in (old, new)]
+    if machines[0] != machines[1] and not any(line.startswith("machine:") for line in lines):
+        lines.insert(0, f"machine: {machines[0]} in OLD, {machines[1]} in NEW")
+    if lines and not allowed:
+        head = "the environments differ; --allow-different-environment compares all the same"
+        raise _cli.UsageError("\n  ".join([head, *lines]))
+    return [*(f"Environments differ: {line}." for line in lines), *remarks(found[0], found[1])]
+
+
+def _check_compared(found: Comparison, *, relative: bool) -> None:
+    """A comparison of nothing must not pass for one without regressions."""
+    if found.cells["p_value"].notna().any() or found.cells["change"].isin(("failed", "recovered")).any():
+        return
+    counts = found.cells["change"].value_counts().to_dict()
+    ways = "; --relative needs speed-ups over the same baseline on both sides" if relative else ""
+    text = ", ".join(f"{count:,} {name}" for name, count in counts.items()) or "the baseline stands alone"
+    raise _cli.UsageError(
+        f"nothing to compare: no cell has a time and an interval in both runs ({text}){ways}"
+    )
+
+
+def _text(found: Comparison, old: Run, new: Run, lines: Sequence[str], options: argparse.Namespace) -> str:
+    if options.format in _DASHBOARDS:
+        return _DASHBOARDS[options.format](new.cells)
+    text = io.StringIO()
+    if options.format == "csv":
+        write_csv(found.cells, text)
+        return text.getvalue()
+    report = _report(found, old, new, lines, options)
+    if options.format == "markdown":
+        return as_markdown(report)
+    to_terminal(report, text)
+    return text.getvalue()
+
+
+def _write(path: Path | None, text: str) -> None:
+    if path is None:
+        sys.stdout.write(text)
+        return
+    try:
+        path.write_text(text, encoding="utf-8", newline="")
+    except OSError as error:
+        raise _cli.UsageError(f"--output {path}: {error.strerror or error}") from error
+
+
+def _report(
+    found: Comparison, old: Run, new: Run, lines: Sequence[str], options: argparse.Namespace
+) -> Report:
+    names = zip(("Old", "New"), (old, new), strict=True)
+    intro = [f"{name}: {line}" for name, run in names for line in run_lines(run.cells)]
+    intro.append(f"Threshold of a regression: {percent_text(options.threshold)}.")
+    return Report(
+        intro=[*intro, *lines],
+        blocks=blocks(found, options.limit, everything=options.all),
+        legend=legend(found, relative=options.relative),
+    )
+
+
+if __name__ == "__main__":
+    _cli.run(main, (ReadError, _cli.UsageError))

@@ -1,0 +1,241 @@
+"""The equivalence matrix: what each backend really computes, on special values and all the rest.
+
+Every backend, in a process of its own, is tried on every op, direction, placement and dtype, and judged
+by the policy: NaN, infinities and values must be right; signs of zero, subnormals, NaN payloads and the
+gradient's convention at 0 and NaN are reported. Nothing here is quoted: all of it is measured, now.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import csv
+import os
+import re
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import product
+from pathlib import Path
+from queue import SimpleQueue
+
+from rich.console import Console
+from rich.progress import Progress
+
+from bench.columns import nearest
+from kernels import registry
+from kernels.api import DIRECTIONS, DTYPES, OPS, PLACEMENTS, Case
+from scripts import _cli
+from scripts._check_process import Limits, outcomes
+from scripts._check_report import report
+from scripts._check_rows import COLUMNS, Row, row_of
+from scripts._render import to_terminal
+
+__all__ = ["main"]
+
+_EPILOG = """\
+Tried are: lengths around the vector width and one that runs in parallel, every special value at every
+position of the short ones, all 65,536 patterns of the 16-bit types (random patterns of the others),
+slopes 0.01, 1.5, -0.5, 0, 0.2, 1, inf and nan, strided, transposed and misaligned arrays, and whether
+the input and the result of the call before stay as they were. What --seconds did not allow, or the
+backend refused, stands in the column `untried`.
+
+examples:
+  python scripts/crosscheck.py
+  python scripts/crosscheck.py --backends jax_jit,torch_eager --dtypes float32 --csv matrix.csv
+  python scripts/crosscheck.py --plugin mypackage.kernels:MyRelu --backends my_relu --seconds 60
+  python scripts/crosscheck.py --ops leaky_relu --directions backward --placements new,inplace
+
+exit status: 0 if every backend keeps the policy; 1 if one breaks it, or fails, crashes or hangs, or if
+nothing could be tried; 2 for anything that cannot be done.
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line `argv`; returns the exit status.
+
+    Raises UsageError, of one line.
+    """
+    options = _parse(argv)
+    plugins = _plugins(options.plugin)
+    names = _backends(options.backends, options.devices, plugins)
+    subjects = [
+        Case(op, direction, placement, dtype, device=device)
+        for op, direction, placement, device, dtype in product(
+            options.ops, options.directions, options.placements, options.devices, options.dtypes
+        )
+    ]
+    rows: list[Row] = []
+    with _csv_file(options.csv) as write, _progress(len(names) * len(subjects)) as advance:
+        for row in _rows(names, plugins, subjects, options):
+            rows.append(row)
+            write(row)
+            advance()
+    rows.sort(key=lambda row: names.index(row.backend))  # of one backend they come in order
+    to_terminal(report(rows))
+    if all(row.status == "skipped" for row in rows):
+        print("nothing was tried: every combination was skipped", file=sys.stderr)
+        return 1
+    return int(any(row.status not in ("ok", "skipped") for row in rows))
+
+
+def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = _cli.Parser(description=__doc__ or "", epilog=_EPILOG)
+    parser.add_argument(
+        "--backends", type=_cli.comma_list(), metavar="A,B", help="default: all, and each --plugin"
+    )
+    axes = (("ops", OPS), ("directions", DIRECTIONS), ("placements", PLACEMENTS), ("dtypes", DTYPES))
+    for name, allowed in axes:
+        parser.add_argument(
+            f"--{name}",
+            type=_cli.comma_list(allowed),
+            default=allowed,
+            metavar="A,B",
+            help=f"of {', '.join(allowed)} (default: all)",
+        )
+    parser.add_argument(
+        "--devices", type=_devices, default=("cpu",), metavar="A,B", help="cpu (default), cuda, cuda:0 …"
+    )
+    parser.add_argument(
+        "--plugin",
+        action="append",
+        default=[],
+        metavar="MODULE:CLASS",
+        help="try this backend too; may be given again",
+    )
+    parser.add_argument("--csv", type=Path, metavar="FILE", help="write every combination there, one a row")
+    parser.add_argument(
+        "--seconds",
+        type=_seconds,
+        default=1.0,
+        metavar="S",
+        help="for the trials of a combination that can be left out (default 1)",
+    )
+    parser.add_argument(
+        "--timeout",
+        type=_seconds,
+        default=300.0,
+        metavar="S",
+        help="a combination that takes longer is ended (default 300)",
+    )
+    return parser.parse_args(argv)
+
+
+def _devices(text: str) -> tuple[str, ...]:
+    devices = _cli.comma_list()(text)
+    for device in devices:
+        if not re.fullmatch(r"cpu|cuda(:\d+)?", device):
+            raise argparse.ArgumentTypeError(
+                f"{device!r} is not known; allowed: cpu, cuda, cuda:0 …{nearest(device, ('cpu', 'cuda'))}"
+            )
+    return devices
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds < 1e6:
+        raise argparse.ArgumentTypeError(f"{text!r} is not known; allowed: a number of seconds, 0 or more")
+    return seconds
+
+
+def _plugins(specs: Sequence[str]) -> dict[str, str]:
+    """Names of the plugins with their ``MODULE:CLASS``."""
+    plugins = {}
+    for spec in specs:
+        try:
+            plugins[registry.register(spec)] = spec
+        except ValueError as error:
+            raise _cli.UsageError(f"argument --plugin: {error}") from error
+    return plugins
+
+
+def _backends(chosen: Sequence[str] | None, devices: Sequence[str], plugins: Mapping[str, str]) -> list[str]:
+    try:
+        known = registry.names()
+    except ValueError as error:
+        raise _cli.UsageError(str(error)) from error
+    if chosen is None:
+        kinds = {device.partition(":")[0] for device in devices}
+        serving = [name for name in known if name in plugins or kinds.intersection(registry.devices(name))]
+        if not serving:
+            raise _cli.UsageError(
+                f"argument --devices: no backend is made for {', '.join(devices)}; name one with --backends or --plugin"
+            )
+        return serving
+    for name in chosen:
+        if name not in known:
+            raise _cli.UsageError(
+                f"argument --backends: {name!r} is not known; allowed: {', '.join(known)}{nearest(name, known)}"
+            )
+    return list(chosen)
+
+
+def _rows(
+    names: Sequence[str], plugins: Mapping[str, str], subjects: Sequence[Case], options: argparse.Namespace
+) -> Iterator[Row]:
+    """The rows as they come, of at most two backends at a time: their thread pools share the CPUs."""
+    found: SimpleQueue[Row | Exception | None] = SimpleQueue()
+    limits = Limits(options.seconds, options.timeout)
+
+    def work(name: str) -> None:
+        try:
+            for case, outcome, about in outcomes(name, plugins, subjects, limits):
+                found.put(row_of(name, case, outcome, about))
+            found.put(None)
+        except Exception as error:  # noqa: BLE001  # carried over to the thread that waits for the rows
+            found.put(error)
+
+    with ThreadPoolExecutor(min(2, os.cpu_count() or 1)) as pool:
+        try:
+            for name in names:
+                pool.submit(work, name)
+            running = len(names)
+            while running:
+                item = found.get()
+                if isinstance(item, Exception):
+                    raise item
+                if item is None:
+                    running -= 1
+                else:
+                    yield item
+        finally:
+            limits.stop.set()
+            pool.shutdown(cancel_futures=True)
+
+
+@contextlib.contextmanager
+def _csv_file(path: Path | None) -> Iterator[Callable[[Row], None]]:
+    """Append rows to the file as they come, so that a run that is ended keeps what it had."""
+    if path is None:
+        yield lambda row: None
+        return
+    try:
+        file = path.open("w", newline="", encoding="utf-8")
+    except OSError as error:
+        raise _cli.UsageError(
+            f"argument --csv: {path}: {error.strerror}; name a file that can be written"
+        ) from error
+    with file:
+        writer = csv.writer(file)
+        writer.writerow(COLUMNS)
+
+        def write(row: Row) -> None:
+            writer.writerow(row.as_text())
+            file.flush()
+
+        yield write
+
+
+@contextlib.contextmanager
+def _progress(total: int) -> Iterator[Callable[[], None]]:
+    console = Console(file=sys.stderr)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("combinations", total=total)
+        yield lambda: bar.advance(task)
+
+
+if __name__ == "__main__":
+    _cli.run(main, (_cli.UsageError,))

@@ -1,0 +1,84 @@
+"""Which estimator errs least when nothing differs?
+
+Every experiment of a run has the baseline twice, in two processes (the twin).  Their true ratio is 1, so
+whatever an estimator makes of the two is its error.  This compares the minimum, the lower quartile, the
+median and the trimmed mean, each in two ways: the ratio of the two estimates, and the estimate of the
+ratios taken round by round.  Shown are the errors' median and 90th percentile over all experiments, by size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from tabulate import tabulate
+
+from bench.reading import ReadError, read_rounds
+from bench.sizes import format_size
+from bench.stats import ESTIMATORS
+from kernels.api import AXES
+from scripts._cli import Parser, UsageError, run
+
+__all__ = ["errors", "main"]
+
+
+def _pairs(rounds: pd.DataFrame) -> list[tuple[int, np.ndarray, np.ndarray]]:
+    """(n, baseline's seconds, twin's seconds) of each experiment, round by round."""
+    keys = ["run_id", *AXES]
+    last = rounds.drop_duplicates([*keys, "role", "backend", "variant", "round"], keep="last")
+    found = []
+    both = last[last["role"].isin(["baseline", "twin"])]
+    for _, experiment in both.groupby(keys, observed=True, sort=False):
+        wide = experiment.pivot_table(index="round", columns="role", values="seconds", observed=True).dropna()
+        if {"baseline", "twin"} <= set(wide.columns) and len(wide) >= 4:
+            n = int(experiment["n"].iloc[0])
+            found.append((n, wide["baseline"].to_numpy(float), wide["twin"].to_numpy(float)))
+    return found
+
+
+def errors(rounds: pd.DataFrame) -> pd.DataFrame:
+    """One row for each experiment, estimator and way (`apart`, `paired`): |log ratio|, as `error`."""
+    rows = []
+    for n, base, twin in _pairs(rounds):
+        for name, estimator in ESTIMATORS.items():
+            apart = abs(float(np.log(estimator(base)) - np.log(estimator(twin))))
+            paired = abs(float(estimator(np.log(base) - np.log(twin))))
+            rows += [(n, name, "apart", apart), (n, name, "paired", paired)]
+    return pd.DataFrame(rows, columns=["n", "estimator", "way", "error"])
+
+
+def _table(found: pd.DataFrame) -> pd.DataFrame:
+    groups = found.groupby(["estimator", "way"], sort=False)["error"]
+    table = pd.DataFrame({"median": groups.median(), "p90": groups.quantile(0.9)})
+    for n in sorted(found["n"].unique()):
+        table[f"median at {format_size(int(n))}"] = (
+            found[found["n"] == n].groupby(["estimator", "way"], sort=False)["error"].median()
+        )
+    return (100 * table).sort_values("median").reset_index()
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Print the table."""
+    parser = Parser(
+        description=__doc__ or "",
+        epilog="example:\n  python scripts/estimators.py results/20260101-120000",
+    )
+    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="folders with a rounds.csv")
+    options = parser.parse_args(argv)
+    found = errors(read_rounds([run / "rounds.csv" for run in options.runs]))
+    if found.empty:
+        raise UsageError("no experiment has a baseline and a twin with 4 rounds each; measure longer")
+    pairs = found.groupby(["estimator", "way"]).size().iloc[0]
+    print(f"{pairs} pairs of identical arms; errors in per cent\n")
+    print(
+        tabulate(
+            _table(found).to_dict("list"), headers="keys", tablefmt="github", showindex=False, floatfmt=".2f"
+        )
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    run(main, (UsageError, ReadError))

@@ -1,0 +1,144 @@
+"""Tables of one or several runs: the fastest set of each case, speed-ups, ceilings, fitted lines."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from bench.columns import nearest
+from bench.reading import ReadError, read_cells
+from bench.runs import find_runs
+from kernels.api import DIRECTIONS, DTYPES, OPS, PLACEMENTS
+from scripts import _cli
+from scripts._markers import MarkerError, replaced
+from scripts._render import as_latex, as_markdown, to_terminal, write_csv
+from scripts._summary import NEEDED, arms, fastest, fits, prepare, ranked
+from scripts._tables import TABLES, report
+
+__all__ = ["main"]
+
+_FORMATS = ("terminal", "markdown", "csv", "latex")
+_EPILOG = """\
+RUN is a run's directory, the id of a run under --results, or a CSV file with the columns of cells.csv,
+whoever wrote it; without any, the newest run under --results. Several are read as one.
+
+examples:
+  python scripts/summarise.py
+  python scripts/summarise.py results/laptop results/server --ops relu --dtypes float32
+  python scripts/summarise.py theirs.csv --format csv > arms.csv
+  python scripts/summarise.py laptop --format csv --tables fits
+  python scripts/summarise.py results/reference/* --update README.md --tables fastest
+  python scripts/summarise.py results/reference/* --update README.md --tables fastest --check
+
+exit status: 0; 1 if --check finds that the file would change; 2 for anything that cannot be done.
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line `argv`; returns the exit status.
+
+    Raises ReadError, UsageError or MarkerError, each of one line.
+    """
+    options = _parse(argv)
+    cells = prepare(read_cells(find_runs(options.run, options.results), NEEDED))
+    cells = ranked(_chosen(cells, options))
+    if options.format == "csv":
+        write_csv(_figures(cells, options.tables[0], options.limit))
+        return 0
+    summary = report(cells, options.tables, options.limit)
+    if options.update is not None:
+        return _update(options.update, as_markdown(summary), check=options.check)
+    if options.format == "terminal":
+        to_terminal(summary)
+    else:
+        sys.stdout.write(as_markdown(summary) if options.format == "markdown" else as_latex(summary))
+    return 0
+
+
+def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = _cli.Parser(description=__doc__ or "", epilog=_EPILOG)
+    parser.add_argument("run", nargs="*", metavar="RUN", help="what to read (default: the newest run)")
+    parser.add_argument("--results", type=Path, default=Path("results"), metavar="DIR", help="where runs lie")
+    parser.add_argument("--format", type=_cli.one_of(_FORMATS), metavar="F", help=f"{', '.join(_FORMATS)}")
+    parser.add_argument(
+        "--tables",
+        type=_cli.comma_list(TABLES),
+        metavar="A,B",
+        help=f"which, in which order: {', '.join(TABLES)} (default: all; csv takes one, by default arms)",
+    )
+    for name, allowed in _FILTERS.items():
+        parser.add_argument(
+            f"--{name}s",
+            type=_cli.comma_list(allowed or None),
+            metavar="A,B",
+            help=f"only these {name}s: {', '.join(allowed)}" if allowed else f"only these {name}s",
+        )
+    parser.add_argument("--limit", type=_cli.count, metavar="N", help="rows of a table at most; 0: all")
+    parser.add_argument(
+        "--update", type=Path, metavar="FILE", help="put the markdown between the markers in FILE"
+    )
+    parser.add_argument("--check", action="store_true", help="with --update: write nothing, only tell")
+    options = parser.parse_args(argv)
+    if options.update is not None and options.format not in (None, "markdown"):
+        parser.error(f"--update writes markdown; leave out --format {options.format}")
+    if options.check and options.update is None:
+        parser.error("--check needs --update FILE, the file to check")
+    options.format = options.format or "terminal"
+    options.tables = options.tables or (("arms",) if options.format == "csv" else TABLES)
+    if options.format == "csv" and len(options.tables) > 1:
+        parser.error(f"--format csv writes one table; name one of {', '.join(options.tables)} with --tables")
+    return options
+
+
+_FILTERS = {"op": OPS, "direction": DIRECTIONS, "placement": PLACEMENTS, "dtype": DTYPES, "backend": ()}
+
+
+def _chosen(cells: pd.DataFrame, options: argparse.Namespace) -> pd.DataFrame:
+    """The cells that the filters leave; a filter that names what no cell has is an error."""
+    for column in _FILTERS:
+        wanted = getattr(options, f"{column}s")
+        if wanted is None:
+            continue
+        present = [str(value) for value in cells[column].unique()]
+        for value in wanted:
+            if value not in present:
+                there = f"there is {', '.join(sorted(present))}{nearest(value, present)}"
+                raise _cli.UsageError(
+                    f"--{column}s: no cell has {value!r} (after the filters before); {there}"
+                )
+        cells = cells[cells[column].isin(wanted)]
+    return cells
+
+
+def _figures(cells: pd.DataFrame, table: str, limit: int | None) -> pd.DataFrame:
+    def keep(total: int) -> int:
+        return min(total, limit or total)
+
+    if table == "arms":
+        return arms(cells, keep, timed_only=False)[0]
+    return (fastest if table == "fastest" else fits)(cells, keep)[0]
+
+
+def _update(file: Path, markdown: str, *, check: bool) -> int:
+    try:
+        before = file.read_bytes()
+        after = replaced(before, markdown, str(file))
+        if before == after:
+            print(f"{file}: up to date")
+        elif not check:
+            file.write_bytes(after)
+            print(f"{file}: updated")
+    except OSError as error:
+        raise _cli.UsageError(f"--update {file}: {error.strerror}") from error
+    if check and before != after:
+        print(f"{file}: out of date; run this again without --check")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    _cli.run(main, (ReadError, _cli.UsageError, MarkerError))

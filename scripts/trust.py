@@ -1,0 +1,165 @@
+"""How often does the harness cry wolf, and how often does it miss one?
+
+Runs many experiments on arms whose true ratio is known: the same backend again (any verdict but
+`tie` is a false alarm), and the same backend slowed by 10 % and by 5 % (anything but `slower` is a miss).
+Prints a table of rates with their 95 % intervals (Wilson), and can write every verdict as CSV.
+"""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import math
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from bench import experiment as measuring
+from bench.options import OptionError, parse
+from bench.plan import Arm, Experiment, Variant, cases
+from bench.pool import ProcessPool
+from bench.profiles import PROFILES
+from bench.results import Stamp, cells_of
+from bench.schema import Cell
+from scripts._cli import Parser, UsageError, count, run
+
+__all__ = ["main"]
+
+_PLUGIN = {"planted": "bench.planted:Planted"}
+_TRUTHS = {"again": "tie", "slower5": "slower", "slower10": "slower"}
+_BASES = "numpy_ufunc,numba_jit,torch_eager,numba_parallel"
+_EVERY = {"again": "0", "slower5": "20", "slower10": "10"}
+
+
+def _arms(base: str) -> tuple[Arm, ...]:
+    def arm(role: str, name: str) -> Arm:
+        environ = (("RELU_BENCH_PLANT_BASE", base), ("RELU_BENCH_PLANT_EVERY", _EVERY.get(name, "0")))
+        return Arm("planted", role, Variant(name, environ))
+
+    planted = [arm("candidate", name) for name in _TRUTHS]
+    return (arm("baseline", base), *planted, arm("twin", base))
+
+
+def _experiments(bases: Sequence[str], sizes: str, repeats: int) -> Iterator[tuple[str, Experiment]]:
+    grids = parse({"sizes": sizes}).grids
+    for base in bases:
+        for case in cases(grids):
+            for _ in range(repeats):
+                yield base, Experiment(case, _arms(base))
+
+
+def _limits(profile_name: str, arms: int) -> measuring.Limits:
+    """What the profile gives an experiment on average, scaled to the arms that take part here."""
+    profile = PROFILES[profile_name]
+    usual_arms, grids = 11, cases(profile.grids)
+    return measuring.Limits(
+        seconds=profile.seconds / len(grids) * arms / usual_arms,
+        batch_s=profile.batch_s,
+        warm_s=0.0015,
+        target_ci=0.02,
+        min_rounds=profile.min_rounds,
+        max_rounds=profile.max_rounds,
+    )
+
+
+def _wilson(hits: int, of: int) -> tuple[float, float]:
+    """95 % interval of a rate (Wilson, Journal of the American Statistical Association 22, 1927)."""
+    z, rate = 1.96, hits / of
+    centre, half = rate + z * z / (2 * of), z * math.sqrt(rate * (1 - rate) / of + z * z / (4 * of * of))
+    return (centre - half) / (1 + z * z / of), (centre + half) / (1 + z * z / of)
+
+
+Found = list[tuple[str, Cell]]
+"""Cells with the backend that their arms were planted on."""
+
+
+def _measure(chosen: Sequence[tuple[str, Experiment]], profile: str, console: Console) -> Found:
+    found: Found = []
+    stamp = Stamp("trust", "here", "", 0.02)
+    with Progress(console=console, transient=True) as bar:
+        task = bar.add_task(f"{len(chosen)} experiments", total=len(chosen))
+        pools: dict[str, ProcessPool] = {}
+        for number, (base, experiment) in enumerate(chosen):
+            if base not in pools:
+                for pool in pools.values():
+                    pool.close()
+                pools = {base: ProcessPool(_PLUGIN, cell_timeout=120.0)}
+            limits = _limits(profile, len(experiment.arms))
+            states = measuring.run(experiment, pools[base], limits, seed=number)
+            cells = cells_of(experiment, states, stamp)
+            found += [(base, cell) for cell in cells if cell.variant in _TRUTHS]
+            bar.advance(task)
+        for pool in pools.values():
+            pool.close()
+    return found
+
+
+def _table(found: Found, profile: str) -> tuple[Table, bool]:
+    table = Table(title=f"{profile} profile")
+    for name in ("arm", "experiments", "verdict wanted", "came out so", "95 % interval", "median speed-up"):
+        table.add_column(name, justify="left" if name in ("arm", "verdict wanted") else "right")
+    good = True
+    for variant, truth in _TRUTHS.items():
+        cells = [cell for _, cell in found if cell.variant == variant and cell.verdict]
+        if not cells:
+            continue
+        hits = sum(cell.verdict == truth for cell in cells)
+        lo, hi = _wilson(hits, len(cells))
+        ratios = sorted(cell.speedup for cell in cells if cell.speedup is not None)
+        table.add_row(
+            variant,
+            str(len(cells)),
+            truth,
+            f"{100 * hits / len(cells):.1f} %",
+            f"{100 * lo:.1f} to {100 * hi:.1f} %",
+            f"{ratios[len(ratios) // 2]:.3f}x",
+        )
+        wanted = {"again": 0.95, "slower10": 0.80, "slower5": 0.80 if profile == "full" else 0.0}[variant]
+        good = good and hits / len(cells) >= wanted
+    return table, good
+
+
+def _write(path: Path, found: Found) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["base", *(field.name for field in dataclasses.fields(Cell))])
+        writer.writerows([base, *dataclasses.astuple(cell)] for base, cell in found)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the experiments; 0 if the rates are as good as the project promises, else 1."""
+    parser = Parser(
+        description=__doc__ or "",
+        epilog="examples:\n  python scripts/trust.py     128 experiments at the quick profile\n"
+        "  python scripts/trust.py --profile full --bases numpy_ufunc --csv verdicts.csv",
+    )
+    parser.add_argument(
+        "--profile", choices=tuple(PROFILES), default="quick", help="whose time limits are used"
+    )
+    parser.add_argument("--bases", default=_BASES, help=f"backends, a comma list (default {_BASES})")
+    parser.add_argument("--sizes", default="1Ki,32Ki,1Mi,16Mi", help="element counts, as for pytest bench/")
+    parser.add_argument("--repeats", type=count, default=1, help="experiments for each case and base")
+    parser.add_argument("--csv", type=Path, help="write every cell here")
+    options = parser.parse_args(argv)
+    console = Console(stderr=True)
+    try:
+        bases = parse({"backends": options.bases}).backends
+        chosen = list(_experiments(bases, options.sizes, options.repeats))
+    except OptionError as error:
+        raise UsageError(str(error).replace("--backends", "--bases")) from error
+    begin = time.monotonic()
+    found = _measure(chosen, options.profile, console)
+    if options.csv:
+        _write(options.csv, found)
+    table, good = _table(found, options.profile)
+    Console().print(table)
+    print(f"{len(chosen)} experiments in {time.monotonic() - begin:.0f} s")
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    run(main, (UsageError,))
