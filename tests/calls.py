@@ -1,0 +1,105 @@
+"""Drive a backend by its interface, as the harness does: fill, adopt, compile, call, read back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from kernels import buffers, policy, registry
+from kernels.api import Backend, Case
+
+CPU_BACKENDS = [name for name in registry.names() if "cpu" in registry.devices(name)]
+
+
+def load(name: str) -> Backend:
+    """The backend, or a skip where its framework, or a compiler that it needs, is not installed."""
+    try:
+        backend = registry.load(name)
+    except registry.MissingBackendError as error:
+        pytest.skip(str(error))
+    reason = backend.why_not(Case("relu"))
+    if reason is not None:
+        pytest.skip(reason)
+    return backend
+
+
+@dataclass(frozen=True)
+class Called:
+    """The inputs as they were, as they are after the call, and the result."""
+
+    x: np.ndarray
+    dy: np.ndarray | None
+    x_after: np.ndarray
+    dy_after: np.ndarray | None
+    result: np.ndarray
+
+
+class Driver:
+    """One backend on one case, with buffers of its own; `call` may be made again and again."""
+
+    def __init__(self, backend: Backend, case: Case) -> None:
+        self.backend, self.case = backend, case
+        self.x = buffers.host_array(case)
+        self.dy = buffers.host_array(case) if case.direction == "backward" else None
+        self.out = buffers.output_array(case) if case.placement == "out" else None
+        self._run = None
+
+    def call(self, x: np.ndarray, dy: np.ndarray | None) -> Called:
+        self._fill(x, dy)
+        with np.errstate(all="ignore"):  # signalling NaNs are among the inputs
+            if self._run is None or self.case.placement == "inplace":
+                handles = [self._adopt(array) for array in (self.x, self.dy, self.out)]
+                self._run = self.backend.compile(self.case, *handles)
+            if self.out is not None:
+                buffers.poison(self.out)
+            self._fill(x, dy)
+            answer = self._run()
+        self.backend.sync(answer)
+        result = self.backend.to_numpy(answer).copy()
+        dy_after = None if self.dy is None else self.dy.copy()
+        return Called(x, dy, self.x.copy(), dy_after, result)
+
+    def _adopt(self, array: np.ndarray | None) -> object:
+        return None if array is None else self.backend.adopt(array, self.case)
+
+    def _fill(self, x: np.ndarray, dy: np.ndarray | None) -> None:
+        self.x[...] = x.reshape(self.x.shape)
+        if self.dy is not None and dy is not None:
+            self.dy[...] = dy.reshape(self.dy.shape)
+
+
+def special_rows(case: Case, step: int) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
+    """Inputs of `case.n` elements; with step 1, every special value stands at every position once."""
+    special = buffers.specials(case.dtype)
+    places = np.arange(case.n)
+    for shift in range(0, special.size, step):
+        x = special[(places + shift) % special.size]
+        dy = special[(places * 7 + shift * 3 + 5) % special.size]
+        yield x, dy if case.direction == "backward" else None
+
+
+def check(backend: Backend, case: Case, step: int = 1) -> policy.Judgement:
+    """Judge the results for `special_rows`, and compare the inputs with what they were."""
+    driver = Driver(backend, case)
+    calls = [driver.call(x, dy) for x, dy in special_rows(case, step)]
+    for called in calls:
+        _check_inputs(case, called)
+    x = np.stack([called.x for called in calls])
+    dy = None if calls[0].dy is None else np.stack([called.dy for called in calls])
+    result = np.stack([called.result.reshape(called.x.shape) for called in calls])
+    assert calls[0].result.shape == driver.x.shape, case
+    judgement = policy.judge(case, x, dy, result)
+    assert judgement.problem is None, f"{backend.name} {case}: {judgement.problem}"
+    return judgement
+
+
+def _check_inputs(case: Case, called: Called) -> None:
+    keeps_x = case.direction == "backward" or case.placement != "inplace"
+    pairs = [(called.x, called.x_after)] if keeps_x else []
+    if called.dy is not None and called.dy_after is not None and case.placement != "inplace":
+        pairs.append((called.dy, called.dy_after))
+    for before, after in pairs:
+        assert policy.unchanged(before, after.reshape(before.shape)) is None, case

@@ -1,0 +1,104 @@
+"""Runs ``pytest bench/`` as its users do, in a process of its own, and reads what it left behind."""
+
+from __future__ import annotations
+
+import csv
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+__all__ = ["ROOT", "Outcome", "bench", "interrupt", "read", "start", "wait_until", "workers_of"]
+
+ROOT = Path(__file__).resolve().parent.parent
+QUICK = ("--max-seconds", "0.02", "--guard", "off")
+"""Figures are of no interest here, only what becomes of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a run ended, what it printed, and where its files are."""
+
+    code: int
+    text: str
+    folder: Path
+
+    @property
+    def cells(self) -> list[dict[str, str]]:
+        return read(self.folder / "cells.csv")
+
+    @property
+    def rounds(self) -> list[dict[str, str]]:
+        return read(self.folder / "rounds.csv")
+
+
+def read(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def command(results: Path, run_id: str, options: Sequence[str]) -> list[str]:
+    fixed = ["--results", str(results), "--run-id", run_id]
+    return [sys.executable, "-m", "pytest", "bench/", "-p", "no:cacheprovider", *fixed, *QUICK, *options]
+
+
+def environ() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+
+
+def bench(results: Path, *options: str, run_id: str = "run") -> Outcome:
+    """Run to the end."""
+    done = subprocess.run(
+        command(results, run_id, options),
+        cwd=ROOT,
+        env=environ(),
+        capture_output=True,
+        text=True,
+        errors="replace",
+        timeout=300,
+        check=False,
+    )
+    return Outcome(done.returncode, done.stdout + done.stderr, results / run_id)
+
+
+def start(results: Path, *options: str, run_id: str = "run") -> subprocess.Popen[str]:
+    """Begin a run, to be interrupted."""
+    return subprocess.Popen(
+        command(results, run_id, options),
+        cwd=ROOT,
+        env=environ(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+    )
+
+
+def wait_until(true: Callable[[], bool], what: str, seconds: float = 120.0) -> None:
+    """Return when it is true; fail if it does not come true."""
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, f"waited {seconds:.0f} s in vain: {what}"
+        time.sleep(0.02)
+
+
+def workers_of(pid: int) -> list[psutil.Process]:
+    """The worker processes of a run, and what they have started."""
+    return psutil.Process(pid).children(recursive=True)
+
+
+def interrupt(
+    process: subprocess.Popen[str], number: signal.Signals, cells: Path, rows: int
+) -> tuple[str, list]:
+    """Send the signal when `rows` rows are written; what the run printed, and the workers that it had."""
+    wait_until(lambda: cells.exists() and len(read(cells)) >= rows, f"{rows} rows of {cells}")
+    workers = workers_of(process.pid)
+    process.send_signal(number)
+    text, _ = process.communicate(timeout=60)
+    return text, workers

@@ -1,0 +1,195 @@
+"""Every built-in backend keeps the policy and the interface, in every case that it does not refuse."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import product
+
+import numpy as np
+import pytest
+
+from kernels import buffers, policy
+from kernels.api import DIRECTIONS, DTYPES, OPS, PLACEMENTS, Backend, Case
+from tests.calls import CPU_BACKENDS, Driver, check, load
+
+CASES = [Case(*axes) for axes in product(OPS, DIRECTIONS, PLACEMENTS, DTYPES)]
+EVERY_CASE = pytest.mark.parametrize(
+    "case", CASES, ids=lambda case: f"{case.op}-{case.direction}-{case.placement}-{case.dtype}"
+)
+OUR_BACKENDS = pytest.mark.parametrize("name", ["numpy_ufunc", "numba_jit", "numba_parallel", "numba_tuned"])
+EVERY_BACKEND = pytest.mark.parametrize("name", CPU_BACKENDS)
+
+
+def demand(backend: Backend, case: Case) -> None:
+    reason = backend.why_not(case)
+    if reason is not None:
+        pytest.skip(reason)
+
+
+# torch.compile takes a good part of a second for each length and slope, so it gets fewer of them.
+
+
+def lengths(name: str, case: Case) -> tuple[int, ...]:
+    if name == "torch_compile":
+        return (1, 71) if case == Case("relu") else (71,)
+    return (1, 17, 1023) if name == "numba_parallel" else (1, 7, 16, 17, 1023)
+
+
+def other_slopes(name: str, case: Case) -> tuple[float, ...]:
+    few = name == "torch_compile" and (case.dtype, case.placement) != ("float32", "new")
+    return () if few or case.op == "relu" else (0.0, 1.0, 1.5, -0.5)
+
+
+# --- values --------------------------------------------------------------------------------
+
+
+@EVERY_BACKEND
+@EVERY_CASE
+def test_special_values_at_every_position(case: Case, name: str) -> None:
+    backend = load(name)
+    demand(backend, case)
+    for n in lengths(name, case):
+        check(backend, replace(case, n=n))
+    for slope in other_slopes(name, case):
+        check(backend, replace(case, n=lengths(name, case)[-1], negative_slope=slope), step=11)
+
+
+@pytest.mark.parametrize("layout", ["strided", "transposed"])
+@EVERY_BACKEND
+@EVERY_CASE
+def test_layouts(case: Case, name: str, layout: str) -> None:
+    if name == "torch_compile" and (case.op, case.dtype) != ("leaky_relu", "float32"):
+        pytest.skip("one of them shows it; each takes a good part of a second to compile")
+    backend, case = load(name), replace(case, n=35, layout=layout)
+    demand(backend, case)
+    check(backend, case, step=3)
+
+
+@pytest.mark.parametrize("direction", DIRECTIONS)
+@pytest.mark.parametrize("op", OPS)
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+@EVERY_BACKEND
+def test_every_bit_pattern_of_16_bits(dtype: str, op: str, direction: str, name: str) -> None:
+    backend, case = load(name), Case(op, direction, "new", dtype, 1 << 16)
+    demand(backend, case)
+    x = np.arange(1 << 16, dtype=np.uint16).view(buffers.np_dtype(dtype))
+    dy = np.random.default_rng(5).permutation(x) if direction == "backward" else None
+    called = Driver(backend, case).call(x, dy)
+    assert policy.judge(case, x, dy, called.result).problem is None
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("direction", DIRECTIONS)
+@EVERY_BACKEND
+def test_lengths_that_run_in_parallel(direction: str, dtype: str, name: str) -> None:
+    if name == "torch_compile" and dtype != "float32":
+        pytest.skip("one of them shows it; each takes a good part of a second to compile")
+    backend, case = load(name), Case("leaky_relu", direction, "new", dtype, 100_003)
+    demand(backend, case)
+    driver = Driver(backend, case)
+    x, dy = np.empty_like(driver.x), None if driver.dy is None else np.empty_like(driver.dy)
+    buffers.fill(x, "special", 1)
+    if dy is not None:
+        buffers.fill(dy, "normal", 2)
+    assert policy.judge(case, x, dy, driver.call(x, dy).result).problem is None
+
+
+@OUR_BACKENDS
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_ours_round_the_slope_to_the_dtype(name: str, dtype: str) -> None:
+    for direction in DIRECTIONS:
+        case = Case("leaky_relu", direction, "new", dtype, 1023, negative_slope=0.01)
+        assert check(load(name), case, step=11).model in ("A", "exact")
+
+
+@EVERY_BACKEND
+def test_the_examples_of_the_article(name: str) -> None:
+    x = np.array([-2, -1, 0, 1, 2], np.float32)
+    backend = load(name)
+    demand(backend, Case("relu"))
+    relu = Driver(backend, Case("relu", n=5)).call(x, None).result
+    leaky = Driver(backend, Case("leaky_relu", n=5, negative_slope=0.01)).call(x, None).result
+    assert relu.tolist() == [0, 0, 0, 1, 2]
+    assert leaky.tolist() == [np.float32(-0.02), np.float32(-0.01), 0, 1, 2]
+
+
+@EVERY_BACKEND
+def test_no_elements(name: str) -> None:
+    for direction, placement in product(DIRECTIONS, PLACEMENTS):
+        case = Case("leaky_relu", direction, placement, n=0)
+        backend = load(name)
+        if backend.why_not(case) is None:
+            nothing = np.empty(0, np.float32)
+            called = Driver(backend, case).call(nothing, nothing if direction == "backward" else None)
+            assert called.result.shape == (0,)
+            assert called.result.dtype == np.float32
+
+
+# --- memory --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("layout", ["contiguous", "strided", "transposed"])
+@pytest.mark.parametrize("dtype", DTYPES)
+@EVERY_BACKEND
+def test_adopt_aliases_the_host_array(name: str, dtype: str, layout: str) -> None:
+    backend, case = (
+        load(name),
+        Case("relu", dtype=dtype, n=77 if layout == "contiguous" else 35, layout=layout),
+    )
+    if name == "torch_compile" and layout != "contiguous":
+        pytest.skip("torch_eager adopts for it")
+    demand(backend, case)
+    host = buffers.host_array(case)
+    host[...] = 1
+    handle = backend.adopt(host, case)
+    run = backend.compile(case, handle, None, None)
+    host[...] = 3
+    assert (backend.to_numpy(handle) == 3).all(), "the handle is a copy"
+    assert (backend.to_numpy(run()) == 3).all(), "the call works on a copy"
+
+
+@pytest.mark.parametrize("direction", DIRECTIONS)
+@EVERY_BACKEND
+def test_results_lie_where_the_placement_says(name: str, direction: str) -> None:
+    backend = load(name)
+    for op, placement in product(OPS, PLACEMENTS):
+        case = Case(op, direction, placement, n=71)
+        if backend.why_not(case) is not None:
+            continue
+        driver = Driver(backend, case)
+        x = np.linspace(-1, 1, case.n, dtype=np.float32)
+        driver.call(x, x if direction == "backward" else None)
+        if name == "jax_jit" and placement == "inplace":
+            continue  # donation: the buffer belongs to XLA
+        one = backend.to_numpy(driver._run())
+        two = backend.to_numpy(driver._run())
+        home = {"new": None, "out": driver.out, "inplace": driver.x if driver.dy is None else driver.dy}[
+            placement
+        ]
+        if home is not None:
+            assert np.shares_memory(one, home), case
+            continue
+        for other in (two, driver.x, driver.dy):
+            assert other is None or not np.shares_memory(one, other), case
+
+
+@EVERY_BACKEND
+def test_a_second_set_of_buffers_gets_its_own_results(name: str) -> None:
+    """Rotating buffers: a call stays bound to its own arrays when the case is compiled again."""
+    backend, case = load(name), Case("relu", "backward", "new", n=71)
+    demand(backend, case)
+    drivers = [Driver(backend, case) for _ in range(3)]
+    for number, driver in enumerate(drivers, 1):
+        ones = np.ones(case.n, np.float32)
+        driver.call(ones, ones * number)
+    assert [float(backend.to_numpy(driver._run())[70]) for driver in drivers] == [1, 2, 3]
+
+
+@pytest.mark.parametrize("placement", PLACEMENTS)
+@pytest.mark.parametrize("dtype", DTYPES)
+@OUR_BACKENDS
+def test_gradients_do_not_turn_infinities_into_nan(name: str, dtype: str, placement: str) -> None:
+    """dy * (x > 0) would: inf * 0 is NaN."""
+    x, dy = (np.array(values, buffers.np_dtype(dtype)) for values in ([-1, 1], [np.inf, np.inf]))
+    called = Driver(load(name), Case("relu", "backward", placement, dtype, 2)).call(x, dy)
+    assert called.result.tolist() == [0, np.inf]

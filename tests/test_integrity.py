@@ -1,0 +1,314 @@
+"""Every trick is caught and named, by the command that users type; and no honest arm is accused."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bench import gate, tampering
+from bench.answers import Finished, Loaded, Prepared, Sample
+from bench.clocks import clock
+from bench.experiment import Limits, run
+from bench.integrity import Plants, expected_by
+from bench.plan import Arm, Experiment
+from bench.pool import Request
+from bench.process import ArmError
+from bench.slots import Inputs, Slots
+from bench.station import Station
+from bench.timing import Usage
+from bench.tricks import overlap
+from kernels.api import CACHES, DATA, DIRECTIONS, DTYPES, LAYOUTS, OPS, PLACEMENTS, Case
+from kernels.numpy_ufunc import NumpyUfunc
+from tests import mutants
+from tests.mutants import HonestNumpy
+from tests.running import Outcome, bench
+from tests.tricksters import CAUGHT, HARMLESS, HONEST_WITHOUT_OUT, Hangs, ReturnsInput, TrustsTheEnds
+
+POSITIVE = (ReturnsInput, TrustsTheEnds)
+APART = (Hangs, TrustsTheEnds)
+CACHE_BYTES = 1 << 16
+
+
+def plugged(classes: Sequence[type]) -> list[str]:
+    plugins = [part for each in classes for part in ("--plugin", f"tests.tricksters:{each.__name__}")]
+    return [*plugins, "--backends", ",".join(["numpy_ufunc", *(each.name for each in classes)])]  # type: ignore[attr-defined]
+
+
+@pytest.fixture(scope="module")
+def parade(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
+    """All tricksters, at one size into memory of their own and at another into a given array."""
+    classes = [each for each in (*CAUGHT, *HARMLESS) if each not in APART]
+    return bench(
+        tmp_path_factory.mktemp("parade"),
+        *plugged(classes),
+        *("--ops", "relu", "--directions", "forward", "--placements", "new,out", "--sizes", "64,64Ki"),
+        *("-k", "new-float32-64Ki or out-float32-64-", "--benchmark-disable"),
+    )
+
+
+@pytest.fixture(scope="module")
+def positive(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
+    """Those that are right as long as the numbers are positive, and the one that hangs."""
+    return bench(
+        tmp_path_factory.mktemp("positive"),
+        *plugged((*POSITIVE, Hangs)),
+        *("--ops", "relu", "--directions", "forward", "--placements", "new", "--sizes", "64Ki"),
+        *("--data", "positive", "--cell-timeout", "6", "--benchmark-disable"),
+    )
+
+
+def check(outcome: Outcome, trickster: type, count: int) -> None:
+    rows = [row for row in outcome.cells if row["backend"] == trickster.name]  # type: ignore[attr-defined]
+    assert len(rows) == count, outcome.text[-3000:]
+    statuses, says = CAUGHT[trickster]
+    for row in rows:
+        if trickster in HONEST_WITHOUT_OUT and row["placement"] == "new":
+            assert row["status"] in ("ok", "noisy"), row["reason"]
+            continue
+        assert row["status"] in statuses, row
+        assert re.search(says, row["reason"]), row["reason"]
+        assert row["verdict"] == ""
+
+
+@pytest.mark.parametrize(
+    "trickster", [each for each in CAUGHT if each not in APART], ids=lambda each: each.name
+)
+def test_trick_is_caught_and_named(parade: Outcome, trickster: type) -> None:
+    check(parade, trickster, count=2)
+
+
+@pytest.mark.parametrize("trickster", [*POSITIVE, Hangs], ids=lambda each: each.name)
+def test_trick_is_caught_on_positive_numbers(positive: Outcome, trickster: type) -> None:
+    check(positive, trickster, count=1)
+
+
+@pytest.mark.parametrize("odd", HARMLESS, ids=lambda each: each.name)
+def test_odd_but_right_is_not_accused(parade: Outcome, odd: type) -> None:
+    rows = [row for row in parade.cells if row["backend"] == odd.name]  # type: ignore[attr-defined]
+    assert len(rows) == 2
+    assert {row["status"] for row in rows} <= {"ok", "noisy"}, [row["reason"] for row in rows]
+
+
+def test_baseline_and_controls_are_not_disturbed(parade: Outcome) -> None:
+    rows = [row for row in parade.cells if row["role"] != "candidate"]
+    assert len(rows) == 2 * 5
+    assert {row["status"] for row in rows} <= {"ok", "noisy", "skipped"}, rows
+
+
+def test_every_wrong_cell_is_a_failed_item(parade: Outcome) -> None:
+    wrong = sum(row["status"] not in ("ok", "noisy", "skipped") for row in parade.cells)
+    assert parade.code == 1
+    assert re.search(rf"\b{wrong} failed\b", parade.text), parade.text[-500:]
+
+
+def worked(backend: Any, case: Case) -> tuple[Prepared, list[Sample], Finished]:
+    """What a station makes of a backend in a few batches."""
+    station = Station(lambda: backend, 1, CACHE_BYTES)
+    station.load()
+    prepared = station.prepare(case)
+    if prepared.gate.problem:
+        return prepared, [], Finished(None, {})
+    station.probe(0.0)
+    samples = [station.batch(iterations, 0.0) for iterations in (1, 2, 7, 1)]
+    return prepared, samples, station.finish()
+
+
+@pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")  # the gate has signalling NaNs
+@pytest.mark.parametrize("backend", [HonestNumpy, NumpyUfunc])
+@pytest.mark.parametrize(("op", "direction"), [*itertools.product(OPS, DIRECTIONS)])
+def test_honest_work_is_never_accused(backend: type, op: str, direction: str) -> None:
+    cases = [
+        Case(op, direction, placement, dtype, n)
+        for placement, dtype, n in itertools.product(PLACEMENTS, DTYPES, (1, 17, 1000))
+    ]
+    cases += [
+        Case(op, direction, placement, dtype, 640, layout=layout, data=data)
+        for placement, dtype, layout, data in itertools.product(
+            PLACEMENTS, ("float16", "float32"), LAYOUTS, DATA
+        )
+    ]
+    cases += [
+        Case(op, direction, placement, n=640, cache=cache, negative_slope=slope)
+        for placement, cache, slope in itertools.product(PLACEMENTS, CACHES, (0.0, 1.5, -0.5, float("nan")))
+    ]
+    for case in cases:
+        prepared, samples, finished = worked(backend(), case)
+        assert prepared.gate.problem is None, case
+        assert [sample.problem for sample in samples] == [None] * 4, case
+        assert finished.problem is None, case
+
+
+MUTANTS: dict[type[HonestNumpy], tuple[Case, str]] = {
+    mutants.DropsNan: (Case("relu", n=1000), "drops NaN"),
+    mutants.DropsNanInTail: (Case("relu", n=1023), "drops NaN"),
+    mutants.WrongSlopeSign: (Case("leaky_relu", n=1000), "wanted -inf|wrong sign"),
+    mutants.IgnoresSlope: (Case("leaky_relu", n=1000, negative_slope=0.2), "ULP"),
+    mutants.SkipsTail: (Case("relu", placement="out", n=1023), r"writes only a part \(7 of 1023 unwritten\)"),
+    mutants.SkipsLast: (Case("relu", placement="out", n=1000), r"writes only a part \(1 of 1000 unwritten\)"),
+    mutants.MutatesInput: (Case("relu", n=1000), "writes into its input x"),
+    mutants.PromotesDtype: (Case("relu", n=1000), "changes the dtype: returned float64"),
+    mutants.MaxOfBoth: (Case("leaky_relu", n=1000, negative_slope=1.5), "ULP"),
+    mutants.MultipliesByMask: (Case("relu", n=1000), "makes NaN"),
+    mutants.NarrowSlope: (Case("leaky_relu", dtype="float64", n=1000), "slope rounded to float32"),
+    mutants.OffByOneUlp: (Case("leaky_relu", n=1000), "off by 1 ULP"),
+    mutants.MixesModels: (Case("leaky_relu", n=1000), "off by 1 ULP"),
+    mutants.IgnoresStrides: (Case("relu", n=1000, layout="strided"), "."),
+    mutants.LosesInfinity: (Case("relu", n=1000), "loses an infinity"),
+    mutants.GradientIgnoresDy: (Case("relu", "backward", n=1000), "."),
+    mutants.SharesResult: (Case("relu", n=1000), "returns an earlier result's memory again"),
+    mutants.GradientFromOutput: (Case("leaky_relu", "backward", n=1000, negative_slope=-0.5), "."),
+}
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda each: each.name)
+def test_mutant_does_not_pass_the_gate(mutant: type[HonestNumpy]) -> None:
+    case, says = MUTANTS[mutant]
+    assert worked(HonestNumpy(), case)[2].problem is None
+    prepared, _, finished = worked(mutant(), case)
+    problem = prepared.gate.problem or finished.problem
+    assert problem is not None
+    assert re.search(says, problem), problem
+
+
+def test_every_mutant_is_tried() -> None:
+    found = {
+        each for each in vars(mutants).values() if isinstance(each, type) and issubclass(each, HonestNumpy)
+    }
+    assert found - {HonestNumpy, mutants.Crashes, mutants.Hangs, mutants.Raises} == set(MUTANTS)
+
+
+def test_gate_leaves_the_inputs_as_they_were() -> None:
+    case = Case("leaky_relu", "backward", n=1000, dtype="float16", layout="transposed")
+    inputs = Inputs.of(case, 3)
+    slots = Slots(HonestNumpy(), case, inputs, CACHE_BYTES)
+    assert gate.before(HonestNumpy(), case, slots).problem is None
+    again = Inputs.of(case, 3)
+    for was, array in ((again.x, inputs.x), (again.dy, inputs.dy), (again.x, slots.ring[0].x)):
+        assert was is not None
+        assert array is not None
+        assert was.tobytes() == array.tobytes()
+
+
+def test_plants_are_other_elements_each_time_and_are_taken_out_again() -> None:
+    case = Case("relu", n=4096)
+    inputs = Inputs.of(case, 5)
+    slot = Slots(HonestNumpy(), case, inputs, CACHE_BYTES).ring[0]
+    plants, places, with_ends = Plants(case, inputs), set(), 0
+    for _ in range(40):
+        plants.change()
+        plants.put(slot)
+        changed = np.flatnonzero(slot.x != inputs.x)
+        assert changed.size <= len(plants.x) <= 64
+        assert set(changed) <= set(plants.index[0])
+        places.update(changed.tolist())
+        with_ends += {0, 4095} <= set(plants.index[0])
+        assert np.array_equal(np.signbit(slot.x), np.signbit(inputs.x))
+    assert len(places) > 1000
+    assert 5 < with_ends < 35
+
+
+def test_plants_see_a_result_that_is_not_of_now() -> None:
+    case = Case("relu", n=4096)
+    inputs = Inputs.of(case, 6)
+    slot = Slots(HonestNumpy(), case, inputs, CACHE_BYTES).ring[0]
+    plants = Plants(case, inputs)
+    plants.change()
+    plants.put(slot)
+    right = slot.call()
+    assert plants.problem(lambda: right) is None
+    plants.change()
+    plants.put(slot)
+    assert "returns an earlier result again" in (plants.problem(lambda: right) or "")
+    assert plants.problem(slot.call) is None
+
+
+def test_only_the_control_arms_own_classes_say_what_to_expect() -> None:
+    from bench.controls import CopyPlain
+
+    class Impostor(CopyPlain):
+        pass
+
+    Impostor.__name__ = "CopyPlain"
+    assert expected_by(CopyPlain()) is not None
+    assert expected_by(Impostor()) is None
+
+
+@pytest.mark.parametrize(
+    "name", ["bench.timing.timed", "bench.integrity.Plants.problem", "kernels.policy.judge"]
+)
+def test_replacing_a_judge_is_seen(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = tampering.snapshot()
+    assert tampering.replaced(before) is None
+    monkeypatch.setattr(name, lambda *_: None)
+    assert tampering.replaced(before) == name
+
+
+def test_replacing_a_judges_code_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    from bench import integrity
+
+    before = tampering.snapshot()
+    monkeypatch.setattr(integrity.share_memory, "__code__", (lambda backend, first, second: False).__code__)
+    assert tampering.replaced(before) == "bench.integrity.share_memory"
+
+
+class SlowClock:
+    """A pool whose workers' clock runs at a tenth of the speed."""
+
+    def __init__(self, factor: float) -> None:
+        self.factor = factor
+
+    def open(self, arms: Sequence[Arm], threads: int) -> dict[Arm, Loaded | ArmError]:
+        return {arm: Loaded(0.0, {}) for arm in arms}
+
+    def call(self, request: Request) -> Any:
+        began = clock()
+        time.sleep(0.001)
+        ended = began + (clock() - began) * self.factor
+        seconds = ended - began
+        return Sample(seconds / 2, 2, began, ended, 0.0, 0.0, Usage(0.0, 0), 0.0, None)
+
+    def call_all(self, requests: Sequence[Request]) -> list[Any]:
+        answers = {"prepare": Prepared(), "probe": 1e-3, "finish": Finished(None, {})}
+        return [answers.get(request.method) for request in requests]
+
+    def pid(self, arm: Arm) -> int:
+        return 0
+
+    def close(self) -> None:
+        """Nothing to end."""
+
+
+@pytest.mark.parametrize(("factor", "believed"), [(1.0, True), (10.0, False), (0.0, False), (-1.0, False)])
+def test_a_clock_that_contradicts_the_machines_is_not_believed(factor: float, believed: bool) -> None:
+    limits = Limits(
+        seconds=0, batch_s=0.001, warm_s=0, target_ci=0.02, min_rounds=2, max_rounds=2, guard=False
+    )
+    (state,) = run(Experiment(Case("relu"), (Arm("a", "baseline"),)), SlowClock(factor), limits, seed=0)
+    if believed:
+        assert state.failure is None
+        assert len(state.batches) == 2
+    else:
+        assert state.failure is not None
+        assert state.failure[0] == "mistrusted"
+        assert "its clock is not the machine's" in state.failure[1]
+
+
+def test_overlap_sees_shared_bytes_and_not_neighbours() -> None:
+    memory = np.zeros(100, np.float32)
+    assert not overlap([memory[:50], memory[50:], np.zeros(100)])
+    assert overlap([memory[:51], np.zeros(9), memory[50:]])
+    assert overlap([memory, memory])
+
+
+def test_folder_of_the_parade_has_nothing_but_its_files(parade: Outcome) -> None:
+    """Megabytes of chatter go nowhere."""
+    names = {path.name: path.stat().st_size for path in Path(parade.folder).iterdir()}
+    assert set(names) == {"cells.csv", "rounds.csv", "environment.json"}
+    assert "chatter" not in parade.text

@@ -1,0 +1,409 @@
+"""numba_tuned: every way to run every loop, judged by the policy; dispatch; what the assembly says."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from kernels import buffers, policy
+from kernels.api import Backend, Case
+from kernels.numba_simd import LINE, STREAMING, VECTOR_BYTES
+from kernels.numba_tuned import NumbaTuned
+from kernels.tuned_bind import Mode, bind, streams, walk_of
+from kernels.tuned_choice import TABLE, Thresholds, choose, thresholds
+from kernels.tuned_elements import CARRIERS, ELEMENTS
+from kernels.tuned_host import Caches, caches, read_caches
+from kernels.tuned_loops import Loop, assembly, serial
+
+OPS = ("relu", "leaky_relu")
+DIRECTIONS = ("forward", "backward")
+PLACEMENTS = ("new", "out", "inplace")
+DTYPES = ("float16", "bfloat16", "float32", "float64")
+PLANS = {
+    "serial": (Mode(), False),
+    "parallel": (Mode(2), False),
+    "chunks": (Mode(2, 64), False),
+    "streaming": (Mode(), True),
+    "streaming parallel": (Mode(2), True),
+    "streaming chunks": (Mode(3, 64), True),
+}
+BACKENDS = {name: NumbaTuned(plan) for name, plan in PLANS.items()}
+
+
+def _judge(
+    backend: NumbaTuned, case: Case, x: np.ndarray, dy: np.ndarray | None, out: np.ndarray | None
+) -> None:
+    """Run it, judge it, and see that nothing but the target was written."""
+    x0, dy0 = x.copy(), None if dy is None else dy.copy()
+    result = backend.bind(case, x, dy, out)()
+    judgement = policy.judge(case, x0, dy0, result)
+    assert judgement.problem is None, (case, judgement.problem)
+    assert judgement.model in ("A", "exact"), case
+    target = {"new": None, "out": out, "inplace": x if dy is None else dy}[case.placement]
+    if target is not None:
+        assert result is target
+    for before, after in ((x0, x), (dy0, dy)):
+        if before is not None and after is not target:
+            assert policy.unchanged(before, after) is None, case
+
+
+def _mixed(shape: int | tuple[int, ...], dtype: str, seed: int) -> np.ndarray:
+    """Normals with a special value at about every fourth place."""
+    rng = np.random.default_rng(seed)
+    array = rng.standard_normal(shape).astype(buffers.np_dtype(dtype))
+    special = buffers.specials(dtype)
+    where = rng.random(shape) < 0.25
+    array[where] = special[rng.integers(0, special.size, int(where.sum()))]
+    return array
+
+
+def _lengths(dtype: str) -> list[int]:
+    lanes = VECTOR_BYTES // buffers.np_dtype(dtype).itemsize
+    return [0, 1, 7, lanes - 1, lanes + 1, 4 * lanes, 1023]
+
+
+@pytest.mark.parametrize("plan", PLANS)
+@pytest.mark.parametrize("op", OPS)
+@pytest.mark.parametrize("direction", DIRECTIONS)
+def test_contiguous_of_all_lengths_and_starts(plan: str, op: str, direction: str) -> None:
+    backend = BACKENDS[plan]
+    for dtype, placement in itertools.product(DTYPES, PLACEMENTS):
+        for n, start in itertools.product(_lengths(dtype), (0, 3) if placement == "out" else (0,)):
+            x = _mixed(n + start, dtype, n)[start:]
+            dy = _mixed(n + start, dtype, n + 1)[start:] if direction == "backward" else None
+            out = buffers.aligned_empty(n + 5, x.dtype)[start : n + start] if placement == "out" else None
+            if out is not None:
+                buffers.poison(out)
+            _judge(backend, Case(op, direction, placement, dtype, n), x, dy, out)
+
+
+@pytest.mark.parametrize("plan", ["serial", "parallel", "streaming parallel"])
+@pytest.mark.parametrize("op", OPS)
+@pytest.mark.parametrize("direction", DIRECTIONS)
+def test_strided_and_transposed(plan: str, op: str, direction: str) -> None:
+    backend = BACKENDS[plan]
+    for dtype, placement in itertools.product(DTYPES, PLACEMENTS):
+        for layout, n in (("strided", 1), ("strided", 133), ("transposed", 64 * 96), ("transposed", 37 * 41)):
+            case = Case(op, direction, placement, dtype, n, layout)
+            x = buffers.host_array(case)
+            x[...] = _mixed(x.shape, dtype, n)
+            dy = None
+            if direction == "backward":
+                dy = buffers.host_array(case)
+                dy[...] = _mixed(x.shape, dtype, n + 1)
+            out = None
+            if placement == "out":
+                out = buffers.output_array(case)
+                buffers.poison(out)
+            _judge(backend, case, x, dy, out)
+
+
+def test_every_second_element_reads_nothing_behind_the_last_and_writes_nothing_between() -> None:
+    for n in (1, 16, 17, 33, 64, 65):
+        base = _mixed(2 * n - 1, "float32", n)
+        between = base[1::2].copy()
+        x = base[::2]
+        case = Case("leaky_relu", placement="inplace", n=n, layout="strided")
+        _judge(BACKENDS["serial"], case, x, None, None)
+        assert policy.unchanged(between, base[1::2]) is None
+        _judge(BACKENDS["streaming"], Case("relu", n=n, layout="strided"), x, None, None)
+
+
+@pytest.mark.parametrize("op", OPS)
+@pytest.mark.parametrize("direction", DIRECTIONS)
+def test_any_other_array(op: str, direction: str) -> None:
+    def views(array: np.ndarray) -> dict[str, np.ndarray]:
+        return {
+            "reversed": array[::-1],
+            "every third": array[::3],
+            "0-d": array[:1].reshape(()),
+            "broadcast": np.broadcast_to(array[:5], (3, 5)),
+            "Fortran": np.asfortranarray(array[:60].reshape(5, 12)),
+            "3-D permuted": array[:60].reshape(3, 4, 5).transpose(1, 2, 0),
+            "columns": array[:60].reshape(6, 10)[:, 2:7],
+            "misaligned": np.frombuffer(array.tobytes() + b"\0" * 4, np.uint8)[1 : 1 + 4 * 60].view(
+                array.dtype
+            ),
+        }
+
+    backend = NumbaTuned()
+    for name, x in views(_mixed(64, "float32", 5)).items():
+        dy = views(_mixed(64, "float32", 6))[name] if direction == "backward" else None
+        case = Case(op, direction, n=x.size)
+        _judge(backend, case, x, dy, None)
+        out = np.full(x.shape, np.nan, x.dtype)
+        _judge(backend, Case(op, direction, "out", n=x.size), x, dy, out)
+
+
+@pytest.mark.parametrize("slope", [0.0, 1.0, 1.5, -0.5, 1e-3, 3e38])
+def test_slopes(slope: float) -> None:
+    for dtype, direction in itertools.product(DTYPES, DIRECTIONS):
+        case = Case("leaky_relu", direction, "new", dtype, 300, negative_slope=slope)
+        x, dy = _mixed(300, dtype, 1), _mixed(300, dtype, 2)
+        judged = policy.judge(case, x, dy if direction == "backward" else None, _new(case, x, dy))
+        assert judged.problem is None, (case, judged.problem)
+
+
+def _new(case: Case, x: np.ndarray, dy: np.ndarray) -> np.ndarray:
+    return NumbaTuned().bind(case, x, dy if case.direction == "backward" else None, None)()
+
+
+@pytest.mark.parametrize("op", OPS)
+@pytest.mark.parametrize("direction", DIRECTIONS)
+@pytest.mark.parametrize("carrier", ["float16", "float16bits", "bfloat16"])
+def test_all_patterns_of_16_bits(op: str, direction: str, carrier: str) -> None:
+    """``float16bits`` is what hosts without conversion instructions run."""
+    dtype = carrier.removesuffix("bits")
+    x = np.arange(1 << 16, dtype=np.uint16).view(buffers.np_dtype(dtype))
+    dy = x[np.random.default_rng(0).permutation(x.size)]
+    out = np.empty_like(x)
+    inputs = [x, dy] if direction == "backward" else [x]
+    element = op if direction == "forward" else f"{op}_backward"
+    for slope in (0.01, -1.5, 300.0) if op == "leaky_relu" else (0.0,):
+        rounded = float(x.dtype.type(slope))
+        bound = bind(Loop(element, carrier), walk_of(out, inputs), inputs, rounded)
+        bound.entry(out.ctypes.data, *bound.rest)
+        case = Case(op, direction, "out", dtype, x.size, negative_slope=slope)
+        judged = policy.judge(case, x, dy if direction == "backward" else None, out)
+        assert judged.problem is None, judged.problem
+        assert judged.model in ("A", "exact")
+
+
+def test_what_is_chosen_where_there_is_a_choice_is_torchs() -> None:
+    x = np.array([0.0, -0.0, np.nan], np.float32)
+    dy = np.array([3.0, 3.0, 3.0], np.float32)
+    assert np.signbit(_new(Case("relu", n=3), x, dy)).tolist()[:2] == [False, True]
+    assert _new(Case("relu", "backward", n=3), x, dy).tolist() == [0.0, 0.0, 3.0]
+    leaky = Case("leaky_relu", "backward", n=3, negative_slope=0.5)
+    assert _new(leaky, x, dy).tolist() == [1.5, 1.5, 1.5]
+
+
+@pytest.mark.skipif(not STREAMING, reason="no streaming stores here")
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_streaming_loops_have_streaming_stores_and_a_fence(dtype: str) -> None:
+    for element, streaming in itertools.product(("relu", "leaky_relu_backward"), (True, False)):
+        text = assembly(Loop(element, dtype, "line", streaming))
+        assert ("movnt" in text) == streaming, (element, dtype)
+        assert not streaming or "fence" in text or "lock" in text
+
+
+def test_targets_that_cannot_stream_do_not() -> None:
+    line = walk_of(np.empty(64, np.float32), [np.empty(64, np.float32)])
+    assert line is not None
+    assert streams(line, 4, 4)
+    assert not streams(line, 2, 4)
+    tiles = walk_of(np.empty((8, 33), np.float32), [np.empty((33, 8), np.float32).T])
+    assert tiles is not None
+    assert not streams(tiles, 0, 4)
+
+
+def test_it_is_a_backend_and_says_why_not() -> None:
+    backend = NumbaTuned()
+    assert isinstance(backend, Backend)
+    assert backend.why_not(Case("relu")) is None
+    assert "cuda" in str(backend.why_not(Case("relu", device="cuda")))
+    read_only = np.zeros(4, np.float32)
+    read_only.flags.writeable = False
+    with pytest.raises(ValueError, match="read-only"):
+        backend.bind(Case("relu", placement="inplace", n=4), read_only, None, None)
+
+
+def test_adopt_aliases_and_the_call_follows_its_input() -> None:
+    backend, case = NumbaTuned(), Case("relu", placement="out", n=100)
+    x, out = buffers.host_array(case), buffers.output_array(case)
+    x[...] = 1
+    call = backend.compile(case, backend.adopt(x, case), None, backend.adopt(out, case))
+    x[...] = 2
+    assert call() is out
+    assert (out == 2).all()
+
+
+def test_the_call_keeps_its_inputs_alive() -> None:
+    case = Case("relu", "backward", "out", n=1 << 16)
+    out = buffers.output_array(case)
+    call = NumbaTuned().compile(case, np.ones(case.n, np.float32), np.full(case.n, 7, np.float32), out)
+    junk = [np.zeros(case.n, np.float32) for _ in range(8)]  # would be given their memory
+    out[...] = 0
+    call()
+    assert (out == 7).all()
+    assert not any(array.any() for array in junk)
+
+
+def test_threads_are_set_and_read() -> None:
+    backend = NumbaTuned()
+    most = backend.set_threads(0)
+    assert backend.set_threads(1) == 1
+    assert backend.set_threads(10_000) == most
+    backend.set_threads(0)
+
+
+def test_four_python_threads_at_once() -> None:
+    case = Case("leaky_relu", n=60_001)
+    inputs = [_mixed(case.n, "float32", seed) for seed in range(4)]
+    wanted = [BACKENDS["serial"].bind(case, x, None, None)() for x in inputs]
+    problems: list[str] = []
+    ready = threading.Barrier(4)
+
+    def work(number: int) -> None:
+        ready.wait()
+        for name in ("parallel", "streaming chunks"):
+            call = BACKENDS[name].bind(case, inputs[number], None, None)
+            for _ in range(50):
+                changed = policy.unchanged(wanted[number], call())
+                if changed:
+                    problems.append(f"{name}: {changed}")
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert problems == []
+
+
+def test_the_table_is_complete() -> None:
+    table = thresholds()
+    shapes = ("line", "pairs", "strided", "tiles")
+    wanted = {
+        f"{element} {dtype} {shape}"
+        for element, kind in ELEMENTS.items()
+        if kind.op in OPS
+        for dtype, shape in itertools.product(DTYPES, shapes)
+    }
+    assert set(table.parallel_from) == wanted
+    assert set(table.streaming_from) == {
+        f"{d} {s}" for d, s in itertools.product(DIRECTIONS, shapes) if s != "strided"
+    }
+    assert set(json.loads(TABLE.read_text())) == {"parallel_from", "streaming_from", "pool_from"}
+
+
+def test_the_choice_goes_by_size_threads_and_cache(monkeypatch: pytest.MonkeyPatch) -> None:
+    table = Thresholds({"relu float32 line": 1000}, {"forward line": 2.0}, 1 << 20)
+    monkeypatch.setattr("kernels.tuned_choice.thresholds", lambda: table)
+    monkeypatch.setattr("kernels.tuned_choice.caches", lambda: Caches(last=1 << 20))
+
+    def chosen(n: int, threads: int) -> tuple[int, bool]:
+        array = np.empty(n, np.float32)
+        walk = walk_of(array, [array])
+        assert walk is not None
+        mode, streaming = choose("relu", "float32", walk, 4, threads)
+        return mode.threads, streaming
+
+    assert chosen(999, 2) == (1, False)
+    assert chosen(1000, 2) == (2, False)
+    assert chosen(1 << 20, 1) == (1, STREAMING)
+    assert chosen((1 << 18) - 1, 8) == (8, False)
+    assert chosen(1 << 18, 8) == (8, STREAMING)  # 8 bytes an element, twice the cache
+
+
+def test_caches_are_read_and_defaulted(tmp_path: Path) -> None:
+    assert caches().last >= caches().second >= caches().first > 0
+    for number, (level, kind, size) in enumerate(
+        [
+            ("1", "Data", "48K"),
+            ("1", "Instruction", "64K"),
+            ("2", "Unified", "2M"),
+            ("3", "Unified", "36608K"),
+        ]
+    ):
+        (tmp_path / f"index{number}").mkdir()
+        for name, text in (("level", level), ("type", kind), ("size", size)):
+            (tmp_path / f"index{number}" / name).write_text(text + "\n")
+    assert read_caches(tmp_path) == Caches(48 << 10, 2 << 20, 36608 << 10)
+    (tmp_path / "index3" / "size").write_text("?")
+    assert read_caches(tmp_path).last == 2 << 20
+    assert read_caches(tmp_path / "nowhere").last > 0
+
+
+def test_every_loop_has_a_name_of_its_own_that_can_be_read_back() -> None:
+    loops = {
+        Loop(element, dtype, shape, streaming)
+        for element, dtype, shape, streaming in itertools.product(
+            ELEMENTS, CARRIERS, ("line", "pairs", "strided", "tiles", "save", "restore"), (True, False)
+        )
+    }
+    assert len({loop.name for loop in loops}) == len(loops)
+    assert {Loop.of(loop.name) for loop in loops} == loops
+
+
+_SECOND = """
+import numpy as np
+from kernels.api import Case
+from kernels.numba_tuned import NumbaTuned
+backend = NumbaTuned()
+backend.compile(Case("relu", n=100), np.ones(100, np.float32), None, None)
+print(backend.compile_report()["cache_hit"])
+"""
+
+
+def test_a_second_process_fetches_compiled_code() -> None:
+    serial(Loop("relu", "float32"))
+    done = subprocess.run([sys.executable, "-c", _SECOND], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "True"
+
+
+# Every loop on arrays that end, or begin, where the next page may not be touched.
+_GUARDED = """
+import ctypes, itertools, mmap
+import numpy as np
+from kernels.tuned_bind import Mode, Walk, bind_addresses
+from kernels.tuned_elements import CARRIERS
+from kernels.tuned_loops import Loop
+
+libc = ctypes.CDLL(None, use_errno=True)
+libc.mmap.restype = ctypes.c_void_p
+libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t] + [ctypes.c_int] * 3 + [ctypes.c_long]
+PAGE, ROOM = mmap.PAGESIZE, 8 * mmap.PAGESIZE
+
+def guarded():
+    start = libc.mmap(None, ROOM + 2 * PAGE, 0, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, -1, 0)
+    assert libc.mprotect(ctypes.c_void_p(start + PAGE), ROOM, mmap.PROT_READ | mmap.PROT_WRITE) == 0
+    return start + PAGE
+
+regions = [guarded() for _ in range(3)]
+done = 0
+for shape, dtype in itertools.product(("line", "pairs", "strided", "tiles", "save", "restore"), CARRIERS):
+    item = CARRIERS[dtype].itemsize
+    if dtype not in ("bfloat16", "float32"):
+        continue
+    for element, streaming, n in itertools.product(("leaky_relu", "relu_backward"), (False, True), (1, 17, 64, 129)):
+        if (shape == "strided" and streaming) or (shape == "save") > (element == "leaky_relu"):
+            continue
+        if (shape == "restore") > (element == "relu_backward"):
+            continue
+        walk = Walk(shape, n, 16 if shape == "tiles" else 0, (item, 3 * item, 3 * item) if shape == "strided" else ())
+        written = n * max(walk.columns, 1) * item
+        read = {"pairs": 2 * n * item - item, "strided": (3 * n - 2) * item}.get(shape, written)
+        streams_tiles = shape == "tiles" and streaming
+        bits = (n + 7) // 8
+        for at_end in (False, True):
+            target, a, b = regions
+            if at_end:
+                target, a = target + ROOM - written, a + ROOM - read
+                b += ROOM - (bits if shape in ("save", "restore") else read)
+            if streaming and (streams_tiles or target % 64 and shape in ("save", "restore")):
+                continue
+            for threads in (1, 2):
+                bound = bind_addresses(Loop(element, dtype, shape, streaming), walk, (a, b), 0.5, Mode(threads))
+                bound.entry(target, *bound.rest)
+                done += 1
+print(done)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="guards pages with Linux's mmap")
+def test_no_loop_touches_memory_that_is_not_its_own() -> None:
+    done = subprocess.run([sys.executable, "-c", _GUARDED], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-500:]
+    assert int(done.stdout) > 100
+
+
+def test_lines_are_whole_vectors() -> None:
+    assert LINE % VECTOR_BYTES == 0

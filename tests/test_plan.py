@@ -1,0 +1,115 @@
+"""Which cases a profile comes to, and who takes part in them."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from bench.options import parse
+from bench.plan import Arm, Experiment, Variant, cases, experiments
+from bench.profiles import PROFILES
+from kernels.api import AXES, DATA, DTYPES, LAYOUTS, PLACEMENTS, Case
+
+GRID = {axis: (getattr(Case("relu"), axis),) for axis in AXES}
+
+
+def grid(**axes: tuple[object, ...]) -> dict[str, tuple[object, ...]]:
+    return {**GRID, **axes}
+
+
+def test_cases_are_the_union_of_the_grids_each_once_in_order() -> None:
+    found = cases([grid(n=(1, 2), dtype=("float32", "float64")), grid(n=(2, 3))])
+    assert [(case.dtype, case.n) for case in found] == [
+        ("float32", 1),
+        ("float32", 2),
+        ("float64", 1),
+        ("float64", 2),
+        ("float32", 3),
+    ]
+
+
+def test_relu_has_no_slope_and_so_appears_once() -> None:
+    found = cases([grid(op=("relu", "leaky_relu"), negative_slope=(0.01, 0.2, 1.5))])
+    assert [(case.op, case.negative_slope) for case in found] == [
+        ("relu", 0.0),
+        ("leaky_relu", 0.01),
+        ("leaky_relu", 0.2),
+        ("leaky_relu", 1.5),
+    ]
+
+
+def test_every_experiment_has_its_baseline_and_its_controls() -> None:
+    (experiment,) = experiments([GRID], ("numba_jit", "numpy_ufunc"), "numpy_ufunc")
+    assert [(arm.backend, arm.role) for arm in experiment.arms] == [
+        ("numpy_ufunc", "baseline"),
+        ("numba_jit", "candidate"),
+        ("numpy_ufunc", "twin"),
+        ("copy_plain", "ceiling"),
+        ("copy_streaming", "ceiling"),
+        ("empty_call", "floor"),
+    ]
+
+
+def test_baseline_takes_part_though_it_is_not_among_the_backends() -> None:
+    (experiment,) = experiments([GRID], ("numba_jit",), "torch_eager")
+    assert [arm.backend for arm in experiment.arms][:3] == ["torch_eager", "numba_jit", "torch_eager"]
+
+
+def test_variants_are_arms_beside_the_plain_ones() -> None:
+    everywhere, only = Variant("thp", (("A", "1"),)), Variant("mm", (("B", "1"),), "numba_jit")
+    (experiment,) = experiments([GRID], ("numpy_ufunc", "numba_jit"), "numpy_ufunc", (everywhere, only))
+    labels = [arm.label for arm in experiment.arms if not arm.is_control]
+    assert labels == ["numpy_ufunc", "numpy_ufunc[thp]", "numba_jit", "numba_jit[thp]", "numba_jit[mm]"]
+
+
+def test_small_tensors_come_first() -> None:
+    planned = experiments(
+        [grid(n=(1 << 20, 64), dtype=("float64", "float16"))], ("numpy_ufunc",), "numpy_ufunc"
+    )
+    sizes = [experiment.case.n * experiment.case.itemsize for experiment in planned]
+    assert sizes == sorted(sizes)
+
+
+@pytest.mark.parametrize("profile", sorted(PROFILES))
+def test_names_in_a_profile_are_unique(profile: str) -> None:
+    settings = parse({"profile": profile, "backends": "numpy_ufunc"})
+    planned = experiments(settings.grids, settings.backends, settings.baseline)
+    labels = [experiment.label for experiment in planned]
+    assert len(set(labels)) == len(labels)
+    assert len({experiment.case for experiment in planned}) == len(planned)
+
+
+def test_slopes_that_differ_little_have_different_names() -> None:
+    slopes = (0.123456789, 0.123456788, float("nan"), float("inf"), -0.5)
+    planned = experiments([grid(op=("leaky_relu",), negative_slope=slopes)], ("numpy_ufunc",), "numpy_ufunc")
+    assert len({experiment.label for experiment in planned}) == len(slopes)
+
+
+def test_quick_profile_is_what_it_is_said_to_be() -> None:
+    found = cases(PROFILES["quick"].grids)
+    assert len(found) == 2 * 2 * 2 * 4
+    assert {case.dtype for case in found} == {"float32"}
+    assert {case.placement for case in found} == {"new", "out"}
+
+
+def test_full_profile_reaches_every_value_of_every_axis() -> None:
+    found = cases(PROFILES["full"].grids)
+    assert {case.data for case in found} == set(DATA)
+    assert {case.dtype for case in found} == set(DTYPES)
+    assert {case.layout for case in found} == set(LAYOUTS)
+    assert {case.placement for case in found} == set(PLACEMENTS)
+    assert {case.cache for case in found} == {"hot", "cold"}
+    assert {1, 0} <= {case.threads for case in found}
+    slopes = {case.negative_slope for case in found}
+    assert min(slopes) < 0
+    assert max(slopes) > 1
+
+
+def test_label_names_what_is_unusual() -> None:
+    usual = Experiment(Case("leaky_relu", n=1 << 20), (Arm("numpy_ufunc"),))
+    assert usual.label == "leaky_relu-forward-new-float32-1Mi"
+    odd = dataclasses.replace(
+        usual, case=Case("leaky_relu", n=1000, layout="strided", cache="cold", threads=2, negative_slope=0.2)
+    )
+    assert odd.label == "leaky_relu-forward-new-float32-1000-strided-cold-t2-slope0.2"

@@ -1,0 +1,296 @@
+"""Reading cells.csv and rounds.csv: what is right is read right, what is wrong is named by place."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from bench import reading
+from bench.blame import explain
+from bench.columns import columns_of
+from bench.quick import read_quickly
+from bench.reading import ReadError, group_ids, read_cells, read_rounds
+from bench.records import RunFiles
+from bench.schema import CELL_COLUMNS, ROUND_COLUMNS, SCHEMA, Cell, Round
+from tests.factories import as_csv, cell, experiment, row_text, write_run
+
+CELLS = [
+    *experiment({"numpy_ufunc": 2e-3, "torch_eager": 1e-3, "numba_tuned[thp]": 5e-4}),
+    cell("jax_jit", None, status="skipped", reason='immutable: "out" is refused, always'),
+]
+GOOD = as_csv(CELLS)
+LINES = GOOD.splitlines()
+
+
+def save(folder: Path, text: str | bytes) -> Path:
+    path = folder / "cells.csv"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return path
+
+
+def with_field(row: int, column: str, value: str) -> str:
+    """GOOD with one field changed; `row` is its line in the file, from 1."""
+    rows = list(csv.reader(LINES))
+    rows[row - 1][CELL_COLUMNS.index(column)] = value
+    return (
+        "\n".join(",".join(f'"{v}"' if set(v) & set(',"') else v for v in map(escape, r)) for r in rows)
+        + "\n"
+    )
+
+
+def escape(value: str) -> str:
+    return value.replace('"', '""')
+
+
+def refusal(action: Callable[[], object]) -> str | None:
+    try:
+        action()
+    except ReadError as error:
+        return str(error)
+    return None
+
+
+class TestWhatIsRead:
+    def test_every_column_of_every_row(self, tmp_path: Path) -> None:
+        frame = read_cells([save(tmp_path, GOOD)])
+        assert list(frame.columns) == list(CELL_COLUMNS)
+        assert list(frame["backend"]) == ["numpy_ufunc", "torch_eager", "numba_tuned", "jax_jit"]
+        assert list(frame["time_s"])[:3] == [2e-3, 1e-3, 5e-4]
+        assert np.isnan(frame["time_s"][3])
+        assert frame["n"].dtype == np.int64
+        assert frame["reason"][3] == 'immutable: "out" is refused, always'
+        assert list(frame["variant"]) == ["", "", "thp", ""]
+
+    def test_what_the_suite_writes(self, tmp_path: Path) -> None:
+        files = RunFiles(tmp_path / "run1")
+        files.open()
+        slope = cell("torch_eager", 1e-3, op="leaky_relu", negative_slope=float("nan"), max_ulp=float("inf"))
+        one_round = cell(
+            "jax_jit", 1e-3, n=2048, time_lo_s=float("-inf"), time_hi_s=float("inf"), speedup_lo=0.0
+        )
+        rounds = [Round(*row_text(slope)[1:2], *row_text(slope)[4:18], 0, 1, 20, 1e-3, 0)]  # type: ignore[arg-type]
+        files.append([*CELLS, slope, one_round], rounds)
+        frame = read_cells([files.cells_path])
+        assert len(frame) == len(CELLS) + 2
+        assert np.isnan(frame["negative_slope"][4])
+        assert frame["time_hi_s"][5] == np.inf
+        assert list(read_rounds([files.rounds_path])["seconds"]) == [1e-3]
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            pytest.param(lambda text: text.replace("\n", "\r\n"), id="CRLF"),
+            pytest.param(lambda text: "\ufeff" + text, id="byte order mark"),
+            pytest.param(lambda text: text.rstrip("\n"), id="no newline at the end"),
+            pytest.param(lambda text: text + "\n\n", id="blank lines at the end"),
+            pytest.param(lambda text: text.replace("\n", "\n\n", 2), id="blank lines between"),
+            pytest.param(lambda text: text.replace("relu,forward", '"relu","forward"'), id="quoted fields"),
+            pytest.param(
+                lambda text: text.replace(",1024,", ",1024.0,"), id="counts as a data frame writes them"
+            ),
+        ],
+    )
+    def test_spellings_of_the_same_file(self, tmp_path: Path, change: Callable[[str], str]) -> None:
+        expected = read_cells([save(tmp_path, GOOD)])
+        assert read_cells([save(tmp_path, change(GOOD))]).equals(expected)
+
+    def test_other_order_and_more_columns(self, tmp_path: Path) -> None:
+        rows = list(csv.reader(LINES))
+        text = "\n".join(",".join(["note", *reversed(row), "", "1"]) for row in rows[:4]) + "\n"
+        text = text.replace(",,1\n", ",mine,theirs\n", 1)
+        frame = read_cells([save(tmp_path, text)])
+        assert frame.equals(read_cells([save(tmp_path, "\n".join(LINES[:4]) + "\n")]))
+
+    def test_newlines_and_commas_inside_quotes(self, tmp_path: Path) -> None:
+        odd = cell("triton_jit", None, status="failed", reason='line one,\nline "two",\r\nthree')
+        frame = read_cells([save(tmp_path, as_csv([odd, *CELLS]))])
+        assert frame["reason"][0] == odd.reason
+        assert len(frame) == 1 + len(CELLS)
+
+    def test_a_repeated_cell_counts_once_and_the_last_wins(self, tmp_path: Path) -> None:
+        again = cell("torch_eager", 7e-4, rounds=9)
+        frame = read_cells([save(tmp_path, as_csv([*CELLS, again]))])
+        assert len(frame) == len(CELLS)
+        assert list(frame.loc[frame["backend"] == "torch_eager", "time_s"]) == [7e-4]
+
+    def test_the_same_arm_in_another_run_is_another_cell(self, tmp_path: Path) -> None:
+        paths = [
+            write_run(tmp_path / run, experiment({"a": 1.0, "b": 2.0}, run_id=run)) / "cells.csv"
+            for run in "xy"
+        ]
+        frame = read_cells(paths)
+        assert list(zip(frame["run_id"], frame["backend"], strict=True)) == [
+            *(("x", "a"), ("x", "b")),
+            *(("y", "a"), ("y", "b")),
+        ]
+
+    def test_relu_has_no_slope(self, tmp_path: Path) -> None:
+        frame = read_cells([save(tmp_path, with_field(3, "negative_slope", "0.01"))])
+        assert list(frame["negative_slope"]) == [0.0] * len(CELLS)
+
+    def test_only_some_columns(self, tmp_path: Path) -> None:
+        frame = read_cells([save(tmp_path, GOOD)], ["time_s"])
+        assert {"time_s", "run_id", "n"} <= set(frame)
+        assert "speedup" not in frame
+
+
+class TestWhatIsRefused:
+    @pytest.mark.parametrize(
+        ("text", "row", "column", "says"),
+        [
+            ("", 1, "schema", "empty"),
+            ("\n", 1, "schema", "empty"),
+            (LINES[0] + "\n", 2, "schema", "no row follows the header"),
+            (LINES[0] + "\n\n\n", 2, "schema", "no row follows the header"),
+            (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" * 9, 1, "schema", "not such a file"),
+            (b"PK\x03\x04\0\0\0\0" * 50, 1, "schema", "binary"),
+            (GOOD.encode("utf-16"), 1, "schema", "binary"),
+            ("a,b\n1,2\n", 1, "schema", "'a', 'b'"),
+            ("{'a': 1}", 1, "schema", "not such a file"),
+            (GOOD.replace(",", ";"), 1, "schema", "semicolons"),
+            (GOOD.replace(",", "\t"), 1, "schema", "tabs"),
+            (GOOD.replace("time_lo_s", "time_low_s"), 1, "time_lo_s", "did you mean 'time_low_s'?"),
+            (GOOD.replace("time_lo_s,time_hi_s,", ""), 1, "time_lo_s", "missing too: time_hi_s"),
+            (GOOD.replace("device_s", "time_s"), 1, "device_s", "not in the header"),
+            (
+                GOOD.replace("threads_effective\n", "threads_effective,time_s\n"),
+                1,
+                "time_s",
+                "more than once",
+            ),
+            (GOOD.replace("\n1,run1", f"\n{SCHEMA + 1},run1"), 2, "schema", "newer version"),
+            (with_field(4, "schema", str(SCHEMA + 1)), 4, "schema", "newer version"),
+            (with_field(4, "schema", "0"), 4, "schema", "allowed: 1"),
+            ("\n".join(LINES[:3]) + "\n" + LINES[3][:200], 4, "noise_floor", "ends after speedup_hi, '4.0'"),
+            ("\n".join([*LINES[:2], "1,run1", *LINES[2:]]), 3, "machine", "2 fields where the header has 49"),
+            ("\n".join([*LINES[:2], LINES[2] + ",3", *LINES[3:]]), 3, "threads_effective", "50 fields"),
+            ("\n".join([LINES[0], LINES[1] + ",3", *LINES[2:]]), 2, "threads_effective", "50 fields"),
+            (GOOD.replace("\r\n", "\n").replace("\n", "\r"), 1, "schema", "not a CSV file"),
+            (GOOD + '1,"run1', 6, "run_id", "quote never closed"),
+            (with_field(3, "time_s", "fast"), 3, "time_s", "'fast'; a number belongs here"),
+            (with_field(3, "time_s", "1,5"), 3, "time_s", "'1,5'"),
+            (with_field(3, "time_s", "1_0"), 3, "time_s", "'1_0'"),
+            (with_field(3, "time_s", "0x1p3"), 3, "time_s", "'0x1p3'"),
+            (with_field(3, "time_s", ""), 3, "time_s", "status is ok"),
+            (with_field(3, "time_s", "0.0"), 3, "time_s", "status is ok"),
+            (with_field(3, "time_s", "-1e-3"), 3, "time_s", "negative"),
+            (with_field(3, "time_s", "inf"), 3, "time_s", "finite"),
+            (with_field(3, "gb_per_s", "True"), 3, "gb_per_s", "'True'"),
+            (with_field(3, "max_ulp", "many"), 3, "max_ulp", "'many'"),
+            (with_field(3, "n", ""), 3, "n", "empty"),
+            (with_field(3, "n", "10.5"), 3, "n", "whole number"),
+            (with_field(3, "n", "-8"), 3, "n", "negative"),
+            (with_field(3, "n", "1e300"), 3, "n", "up to 2**53"),
+            (with_field(3, "rounds", "2.5"), 3, "rounds", "whole number"),
+            (with_field(3, "backend", ""), 3, "backend", "empty"),
+            (with_field(3, "op", "rely"), 3, "op", "did you mean 'relu'?"),
+            (with_field(3, "status", "OK"), 3, "status", "allowed: ok, noisy"),
+            (with_field(3, "verdict", "fast"), 3, "verdict", "allowed: faster, slower, tie"),
+            (with_field(3, "role", "twins"), 3, "role", "did you mean 'twin'?"),
+            (with_field(3, "dtype", ""), 3, "dtype", "''"),
+            (with_field(3, "reason", "a\0b"), 3, "reason", "NUL"),
+            (GOOD.encode().replace(b"torch_eager", b"torch\xff", 1), 3, "backend", "UTF-8"),
+        ],
+    )
+    def test_by_file_row_and_column(
+        self, tmp_path: Path, text: str | bytes, row: int, column: str, says: str
+    ) -> None:
+        path = save(tmp_path, text)
+        with pytest.raises(ReadError) as caught:
+            read_cells([path])
+        message = str(caught.value)
+        assert message.startswith(f"{path}: row {row}, column {column}: ")
+        assert says in message
+        assert len(message.splitlines()) == 1
+
+    def test_one_row_of_booleans_is_not_numbers(self, tmp_path: Path) -> None:
+        rows = [LINES[0], LINES[1].replace(",1024,", ",True,")]
+        with pytest.raises(ReadError, match="row 2, column n: is 'True'"):
+            read_cells([save(tmp_path, "\n".join(rows) + "\n")])
+
+    def test_the_row_is_the_line_even_after_quoted_newlines(self, tmp_path: Path) -> None:
+        odd = cell("jax_jit", None, status="failed", reason="one\ntwo\nthree")
+        text = as_csv([odd, cell("numpy_ufunc")]) + "1,run1\n"
+        with pytest.raises(ReadError, match="row 6, column machine"):
+            read_cells([save(tmp_path, text)])
+
+    @pytest.mark.parametrize("part", [256, 1 << 24])
+    @pytest.mark.parametrize("quote", ['"', ""])
+    def test_the_row_is_right_in_whatever_parts_the_file_is_searched(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, part: int, quote: str
+    ) -> None:
+        monkeypatch.setattr(reading, "_PART", part)
+        odd = [cell(f"b{i}", None, status="failed", reason=f"{i}\n\n, {quote}and") for i in range(12)]
+        text = as_csv([*CELLS, *odd, cell("last", n=77)])
+        assert len(read_cells([save(tmp_path, text)])) == len(CELLS) + 13
+        last = text.count("\n")
+        with pytest.raises(ReadError, match=f"row {last}, column n: is 'x7'"):
+            read_cells([save(tmp_path, text.replace(",77,", ",x7,"))])
+        with pytest.raises(ReadError, match=f"row {last + 1}, column run_id: is missing"):
+            read_cells([save(tmp_path, text + "1")])
+        with pytest.raises(ReadError, match="row 6, column reason: is not CSV"):
+            read_cells([save(tmp_path, text.replace('"0\n\n', '"0"x\n\n'))])
+
+    def test_a_large_file_that_is_right_raises_no_doubt(self, tmp_path: Path) -> None:
+        """The parser takes it in pieces; quotes stay open from one to the next."""
+        cells = [
+            cell(f"b{i}", None, status="failed", reason=f'"{i}", ' + "and, so, on" * 9) for i in range(3000)
+        ]
+        path = save(tmp_path, as_csv(cells, []).lstrip("\n"))
+        assert path.stat().st_size > 1 << 19
+        with path.open("rb") as file:
+            frame, doubt = read_quickly(file, CELL_COLUMNS, columns_of(Cell), None)
+        assert doubt == ""
+        assert frame is not None
+        assert list(frame["reason"]) == [record.reason for record in cells]
+
+    def test_a_missing_file(self, tmp_path: Path) -> None:
+        with pytest.raises(ReadError, match="no such file"):
+            read_cells([tmp_path / "none.csv"])
+
+    def test_rounds_too(self, tmp_path: Path) -> None:
+        path = save(tmp_path, as_csv([], ROUND_COLUMNS) + "run1,numpy_ufunc,,baseline,relu\n")
+        with pytest.raises(ReadError, match="row 2, column direction"):
+            read_rounds([path])
+        with pytest.raises(ReadError, match="row 1, column round: is not in the header"):
+            read_rounds([save(tmp_path, GOOD)])
+
+    @settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @given(
+        row=st.integers(2, 4),
+        column=st.sampled_from(CELL_COLUMNS),
+        value=st.one_of(
+            st.text(st.characters(codec="utf-8", exclude_characters="\r\n\0"), max_size=6),
+            st.floats().map(repr),
+            st.integers(-3, 3).map(str),
+            st.sampled_from(
+                ["", "nan", "inf", "-inf", "ok", "twin", "tie", "1e999", " 1", "1 ", "+1", "1e-400", "True"]
+            ),
+        ),
+    )
+    def test_the_quick_way_and_the_exact_way_agree(
+        self, tmp_path: Path, row: int, column: str, value: str
+    ) -> None:
+        """A file is refused exactly if the row-by-row rules refuse it: the quick checks miss nothing."""
+        path = save(tmp_path, with_field(row, column, value))
+        with path.open(encoding="utf-8", newline="") as file:
+            next(file)
+            expected = refusal(lambda: explain(path, 2, file, CELL_COLUMNS, columns_of(Cell)))
+        assert refusal(lambda: read_cells([path])) == expected
+
+
+def test_group_ids_are_in_the_order_of_the_columns(tmp_path: Path) -> None:
+    cells = [
+        cell("b", op="leaky_relu", n=10),
+        cell("a", op="leaky_relu", n=9, negative_slope=float("nan")),
+        cell("b", op="relu", n=100),
+        cell("c", op="leaky_relu", n=9, negative_slope=float("nan")),
+    ]
+    frame = read_cells([save(tmp_path, as_csv(cells))])
+    assert list(group_ids(frame, ["op", "n", "negative_slope"])) == [2, 1, 0, 1]

@@ -1,0 +1,285 @@
+"""`scripts/summarise.py`: the figures, on runs with known answers."""
+
+from __future__ import annotations
+
+import io
+import re
+from pathlib import Path
+
+import pytest
+
+from scripts._cli import UsageError
+from scripts._render import to_terminal
+from scripts._tables import Block, Report, Section
+from scripts.summarise import main
+from tests.factories import cell, experiment, write_run
+from tests.summaries import SIZES, lines, row_of, said, skips
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Path:
+    write_run(tmp_path / "results" / "run1", [*lines(), *skips()])
+    return tmp_path / "results"
+
+
+class TestTerminal:
+    def test_the_newest_run_without_arguments(
+        self, results: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.chdir(results.parent)
+        text = said(capsys)
+        assert "Run run1 on test-2c: 12 cells (9 ok, 3 skipped)." in text
+        assert "\x1b" not in text
+
+    def test_fastest_set_per_case(self, results: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        text = said(capsys, results / "run1", "--tables", "fastest")
+        assert "relu forward new" in text
+        small, large = row_of(text, "1Ki"), row_of(text, "16Mi")
+        assert small.split() == [
+            "float32",
+            "1Ki",
+            "1.82",
+            "us",
+            "4.50",
+            "1.00x",
+            "[1.00,",
+            "1.00]",
+            "9.0%",
+            "numpy_ufunc",
+        ]
+        assert large.endswith("torch_eager, torch_eager[thp]")
+        assert "4.00x [3.96, 4.04]" in large
+        assert "80%" in large
+
+    def test_every_implementation(self, results: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        text = said(capsys, results / "run1", "--tables", "arms")
+        assert "torch_eager[thp] *" in row_of(text, "16Mi", "thp")
+        assert "slower" in row_of(text, "1Ki", "torch_eager ")
+        assert "2.0%" in row_of(text, "1Mi", "faster")
+
+    def test_fitted_latency_and_bandwidth(self, results: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        text = said(capsys, results / "run1", "--tables", "fits")
+        assert row_of(text, "numpy_ufunc").split() == [
+            "float32",
+            "numpy_ufunc",
+            "1.00",
+            "us",
+            "10.0",
+            "3",
+            "0.0%",
+        ]
+        assert row_of(text, "torch_eager ").split() == [
+            "float32",
+            "torch_eager",
+            "4.00",
+            "us",
+            "40.0",
+            "3",
+            "0.0%",
+        ]
+
+    def test_two_sizes_are_no_fit(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        run = write_run(tmp_path / "two", [record for record in lines() if record.n < SIZES[2]])
+        assert "a fit needs at least three sizes" in said(capsys, run, "--tables", "fits")
+
+    @pytest.mark.parametrize("form", ["terminal", "markdown", "latex"])
+    def test_a_run_in_which_nothing_was_timed(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str], form: str
+    ) -> None:
+        text = said(capsys, write_run(tmp_path / "r", skips()), "--format", form)
+        assert text.count("None: nothing was timed.") == 2
+        assert "skipped: " in text
+
+    def test_what_failed_is_listed_once_with_its_reason(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        cells = [
+            *lines(),
+            *skips(),
+            cell("numba_jit", None, status="incorrect", reason="index 3:\n wants 1\x1b[31m"),
+            cell("jax_jit", 1e-3, status="noisy", reason="interval 7.1 %"),
+            cell("jax_jit", 1e-3, status="noisy", reason="interval 8.2 %", n=7),
+        ]
+        text = said(capsys, write_run(tmp_path / "r", cells))
+        assert "skipped: jax_jit, 3 cells: JAX arrays are immutable: use placement new" in text
+        assert "incorrect: numba_jit, 1 cell: index 3: wants 1?[31m" in text
+        assert row_of(text, "noisy: ").startswith("noisy: jax_jit, 2 cells: ")
+        assert re.findall(r"^(\w+): \w+, \d", text, re.MULTILINE) == ["incorrect", "skipped", "noisy"]
+        assert "~1.00 ms" in row_of(text, "jax_jit", "1Ki")
+
+    def test_controls_are_shown_and_not_ranked(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        cells = [
+            *experiment({"numpy_ufunc": 1e-3}),
+            cell("numpy_ufunc", 0.9e-3, role="twin"),
+            cell("copy_plain", 0.5e-3, role="ceiling"),
+            cell("empty_call", 0.0, role="floor", bytes_moved=None, gb_per_s=None, speedup=None),
+            cell("empty_call", 5e-8, role="floor", variant="b", bytes_moved=None, gb_per_s=None),
+        ]
+        text = said(capsys, write_run(tmp_path / "r", cells))
+        assert "*" not in row_of(text, "copy_plain (ceiling)")
+        assert "numpy_ufunc *" in text
+        assert "numpy_ufunc (twin)" in text
+        assert row_of(text, "empty_call[b] (floor)").split()[3:] == [
+            "50.0",
+            "ns",
+            "-",
+            "-",
+            "-",
+            "-",
+            "2.0%",
+            "-",
+        ]
+        assert row_of(text, "1Ki").endswith("numpy_ufunc")
+
+    def test_axes_that_vary_are_told_apart_and_others_said_once(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        cells = [
+            *experiment({"a": 1e-3}, op="leaky_relu", negative_slope=0.01, threads=1),
+            *experiment({"a": 1e-3}, op="leaky_relu", negative_slope=0.2, threads=0),
+            *experiment({"a": 1e-3}, op="relu"),
+        ]
+        text = said(capsys, write_run(tmp_path / "r", cells), "--tables", "fastest")
+        assert "All of it: layout contiguous, data normal, cache hot, device cpu." in text
+        assert "leaky_relu forward new, threads 1, negative_slope 0.01\n" in text
+        assert "leaky_relu forward new, default threads, negative_slope 0.2\n" in text
+        assert "relu forward new, default threads\n" in text
+
+    def test_break_even(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        first = {"numpy_ufunc": 0.1, "late": 1.1, "soon": 0.05, "slow": 2.0, "same": 2.0, "unknown": None}
+        times = {
+            "numpy_ufunc": 2e-3,
+            "late": 1e-3,
+            "soon": 1e-3,
+            "slow": 4e-3,
+            "same": 1.999e-3,
+            "unknown": 1e-3,
+        }
+        cells = [
+            record
+            for name, seconds in first.items()
+            for record in experiment(times, first_call_s=seconds)
+            if record.backend == name
+        ]
+        text = said(capsys, write_run(tmp_path / "r", cells), "--tables", "arms")
+        expected = {
+            "late": "1,000",
+            "soon": "at once",
+            "slow": "never",
+            "same": "-",
+            "unknown": "-",
+            "numpy_ufunc": "-",
+        }
+        for name, calls in expected.items():
+            assert row_of(text, f" {name} ").endswith(f"  {calls}")
+
+    def test_nothing_is_cut_off_in_a_narrow_terminal(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        class Terminal(io.StringIO):
+            def isatty(self) -> bool:
+                return True
+
+        monkeypatch.setenv("COLUMNS", "40")
+        monkeypatch.setenv("TERM", "xterm")
+        monkeypatch.setenv("NO_COLOR", "1")
+        section = Section(
+            "[bold]title[/bold] :smile:", ("time", "set"), [("12.3 us", "abcde" * 20)], (True, False)
+        )
+        file = Terminal()
+        to_terminal(Report(blocks=[Block("heading", [section])]), file)
+        plain = re.sub(r"\x1b\[[0-9;]*m", "", file.getvalue())
+        assert max(map(len, plain.splitlines())) <= 40
+        assert plain.count("a") - plain.count("heading") == 20
+        assert "[bold]title[/bold] :smile:" in plain
+
+    def test_long_tables_are_cut_with_a_word_about_it(
+        self, results: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        text = said(capsys, results / "run1", "--limit", "2")
+        assert "The first 2 of 3 cases" in text
+        assert "The first 2 of 9 rows" in text
+        assert "The first" not in said(capsys, results / "run1", "--limit", "0")
+
+
+class TestSeveralRuns:
+    def test_both_are_named_and_told_apart(self, results: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        write_run(results / "run2", lines("run2", factor=1.5))
+        text = said(capsys, "run1", "run2", "--results", results)
+        assert "Run run1 on" in text
+        assert "Run run2 on" in text
+        assert {row_of(text, "16Mi", run, "numpy_ufunc").split()[1] for run in ("run1", "run2")} == {
+            "run1",
+            "run2",
+        }
+        sets = row_of(text, "16Mi", "torch_eager, ")
+        assert sets.endswith("  torch_eager, torch_eager[thp]"), "the same arm in two runs is one name"
+
+    def test_machines_are_never_mixed(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        slow = write_run(tmp_path / "slow", experiment({"a": 9e-3}, machine="slow-1c", run_id="slow"))
+        fast = write_run(tmp_path / "fast", experiment({"b": 1e-3}, machine="fast-64c", run_id="fast"))
+        text = said(capsys, slow, fast, "--tables", "fastest")
+        assert row_of(text, "9.00 ms").endswith("  a")
+        assert row_of(text, "1.00 ms").endswith("  b")
+        assert "relu forward new, machine slow-1c" in text
+
+    def test_the_same_run_twice_is_one(self, results: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        text = said(capsys, results / "run1", results / "run1" / "cells.csv")
+        assert "12 cells" in text
+
+
+class TestFilters:
+    def test_they_leave_what_was_asked_for(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        cells = [
+            *lines(),
+            *experiment({"numpy_ufunc": 1e-3}, dtype="float64"),
+            *experiment({"a": 1.0}, op="leaky_relu"),
+        ]
+        run = write_run(tmp_path / "r", cells)
+        text = said(capsys, run, "--ops", "relu", "--dtypes", "float64,float32", "--backends", "numpy_ufunc")
+        assert "Run run1 on test-2c: 4 cells" in text
+        assert "torch_eager" not in text
+        assert "leaky_relu" not in text
+
+    def test_break_even_knows_a_baseline_that_is_not_shown(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        base, other = experiment({"numpy_ufunc": 2e-3, "torch_eager": 1e-3}, first_call_s=0.5)
+        run = write_run(tmp_path / "r", [base, other])
+        assert row_of(said(capsys, run, "--backends", "torch_eager"), "1Ki", "faster").endswith("at once")
+
+    def test_a_value_that_no_cell_has(self, results: Path) -> None:
+        with pytest.raises(
+            UsageError, match=r"--backends: no cell has 'torch_eagre'.*did you mean 'torch_eager'"
+        ):
+            main([str(results / "run1"), "--backends", "torch_eagre"])
+        with pytest.raises(UsageError, match="--dtypes: no cell has 'float16'"):
+            main([str(results / "run1"), "--dtypes", "float16"])
+
+    @pytest.mark.parametrize(
+        ("arguments", "says"),
+        [
+            (
+                ["--ops", "rely"],
+                "--ops: 'rely' in 'rely' is not known; allowed: relu, leaky_relu; did you mean 'relu'",
+            ),
+            (["--dtypes", "float32,"], "--dtypes: '' in 'float32,'"),
+            (["--format", "html"], "--format: 'html' is not known; allowed: terminal, markdown, csv, latex"),
+            (["--tables", "arm"], "did you mean 'arms'"),
+            (["--limit", "-1"], "--limit"),
+            (["--limit", "x"], "--limit: 'x' is not known; allowed: a whole number"),
+            (["--check"], "--check needs --update FILE"),
+            (["--update", "R.md", "--format", "csv"], "leave out --format csv"),
+            (["--format", "csv", "--tables", "arms,fits"], "--format csv writes one table"),
+            (["--formt", "csv"], "--formt"),
+        ],
+    )
+    def test_usage_errors_are_one_line_and_status_2(
+        self, capsys: pytest.CaptureFixture[str], arguments: list[str], says: str
+    ) -> None:
+        with pytest.raises(SystemExit) as caught:
+            main(arguments)
+        assert caught.value.code == 2
+        error = capsys.readouterr().err
+        assert says in error
+        assert len(error.splitlines()) == 1

@@ -1,0 +1,62 @@
+"""Numbers as text."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from bench.units import calls_text, number_text, percent_text, ratio_text, seconds_text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (1.234e-9, "1.23 ns"),
+        (1.234e-5, "12.3 us"),
+        (9.996e-4, "1.00 ms"),
+        (9.994e-4, "999 us"),
+        (1.0, "1.00 s"),
+        (123.4, "123 s"),
+        (0.0, "0 ns"),
+        (3e-10, "0.300 ns"),
+        (math.nan, "-"),
+        (math.inf, "inf"),
+    ],
+)
+def test_seconds(seconds: float, text: str) -> None:
+    assert seconds_text(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.01234, "0.0123"), (9.999, "10.0"), (123.4, "123"), (12345.0, "12300"), (1e9, "1.00e+09"), (0.0, "0")],
+)
+def test_three_digits(value: float, text: str) -> None:
+    assert number_text(value) == text
+
+
+@pytest.mark.parametrize(
+    ("values", "text"),
+    [
+        ((2.311, 2.249, 2.381), "2.31x [2.25, 2.38]"),
+        ((0.0512, 0.05, 0.0531), "0.0512x [0.0500, 0.0531]"),
+        ((12.34, 9.9, 14.8), "12.3x [9.9, 14.8]"),
+        ((2.311,), "2.31x"),
+        ((2.311, -math.inf, math.inf), "2.31x"),
+        ((math.nan, 1.0, 2.0), "-"),
+    ],
+)
+def test_ratios(values: tuple[float, ...], text: str) -> None:
+    assert ratio_text(*values) == text
+
+
+def test_percent_and_calls() -> None:
+    assert [percent_text(f) for f in (0.8412, 0.0213, 0.0996, 1.2, math.nan)] == [
+        "84%",
+        "2.1%",
+        "10%",
+        "120%",
+        "-",
+    ]
+    assert [calls_text(c) for c in (0, 1234.0, math.inf, math.nan)] == ["at once", "1,234", "never", "-"]
