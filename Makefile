@@ -24,8 +24,8 @@ bench: $(READY)  ## the quick profile, about 3 minutes, then the tables (more op
 	@$(RUN) -m pytest bench/ --benchmark-quiet $(ARGS); status=$$?; \
 	$(RUN) scripts/summarise.py || exit; exit $$status
 
-test: $(READY)  ## the tests, in less than 6 minutes
-	$(RUN) -m pytest tests/ $(ARGS)
+test: $(READY)  ## the tests, in about 4 minutes
+	$(RUN) -m pytest tests/ -p no:benchmark --numprocesses 2 --dist loadfile $(ARGS)
 
 lint: $(READY)  ## ruff and mypy --strict
 	$(RUN) -m ruff check .
