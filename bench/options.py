@@ -121,6 +121,8 @@ def parse(raw: Mapping[str, Any]) -> Settings:
     baseline = _choice("baseline", values["baseline"], known)
     measured = tuple(dict.fromkeys((baseline, *backends)))
     run_id = values["run_id"]
+    if run_id == "reference":
+        raise OptionError("run_id", "'reference' is the folder of runs that are kept; choose another name")
     if run_id is not None and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", run_id):
         raise OptionError(
             "run_id", f"{run_id!r} is no folder name; allowed: letters, digits, '.', '_' and '-'"
