@@ -36,7 +36,7 @@ crosscheck: $(READY)  ## numerical equivalence of all backends
 	$(RUN) scripts/crosscheck.py $(ARGS)
 
 tables: $(READY)  ## write the tables in README.md anew from results/reference/
-	$(RUN) scripts/summarise.py $(wildcard results/reference/*) --update README.md $(ARGS)
+	$(RUN) scripts/summarise.py $(wildcard results/reference/*) --tables fastest --update README.md $(ARGS)
 
 clean:  ## remove the virtual environment and caches (results stay)
 	rm -rf $(VENV) *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

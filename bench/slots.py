@@ -24,6 +24,12 @@ MOST_SLOTS = 256
 INPLACE_BYTES = 256 << 10
 """In-place slots together stay within this (a share of most L2 caches), so that hot is hot."""
 
+MOVED_BYTES = 16 << 20
+"""Larger slots lie on so many pages that chance evens out where they are."""
+_PAGE, _LINE = 4096, 64
+_PLACES = np.random.default_rng()
+"""Seeded by the system: an arm and its twin must not be moved alike."""
+
 
 @dataclass(slots=True)
 class Inputs:
@@ -82,6 +88,13 @@ def slot_bytes(case: Case) -> int:
     return (inputs + (case.placement == "out")) * case.n * case.itemsize
 
 
+def _elsewhere(array: np.ndarray) -> np.ndarray:
+    """An uninitialised array like a contiguous `array`, begun at a random cache line of a page."""
+    start = _LINE * int(_PLACES.integers(_PAGE // _LINE))
+    raw = buffers.aligned_empty(array.nbytes + _PAGE, np.dtype(np.uint8))
+    return np.asarray(raw[start : start + array.nbytes].view(array.dtype))
+
+
 class Slots:
     """The slots of one case under one backend; a ring that calls are taken from in turn."""
 
@@ -111,6 +124,25 @@ class Slots:
         dy = None if self.inputs.dy is None else self._copy(self.inputs.dy)
         out = buffers.output_array(self.case) if self.case.placement == "out" else None
         return self.bind(x, dy, out)
+
+    def move(self) -> None:
+        """Put a lone slot's arrays elsewhere in memory, if they are small enough for that to matter.
+
+        How arrays lie to each other and to the cache's sets can cost identical arms some per cent for as
+        long as they stay there; moved from batch to batch, it is noise that averages out (Curtsinger &
+        Berger, Stabilizer, ASPLOS 2013).
+        """
+        case = self.case
+        if len(self.ring) > 1 or case.layout != "contiguous" or not 0 < slot_bytes(case) <= MOVED_BYTES:
+            return
+        old = self.ring[0]
+        arrays = [None if array is None else _elsewhere(array) for array in (old.x, old.dy, old.out)]
+        for array, pristine in zip(arrays, (self.inputs.x, self.inputs.dy, None), strict=True):
+            if array is not None and pristine is not None:
+                array[...] = pristine
+        x, dy, out = arrays
+        assert x is not None
+        self.ring[0] = self.bind(x, dy, out)
 
     def _copy(self, array: np.ndarray) -> np.ndarray:
         copy = buffers.host_array(self.case)  # np.copy keeps neither layout nor alignment

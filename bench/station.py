@@ -139,6 +139,7 @@ class Station:
         """Change the plants, call until caches and pools are warm, poison what the batch will write."""
         self._last = self._held = None
         slots, plants = self._slots, self._plants
+        slots.move()
         plants.change()
         for slot in slots.ring:
             plants.put(slot)

@@ -85,9 +85,13 @@ def noise_floor(twin: Interval) -> float:
 
 
 def verdict(speedup: Interval, floor: float) -> str:
-    """`faster` or `slower` if the interval excludes 1 and the estimate leaves the noise floor, else `tie`."""
-    if speedup.lo > 1.0 and speedup.value > 1.0 + floor:
+    """`faster` or `slower` if the estimate leaves the noise floor and its interval half of it, else `tie`.
+
+    With an interval that only has to exclude 1, 6 % of identical arms were called different (scripts/trust.py).
+    """
+    far, half = 1.0 + floor, math.sqrt(1.0 + floor)
+    if speedup.lo > half and speedup.value > far:
         return "faster"
-    if speedup.hi < 1.0 and speedup.value < 1.0 / (1.0 + floor):
+    if speedup.hi < 1.0 / half and speedup.value < 1.0 / far:
         return "slower"
     return "tie"

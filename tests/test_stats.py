@@ -114,6 +114,8 @@ def test_noise_floor_is_the_twins_farther_bound() -> None:
     [
         (Interval(1.2, 1.1, 1.3), 0.05, "faster"),
         (Interval(1.2, 0.99, 1.3), 0.05, "tie"),
+        (Interval(1.2, 1.02, 1.3), 0.05, "tie"),
+        (Interval(1.2, 1.03, 1.3), 0.05, "faster"),
         (Interval(1.04, 1.02, 1.06), 0.05, "tie"),
         (Interval(0.8, 0.7, 0.9), 0.05, "slower"),
         (Interval(0.8, 0.7, 1.01), 0.05, "tie"),

@@ -469,8 +469,11 @@ class RaisesInThirdBatch(Trickster):
 
     name = "raises_in_third_batch"
 
+    def __init__(self) -> None:
+        self._seen: dict[str, set[bytes]] = {}
+
     def trick(self, honest: Call, x: Array, out: Array | None) -> Call:
-        seen: set[bytes] = set()
+        seen = self._seen.setdefault("new" if out is None else "out", set())
 
         def call() -> Any:
             seen.add(x.tobytes())
