@@ -108,9 +108,12 @@ AXES: tuple[str, ...] = tuple(field.name for field in fields(Case))
 class Backend(Protocol):
     """One implementation.  Structural: a plugin needs the names, not the import.
 
-    Two optional attributes are read where present: ``distribution`` (the package that
-    ``pip install`` brings it with) and ``deviations`` (a mapping from a special value's
-    name to the reason why this backend is known to differ there; printed, never excused).
+    Optional attributes are read where present: ``distribution`` (the package that
+    ``pip install`` brings it with), ``deviations`` (a mapping from a special value's
+    name to the reason why this backend is known to differ there; printed, never excused), and
+    ``card(device)``, what a harness needs of a device that is no CPU (`kernels.cards.Card`).
+    The callable that `compile` returns may say in ``calls`` how many calls of the operation it
+    makes at once, as a CUDA graph does; its time is divided by them.
     """
 
     name: str

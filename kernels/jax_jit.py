@@ -1,4 +1,4 @@
-"""jax.jit of jax.nn, on the CPU.
+"""jax.jit of jax.nn, on the CPU or a CUDA card.
 
 Compiled ahead of time inside ``jax.enable_x64``: the compiled object keeps float64 outside that context,
 where a jitted function would quietly fall back to float32, and the process's configuration stays as it was.
@@ -21,6 +21,7 @@ import numpy as np
 from jax._src import xla_bridge  # only for backends_are_initialized, which has no public name
 
 from kernels.api import Case
+from kernels.jax_card import JaxCard, device_of, why_no_card
 
 __all__ = ["JaxJit"]
 
@@ -47,8 +48,8 @@ class JaxJit:
 
     def why_not(self, case: Case) -> str | None:
         """No strides, no given output, and a pool whose size is fixed at first use."""
-        if case.device != "cpu":
-            return f"jax_jit runs on the CPU only; device is {case.device!r}"
+        if case.device != "cpu" and (missing := why_no_card(self.name, case.device)) is not None:
+            return missing
         if case.placement == "out":
             return "JAX arrays are immutable: no result can be written into a given array; use placement new"
         if case.layout != "contiguous":
@@ -76,17 +77,23 @@ class JaxJit:
         return self._threads or inherited or _usable_cpus()
 
     def adopt(self, host: Array, case: Case) -> jax.Array:
-        """Zero-copy where `host` is aligned to 64 bytes; a copy that XLA owns for placement inplace."""
+        """Zero-copy where `host` is aligned to 64 bytes; a copy for placement inplace (XLA owns it) and on a card."""
+        device = device_of(case.device)
         with jax.enable_x64(True):
             if case.placement == "inplace":
-                return jnp.array(host, copy=True)
-            alias: jax.Array = jax.device_put(host, jax.devices("cpu")[0])
-            return alias
+                return jnp.array(host, copy=True, device=device)
+            handle: jax.Array = jax.device_put(host, device)
+            return handle.block_until_ready()
+
+    def card(self, device: str) -> JaxCard:
+        """What a harness needs of the card."""
+        return JaxCard(device)
 
     def bind(self, case: Case, x: jax.Array, dy: jax.Array | None, out: None) -> Callable[[], jax.Array]:
         """As `compile`, without the first execution (but tracing and compiling happen here)."""
         # repr tells -0.0 from 0.0 and finds NaN again
-        key = (case.op, case.direction, case.placement, case.dtype, repr(case.negative_slope), x.shape)
+        slope = repr(case.negative_slope)
+        key = (case.op, case.direction, case.placement, case.dtype, case.device, slope, x.shape)
         run = self._compiled.get(key)
         if run is None:
             run = self._compiled[key] = _lower(case, x)
@@ -134,7 +141,9 @@ def _lower(case: Case, like: jax.Array) -> Callable[..., Any]:
     with jax.enable_x64(True):
         run = jax.jit(function, donate_argnums=donate).lower(*[like] * count).compile()
         if donate and like.size:
-            _check_donation(run, [*[like] * (count - 1), jnp.ones(like.shape, like.dtype)])
+            _check_donation(
+                run, [*[like] * (count - 1), jnp.ones(like.shape, like.dtype, device=like.device)]
+            )
     return run
 
 

@@ -1,4 +1,4 @@
-"""torch.compile (Inductor, C++) of the same operations.
+"""torch.compile (Inductor: C++ on the CPU, Triton on a card) of the same operations.
 
 Each case gets a code object of its own, because Dynamo keeps its compiled graphs and its limit of
 recompilations by code object: so no case can push another past that limit, and none is ever run eagerly.
@@ -6,6 +6,7 @@ recompilations by code object: so no case can push another past that limit, and 
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import sysconfig
 import warnings
@@ -40,15 +41,16 @@ class TorchCompile(TorchEager):
     name = "torch_compile"
 
     def __init__(self) -> None:
+        super().__init__()
         self._graphs: dict[tuple[Any, ...], _Graph] = {}
         self._last: _Graph | None = None
 
     def why_not(self, case: Case) -> str | None:
-        """None on a CPU with a C++ compiler."""
+        """None on a CPU with a C++ compiler, and on a card with Triton."""
         reason = super().why_not(case)
         if reason is None and (torch._dynamo.config.disable or os.environ.get("TORCHDYNAMO_DISABLE") == "1"):
             reason = "TORCH_COMPILE_DISABLE or TORCHDYNAMO_DISABLE turns torch.compile off: unset it"
-        return reason or _no_compiler()
+        return reason or (_no_compiler() if case.device == "cpu" else _no_triton())
 
     def bind(self, case: Case, x: Tensor, dy: Tensor | None, out: Tensor | None) -> Callable[[], Tensor]:
         """The call on these tensors; its first execution compiles, if this case is new."""
@@ -89,7 +91,7 @@ class TorchCompile(TorchEager):
         # Dynamo guards on the thread count, and Inductor writes it into its OpenMP pragmas
         threads = torch.get_num_threads()
         slope = repr(case.negative_slope)  # tells -0.0 from 0.0 and finds NaN again
-        key = (case.op, case.direction, case.placement, case.dtype, slope, threads, shapes)
+        key = (case.op, case.direction, case.placement, case.dtype, case.device, slope, threads, shapes)
         if key not in self._graphs:
             self._graphs[key] = _Graph(_source(case))
         self._last = self._graphs[key]
@@ -143,6 +145,12 @@ def _gradient(case: Case) -> Function:
 
 def _cache_hits() -> int:
     return int(counters["aot_autograd"]["autograd_cache_hit"] + counters["inductor"]["fxgraph_cache_hit"])
+
+
+def _no_triton() -> str | None:
+    if importlib.util.find_spec("triton") is None:
+        return "torch_compile needs Triton on a card: pip install triton"
+    return None
 
 
 def _no_compiler() -> str | None:

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-import ml_dtypes
 import numpy as np
 import torch
 
+from kernels import torch_arrays, torch_card
 from kernels.api import Case
 
 __all__ = ["TorchEager"]
@@ -26,11 +26,12 @@ class TorchEager:
     distribution = "torch"
     alignment = 1
 
+    def __init__(self) -> None:
+        self._on_card = False
+
     def why_not(self, case: Case) -> str | None:
-        """None on the CPU."""
-        return (
-            None if case.device == "cpu" else f"{self.name} runs on the CPU only; device is {case.device!r}"
-        )
+        """None on the CPU, and on a card that torch sees."""
+        return None if case.device == "cpu" else torch_card.why_no_card(self.name, case.device)
 
     def set_threads(self, count: int) -> int:
         """Set torch's intra-op threads; 0 is the count that it started with."""
@@ -38,10 +39,14 @@ class TorchEager:
         return torch.get_num_threads()
 
     def adopt(self, host: Array, case: Case) -> Tensor:
-        """A tensor on `host`'s memory, of the same shape and strides."""
-        if case.dtype == "bfloat16":  # NumPy's bfloat16 is unknown to torch
-            return _tensor(host.view(np.int16)).view(torch.bfloat16)
-        return _tensor(host)
+        """A tensor of the same shape and strides: on `host`'s memory, or a copy on a card."""
+        tensor = torch_arrays.from_host(host, case.dtype)
+        self._on_card = case.device != "cpu"
+        return torch_card.to_card(tensor, case.device) if self._on_card else tensor
+
+    def card(self, device: str) -> torch_card.TorchCard:
+        """What a harness needs of the card."""
+        return torch_card.TorchCard(device)
 
     def bind(self, case: Case, x: Tensor, dy: Tensor | None, out: Tensor | None) -> Callable[[], Tensor]:
         """As `compile`, without the first execution."""
@@ -64,17 +69,18 @@ class TorchEager:
         return call
 
     def sync(self, result: Tensor) -> None:
-        """Nothing to wait for on the CPU."""
+        """Wait for the card; on the CPU there is nothing to wait for."""
+        if self._on_card:
+            torch_card.wait(result)
 
     def to_numpy(self, result: Tensor) -> Array:
-        """An array on the tensor's memory."""
-        if result.dtype == torch.bfloat16:
-            return result.view(torch.int16).numpy().view(ml_dtypes.bfloat16)
-        return result.numpy()
+        """An array on the tensor's memory, or a copy from a card."""
+        return torch_arrays.to_host(result)
 
     def versions(self) -> dict[str, str]:
-        """torch's version, and the instruction set that its CPU kernels use."""
-        return {"torch": torch.__version__, "torch_cpu_capability": torch.backends.cpu.get_cpu_capability()}
+        """torch's version, the instruction set that its CPU kernels use, and its CUDA."""
+        capability = torch.backends.cpu.get_cpu_capability()
+        return {"torch": torch.__version__, "torch_cpu_capability": capability, **torch_card.versions()}
 
 
 def _relu(case: Case, x: Tensor, out: Tensor | None) -> Callable[[], Tensor]:
@@ -91,8 +97,3 @@ def _leaky_relu(case: Case, x: Tensor, out: Tensor | None, slope: float) -> Call
     if out is not None:
         return partial(torch._C._nn.leaky_relu, x, slope, out=out)
     return partial(torch._C._nn.leaky_relu, x, slope)
-
-
-def _tensor(host: Array) -> Tensor:
-    # from_numpy warns of arrays that are read-only; nothing here writes to an input that is
-    return torch.from_numpy(host) if host.flags.writeable else torch.utils.dlpack.from_dlpack(host)

@@ -7,12 +7,15 @@
   and shape.  Below it the result, or what it displaces, would still have been in the cache.
 
 Memory traffic decides about streaming whatever is computed, so one dtype was measured for all.
+RELU_BENCH_STREAMING=off (or on) in the environment overrules the table where streaming is possible at all:
+for a program whose results are read at once, and to measure what the choice is worth (scripts/consumer.py).
 """
 
 from __future__ import annotations
 
 import functools
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,9 +25,19 @@ from kernels.tuned_bind import Mode, Walk
 from kernels.tuned_elements import ELEMENTS
 from kernels.tuned_host import caches
 
-__all__ = ["TABLE", "Thresholds", "choose", "direction_of", "thresholds", "traffic"]
+__all__ = [
+    "STREAMING_SWITCH",
+    "TABLE",
+    "Thresholds",
+    "choose",
+    "direction_of",
+    "forced_streaming",
+    "thresholds",
+    "traffic",
+]
 
 TABLE = Path(__file__).with_name("tuned_thresholds.json")
+STREAMING_SWITCH = "RELU_BENCH_STREAMING"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +54,18 @@ def thresholds() -> Thresholds:
     """The table in the repository."""
     table = json.loads(TABLE.read_text())
     return Thresholds(**table)
+
+
+@functools.cache
+def forced_streaming() -> bool | None:
+    """What RELU_BENCH_STREAMING says, read once: on, off, or None where the table decides.
+
+    Raises ValueError for any other value.
+    """
+    text = os.environ.get(STREAMING_SWITCH, "")
+    if text not in ("", "on", "off"):
+        raise ValueError(f"{STREAMING_SWITCH} is {text!r}; allowed: on, off, or unset for the measured table")
+    return text == "on" if text else None
 
 
 def direction_of(element: str) -> str:
@@ -62,5 +87,7 @@ def choose(element: str, dtype: str, walk: Walk, itemsize: int, threads: int) ->
     many = threads > 1 and least is not None and elements >= least
     multiple = table.streaming_from.get(f"{direction_of(element)} {walk.shape}")
     moved = traffic(element, walk, itemsize)
-    streaming = STREAMING and multiple is not None and moved >= multiple * caches().last
-    return Mode(threads if many else 1), streaming
+    pays = forced_streaming()
+    if pays is None:
+        pays = multiple is not None and moved >= multiple * caches().last
+    return Mode(threads if many else 1), STREAMING and pays

@@ -1,0 +1,75 @@
+"""What the backends on CUDA cards have in common: names of cards, reasons for having none, and `Card`.
+
+Imports the standard library only.  How many cards there are is asked of each backend's own framework,
+since one may see a card that another, built without CUDA, does not.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+
+if TYPE_CHECKING:
+    import numpy as np
+
+__all__ = ["Array", "Card", "ordinal", "why_not_there"]
+
+Array: TypeAlias = "np.ndarray[Any, Any]"
+
+
+class Card(Protocol):
+    """What the optional method ``Backend.card(device)`` returns: what a harness needs of a device.
+
+    A backend without that method can be measured on a device, too: its inputs are then handed over anew
+    before each batch, and there is no device time.
+    """
+
+    def update(self, handle: Any, host: Array) -> bool:
+        """Copy `host` into `handle`, which `adopt` made of an array of that shape; False if it cannot."""
+
+    def hold(self) -> None:
+        """Keep the device busy for some 100 us, so that calls queue up behind it and no launch is waited for."""
+
+    def mark(self) -> Any:
+        """An event after all that was launched so far; None where the framework has no events."""
+
+    def seconds(self, start: Any, end: Any) -> float:
+        """Seconds on the device's own clock between two marks; waits for the second."""
+
+    def flush(self, nbytes: int) -> None:
+        """Write `nbytes` of other memory on the device, and wait: what its cache held is gone."""
+
+    def cache_bytes(self) -> int:
+        """Bytes of the device's last-level cache."""
+
+    def trim(self) -> None:
+        """Give back to the driver what the framework's allocator keeps for reuse: others share the card."""
+
+    def free_bytes(self) -> int | None:
+        """Bytes that can still be allocated on the device; None if unknown."""
+
+    def peak_bytes(self, *, reset: bool = False) -> int | None:
+        """The most device memory that this process had at once since the last `reset`; None if unknown."""
+
+
+def ordinal(device: str) -> int | None:
+    """The number of the card: 0 for ``cuda``, 1 for ``cuda:1``; None for any other device."""
+    kind, _, number = device.partition(":")
+    if kind != "cuda" or not (number or "0").isdecimal():
+        return None
+    return int(number or 0)
+
+
+def why_not_there(name: str, device: str, count: int, none: str) -> str | None:
+    """None if the framework of backend `name`, which sees `count` cards, sees `device`; else a reason.
+
+    `none` says why it may see none at all.
+    """
+    number = ordinal(device)
+    if number is None:
+        return f"{name} runs on CUDA only; device is {device!r}"
+    if count == 0:
+        return f"no CUDA device: {none}"
+    if number >= count:
+        there = ", ".join(f"cuda:{each}" for each in range(count))
+        return f"no CUDA device {device}: there {'is' if count == 1 else 'are'} {there}"
+    return None

@@ -1,0 +1,82 @@
+"""What a harness needs of a CUDA card that JAX works on; XLA has no events and writes into no given array."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from kernels.cards import Array, ordinal, why_not_there
+
+__all__ = ["JaxCard", "device_of", "why_no_card"]
+
+_L2_BYTES = 64 << 20
+"""JAX does not tell; as many as the largest cards had until 2025."""
+
+
+def why_no_card(name: str, device: str) -> str | None:
+    """None if JAX sees the card `device`, else a reason that names those it sees."""
+    none = f"jax {jax.__version__} sees none; pip install 'jax[cuda12]', and look at nvidia-smi"
+    return why_not_there(name, device, len(_cards()), none)
+
+
+def device_of(device: str) -> jax.Device:
+    """JAX's own name of ``cpu``, ``cuda`` or ``cuda:1``."""
+    number = ordinal(device)
+    return jax.devices("cpu")[0] if number is None else _cards()[number]
+
+
+def _cards() -> list[jax.Device]:
+    try:
+        return list(jax.devices("cuda"))
+    except RuntimeError:  # JAX's way of saying that there is no such platform
+        return []
+
+
+class JaxCard:
+    """`kernels.cards.Card`, as far as JAX goes."""
+
+    def __init__(self, device: str) -> None:
+        self._device = device_of(device)
+        self._flush: jax.Array | None = None
+
+    def update(self, handle: Any, host: Array) -> bool:
+        """JAX arrays are immutable."""
+        return False
+
+    def hold(self) -> None:
+        """Nothing: without events there is no use for it."""
+
+    def mark(self) -> None:
+        """XLA launches on streams of its own and shows no events."""
+
+    def seconds(self, start: Any, end: Any) -> float:
+        """Never asked for, as there are no marks."""
+        raise NotImplementedError("JAX has no events")
+
+    def flush(self, nbytes: int) -> None:
+        """Add to an array of that size."""
+        if self._flush is None or self._flush.size != nbytes:
+            self._flush = jax.device_put(jnp.zeros(nbytes, jnp.uint8), self._device)
+        self._flush = (self._flush + jnp.uint8(1)).block_until_ready()
+
+    def cache_bytes(self) -> int:
+        """An upper bound on the card's L2."""
+        return _L2_BYTES
+
+    def trim(self) -> None:
+        """Nothing but our own: XLA's allocator gives nothing back."""
+        self._flush = None
+
+    def free_bytes(self) -> int | None:
+        """What XLA's allocator may still take."""
+        stats = self._device.memory_stats() or {}
+        if "bytes_limit" not in stats:
+            return None
+        return int(stats["bytes_limit"] - stats.get("bytes_in_use", 0))
+
+    def peak_bytes(self, *, reset: bool = False) -> int | None:
+        """The most since the process began: XLA's count cannot be reset."""
+        peak = (self._device.memory_stats() or {}).get("peak_bytes_in_use")
+        return None if peak is None else int(peak)

@@ -1,0 +1,75 @@
+"""CUDA kernels by numba.cuda: 16-byte loads, a grid-stride loop, 64-bit indexes, elements as bits.
+
+For placement ``new`` each call allocates with ``numba.cuda.device_array``, which asks the driver: unlike
+torch, Numba keeps no pool of device memory.  That is what a caller of Numba pays, and it is in the time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numba
+
+from kernels import numba_card
+from kernels.api import Case
+from kernels.cards import Array
+from kernels.cuda_launch import adopted, launcher
+from kernels.cuda_words import cuda
+from kernels.numba_card import CardArray
+
+__all__ = ["NumbaCuda"]
+
+
+class NumbaCuda:
+    """relu and leaky_relu, forward and backward, on device arrays of numba.cuda."""
+
+    name = "numba_cuda"
+    distribution = "numba-cuda"
+    alignment = 1  # adopt copies, and device memory is aligned
+
+    def why_not(self, case: Case) -> str | None:
+        """None on a card that Numba sees, for contiguous arrays."""
+        reason = numba_card.why_no_card(self.name, case.device)
+        if reason is None and case.layout != "contiguous":
+            reason = (
+                f"numba_cuda reads flat memory: layout {case.layout} would be copied first; use contiguous"
+            )
+        return reason
+
+    def set_threads(self, count: int) -> int:
+        """1: the CPU only launches."""
+        return 1
+
+    def adopt(self, host: Array, case: Case) -> CardArray:
+        """A copy on the card."""
+        return adopted(host, case)
+
+    def card(self, device: str) -> numba_card.NumbaCard:
+        """What a harness needs of the card."""
+        return numba_card.NumbaCard(device)
+
+    def bind(
+        self, case: Case, x: CardArray, dy: CardArray | None, out: CardArray | None
+    ) -> Callable[[], CardArray]:
+        """As `compile`, without the first execution."""
+        return launcher(case.op if dy is None else f"{case.op}_grad", case, x, dy, out)
+
+    def compile(
+        self, case: Case, x: CardArray, dy: CardArray | None, out: CardArray | None
+    ) -> Callable[[], CardArray]:
+        """Compile for the card and run once, on the arrays themselves."""
+        call = self.bind(case, x, dy, out)
+        self.sync(call())
+        return call
+
+    def sync(self, result: CardArray) -> None:
+        """Wait for all that was launched."""
+        cuda.synchronize()
+
+    def to_numpy(self, result: CardArray) -> Array:
+        """A copy on the host."""
+        return result.to_host()
+
+    def versions(self) -> dict[str, str]:
+        """Numba's version, and its CUDA's."""
+        return {"numba": numba.__version__, **numba_card.versions()}

@@ -1,0 +1,93 @@
+"""The tuned loops on torch tensors: their memory, and calls by address with little on the way.
+
+`tuned_bind` and `tuned_choice` decide how a loop is run; here that is remembered by what decides it, so
+that a call costs a look-up.  Tensors are plain and dense (`tuned_scope`) and walked in storage order.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import numba
+import numpy as np
+import torch
+
+from kernels import tuned_pool
+from kernels.numba_simd import LINE
+from kernels.tuned_bind import Walk, bind_addresses
+from kernels.tuned_choice import choose, thresholds
+from kernels.tuned_loops import Entry, Loop
+from kernels.tuned_mask import mask_bytes
+from kernels.tuned_scope import DTYPES
+
+__all__ = ["fresh", "plain", "restore", "save"]
+
+_POOLED_FROM = thresholds().pool_from
+_MOST_THREADS = int(numba.config.NUMBA_NUM_THREADS)  # type: ignore[attr-defined]  # set when Numba is imported
+_BYTE = np.dtype(np.uint8)
+_BYTES = torch.empty(0, dtype=torch.uint8, device="cpu")
+
+
+def fresh(like: torch.Tensor) -> torch.Tensor:
+    """An uninitialised tensor of the dtype, shape and strides of `like`, which is dense.
+
+    Large ones come from the pool of `tuned_pool` (and cannot be grown by ``resize_``).
+    """
+    size = like.numel() * like.itemsize
+    if size < _POOLED_FROM or size > tuned_pool.shared().limit:
+        return torch.empty_like(like)
+    storage = torch.from_numpy(tuned_pool.shared().empty((size,), _BYTE)).untyped_storage()
+    # set_ and not view: a view could not be changed in place once autograd knows of it.
+    return torch.empty(0, dtype=like.dtype, device="cpu").set_(storage, 0, like.shape, like.stride())
+
+
+def plain(x: torch.Tensor, target: torch.Tensor, op: str, slope: float) -> None:
+    """``target = op(x)``; `target` may be x."""
+    _run((op, "line"), target, x, None, slope)
+
+
+def save(x: torch.Tensor, target: torch.Tensor, op: str, slope: float) -> torch.Tensor:
+    """``target = op(x)``; returns the bits that `restore` needs, `mask_bytes` of them."""
+    bits = _BYTES.new_empty((mask_bytes(x.numel()),))
+    _run((op, "save"), target, x, bits, slope)
+    return bits
+
+
+def restore(dy: torch.Tensor, bits: torch.Tensor, target: torch.Tensor, op: str, slope: float) -> None:
+    """``target`` = dy where the bit is set, else 0 or dy * slope; `target` may be dy."""
+    _run((f"{op}_backward", "restore"), target, dy, bits, slope)
+
+
+_Kind = tuple[str, str]
+"""An element and a shape of `Loop`."""
+
+
+def _run(
+    kind: _Kind, target: torch.Tensor, source: torch.Tensor, bits: torch.Tensor | None, slope: float
+) -> None:
+    n = target.numel()
+    if not n:
+        return
+    to, a = target.data_ptr(), source.data_ptr()
+    # In place a line has been read before it is written: there is nothing to save.
+    lined = to != a and to % LINE == 0
+    entry, rest = _call((*kind, DTYPES[target.dtype]), n, slope, torch.get_num_threads(), lined)
+    entry(to, a, a if bits is None else bits.data_ptr(), *rest)
+
+
+@functools.lru_cache(maxsize=4096)
+def _call(
+    kind: tuple[str, str, str], n: int, slope: float, threads: int, lined: bool
+) -> tuple[Entry, tuple[Any, ...]]:
+    """How the loop is run: what to call, and what follows its three addresses.
+
+    The slope is rounded to the 32 bits in which the 16-bit types are multiplied, not to theirs, as torch does.
+    """
+    element, shape, dtype = kind
+    itemsize = Loop(element, dtype).itemsize
+    op = element.removesuffix("_backward")
+    mode, streaming = choose(op, dtype, Walk("line", n), itemsize, min(threads, _MOST_THREADS))
+    loop = Loop(element, dtype, shape, streaming and lined)
+    bound = bind_addresses(loop, Walk(shape, n), (0, 0), slope, mode)
+    return bound.entry, bound.rest[2:]
