@@ -35,11 +35,13 @@ class Prepared:
 class Sample:
     """One batch: seconds per call, what the process used meanwhile, and what was wrong with the output.
 
+    `parts` are seconds per call of the consecutive parts of the batch, `seconds` is that of all of it.
     `began` and `ended` are readings of the clock, `idle_s` and `idle_cpu_s` the seconds since the batch
     before and what this process used up in them, when others were being measured.
     """
 
     seconds: float
+    parts: tuple[float, ...]
     iterations: int
     began: float
     ended: float
@@ -56,3 +58,5 @@ class Finished:
 
     problem: str | None
     compile_report: dict[str, Any]
+    device_peak_bytes: int | None = None
+    """The most memory of the device that the arm had at once, where its framework counts."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from statistics import median
 
 import numpy as np
 
@@ -12,6 +13,8 @@ from bench.plan import Arm
 __all__ = ["ArmState", "Batch"]
 
 _WAIT = 0.05
+_BURSTS = 1.25
+_MOST_WAITING = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,13 +26,15 @@ class Batch:
     iterations: int
     seconds: float
     contended: bool
+    mean_s: float = 0.0
+    """Seconds per call of the whole batch; `seconds` is the median of its parts."""
     waited_s: float = 0.0
     """Seconds in the batch that its threads were ready to run and had no CPU."""
 
     @property
     def undisturbed(self) -> bool:
         """Whether no one kept it from running, but for a moment."""
-        return self.waited_s <= _WAIT * self.seconds * self.iterations
+        return self.waited_s <= _WAIT * self.mean_s * self.iterations
 
 
 @dataclass(slots=True)
@@ -41,6 +46,7 @@ class ArmState:
     prepared: Prepared | None = None
     finished: Finished | None = None
     dispatch_s: float | None = None
+    device_s: float | None = None
     iterations: int = 1
     batches: list[Batch] = field(default_factory=list)
     contended: int = 0
@@ -59,9 +65,27 @@ class ArmState:
         """Leave the experiment."""
         self.failure = (status, reason)
 
+    @property
+    def in_bursts(self) -> bool:
+        """Whether it works in bursts: its batches take far longer than most of their parts.
+
+        Waiting for a CPU does that, and is taken off within bounds; what remains is the arm's own doing
+        (work put off, memory given back now and then), and only the whole batch has its cost.
+        """
+        if not self.batches:
+            return False
+        whole = median(batch.mean_s / batch.seconds for batch in self.batches)
+        ran = median((b.mean_s - b.waited_s / b.iterations) / b.seconds for b in self.batches)
+        return ran > _BURSTS or whole > _MOST_WAITING
+
+    def seconds(self, batch: Batch) -> float:
+        """Seconds per call that a batch counts with."""
+        return batch.mean_s if self.in_bursts else batch.seconds
+
     def by_round(self) -> dict[int, float]:
         """Seconds per call of each round; a round that was measured again counts as measured last."""
-        return {batch.round: batch.seconds for batch in self.batches}
+        in_bursts = self.in_bursts
+        return {batch.round: batch.mean_s if in_bursts else batch.seconds for batch in self.batches}
 
     def samples(self) -> np.ndarray:
         """`by_round` as an array."""

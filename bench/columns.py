@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from bench.schema import ROLES, SCHEMA, STATUSES, VERDICTS, Cell, Round
 from kernels.api import CACHES, DATA, DIRECTIONS, DTYPES, LAYOUTS, OPS, PLACEMENTS
+from kernels.mlp.case import NETWORK_DIRECTIONS, NETWORK_OPS, WIDTHS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,8 +40,8 @@ TIMED = ("ok", "noisy")
 
 _CHOICES: Mapping[str, tuple[str, ...]] = {
     "role": ROLES,
-    "op": OPS,
-    "direction": DIRECTIONS,
+    "op": (*OPS, *NETWORK_OPS),
+    "direction": tuple(dict.fromkeys((*DIRECTIONS, *NETWORK_DIRECTIONS))),
     "placement": PLACEMENTS,
     "dtype": DTYPES,
     "layout": LAYOUTS,
@@ -69,8 +70,16 @@ class Column:
 
     @property
     def choices(self) -> tuple[str, ...]:
-        """The values allowed, or () where any will do."""
+        """The values allowed, or () where any will do; `layout` may be widths besides, as in ``10-5-3``."""
         return _CHOICES.get(self.name, ())
+
+    def allows(self, value: str) -> bool:
+        """Whether `value` is one of `choices`, where there are any."""
+        return (
+            not self.choices
+            or value in self.choices
+            or (self.name == "layout" and WIDTHS.fullmatch(value) is not None)
+        )
 
     def problem(self, value: str) -> str | None:
         """What is wrong with `value`, the text of one field, or None."""
@@ -83,8 +92,9 @@ class Column:
     def _text_problem(self, value: str) -> str | None:
         if "\0" in value or any("\udc80" <= char <= "\udcff" for char in value):
             return "is not text (a NUL byte, or not UTF-8): is this a binary file?"
-        if self.choices and value not in self.choices:
+        if not self.allows(value):
             allowed = ", ".join(choice for choice in self.choices if choice)
+            allowed += ", widths such as 10-5-3" if self.name == "layout" else ""
             return f"is {quoted(value)}; allowed: {allowed}{nearest(value, self.choices)}"
         return "is empty" if self.required and not value else None
 
@@ -122,6 +132,21 @@ def cell_problem(values: Mapping[str, str]) -> tuple[str, str] | None:
         time_s = values["time_s"]
         if time_s in NULLS or float(time_s) == 0:
             return "time_s", f"is {quoted(time_s)}, but status is {values['status']}; a time belongs here"
+    return _mixed_up(values["op"], values["direction"], values["layout"], int(float(values["n"])))
+
+
+def _mixed_up(op: str, direction: str, layout: str, n: int) -> tuple[str, str] | None:
+    """A network has widths and its own directions, an activation has neither."""
+    network = op in NETWORK_OPS
+    widths = WIDTHS.fullmatch(layout)
+    if (widths is not None) != network:
+        wanted = "widths such as 10-5-3" if network else ", ".join(LAYOUTS)
+        return "layout", f"is {quoted(layout)}, but op is {op}; allowed: {wanted}"
+    allowed = NETWORK_DIRECTIONS if network else DIRECTIONS
+    if direction not in allowed:
+        return "direction", f"is {quoted(direction)}, but op is {op}; allowed: {', '.join(allowed)}"
+    if widths and (n == 0 or n % int(widths[1])):
+        return "n", f"is {n}; a batch of {layout} has a multiple of {widths[1]} elements"
     return None
 
 
@@ -138,7 +163,7 @@ def suspicious(column: Column, series: pd.Series) -> bool:
         if series.dtype != "category":
             return False
         found = set(series.cat.categories)
-        return not found <= set(column.choices) if column.choices else column.required and "" in found
+        return not all(map(column.allows, found)) if column.choices else column.required and "" in found
     values = series.to_numpy()
     low, high = values.min(initial=0), values.max(initial=0)
     if math.isnan(low):
@@ -158,7 +183,10 @@ def suspicious_cells(frame: pd.DataFrame) -> bool:
     if (frame["schema"] != SCHEMA).any():
         return True
     timed = frame["status"].isin(TIMED) & (frame["role"] != "floor")
-    return bool((timed & ~(frame["time_s"] > 0)).any())
+    if (timed & ~(frame["time_s"] > 0)).any():
+        return True
+    cases = frame[["op", "direction", "layout", "n"]].drop_duplicates()
+    return any(_mixed_up(*case) is not None for case in cases.itertuples(index=False, name=None))
 
 
 def quoted(value: str) -> str:

@@ -106,7 +106,7 @@ def compare(old: Run, new: Run, *, relative: bool = False, threshold: float = 0.
 
 def _measured(run: Run, *, relative: bool) -> pd.DataFrame:
     """The arms by `_KEY`, each once, with `value` (log time, or of time over the baseline's) and its error."""
-    cells = run.cells[run.cells["role"] != "floor"]
+    cells = run.cells[~run.cells["role"].isin(("floor", "ablation"))]
     names = ["speedup", "speedup_lo", "speedup_hi"] if relative else ["time_s", "time_lo_s", "time_hi_s"]
     timed = cells["status"].isin(TIMED)
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -3,6 +3,7 @@
 from bench.pytest_plugin import (
     pytest_addoption,
     pytest_collection_finish,
+    pytest_collection_modifyitems,
     pytest_configure,
     pytest_generate_tests,
     pytest_terminal_summary,
@@ -12,6 +13,7 @@ from bench.pytest_plugin import (
 __all__ = [
     "pytest_addoption",
     "pytest_collection_finish",
+    "pytest_collection_modifyitems",
     "pytest_configure",
     "pytest_generate_tests",
     "pytest_terminal_summary",

@@ -19,6 +19,8 @@ from typing import Any
 import numba
 import numpy as np
 
+from bench import card_controls
+from bench.card_controls import Side
 from bench.copies import Array, candidates, out_of_reach, result_like, unsigned
 from bench.plan import CONTROLS
 from bench.race import Race
@@ -35,11 +37,12 @@ class _Control:
     name = ""
     distribution = "numba"
 
+    def __init__(self) -> None:
+        self._side: Side | None = None
+
     def why_not(self, case: Case) -> str | None:
-        """None on the CPU."""
-        return (
-            None if case.device == "cpu" else f"{self.name} runs on the CPU only; device is {case.device!r}"
-        )
+        """None on the CPU, and on a card that torch or numba.cuda sees."""
+        return None if case.device == "cpu" else card_controls.why_not(self.name, case.device)
 
     def set_threads(self, count: int) -> int:
         """Numba's thread count, at most the NUMBA_NUM_THREADS that it started with (also the default)."""
@@ -47,16 +50,30 @@ class _Control:
         numba.set_num_threads(min(count, most) if count else most)
         return int(numba.get_num_threads())
 
-    def adopt(self, host: Array, case: Case) -> Array:
-        """`host` itself."""
-        return host
+    def adopt(self, host: Array, case: Case) -> Any:
+        """`host` itself, or a copy on a card."""
+        if case.device == "cpu":
+            self._side = None
+            return host
+        side = card_controls.side_of(case.device)
+        if isinstance(side, str):
+            raise ValueError(side)
+        self._side = side
+        return side.backend.adopt(host, case)
+
+    def card(self, device: str) -> Any:
+        """What the harness needs of the card."""
+        side = card_controls.side_of(device)
+        return None if isinstance(side, str) else side.backend.card(device)
 
     def sync(self, result: Any) -> None:
-        """Nothing to wait for."""
+        """Wait for the card; on the CPU there is nothing to wait for."""
+        if self._side is not None:
+            self._side.backend.sync(result)
 
-    def to_numpy(self, result: Array) -> Array:
-        """`result` itself."""
-        return result
+    def to_numpy(self, result: Any) -> Array:
+        """`result` itself, or a copy from a card."""
+        return result if self._side is None else np.asarray(self._side.backend.to_numpy(result))
 
     def versions(self) -> dict[str, str]:
         """The versions of Numba, llvmlite and LLVM."""
@@ -67,13 +84,18 @@ class _Copy(_Control):
     streaming = False
 
     def __init__(self) -> None:
+        super().__init__()
         self._race = Race()
 
-    def compile(self, case: Case, x: Array, dy: Array | None, out: Array | None) -> Callable[[], Array]:
+    def compile(self, case: Case, x: Any, dy: Any, out: Any) -> Callable[[], Any]:
         """The fastest of the ways to copy this case, raced once for a case and its number of threads.
 
-        The first execution, on the arrays themselves, is part of it.
+        The first execution, on the arrays themselves, is part of it.  On a card there is one way.
         """
+        if self._side is not None:
+            copy = self._side.copy(case, x, dy, out)
+            self.sync(copy())
+            return copy
         ways = candidates(case, x, dy, out, self.streaming)
         same_copy = dataclasses.replace(
             case, op="relu", data="normal"
@@ -108,7 +130,7 @@ class CopyStreaming(_Copy):
 
     def why_not(self, case: Case) -> str | None:
         """None where a streaming store exists and whole lines of the target can be written."""
-        return super().why_not(case) or out_of_reach(case)
+        return super().why_not(case) or (out_of_reach(case) if case.device == "cpu" else None)
 
 
 class EmptyCall(_Control):
@@ -116,12 +138,13 @@ class EmptyCall(_Control):
 
     name = "empty_call"
 
-    def compile(self, case: Case, x: Array, dy: Array | None, out: Array | None) -> Callable[[], Array]:
+    def compile(self, case: Case, x: Any, dy: Any, out: Any) -> Callable[[], Any]:
         """A function that does nothing and returns the array that the case's kernel would return."""
         overwritten = {"new": None, "out": out, "inplace": x if dy is None else dy}[case.placement]
-        result = result_like(x) if overwritten is None else overwritten
+        make = result_like if self._side is None else self._side.like
+        result = make(x) if overwritten is None else overwritten
 
-        def call() -> Array:
+        def call() -> Any:
             return result
 
         return call

@@ -13,11 +13,13 @@ from typing import Any
 
 import psutil
 
+from bench.layout import can_be_fixed
+
 __all__ = ["DIFFERS", "cache_bytes", "describe", "last_level_cache", "machine_name", "utc_now"]
 
 _CPU = Path("/sys/devices/system/cpu")
 _RELEVANT = re.compile(
-    r"(OMP|GOMP|KMP|MKL|OPENBLAS|NUMBA|XLA|JAX|TORCH|TORCHINDUCTOR|PYTORCH|MALLOC|THP|LD_PRELOAD|NPROC|GLIBC|CUDA|TRITON)"
+    r"(RELU_BENCH|OMP|GOMP|KMP|MKL|OPENBLAS|NUMBA|XLA|JAX|TORCH|TORCHINDUCTOR|PYTORCH|MALLOC|THP|LD_PRELOAD|NPROC|GLIBC|CUDA|TRITON|PYTHONHASHSEED)"
 )
 
 DIFFERS = ("machine", "cpu", "cores", "caches", "kernel", "python", "packages", "transparent_hugepage")
@@ -82,6 +84,8 @@ def _packages() -> dict[str, str]:
         "jaxlib",
         "torch",
         "triton",
+        "numba-cuda",
+        "nvidia-ml-py",
         "ml_dtypes",
         "pytest-benchmark",
     ):
@@ -106,6 +110,7 @@ def describe(options: Mapping[str, Any]) -> dict[str, Any]:
         "libc": " ".join(platform.libc_ver()),
         "virtual_machine": "hypervisor" in (_read(Path("/proc/cpuinfo")) or ""),
         "governor": _read(_CPU / "cpu0/cpufreq/scaling_governor"),
+        "address_layout": "fixed" if can_be_fixed() else "random",
         "transparent_hugepage": _read(Path("/sys/kernel/mm/transparent_hugepage/enabled")),
         "load_average": list(os.getloadavg()),
         "python": platform.python_version(),

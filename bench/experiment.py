@@ -11,18 +11,21 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from statistics import median
 from typing import Any
 
 import numpy as np
 
-from bench import memory, stats
+from bench import stats
 from bench.answers import Sample
 from bench.armstate import ArmState, Batch
+from bench.cards import Watch, watch_of
 from bench.clocks import clock
 from bench.contention import Clock, ForeignUse, starved, waiting_share
 from bench.plan import Experiment
 from bench.pool import Pool, Request
 from bench.process import ArmError
+from bench.workload import workload_of
 
 __all__ = ["Limits", "next_check", "run"]
 
@@ -30,6 +33,11 @@ _REDOS = 2
 _LONG_BATCH_S = 0.06
 """Where one call is longer than the warm-up, which is then one whole call, too, a batch has some more:
 2 to 5, as fit into this, so that most of the time is spent in what is timed."""
+_SMALL_BYTES, _SMALL_SHARE = 256 << 10, 0.5
+"""Small arrays are moved and warm at once, so that more rounds of half the length cost little: what differs
+from round to round (where the arrays lie) averages out sooner."""
+_FLOOR_SHARE = 0.25
+"""An empty call's nanoseconds are known soon enough."""
 _QUIET_S = 0.05
 _STRAY, _STRAY_S = 0.15, 0.1
 """What a process at rest may use up: this share of the time, and so many seconds."""
@@ -60,24 +68,30 @@ def run(
     Whatever an arm does (raise, die, hang, be wrong) stands in its state and stops no other arm.
     """
     states = [ArmState(arm) for arm in experiment.arms]
-    too_large = memory.why_too_large(experiment.case, len(states))
+    case = experiment.case
+    too_large = workload_of(case).why_too_large(case, len(states), limits.seconds)
     if too_large is not None:
         for state in states:
             state.fail("skipped", too_large)
         return states
     _prepare(experiment, pool, states)
     if any(state.alive and not state.arm.is_control for state in states):
-        _calibrate(pool, states, limits)
-        _Rounds(pool, states, limits, seed).run(on_round)
-        _finish(pool, states)
+        small = case.n * case.itemsize <= _SMALL_BYTES
+        _calibrate(pool, states, limits.batch_s * (_SMALL_SHARE if small else 1.0), limits.warm_s)
+        _Rounds(pool, states, limits, seed, watch_of(case.device)).run(on_round)
+        _finish(pool, states, on_card=case.device != "cpu")
     _release(pool, states)
     return states
 
 
-def _ask(pool: Pool, states: Sequence[ArmState], method: str, *arguments: Any) -> list[tuple[ArmState, Any]]:
-    """Ask all arms that are alive; the answers of those that gave one."""
+def _ask(
+    pool: Pool, states: Sequence[ArmState], method: str, *arguments: Any, alone: bool = False
+) -> list[tuple[ArmState, Any]]:
+    """Ask all arms that are alive, `alone` one after the other; the answers of those that gave one."""
     alive = [state for state in states if state.alive]
-    outcomes = pool.call_all([Request(state.arm, method, arguments) for state in alive])
+    requests = [Request(state.arm, method, arguments) for state in alive]
+    batches = [[request] for request in requests] if alone else [requests]
+    outcomes = [outcome for batch in batches for outcome in pool.call_all(batch)]
     answered = []
     for state, outcome in zip(alive, outcomes, strict=True):
         if isinstance(outcome, ArmError):
@@ -96,9 +110,14 @@ def _prepare(experiment: Experiment, pool: Pool, states: Sequence[ArmState]) -> 
         else:
             state.loaded = loaded
     copies = [state for state in states if state.arm.role == "ceiling"]
-    answers = _ask(pool, [state for state in states if state not in copies], "prepare", experiment.case)
-    for copy in copies:  # alone, as it chooses the fastest way by timing several
-        answers += _ask(pool, [copy], "prepare", experiment.case)
+    ablations = [state for state in states if state.arm.role == "ablation"]
+    others = [state for state in states if state.arm.role not in ("ceiling", "ablation")]
+    answers = []
+    for together in (others, ablations, *([copy] for copy in copies)):
+        # a copy alone, as it chooses the fastest way by timing several
+        if together:
+            case = experiment.case_for(together[0].arm)
+            answers += _ask(pool, together, "prepare", case, alone=case.device != "cpu")
     for state, prepared in answers:
         state.prepared = prepared
         if prepared.skip is not None:
@@ -107,16 +126,19 @@ def _prepare(experiment: Experiment, pool: Pool, states: Sequence[ArmState]) -> 
             state.fail("incorrect", prepared.gate.problem)
 
 
-def _calibrate(pool: Pool, states: Sequence[ArmState], limits: Limits) -> None:
+def _calibrate(pool: Pool, states: Sequence[ArmState], batch_s: float, warm_s: float) -> None:
     """How many calls make a batch, from the fastest of several probes; one arm at a time."""
     for state in states:
-        for _, per_call in _ask(pool, [state], "probe", limits.batch_s / 8):
-            least = min(max(math.ceil(_LONG_BATCH_S / per_call), 2), 5) if per_call > limits.warm_s else 1
-            state.iterations = max(least, math.ceil(limits.batch_s / max(per_call, 1e-9)))
+        wanted_s = batch_s * (_FLOOR_SHARE if state.arm.role == "floor" else 1.0)
+        for _, per_call in _ask(pool, [state], "probe", wanted_s / 8):
+            least = min(max(math.ceil(_LONG_BATCH_S / per_call), 2), 5) if per_call > warm_s else 1
+            state.iterations = max(least, math.ceil(wanted_s / max(per_call, 1e-9)))
 
 
-def _finish(pool: Pool, states: Sequence[ArmState]) -> None:
-    for state, finished in _ask(pool, [state for state in states if state.batches], "finish"):
+def _finish(pool: Pool, states: Sequence[ArmState], *, on_card: bool) -> None:
+    """The last looks; the arms share a card one at a time."""
+    timed = [state for state in states if state.batches]
+    for state, finished in _ask(pool, timed, "finish", alone=on_card):
         state.finished = finished
         problem = finished.problem or (None if pool.pid(state.arm) == os.getpid() else _disturbance(state))
         if problem is not None:
@@ -124,6 +146,8 @@ def _finish(pool: Pool, states: Sequence[ArmState]) -> None:
     for state in states:  # one at a time: this is a measurement, too
         for _, dispatch_s in _ask(pool, [state] if state.finished else [], "dispatch"):
             state.dispatch_s = dispatch_s
+        for _, device_s in _ask(pool, [state] if state.finished and on_card else [], "device_time"):
+            state.device_s = device_s
 
 
 def _disturbance(state: ArmState) -> str | None:
@@ -153,7 +177,7 @@ def _impossible(sample: Sample, asked: float, answered: float) -> str | None:
     """Why the coordinator's own clock, the same for all processes, contradicts the sample."""
     timed = sample.seconds * sample.iterations
     inside = asked <= sample.began <= sample.ended <= answered
-    if inside and 0 < timed <= (sample.ended - sample.began) * 1.001:
+    if inside and min(sample.parts) > 0 and 0 < timed <= (sample.ended - sample.began) * 1.001:
         return None
     return (
         f"reports {timed:.3g} s of calls between {sample.began:.6f} and {sample.ended:.6f}, "
@@ -164,10 +188,13 @@ def _impossible(sample: Sample, asked: float, answered: float) -> str | None:
 class _Rounds:
     """The rounds of one experiment."""
 
-    def __init__(self, pool: Pool, states: Sequence[ArmState], limits: Limits, seed: int) -> None:
+    def __init__(
+        self, pool: Pool, states: Sequence[ArmState], limits: Limits, seed: int, watch: Watch
+    ) -> None:
+        self._watch = watch
         self._pool, self._states, self._limits = pool, states, limits
         self._rng = np.random.default_rng(seed)
-        self._clock = Clock()
+        self._clock = Clock({pool.pid(state.arm) for state in states if state.alive})
         self._deadline = time.monotonic() + limits.seconds
 
     def _time_is_up(self) -> bool:
@@ -194,12 +221,15 @@ class _Rounds:
             for order, index in enumerate(self._rng.permutation(len(alive))):
                 self._measure(alive[index], number, order)
             foreign = self._clock.window()
-            if not (self._limits.guard and foreign.contended):
+            throttled = self._watch.throttled()
+            if not (self._limits.guard and (foreign.contended or throttled)):
                 return
             for state in alive:
                 self._mark_last(state)
             if attempt == _REDOS or self._time_is_up():
                 return
+            if throttled:
+                self._watch.cool()
             self._wait_for_quiet(foreign)
 
     def _measure(self, state: ArmState, number: int, order: int) -> None:
@@ -223,7 +253,10 @@ class _Rounds:
             contended = starved(share, state.waiting)
             state.waiting.append(share)
             waited_s = sample.usage.waited_s
-            state.batches.append(Batch(number, order, sample.iterations, sample.seconds, contended, waited_s))
+            typical = median(sample.parts)
+            state.batches.append(
+                Batch(number, order, sample.iterations, typical, contended, sample.seconds, waited_s)
+            )
             state.contended += contended
             if sample.problem is not None:
                 state.fail("mistrusted", f"in round {number}: {sample.problem}")

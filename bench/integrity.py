@@ -161,9 +161,14 @@ def expected_by(backend: Backend) -> Callable[[Case, Array, Array | None], Array
 
 
 def output_of(backend: Backend, case: Case, slot: Slot, result: Any) -> Any:
-    """The array in which the result of a call has to stand: the one given for it, where handles alias it."""
+    """The array in which the result of a call has to stand: the one given for it, where it can be looked at."""
     overwritten = slot.overwritten(case)
-    return overwritten if overwritten is not None and slot.aliased else host_view(backend.to_numpy(result))
+    if overwritten is not None and slot.aliased:
+        return overwritten
+    if overwritten is not None and slot.in_step:
+        given = (slot.x, slot.dy, slot.out)
+        result = next(h for h, host in zip(slot.handles, given, strict=True) if host is overwritten)
+    return host_view(backend.to_numpy(result))
 
 
 def share_memory(backend: Backend, first: Any, second: Any) -> bool:

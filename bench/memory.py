@@ -10,7 +10,7 @@ from bench.environment import last_level_cache
 from bench.slots import slot_bytes
 from kernels.api import Case
 
-__all__ = ["free_bytes", "needed_bytes", "why_too_large"]
+__all__ = ["free_bytes", "needed_bytes", "shortage", "why_too_large"]
 
 _SPARE = 512 << 20
 _CGROUP = Path("/sys/fs/cgroup")
@@ -35,20 +35,27 @@ def free_bytes() -> int:
 def needed_bytes(case: Case, arms: int) -> int:
     """Bytes that `arms` processes hold at once.
 
-    Each has the pristine inputs, its slots, two results that live at once, and the gate's copy of one.
+    Each has the pristine inputs, its slots, the gate's copy of a result, and what calls allocate: two results
+    that live at once, or where they are given their target as much as one for scratch.
     """
     slot = slot_bytes(case)
     inputs = slot - (case.placement == "out") * case.n * case.itemsize
     ring = slot + 2 * last_level_cache() if case.cache == "cold" else 0
-    return arms * (inputs + slot + ring + 3 * case.n * case.itemsize)
+    results = 3 if case.placement == "new" else 2
+    return arms * (inputs + slot + ring + results * case.n * case.itemsize)
 
 
 def why_too_large(case: Case, arms: int) -> str | None:
     """None if it fits, else the figures."""
-    needed, free = needed_bytes(case, arms), free_bytes()
+    return shortage(needed_bytes(case, arms), arms, "choose smaller --sizes")
+
+
+def shortage(needed: int, arms: int, advice: str) -> str | None:
+    """None if so many bytes can be had, else the figures; `advice` says what helps."""
+    free = free_bytes()
     if needed + _SPARE <= free:
         return None
     return (
         f"needs {needed / 2**30:.2f} GiB for {arms} arms at once, {free / 2**30:.2f} GiB are free "
-        f"({_SPARE / 2**30:.1f} GiB are kept spare); choose smaller --sizes or fewer --backends"
+        f"({_SPARE / 2**30:.1f} GiB are kept spare); {advice} or fewer --backends"
     )

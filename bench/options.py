@@ -5,29 +5,23 @@ Knows nothing of pytest: a sweep or a script parses the same words with the same
 
 from __future__ import annotations
 
-import difflib
 import itertools
-import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bench import values as take
+from bench.network_plan import NetworkWish
 from bench.plan import CONTROLS, Variant
 from bench.profiles import AXIS_OPTIONS, PROFILES, Grid, Profile
-from bench.sizes import parse_sizes
+from bench.values import OptionError
 from kernels import registry
 from kernels.api import CACHES, DATA, DIRECTIONS, DTYPES, LAYOUTS, OPS, PLACEMENTS
+from kernels.mlp.case import NETWORK_DIRECTIONS, NETWORK_OPS
 
 __all__ = ["OPTIONS", "OptionError", "OptionSpec", "Settings", "parse"]
-
-
-class OptionError(ValueError):
-    """A value that an option does not take; one line that says what came and what is allowed."""
-
-    def __init__(self, option: str, message: str) -> None:
-        super().__init__(f"--{option.replace('_', '-')}: {message}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +35,21 @@ class OptionSpec:
     action: str = "store"
 
 
+_OPS = (*OPS, *NETWORK_OPS)
+_DIRECTIONS = tuple(dict.fromkeys((*DIRECTIONS, *NETWORK_DIRECTIONS)))
+_NETWORKS_HAVE = {
+    **dict.fromkeys(("ops", "directions", "threads", "negative_slopes"), "*"),
+    **{"placements": "new", "dtypes": "float32", "data": "normal", "cache_states": "hot", "devices": "cpu"},
+}
+"""The axes' options that mean something to a network: any value, or the one that it has."""
+
 OPTIONS: tuple[OptionSpec, ...] = (
     OptionSpec(
-        "profile", "NAME", "quick (default, about 3 minutes), standard (half an hour), full (hours)", "quick"
+        "profile", "NAME", "quick (default, about 3 minutes), standard (20 minutes), full (3 hours)", "quick"
     ),
     OptionSpec("backends", "A,B", "backends to measure (default: all that serve the devices asked for)"),
-    OptionSpec("ops", "A,B", f"of {', '.join(OPS)}"),
-    OptionSpec("directions", "A,B", f"of {', '.join(DIRECTIONS)}"),
+    OptionSpec("ops", "A,B", f"of {', '.join(OPS)}; networks: {', '.join(NETWORK_OPS)}"),
+    OptionSpec("directions", "A,B", f"of {', '.join(DIRECTIONS)}; networks: {', '.join(NETWORK_DIRECTIONS)}"),
     OptionSpec("placements", "A,B", f"of {', '.join(PLACEMENTS)}"),
     OptionSpec("dtypes", "A,B", f"of {', '.join(DTYPES)}"),
     OptionSpec("sizes", "A,B", "element counts: 1024, 1Ki, 16Mi, ranges 1Ki:64Mi:x4"),
@@ -57,6 +59,8 @@ OPTIONS: tuple[OptionSpec, ...] = (
     OptionSpec("devices", "A,B", "cpu, cuda, cuda:0, cuda:1 …"),
     OptionSpec("threads", "A,B", "CPU threads; 0 is each framework's own default"),
     OptionSpec("negative_slopes", "A,B", "slopes of leaky_relu"),
+    OptionSpec("batches", "A,B", "networks: rows of the input batch, as in 1,32"),
+    OptionSpec("widths", "A,B", "networks: input-hidden-output, as in 10-5-3,784-256-10"),
     OptionSpec(
         "variant",
         "NAME[@BACKEND]:K=V[,K=V]",
@@ -65,7 +69,12 @@ OPTIONS: tuple[OptionSpec, ...] = (
         "append",
     ),
     OptionSpec("plugin", "MODULE:CLASS", "measure this backend too; may be given again", [], "append"),
-    OptionSpec("baseline", "NAME", "what speed-ups are against (default numpy_ufunc)", "numpy_ufunc"),
+    OptionSpec(
+        "baseline",
+        "NAME",
+        "what speed-ups are against (default numpy_ufunc, on cuda torch_eager)",
+        "numpy_ufunc",
+    ),
     OptionSpec(
         "target_ci", "F", "stop when every 95 %% interval is within ± this fraction (default 0.02)", "0.02"
     ),
@@ -91,6 +100,7 @@ class Settings:
     profile_name: str
     profile: Profile
     grids: tuple[Grid, ...]
+    network: NetworkWish
     backends: tuple[str, ...]
     variants: tuple[Variant, ...]
     plugins: Mapping[str, str]
@@ -114,11 +124,11 @@ def parse(raw: Mapping[str, Any]) -> Settings:
     values = {spec.name: spec.default for spec in OPTIONS} | {k: v for k, v in raw.items() if v is not None}
     plugins = _plugins(values["plugin"])
     known = _known()
-    profile = PROFILES[_choice("profile", values["profile"], tuple(PROFILES))]
+    profile = PROFILES[take.choice("profile", values["profile"], tuple(PROFILES))]
     grids = _grids(profile, values)
     named = values["backends"]
-    backends = _serving(known, grids) if named is None else _choices("backends", named, known)
-    baseline = _choice("baseline", values["baseline"], known)
+    backends = _serving(known, grids) if named is None else take.choices("backends", named, known)
+    baseline = take.choice("baseline", values["baseline"], known)
     measured = tuple(dict.fromkeys((baseline, *backends)))
     run_id = values["run_id"]
     if run_id == "reference":
@@ -133,18 +143,19 @@ def parse(raw: Mapping[str, Any]) -> Settings:
         profile_name=values["profile"],
         profile=profile,
         grids=grids,
+        network=_network(values, grids, backends if named is not None else None),
         backends=backends,
         variants=_variants(values["variant"], backends),
         plugins=plugins,
         baseline=baseline,
-        target_ci=_number("target_ci", values["target_ci"], 0.0005, 1.0),
+        target_ci=take.number("target_ci", values["target_ci"], 0.0005, 1.0),
         max_seconds=None
         if values["max_seconds"] is None
-        else _number("max_seconds", values["max_seconds"], 0.01, 86400),
-        cell_timeout=_number("cell_timeout", values["cell_timeout"], 0.1, 86400),
-        inline=_choice("isolation", values["isolation"], ("process", "inline")) == "inline",
-        guard=_choice("guard", values["guard"], ("on", "off")) == "on",
-        require=_choices("require", values["require"], measured) if values["require"] else (),
+        else take.number("max_seconds", values["max_seconds"], 0.01, 86400),
+        cell_timeout=take.number("cell_timeout", values["cell_timeout"], 0.1, 86400),
+        inline=take.choice("isolation", values["isolation"], ("process", "inline")) == "inline",
+        guard=take.choice("guard", values["guard"], ("on", "off")) == "on",
+        require=take.choices("require", values["require"], measured) if values["require"] else (),
         results=Path(_folder(values["results"])),
         run_id=run_id,
         retry_failed=bool(values["retry_failed"]),
@@ -187,21 +198,21 @@ def _serving(known: Sequence[str], grids: Sequence[Grid]) -> tuple[str, ...]:
 
 def _grids(profile: Profile, values: Mapping[str, Any]) -> tuple[Grid, ...]:
     parsers: Mapping[str, Callable[[str], tuple[object, ...]]] = {
-        "ops": lambda text: _choices("ops", text, OPS),
-        "directions": lambda text: _choices("directions", text, DIRECTIONS),
-        "placements": lambda text: _choices("placements", text, PLACEMENTS),
-        "dtypes": lambda text: _choices("dtypes", text, DTYPES),
-        "sizes": _sizes,
-        "layouts": lambda text: _choices("layouts", text, LAYOUTS),
-        "data": lambda text: _choices("data", text, DATA),
-        "cache_states": lambda text: _choices("cache_states", text, CACHES),
-        "devices": _devices,
+        "ops": lambda text: _of_activations("ops", text, _OPS, OPS),
+        "directions": lambda text: _of_activations("directions", text, _DIRECTIONS, DIRECTIONS),
+        "placements": lambda text: take.choices("placements", text, PLACEMENTS),
+        "dtypes": lambda text: take.choices("dtypes", text, DTYPES),
+        "sizes": take.sizes,
+        "layouts": lambda text: take.choices("layouts", text, LAYOUTS),
+        "data": lambda text: take.choices("data", text, DATA),
+        "cache_states": lambda text: take.choices("cache_states", text, CACHES),
+        "devices": take.devices,
         "threads": lambda text: tuple(
-            int(_number("threads", item, 0, 4096, whole=True)) for item in _items("threads", text)
+            int(take.number("threads", item, 0, 4096, whole=True)) for item in take.items("threads", text)
         ),
         "negative_slopes": lambda text: tuple(
-            _number("negative_slopes", item, float("-inf"), float("inf"))
-            for item in _items("negative_slopes", text)
+            take.number("negative_slopes", item, float("-inf"), float("inf"))
+            for item in take.items("negative_slopes", text)
         ),
     }
     override = {
@@ -212,22 +223,28 @@ def _grids(profile: Profile, values: Mapping[str, Any]) -> tuple[Grid, ...]:
     return tuple({**grid, **override} for grid in profile.grids)
 
 
-def _sizes(text: str) -> tuple[int, ...]:
-    try:
-        return parse_sizes(text)
-    except ValueError as error:
-        raise OptionError("sizes", str(error)) from error
+def _of_activations(option: str, text: str, allowed: Sequence[str], own: Sequence[str]) -> tuple[str, ...]:
+    return tuple(item for item in take.choices(option, text, allowed) if item in own)
 
 
-def _devices(text: str) -> tuple[str, ...]:
-    devices = _items("devices", text)
-    for device in devices:
-        if not re.fullmatch(r"cpu|cuda(:\d+)?", device):
-            raise OptionError(
-                "devices",
-                f"{device!r} is not a device; allowed: cpu, cuda, cuda:0 …{_nearest(device, ('cpu', 'cuda'))}",
-            )
-    return devices
+def _network(
+    values: Mapping[str, Any], grids: Sequence[Grid], backends: tuple[str, ...] | None
+) -> NetworkWish:
+    """What the options say of networks."""
+    threads, slopes = grids[0]["threads"], grids[0]["negative_slope"]
+    given = {name: values[name] for name in AXIS_OPTIONS if values[name] is not None}
+    return NetworkWish(
+        batches=None if values["batches"] is None else take.batches(values["batches"]),
+        widths=None if values["widths"] is None else take.widths(values["widths"]),
+        ops=None if "ops" not in given else take.choices("ops", given["ops"], _OPS),
+        directions=None
+        if "directions" not in given
+        else take.choices("directions", given["directions"], _DIRECTIONS),
+        backends=backends,
+        threads=threads if "threads" in given else (0,),  # type: ignore[arg-type]  # parsed as whole numbers
+        slopes=slopes if "negative_slopes" in given else (0.01,),  # type: ignore[arg-type]  # parsed as numbers
+        foreign=tuple(name for name in given if _NETWORKS_HAVE.get(name, "") not in ("*", given[name])),
+    )
 
 
 def _variants(texts: Sequence[str], measured: Sequence[str]) -> tuple[Variant, ...]:
@@ -240,7 +257,7 @@ def _variants(texts: Sequence[str], measured: Sequence[str]) -> tuple[Variant, .
                 "variant",
                 f"{text!r} is no variant; allowed: NAME[@BACKEND]:K=V[,K=V], as thp:THP_MEM_ALLOC_ENABLE=1",
             )
-        backend = _choice("variant", match[2], measured) if match[2] else ""
+        backend = take.choice("variant", match[2], measured) if match[2] else ""
         variants.append(Variant(match[1], tuple((key, value) for key, _, value in pairs), backend))
     for one, other in itertools.combinations(variants, 2):
         if one.name == other.name and (one.backend == other.backend or "" in (one.backend, other.backend)):
@@ -248,39 +265,3 @@ def _variants(texts: Sequence[str], measured: Sequence[str]) -> tuple[Variant, .
                 "variant", f"{one.name!r} is given twice for a backend; give each variant a name of its own"
             )
     return tuple(variants)
-
-
-def _items(option: str, text: str) -> tuple[str, ...]:
-    items = tuple(item.strip() for item in str(text).split(","))
-    if not all(items):
-        raise OptionError(option, f"{text!r} has an empty item; allowed: a comma list without gaps")
-    return tuple(dict.fromkeys(items))
-
-
-def _choice(option: str, value: str, allowed: Sequence[str]) -> str:
-    if value not in allowed:
-        raise OptionError(
-            option, f"{value!r} is not known; allowed: {', '.join(allowed)}{_nearest(value, allowed)}"
-        )
-    return value
-
-
-def _choices(option: str, text: str, allowed: Sequence[str]) -> tuple[str, ...]:
-    return tuple(_choice(option, item, allowed) for item in _items(option, text))
-
-
-def _nearest(value: str, allowed: Sequence[str]) -> str:
-    close = difflib.get_close_matches(value, allowed, n=1, cutoff=0.4)
-    return f"; did you mean {close[0]!r}?" if close else ""
-
-
-def _number(option: str, value: Any, low: float, high: float, *, whole: bool = False) -> float:
-    kind = "a whole number" if whole else "a number"
-    bounds = f"{kind} from {low:g} to {high:g}" if high != float("inf") else kind
-    try:
-        number = int(value) if whole else float(value)
-    except ValueError:
-        raise OptionError(option, f"{value!r} is not {kind}; allowed: {bounds}") from None
-    if low <= number <= high or (math.isnan(number) and high == math.inf):  # NaN slopes are reported only
-        return number
-    raise OptionError(option, f"{value} is out of range; allowed: {bounds}")

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from bench.profiles import Grid
 from bench.sizes import format_size
+from kernels import registry
 from kernels.api import AXES, Case
+from kernels.mlp.case import ABLATED, NetworkCase
 
-__all__ = ["CONTROLS", "Arm", "Experiment", "Variant", "cases", "experiments"]
+__all__ = ["CONTROLS", "Arm", "Experiment", "Variant", "cases", "experiments", "weight"]
 
 CONTROLS: Mapping[str, str] = {
     "copy_plain": "bench.controls:CopyPlain",
@@ -43,12 +45,12 @@ class Arm:
     def label(self) -> str:
         """How people see it: ``torch_eager``, ``torch_eager[thp]``, ``numpy_ufunc (twin)``."""
         name = f"{self.backend}[{self.variant.name}]" if self.variant.name else self.backend
-        return f"{name} ({self.role})" if self.role == "twin" else name
+        return f"{name} ({self.role})" if self.role in ("twin", "ablation") else name
 
     @property
     def is_control(self) -> bool:
         """Controls show the limits and the noise; they are never ranked."""
-        return self.role in ("twin", "ceiling", "floor")
+        return self.role in ("twin", "ceiling", "floor", "ablation")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,8 @@ class Experiment:
     def label(self) -> str:
         """Short and unique in a run: only what differs from the usual is named after the size."""
         case = self.case
+        if isinstance(case, NetworkCase):
+            return case.label
         parts = [case.op, case.direction, case.placement, case.dtype, format_size(case.n)]
         usual = Case(case.op)
         axes = ("layout", "data", "cache", "device")
@@ -71,6 +75,10 @@ class Experiment:
         if case.op == "leaky_relu" and case.negative_slope != usual.negative_slope:
             parts.append(f"slope{case.negative_slope!r}")
         return "-".join(parts)
+
+    def case_for(self, arm: Arm) -> Case:
+        """What an arm runs: the case, in an ablation the same without its activation."""
+        return replace(self.case, op=ABLATED) if arm.role == "ablation" else self.case
 
 
 def cases(grids: Sequence[Grid]) -> tuple[Case, ...]:
@@ -100,6 +108,31 @@ def experiments(
     grids: Sequence[Grid], backends: Sequence[str], baseline: str, variants: Sequence[Variant] = ()
 ) -> tuple[Experiment, ...]:
     """Every case with every arm; smaller tensors first, so that answers come early."""
-    arms = tuple(_arms(backends, baseline, variants))
     ordered = sorted(cases(grids), key=lambda case: case.n * case.itemsize)
-    return tuple(Experiment(case, arms) for case in ordered)
+    kinds = {kind_of(case.device) for case in ordered}
+    arms = {kind: tuple(_arms(*_serving(kind, kinds, backends, baseline), variants)) for kind in kinds}
+    return tuple(Experiment(case, arms[kind_of(case.device)]) for case in ordered)
+
+
+def kind_of(device: str) -> str:
+    """``cuda`` of ``cuda:1``."""
+    return device.partition(":")[0]
+
+
+def _serving(
+    kind: str, kinds: set[str], backends: Sequence[str], baseline: str
+) -> tuple[tuple[str, ...], str]:
+    """The backends and the baseline on one kind of device.
+
+    A built-in made for other devices of this run is left out; one made for none of them stays, so that its
+    skip is told.  torch_eager stands in for a baseline that is not made for the device.
+    """
+    made = {name: set(registry.devices(name)) for name in (*backends, baseline) if name in registry.BUILTINS}
+    chosen = tuple(n for n in backends if n not in made or kind in made[n] or not made[n] & kinds)
+    return chosen, baseline if baseline not in made or kind in made[baseline] else "torch_eager"
+
+
+def weight(experiment: Experiment) -> float:
+    """The relative time that an experiment deserves: large tensors have long calls and few rounds."""
+    megabytes = experiment.case.bytes_moved / 1e6
+    return 1.0 + float(min(megabytes, 1000.0) ** 0.5)

@@ -19,7 +19,13 @@ from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
 
-__all__ = ["ArmError", "ArmProcess", "Outcome", "ask_all"]
+from bench.layout import HASH_SEED, fixed_layout
+
+__all__ = ["SHARED_CARD", "ArmError", "ArmProcess", "Outcome", "ask_all"]
+
+SHARED_CARD = {"XLA_PYTHON_CLIENT_PREALLOCATE": "false", "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
+"""What a process that shares a card is started with, unless the user has set it: XLA must not reserve most of
+the card's memory, and cuda:1 has to be the same card for CUDA as for NVIDIA's management library."""
 
 
 class ArmError(Exception):
@@ -44,15 +50,16 @@ class ArmProcess:
         ours, theirs = Pipe()
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115  # lives as long as the process
         path = os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)
-        self._popen = subprocess.Popen(
-            [sys.executable, "-m", "bench.worker", str(theirs.fileno())],
-            env={**os.environ, "PYTHONPATH": path, **environ},
-            pass_fds=(theirs.fileno(),),
-            stdin=subprocess.DEVNULL,
-            stdout=self._stderr,
-            stderr=self._stderr,
-            start_new_session=True,
-        )
+        with fixed_layout():
+            self._popen = subprocess.Popen(
+                [sys.executable, "-m", "bench.worker", str(theirs.fileno())],
+                env={**HASH_SEED, **SHARED_CARD, **os.environ, "PYTHONPATH": path, **environ},
+                pass_fds=(theirs.fileno(),),
+                stdin=subprocess.DEVNULL,
+                stdout=self._stderr,
+                stderr=self._stderr,
+                start_new_session=True,
+            )
         theirs.close()
         self.connection = ours
         self.deadline = 0.0

@@ -65,10 +65,11 @@ def _grid(**axes: tuple[object, ...]) -> Grid:
 _LARGE = parse_sizes("32Ki,16Mi")
 
 PROFILES: Mapping[str, Profile] = {
-    "quick": Profile((_CENTRE,), seconds=140.0, batch_s=0.022, min_rounds=8, max_rounds=100),
+    "quick": Profile((_CENTRE,), seconds=150.0, batch_s=0.022, min_rounds=8, max_rounds=100),
     "standard": Profile(
         (
-            _grid(placement=PLACEMENTS, n=parse_sizes("1,64,1Ki:16Mi:x4,64Mi")),
+            _grid(placement=PLACEMENTS, n=parse_sizes("1,64,1Ki:16Mi:x4")),
+            _grid(direction=("forward",), n=parse_sizes("64Mi")),
             _grid(
                 placement=("out",),
                 dtype=("float16", "bfloat16", "float64"),
@@ -76,8 +77,8 @@ PROFILES: Mapping[str, Profile] = {
             ),
             _grid(placement=("out",), cache=("cold",), n=_LARGE),
         ),
-        seconds=1800.0,
-        batch_s=0.012,
+        seconds=1200.0,
+        batch_s=0.022,
         min_rounds=10,
         max_rounds=300,
     ),
@@ -91,7 +92,7 @@ PROFILES: Mapping[str, Profile] = {
             _grid(op=("leaky_relu",), negative_slope=(0.0, 0.01, 0.2, 1.0, 1.5, -0.5), n=_LARGE),
         ),
         seconds=10800.0,
-        batch_s=0.015,
+        batch_s=0.022,
         min_rounds=15,
         max_rounds=600,
     ),

@@ -7,17 +7,20 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bench import report
+from bench.network_plan import BUDGETS, network_plan
 from bench.options import OPTIONS, OptionError, Settings, parse
 from bench.plan import Arm, Experiment
 from bench.records import RunFilesError
 from bench.replay import Replay
 from bench.session import Run, plan
+from kernels.mlp.case import NETWORK_DIRECTIONS, NETWORK_OPS
 
 __all__ = ["PlannedCell"]
 
@@ -59,7 +62,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("filterwarnings", "ignore:Benchmark fixture was not used")
     given = {spec.name: config.getoption(spec.name) for spec in OPTIONS}
     try:
-        config.stash[_SETTINGS] = parse(given)
+        config.stash[_SETTINGS] = _scoped(parse(given), config)
     except OptionError as error:
         raise pytest.UsageError(str(error)) from error
 
@@ -68,7 +71,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """One item for each arm of each experiment."""
     if "cell" not in metafunc.fixturenames:
         return
-    planned = plan(metafunc.config.stash[_SETTINGS])
+    config = metafunc.config
+    if metafunc.function.__name__ == "test_network":
+        planned = network_plan(config.stash[_SETTINGS], alone=_all_are(config, "test_network.py"))
+    else:
+        planned = plan(config.stash[_SETTINGS])
     cells = [PlannedCell(experiment, arm, Replay()) for experiment in planned for arm in experiment.arms]
     metafunc.parametrize(
         "cell",
@@ -83,20 +90,67 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     )
 
 
+def _all_are(config: pytest.Config, name: str) -> bool:
+    """Whether nothing but that file was named on the command line."""
+    return all(Path(arg.partition("::")[0]).name == name for arg in config.args)
+
+
+def _scoped(settings: Settings, config: pytest.Config) -> Settings:
+    """Refuse what means nothing to the file that is named alone; networks alone have a budget of their own.
+
+    Raises OptionError.
+    """
+    if _all_are(config, "test_activations.py") and not plan(settings):
+        raise OptionError("ops", "with --directions it leaves no activation; see bench/test_network.py")
+    if not _all_are(config, "test_network.py"):
+        return settings
+    for option in settings.network.foreign:
+        raise OptionError(
+            option, "networks have one value of it only; leave it out, or see --batches, --widths"
+        )
+    if not network_plan(settings, alone=True):
+        works = f"{', '.join(NETWORK_OPS)}; {', '.join(NETWORK_DIRECTIONS)}"
+        raise OptionError("ops", f"with --directions it leaves no network; allowed: {works}")
+    profile = dataclasses.replace(settings.profile, seconds=BUDGETS[settings.profile_name])
+    return dataclasses.replace(settings, profile=profile)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A file for which nothing is planned has no items; pytest makes one of an empty list, to be skipped."""
+    items[:] = [item for item in items if "cell" not in _parameters(item) or _cell_of(item) is not None]
+
+
+def _parameters(item: pytest.Item) -> dict[str, Any]:
+    callspec = getattr(item, "callspec", None)  # only parametrised functions have one
+    return dict(callspec.params) if callspec is not None else {}
+
+
+def _cell_of(item: pytest.Item) -> PlannedCell | None:
+    cell = _parameters(item).get("cell")
+    return cell if isinstance(cell, PlannedCell) else None
+
+
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Keep what was selected: an experiment runs the chosen arms, its baseline and its controls."""
     chosen: dict[Experiment, set[Arm]] = {}
     for item in session.items:
-        cell = getattr(item, "callspec", None) and item.callspec.params.get("cell")  # type: ignore[attr-defined]  # only functions have one
-        if isinstance(cell, PlannedCell):
+        cell = _cell_of(item)
+        if cell is not None:
             chosen.setdefault(cell.experiment, set()).add(cell.arm)
     session.config.stash[_PLANNED] = [
         dataclasses.replace(
             experiment,
-            arms=tuple(a for a in experiment.arms if a in arms or a.is_control or a.role == "baseline"),
+            arms=tuple(a for a in experiment.arms if a in arms or _needed(a, arms)),
         )
         for experiment, arms in chosen.items()
     ]
+
+
+def _needed(arm: Arm, chosen: Collection[Arm]) -> bool:
+    """The baseline and the controls always are; an ablation where its arm was chosen."""
+    if arm.role == "ablation":
+        return any((arm.backend, arm.variant) == (other.backend, other.variant) for other in chosen)
+    return arm.is_control or arm.role == "baseline"
 
 
 @pytest.fixture(scope="session")

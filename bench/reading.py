@@ -160,7 +160,8 @@ def _stack(frames: Sequence[pd.DataFrame], rules: Sequence[Column]) -> pd.DataFr
         column = parts[0]
         if column.dtype == "category":
             union = union_categoricals(parts)
-            column = pd.Series(union.set_categories(rule.choices or sorted(union.categories), ordered=True))
+            others = sorted(set(union.categories).difference(rule.choices))
+            column = pd.Series(union.set_categories([*rule.choices, *others], ordered=True))
         elif len(parts) > 1:
             column = pd.concat(parts, ignore_index=True)
         stacked[rule.name] = column.astype("int64") if rule.kind == "count" and rule.required else column

@@ -1,4 +1,4 @@
-"""The files of a run: cells.csv, rounds.csv, environment.json.
+"""The files of a run: cells.csv, rounds.csv, compiles.csv, environment.json.
 
 Rows are appended when an experiment ends and are on the disk before the next begins, so a run
 that dies keeps what it had.  An experiment's rows are written in one piece; a torn last line (the
@@ -16,7 +16,16 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from bench.schema import CELL_COLUMNS, CELL_KEY, ROUND_COLUMNS, SCHEMA, Cell, Round
+from bench.schema import (
+    CELL_COLUMNS,
+    CELL_KEY,
+    COMPILE_COLUMNS,
+    ROUND_COLUMNS,
+    SCHEMA,
+    Cell,
+    Compile,
+    Round,
+)
 
 __all__ = ["Key", "RunFiles", "RunFilesError", "key_of"]
 
@@ -38,7 +47,7 @@ def key_of(row: Mapping[str, str]) -> Key:
     return tuple(row[column] for column in CELL_KEY)
 
 
-def _as_row(record: Cell | Round) -> dict[str, str]:
+def _as_row(record: Cell | Compile | Round) -> dict[str, str]:
     return {field.name: _text(getattr(record, field.name)) for field in dataclasses.fields(record)}
 
 
@@ -49,13 +58,19 @@ class RunFiles:
         self.folder = folder
         self.cells_path = folder / "cells.csv"
         self.rounds_path = folder / "rounds.csv"
+        self.compiles_path = folder / "compiles.csv"
+        self._columns = {
+            self.rounds_path: ROUND_COLUMNS,
+            self.compiles_path: COMPILE_COLUMNS,
+            self.cells_path: CELL_COLUMNS,
+        }
         self.environment_path = folder / "environment.json"
 
     def open(self) -> list[dict[str, str]]:
         """Make the folder and the headers where they are missing; the rows of cells.csv so far."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            for path, header in ((self.cells_path, CELL_COLUMNS), (self.rounds_path, ROUND_COLUMNS)):
+            for path, header in self._columns.items():
                 self._repair(path, header)
         except OSError as error:
             raise RunFilesError(
@@ -84,15 +99,20 @@ class RunFiles:
             found.setdefault(key_of(row), []).append(row)
         return found
 
-    def append(self, cells: Iterable[Cell], rounds: Iterable[Round]) -> None:
-        """Write one experiment; rounds first, so that a cell that stands there has its rounds."""
-        for path, columns, records in (
-            (self.rounds_path, ROUND_COLUMNS, rounds),
-            (self.cells_path, CELL_COLUMNS, cells),
+    def append(
+        self, cells: Iterable[Cell], rounds: Iterable[Round], compiles: Iterable[Compile] = ()
+    ) -> None:
+        """Write one experiment; the cells last, so that a cell that stands there has its rounds."""
+        for path, records in (
+            (self.rounds_path, rounds),
+            (self.compiles_path, compiles),
+            (self.cells_path, cells),
         ):
             text = io.StringIO()
-            writer = csv.DictWriter(text, columns, lineterminator="\n")
+            writer = csv.DictWriter(text, self._columns[path], lineterminator="\n")
             writer.writerows(_as_row(record) for record in records)
+            if not text.getvalue():
+                continue
             with path.open("a", encoding="utf-8", newline="") as file:
                 file.write(text.getvalue())
                 file.flush()
@@ -100,7 +120,7 @@ class RunFiles:
 
     def drop(self, unwanted: Callable[[Key], bool]) -> None:
         """Take out the rows of cells that are measured again."""
-        for path, columns in ((self.cells_path, CELL_COLUMNS), (self.rounds_path, ROUND_COLUMNS)):
+        for path, columns in self._columns.items():
             rows = _rows(path)
             kept = [row for row in rows if not unwanted(key_of(row))]
             if len(kept) < len(rows):

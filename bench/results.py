@@ -14,6 +14,7 @@ from bench.plan import Experiment
 from bench.schema import SCHEMA, Cell, Round
 from bench.stats import Interval
 from kernels.api import AXES
+from kernels.mlp.case import case_of
 
 __all__ = ["Stamp", "cells_of", "rounds_of"]
 
@@ -68,7 +69,7 @@ def rounds_of(experiment: Experiment, states: Sequence[ArmState], stamp: Stamp) 
             round=batch.round,
             order=batch.order,
             iterations=batch.iterations,
-            seconds=batch.seconds,
+            seconds=state.seconds(batch),
             contended=int(batch.contended),
         )
         for state in states
@@ -207,6 +208,7 @@ def _with_times(cell: Cell, state: ArmState, samples: np.ndarray, time: Interval
         q75_s=q75,
         max_s=float(samples.max()),
         dispatch_s=state.dispatch_s,
+        device_s=state.device_s,
     )
     if state.arm.role == "floor":
         return cell
@@ -214,9 +216,7 @@ def _with_times(cell: Cell, state: ArmState, samples: np.ndarray, time: Interval
 
 
 def _with_ratios(cell: Cell, state: ArmState, time: Interval, common: _Common) -> Cell:
-    from kernels.api import Case  # noqa: PLC0415
-
-    bytes_moved = Case(**{axis: getattr(cell, axis) for axis in AXES}).bytes_moved
+    bytes_moved = case_of(**{axis: getattr(cell, axis) for axis in AXES}).bytes_moved
     gb_per_s = bytes_moved / time.value / 1e9
     ceiling = bytes_moved / common.ceiling.value / 1e9 if common.ceiling else None
     cell = dataclasses.replace(

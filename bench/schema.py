@@ -14,18 +14,20 @@ from kernels.api import AXES
 __all__ = [
     "CELL_COLUMNS",
     "CELL_KEY",
+    "COMPILE_COLUMNS",
     "ROLES",
     "ROUND_COLUMNS",
     "SCHEMA",
     "STATUSES",
     "VERDICTS",
     "Cell",
+    "Compile",
     "Round",
 ]
 
 SCHEMA = 1
 STATUSES = ("ok", "noisy", "skipped", "incorrect", "mistrusted", "failed", "crashed", "timeout", "oom")
-ROLES = ("candidate", "baseline", "twin", "ceiling", "floor")
+ROLES = ("candidate", "baseline", "twin", "ceiling", "floor", "ablation")
 VERDICTS = ("faster", "slower", "tie")
 
 
@@ -110,6 +112,32 @@ class Round:
     contended: int
 
 
+@dataclass(frozen=True, slots=True)
+class Compile:
+    """What the compiler of one cell's arm did: one row of compiles.csv; 0 and 1 for no and yes."""
+
+    run_id: str
+    backend: str
+    variant: str
+    role: str
+    op: str
+    direction: str
+    placement: str
+    dtype: str
+    n: int
+    layout: str
+    data: str
+    cache: str
+    device: str
+    threads: int
+    negative_slope: float
+    cache_hit: int | None = None
+    graphs: int | None = None
+    recompiles: int | None = None
+    eager_fallback: int | None = None
+
+
+COMPILE_COLUMNS = tuple(field.name for field in fields(Compile))
 CELL_COLUMNS = tuple(field.name for field in fields(Cell))
 ROUND_COLUMNS = tuple(field.name for field in fields(Round))
 CELL_KEY = ("run_id", "backend", "variant", "role", *AXES)

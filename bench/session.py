@@ -9,19 +9,20 @@ import dataclasses
 import itertools
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from bench import environment
 from bench.options import Settings
-from bench.plan import Arm, Experiment, experiments
+from bench.plan import Arm, Experiment, experiments, weight
 from bench.records import Key, RunFiles, RunFilesError, key_of
 from bench.schema import CELL_COLUMNS
+from bench.tally import Tally
 from kernels.api import AXES
 
-__all__ = ["CellResult", "Run", "Tally", "plan"]
+__all__ = ["CellResult", "Run", "plan"]
 
 _WARM_S = 0.0015
 _RETRIED = frozenset({"noisy", "incorrect", "mistrusted", "failed", "crashed", "timeout", "oom"})
@@ -41,38 +42,9 @@ class CellResult:
         return self.row["status"] in _PASSED
 
 
-@dataclass(slots=True)
-class Tally:
-    """How the time of a run was spent, in seconds."""
-
-    started: float = field(default_factory=time.monotonic)
-    start_up_s: float = 0.0
-    timed_s: float = 0.0
-    measured: int = 0
-    contended: int = 0
-    compile_reports: dict[str, dict[str, int]] = field(default_factory=dict)
-    versions: dict[str, dict[str, str]] = field(default_factory=dict)
-
-    @property
-    def wall_s(self) -> float:
-        """Seconds since the run began."""
-        return time.monotonic() - self.started
-
-    @property
-    def timed_share(self) -> float:
-        """Share of the time after start-up that went into timed batches."""
-        return self.timed_s / max(self.wall_s - self.start_up_s, 1e-9)
-
-
 def plan(settings: Settings) -> tuple[Experiment, ...]:
     """All experiments that the settings ask for; imports no framework."""
     return experiments(settings.grids, settings.backends, settings.baseline, settings.variants)
-
-
-def _weight(experiment: Experiment) -> float:
-    """The relative time that an experiment deserves: large tensors have long calls and few rounds."""
-    megabytes = experiment.case.bytes_moved / 1e6
-    return 1.0 + float(min(megabytes, 1000.0) ** 0.5)
 
 
 class Run:
@@ -92,10 +64,15 @@ class Run:
         self._pool: Any = None
         self._on_disk: set[Key] = set()
 
+    @property
+    def _devices(self) -> list[str]:
+        return sorted({experiment.case.device for experiment in self.chosen})
+
     def __enter__(self) -> Run:
         rows = self.files.open()
         before = self.files.environment()
         now = environment.describe(_plain(self.settings))
+        now |= _cards("cards", self._devices)
         if before is not None:
             self._check_same(before, now)
         else:
@@ -115,20 +92,8 @@ class Run:
         if self._pool is not None:
             self._pool.close()
         if self.tally.measured:
-            tally = self.tally
-            self._environment.setdefault("sittings", []).append(
-                {
-                    "ended_utc": environment.utc_now(),
-                    "experiments": tally.measured,
-                    "wall_s": round(tally.wall_s, 3),
-                    "start_up_s": round(tally.start_up_s, 3),
-                    "timed_s": round(tally.timed_s, 3),
-                    "timed_share": round(tally.timed_share, 4),
-                    "contended_batches": tally.contended,
-                    "compilers": tally.compile_reports,
-                    "versions": tally.versions,
-                }
-            )
+            sitting = self.tally.sitting() | _cards("cards_after", self._devices)
+            self._environment.setdefault("sittings", []).append(sitting)
             self.files.write_environment(self._environment)
 
     def _check_same(self, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
@@ -180,8 +145,8 @@ class Run:
     def _budget(self, experiment: Experiment) -> float:
         if self.settings.max_seconds is not None:
             return self.settings.max_seconds
-        weights = sum(_weight(each) for each in self._left) or 1.0
-        return self.seconds_left() * _weight(experiment) / weights
+        weights = sum(weight(each) for each in self._left) or 1.0
+        return self.seconds_left() * weight(experiment) / weights
 
     def _start_pool(self, experiment: Experiment) -> Any:
         if self._pool is None:
@@ -197,8 +162,8 @@ class Run:
         return self._pool
 
     def _measure(self, experiment: Experiment) -> None:
+        from bench import compiles, results  # noqa: PLC0415
         from bench import experiment as measuring  # noqa: PLC0415  # as above
-        from bench import results  # noqa: PLC0415
 
         pool = self._start_pool(experiment)
         profile, settings = self.settings.profile, self.settings
@@ -221,14 +186,17 @@ class Run:
             experiment,
             results.cells_of(experiment, states, stamp),
             results.rounds_of(experiment, states, stamp),
+            compiles.compiles_of(experiment, states, stamp),
         )
-        self._count(states)
+        self.tally.count(experiment, states)
 
-    def _store(self, experiment: Experiment, cells: Sequence[Any], rounds: Sequence[Any]) -> None:
+    def _store(
+        self, experiment: Experiment, cells: Sequence[Any], rounds: Sequence[Any], compiles: Sequence[Any]
+    ) -> None:
         keys = {self.key(experiment, arm) for arm in experiment.arms}
         if not keys.isdisjoint(self._on_disk):
             self.files.drop(lambda key: key in keys)
-        self.files.append(cells, rounds)
+        self.files.append(cells, rounds, compiles)
         for cell in cells:
             row = {column: _text(getattr(cell, column)) for column in CELL_COLUMNS}
             self._rows[key_of(row)] = row
@@ -238,24 +206,21 @@ class Run:
             seconds.setdefault(key_of(row), []).append(row)
         self._rounds.update({key: _by_round(found) for key, found in seconds.items()})
 
-    def _count(self, states: Sequence[Any]) -> None:
-        self.tally.measured += 1
-        for state in states:
-            self.tally.timed_s += sum(batch.seconds * batch.iterations for batch in state.batches)
-            self.tally.contended += state.contended
-            if state.loaded is not None:
-                self.tally.versions[state.arm.label] = state.loaded.versions
-            report = state.finished.compile_report if state.finished else {}
-            for name, value in report.items():
-                counts = self.tally.compile_reports.setdefault(state.arm.label, {})
-                counts[name] = counts.get(name, 0) + int(value)
-
 
 def _new_run_id(results: Path) -> str:
     """The time, and a number where another run began in the same second."""
     now = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
     names = itertools.chain([now], (f"{now}-{number}" for number in itertools.count(2)))
     return next(name for name in names if not (results / name).exists())
+
+
+def _cards(name: str, devices: Sequence[str]) -> dict[str, Any]:
+    """The cards among the devices, as they are now, for environment.json; nothing for CPUs alone."""
+    if set(devices) <= {"cpu"}:
+        return {}
+    from bench import cards  # noqa: PLC0415  # costs nothing where no card is asked for
+
+    return {name: cards.describe(devices)}
 
 
 def _text(value: Any) -> str:

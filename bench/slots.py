@@ -18,7 +18,7 @@ from bench.clocks import clock
 from kernels import buffers
 from kernels.api import Backend, Case
 
-__all__ = ["Inputs", "Slot", "Slots", "aliases", "slot_bytes"]
+__all__ = ["MOVED_BYTES", "Inputs", "Slot", "Slots", "aliases", "elsewhere", "slot_bytes"]
 
 MOST_SLOTS = 256
 INPLACE_BYTES = 256 << 10
@@ -60,6 +60,10 @@ class Slot:
     call: Callable[[], Any]
     aliased: bool
     """Whether the backend's handles alias the host arrays, found by writing to one."""
+    handles: tuple[Any, ...] = ()
+    """The backend's own, of x, dy and out."""
+    in_step: bool = False
+    """Whether the handles are copies that are written and read as the host arrays are (see card_work.py)."""
 
     def overwritten(self, case: Case) -> np.ndarray | None:
         """The host array that a call writes into; None for placement `new`."""
@@ -88,7 +92,7 @@ def slot_bytes(case: Case) -> int:
     return (inputs + (case.placement == "out")) * case.n * case.itemsize
 
 
-def _elsewhere(array: np.ndarray) -> np.ndarray:
+def elsewhere(array: np.ndarray) -> np.ndarray:
     """An uninitialised array like a contiguous `array`, begun at a random cache line of a page."""
     start = _LINE * int(_PLACES.integers(_PAGE // _LINE))
     raw = buffers.aligned_empty(array.nbytes + _PAGE, np.dtype(np.uint8))
@@ -136,7 +140,7 @@ class Slots:
         if len(self.ring) > 1 or case.layout != "contiguous" or not 0 < slot_bytes(case) <= MOVED_BYTES:
             return
         old = self.ring[0]
-        arrays = [None if array is None else _elsewhere(array) for array in (old.x, old.dy, old.out)]
+        arrays = [None if array is None else elsewhere(array) for array in (old.x, old.dy, old.out)]
         for array, pristine in zip(arrays, (self.inputs.x, self.inputs.dy, None), strict=True):
             if array is not None and pristine is not None:
                 array[...] = pristine
@@ -152,12 +156,16 @@ class Slots:
     def bind(self, x: np.ndarray, dy: np.ndarray | None, out: np.ndarray | None) -> Slot:
         """Adopt the arrays and compile the call for them (which executes it once)."""
         handles = [None if array is None else self.backend.adopt(array, self.case) for array in (x, dy, out)]
-        aliased = aliases(self.backend, x, handles[0])
+        aliased = self.sees(x, handles[0])
         start = clock()
         call = self.backend.compile(self.case, *handles)
         if self.first_call_s is None:
             self.first_call_s = clock() - start
-        return Slot(x, dy, out, call, aliased)
+        return Slot(x, dy, out, call, aliased, tuple(handles))
+
+    def sees(self, host: np.ndarray, handle: Any) -> bool:
+        """Whether the backend's `handle` is on the memory of `host`."""
+        return aliases(self.backend, host, handle)
 
     def refill(self, slot: Slot, change: Callable[[Slot], None] | None = None) -> None:
         """Make the slot's inputs pristine again, then `change` them; through a backend's own copy too."""
@@ -171,7 +179,13 @@ class Slots:
 
     def rebind(self, slot: Slot) -> None:
         """Hand the host arrays over again: for a backend that copies or consumes its inputs."""
-        slot.call = self.bind(slot.x, slot.dy, slot.out).call
+        bound = self.bind(slot.x, slot.dy, slot.out)
+        slot.call, slot.handles = bound.call, bound.handles
+
+    @property
+    def calls(self) -> int:
+        """How many calls of the operation a callable makes: 1, unless it says otherwise (`calls`)."""
+        return int(getattr(self.ring[0].call, "calls", 1))
 
     @property
     def burst(self) -> int:
@@ -195,5 +209,13 @@ class Slots:
         if self.case.placement == "inplace":
             for slot in taken:
                 self.refill(slot, plant)
+        if self._flush is not None:
+            self.evict()
+
+    def hand_over(self, slot: Slot) -> None:
+        """Tell a backend that holds a copy of ``slot.out`` what has been written into it."""
+
+    def evict(self) -> None:
+        """Write other memory, so that nothing of the slots is left in the cache."""
         if self._flush is not None:
             np.add(self._flush, 1, out=self._flush)

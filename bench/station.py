@@ -10,20 +10,28 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from bench import gate, tampering
+from bench import tampering
 from bench.answers import Finished, Loaded, Prepared, Sample
+from bench.card_work import CardSlots, device_seconds, steady
 from bench.clocks import clock, cpu_clock
-from bench.integrity import Plants, expected_by, output_of, share_memory
-from bench.slots import Inputs, Slot, Slots
+from bench.integrity import expected_by, output_of, share_memory
+from bench.slots import Slot
 from bench.timing import settle, timed, usage
 from bench.tricks import host_view
+from bench.workload import workload_of
 from kernels.api import Backend, Case
+from kernels.cards import Card
 
 __all__ = ["Station"]
 
 _PROBES = 4
+_PARTS = 8
+"""A batch is timed in so many parts: a moment without a CPU spoils some of them, and not the batch."""
 _DISPATCH_CALLS = 64
 _DISPATCH_S = 0.02
+_STEADY_S = 1.0
+_WARM_CARD_S = 0.01
+"""A card's clocks fall while data goes over the bus before a batch; so long it works before it is timed."""
 
 
 class Station:
@@ -38,16 +46,18 @@ class Station:
         self._seed = seed
         self._cache_bytes = cache_bytes
         self._backend: Backend | None = None
+        self._acting: Backend | None = None
         self._last: tuple[Slot, Any] | None = None
         self._held: Any = None
+        self._card: Card | None = None
         self._idle_since: tuple[float, float] | None = None
 
     @property
     def backend(self) -> Backend:
-        """The backend, imported on first use."""
+        """What runs the present case: the backend, imported on first use, or what stands for it there."""
         if self._backend is None:
             self._backend = self._load()
-        return self._backend
+        return self._acting or self._backend
 
     def load(self) -> Loaded:
         """Import the backend; times the import."""
@@ -60,20 +70,26 @@ class Station:
     def prepare(self, case: Case) -> Prepared:
         """Build the inputs, compile, and pass the gate."""
         self.release()
-        skip = self.backend.why_not(case)
+        self._work = workload_of(case)
+        skip = self._work.why_not(self.backend, case)
         if skip is not None:
             return Prepared(skip=_reason(skip))
+        self._acting = self._work.backend(self.backend)
         threads = int(self.backend.set_threads(case.threads))
-        inputs = Inputs.of(case, self._seed)
-        self._slots = Slots(self.backend, case, inputs, self._cache_bytes)
+        self._slots = self._work.slots(self.backend, case, self._seed, self._cache_bytes)
         slot = self._slots.ring[0]
         self._slots.refill(slot)
         second, _ = timed([slot], self.backend.sync, 1)
-        report = gate.before(self.backend, case, self._slots)
+        report = self._work.before(self.backend, case, self._slots)
         if report.problem is None:
             self._slots.grow()
-            self._plants = Plants(case, inputs)
+            self._plants = self._work.plants(case, self._slots)
         settle()
+        self._card = getattr(self._slots, "card", None)
+        if self._card is not None:
+            self._card.peak_bytes(reset=True)
+            if report.problem is None:
+                steady(self._spin, _STEADY_S)
         return Prepared(None, report, self._slots.first_call_s, second, threads, self._compile_report())
 
     def _compile_report(self) -> dict[str, Any]:
@@ -94,7 +110,14 @@ class Station:
             if seconds > 0.02 and done >= 2:
                 break
         settle()
-        return best
+        return best / self._slots.calls
+
+    def _spin(self, least_s: float) -> float:
+        """Seconds per call, over so many seconds at least."""
+        total, count, begin = 0.0, 0, clock()
+        while clock() - begin < least_s:
+            total, count = total + self._run(1)[0], count + 1
+        return total / count
 
     def batch(self, iterations: int, warm_s: float) -> Sample:
         """One timed batch of `iterations` calls, after warming up for `warm_s` seconds or one call."""
@@ -102,7 +125,9 @@ class Station:
         idle_s, idle_cpu_s = clock() - since, cpu_clock() - cpu_since
         warm_problem = self._warm_up(warm_s)
         began, before = clock(), usage()
-        seconds, self._last = self._run(iterations)
+        each = self._slots.calls
+        iterations = each * max(1, iterations // each)
+        spans, self._last = self._run_parts(iterations // each)
         ended, spent = clock(), usage().since(before)
         slot, result = self._last
         problem = warm_problem or self._look(slot, result)
@@ -111,7 +136,8 @@ class Station:
         settle()
         self._idle_since = clock(), cpu_clock()
         return Sample(
-            seconds=seconds / iterations,
+            seconds=sum(seconds for _, seconds in spans) / iterations,
+            parts=tuple(seconds / (each * count) for count, seconds in spans),
             iterations=iterations,
             began=began,
             ended=ended,
@@ -121,6 +147,16 @@ class Station:
             total_cpu_s=cpu_clock(),
             problem=problem,
         )
+
+    def _run_parts(self, count: int) -> tuple[list[tuple[int, float]], tuple[Slot, Any]]:
+        """`count` calls in some parts, one after the other: (calls, seconds) of each."""
+        parts = min(_PARTS, count)
+        counts = [count * (i + 1) // parts - count * i // parts for i in range(parts)]
+        spans = []
+        for now in counts:
+            seconds, last = self._run(now)
+            spans.append((now, seconds))
+        return spans, last
 
     def _run(self, count: int) -> tuple[float, tuple[Slot, Any]]:
         """Seconds that `count` calls take together, without what is untimed between bursts."""
@@ -150,18 +186,20 @@ class Station:
         start = clock()
         _, (slot, result) = self._run(1)
         problem = self._look(slot, result)
+        warm_s = warm_s if self._card is None else max(warm_s, _WARM_CARD_S)
         while clock() - start < warm_s:
             _, (slot, result) = self._run(1)
         for slot in slots.ring:
             if slot.out is not None:
                 plants.poison(slot.out)
+                slots.hand_over(slot)
         if slots.case.placement == "new":
             self._spoil(result)
         return problem
 
     def _spoil(self, result: Any) -> None:
         """Poison a dropped result; hold one that cannot be written to, so that its memory is not reused."""
-        if expected_by(self.backend) is not None:
+        if expected_by(self.backend) is not None or isinstance(self._slots, CardSlots):
             return
         array = host_view(self.backend.to_numpy(result))
         if array.flags.writeable and array.size:
@@ -181,10 +219,11 @@ class Station:
         """Judge the timed output, and try the tricks."""
         if self._last is None:
             return Finished(None, self._compile_report())
-        report = gate.after(self.backend, self._slots.case, self._slots, self._plants, self._last)
+        report = self._work.after(self.backend, self._slots.case, self._slots, self._plants, self._last)
         part = tampering.replaced(self._parts)
         tampered = f"replaces {part}, a part of what times and judges it" if part else None
-        return Finished(tampered or report.problem, self._compile_report())
+        peak = None if self._card is None else self._card.peak_bytes()
+        return Finished(tampered or report.problem, self._compile_report(), peak)
 
     def dispatch(self) -> float | None:
         """Median seconds from a call to its return, before `sync`; None where a call consumes its input."""
@@ -198,13 +237,22 @@ class Station:
             result = call()
             times.append(clock() - start)
             sync(result)
-        return sorted(times)[len(times) // 2]
+        return sorted(times)[len(times) // 2] / self._slots.calls
+
+    def device_time(self) -> float | None:
+        """Median seconds of a call on the device's own clock; None on the CPU and without events."""
+        if not isinstance(self._slots, CardSlots):
+            return None
+        return device_seconds(self._slots, self.backend.sync)
 
     def release(self) -> None:
         """Let go of the case's buffers."""
-        self._last = self._held = self._idle_since = None
+        self._last = self._held = self._idle_since = self._acting = None
         for name in ("_slots", "_plants"):
             self.__dict__.pop(name, None)
+        if self._card is not None:
+            self._card.trim()
+            self._card = None
 
 
 def _reason(skip: object) -> str:

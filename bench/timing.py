@@ -102,10 +102,11 @@ def timed(slots: Sequence[Slot], sync: Callable[[Any], None], count: int) -> tup
         return clock() - start, result
 
 
-def settle(most_s: float = 0.02) -> None:
+def settle(most_s: float = 0.05) -> None:
     """Return when this process's thread pools have stopped spinning, after `most_s` at the latest.
 
-    OpenMP workers spin for milliseconds after a parallel region; another arm's would share their CPU.
+    OpenMP workers spin for milliseconds after a parallel region, OpenBLAS's for some 30; another arm's
+    would share their CPU.
     """
     give_up = clock() + most_s
     while clock() < give_up:

@@ -24,7 +24,13 @@ from kernels.plugins import instantiate
 __all__ = ["load_backend", "main", "reason_of"]
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
-_OUT_OF_MEMORY = ("out of memory", "not enough memory", "can't allocate memory", "RESOURCE_EXHAUSTED")
+_OUT_OF_MEMORY = (
+    "out of memory",
+    "not enough memory",
+    "can't allocate memory",
+    "RESOURCE_EXHAUSTED",  # XLA
+    "CUDA_ERROR_OUT_OF_MEMORY",  # the driver, by way of numba.cuda
+)
 
 
 def load_backend(name: str, plugins: Mapping[str, str]) -> Backend:

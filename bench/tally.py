@@ -1,0 +1,69 @@
+"""How the time of a run was spent, and with what; for environment.json and the last lines on the screen."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from bench import environment
+from bench.plan import Experiment
+
+__all__ = ["Tally"]
+
+
+@dataclass(slots=True)
+class Tally:
+    """One sitting of a run; times in seconds."""
+
+    started: float = field(default_factory=time.monotonic)
+    start_up_s: float = 0.0
+    timed_s: float = 0.0
+    measured: int = 0
+    contended: int = 0
+    compile_reports: dict[str, dict[str, int]] = field(default_factory=dict)
+    versions: dict[str, dict[str, str]] = field(default_factory=dict)
+    device_peaks: dict[str, dict[str, int]] = field(default_factory=dict)
+    """Peak bytes of device memory, by experiment and arm."""
+
+    @property
+    def wall_s(self) -> float:
+        """Seconds since the run began."""
+        return time.monotonic() - self.started
+
+    @property
+    def timed_share(self) -> float:
+        """Share of the time after start-up that went into timed batches."""
+        return self.timed_s / max(self.wall_s - self.start_up_s, 1e-9)
+
+    def count(self, experiment: Experiment, states: Sequence[Any]) -> None:
+        """Add an experiment that has ended; `states` are `bench.armstate.ArmState`s."""
+        self.measured += 1
+        peaks = {s.arm.label: s.finished.device_peak_bytes for s in states if s.finished}
+        if known := {label: peak for label, peak in peaks.items() if peak is not None}:
+            self.device_peaks[experiment.label] = known
+        for state in states:
+            self.timed_s += sum(batch.mean_s * batch.iterations for batch in state.batches)
+            self.contended += state.contended
+            if state.loaded is not None:
+                self.versions[state.arm.label] = state.loaded.versions
+            report = state.finished.compile_report if state.finished else {}
+            for name, value in report.items():
+                counts = self.compile_reports.setdefault(state.arm.label, {})
+                counts[name] = counts.get(name, 0) + int(value)
+
+    def sitting(self) -> dict[str, Any]:
+        """As it stands in environment.json."""
+        found = {
+            "ended_utc": environment.utc_now(),
+            "experiments": self.measured,
+            "wall_s": round(self.wall_s, 3),
+            "start_up_s": round(self.start_up_s, 3),
+            "timed_s": round(self.timed_s, 3),
+            "timed_share": round(self.timed_share, 4),
+            "contended_batches": self.contended,
+            "compilers": self.compile_reports,
+            "versions": self.versions,
+        }
+        return found | ({"device_peak_bytes": self.device_peaks} if self.device_peaks else {})

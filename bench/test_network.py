@@ -1,0 +1,22 @@
+"""The introductory article's network, every planned cell an item: Linear, activation, Linear.
+
+Named alone, or with --batches, --widths, --ops mlp_relu or --directions train_step, it measures forward and
+training step at several widths and batches, and what the activation takes of it.  In a plain ``pytest bench/`` it is
+the article's own network only (10-5-3, a batch of one, forward).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from bench.pytest_plugin import PlannedCell, measured
+from bench.session import Run
+
+
+def test_network(cell: PlannedCell, run: Run, benchmark: Any, request: pytest.FixtureRequest) -> None:
+    """Measure the cell (with all of its experiment) and replay its rounds into `benchmark`."""
+    result = measured(cell, run, request)
+    benchmark.extra_info.update(result.row)
+    cell.replay.into(benchmark, result.seconds)
