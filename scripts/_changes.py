@@ -12,7 +12,8 @@ from bench.comparison import Comparison
 from bench.plan import Experiment
 from bench.stats import Interval
 from bench.units import number_text, percent_text, ratio_text, seconds_text
-from kernels.api import AXES, Case
+from kernels.api import AXES
+from kernels.mlp.case import case_of
 from scripts._remarks import arm_name, clean
 from scripts._tables import Block, Section
 
@@ -31,7 +32,7 @@ _WHY = {
 def cell_name(row: Any) -> str:
     """``relu-forward-new-float32-1Ki-torch_eager[thp]``: as the item of ``pytest bench/`` is called."""
     axes = {axis: getattr(row, axis) for axis in AXES} | {"n": int(row.n), "threads": int(row.threads)}
-    return f"{Experiment(Case(**axes), ()).label}-{arm_name(row.backend, row.variant, 'candidate')}"
+    return f"{Experiment(case_of(**axes), ()).label}-{arm_name(row.backend, row.variant, 'candidate')}"
 
 
 def summary(found: Comparison, threshold: float) -> str:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from multiprocessing import Pipe
 from pathlib import Path
 
+from bench.process import SHARED_CARD
 from kernels.api import Case
 from scripts._checking import About, Outcome
 
@@ -70,7 +71,7 @@ class _Process:
         path = os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)
         self._popen = subprocess.Popen(
             [sys.executable, "-m", "scripts._check_worker", str(theirs.fileno())],
-            env={**os.environ, "PYTHONPATH": path},
+            env={**SHARED_CARD, **os.environ, "PYTHONPATH": path},
             pass_fds=(theirs.fileno(),),
             stdin=subprocess.DEVNULL,
             stdout=self._printed,

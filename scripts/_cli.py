@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import argparse
 import io
+import math
 import os
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import NoReturn
 
 from bench.columns import nearest
 
-__all__ = ["Parser", "UsageError", "comma_list", "count", "one_of", "run"]
+__all__ = ["Parser", "UsageError", "comma_list", "count", "one_of", "positive", "run", "writable"]
 
 
 class UsageError(ValueError):
@@ -66,6 +68,29 @@ def count(text: str) -> int:
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"{text!r} is not known; allowed: a whole number, 0 or more")
     return int(text)
+
+
+def positive(text: str) -> float:
+    """An argparse type: a number above 0."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 0 < number < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is not known; allowed: a number above 0")
+    return number
+
+
+def writable(text: str) -> Path:
+    """An argparse type: a file that can be written, found out before what takes long to write it."""
+    path = Path(text)
+    if path.is_dir() or not text.strip():
+        raise argparse.ArgumentTypeError(f"{text!r} is no file name; name a file")
+    if not path.parent.is_dir():
+        raise argparse.ArgumentTypeError(f"{text!r}: there is no folder {str(path.parent)!r}; make it first")
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise argparse.ArgumentTypeError(f"{text!r} cannot be written; choose another place")
+    return path
 
 
 def run(main: Callable[[], int], errors: tuple[type[Exception], ...]) -> NoReturn:

@@ -4,25 +4,24 @@ from __future__ import annotations
 
 __all__ = ["MarkerError", "replaced"]
 
-_BEGIN, _END = "<!-- summary:begin -->", "<!-- summary:end -->"
-
 
 class MarkerError(ValueError):
     """A file whose markers are not one begin followed by one end; one line that says what to add."""
 
 
-def replaced(content: bytes, text: str, name: str) -> bytes:
+def replaced(content: bytes, text: str, name: str, marker: str = "summary") -> bytes:
     """`content` with `text` between its marker lines, in its own line ends; all else byte for byte.
 
-    A marker stands alone on its line.  Raises MarkerError, naming the file as `name`.
+    A marker, as ``<!-- summary:begin -->``, stands alone on its line.  Raises MarkerError, naming the file as `name`.
     """
+    first, last = f"<!-- {marker}:begin -->", f"<!-- {marker}:end -->"
     try:
         lines = content.decode("utf-8").splitlines(keepends=True)
     except UnicodeDecodeError as error:
         raise MarkerError(f"{name}: not UTF-8 text (byte {error.start}); nothing was written") from error
-    begin, end = (_only(lines, marker, name) for marker in (_BEGIN, _END))
+    begin, end = (_only(lines, line, name) for line in (first, last))
     if begin > end:
-        raise MarkerError(f"{name}: row {end + 1}: {_END} stands before {_BEGIN}; swap them")
+        raise MarkerError(f"{name}: row {end + 1}: {last} stands before {first}; swap them")
     ending = "\r\n" if lines[begin].endswith("\r\n") else "\n"
     middle = ending.join(["", *text.strip("\n").split("\n"), "", ""])
     return "".join([*lines[: begin + 1], middle, *lines[end:]]).encode("utf-8")

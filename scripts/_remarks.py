@@ -25,6 +25,7 @@ __all__ = [
 
 RARE_AXES = ("machine", "layout", "data", "cache", "device", "threads", "negative_slope")
 """The columns that are said once where they do not vary, and in every title where they do."""
+_SLOPED = ("leaky_relu", "mlp_leaky_relu")
 _MOST_RUNS = 8
 _MOST_PROBLEMS = 20
 _GRAVEST_FIRST = (*(status for status in STATUSES if status not in ("skipped", "noisy")), "skipped", "noisy")
@@ -55,8 +56,8 @@ def clean(text: str) -> str:
 
 
 def matters(axis: str, operation: str) -> bool:
-    """Whether `axis` means anything to `operation`: relu has no slope."""
-    return axis != "negative_slope" or operation == "leaky_relu"
+    """Whether `axis` means anything to `operation`: only the leaky ones have a slope."""
+    return axis != "negative_slope" or operation in _SLOPED
 
 
 def axis_text(axis: str, value: Any) -> str:
@@ -73,10 +74,10 @@ def arm_name(backend: str, variant: str, role: str) -> str:
 
 
 def varies(cells: pd.DataFrame, axis: str) -> bool:
-    """Whether `cells` differ in `axis`; the slope of relu does not count."""
+    """Whether `cells` differ in `axis`; a slope that is not used does not count."""
     values = cells[axis]
     if axis == "negative_slope":
-        values = values[cells["op"] == "leaky_relu"]
+        values = values[cells["op"].isin(_SLOPED)]
     return bool(values.nunique(dropna=False) > 1)
 
 
@@ -94,7 +95,7 @@ def run_lines(cells: pd.DataFrame) -> Iterator[str]:
 
 def constant_lines(cells: pd.DataFrame, rare: Sequence[str]) -> Iterator[str]:
     """At most one line: the rare axes that are the same in all of `cells`; `rare` are those that vary."""
-    leaky = cells[cells["op"] == "leaky_relu"].head(1)
+    leaky = cells[cells["op"].isin(_SLOPED)].head(1)
     row = next((leaky if len(leaky) else cells.head(1)).itertuples())
     constant = [axis for axis in RARE_AXES[1:] if axis not in rare and matters(axis, str(row.op))]
     if constant:

@@ -12,7 +12,7 @@ from bench.columns import TIMED
 from bench.fastest import COMPETING, mark_fastest
 from bench.fits import fit_lines
 from bench.reading import group_ids
-from kernels.api import AXES
+from kernels.api import AXES, OPS
 
 __all__ = ["ARM_COLUMNS", "CASE", "NEEDED", "Keep", "arms", "fastest", "fits", "prepare", "ranked"]
 
@@ -105,12 +105,12 @@ def fastest(cells: pd.DataFrame, keep: Keep) -> tuple[pd.DataFrame, int]:
 
 
 def fits(cells: pd.DataFrame, keep: Keep) -> tuple[pd.DataFrame, int]:
-    """(the first fitted lines, how many there are): of the arms with at least three sizes.
+    """(the first fitted lines, how many there are): of the activations' arms with at least three sizes.
 
     Columns: the case's but n, backend, variant, role, ``sizes``, ``latency_s``, ``bandwidth_gb_per_s``
     (NaN where larger tensors take no longer) and ``worst_miss`` (a fraction of the measured time).
     """
-    rows = np.flatnonzero(cells["timed"] & cells["role"].isin(_FITTED_ROLES))
+    rows = np.flatnonzero(cells["timed"] & cells["role"].isin(_FITTED_ROLES) & cells["op"].isin(OPS))
     keys = [*_CASE_BUT_N, "backend", "variant", "role"]
     some = cells[[*keys, "n", "bytes_moved", "time_s"]].iloc[rows]
     line = group_ids(some, keys)

@@ -9,11 +9,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from bench.columns import nearest
 from bench.reading import ReadError, read_cells
 from bench.runs import find_runs
-from kernels.api import DIRECTIONS, DTYPES, OPS, PLACEMENTS
 from scripts import _cli
+from scripts._filters import add_filters, chosen
 from scripts._markers import MarkerError, replaced
 from scripts._render import as_latex, as_markdown, to_terminal, write_csv
 from scripts._summary import NEEDED, arms, fastest, fits, prepare, ranked
@@ -45,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     options = _parse(argv)
     cells = prepare(read_cells(find_runs(options.run, options.results), NEEDED))
-    cells = ranked(_chosen(cells, options))
+    cells = ranked(chosen(cells, options))
     if options.format == "csv":
         write_csv(_figures(cells, options.tables[0], options.limit))
         return 0
@@ -70,13 +69,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
         metavar="A,B",
         help=f"which, in which order: {', '.join(TABLES)} (default: all; csv takes one, by default arms)",
     )
-    for name, allowed in _FILTERS.items():
-        parser.add_argument(
-            f"--{name}s",
-            type=_cli.comma_list(allowed or None),
-            metavar="A,B",
-            help=f"only these {name}s: {', '.join(allowed)}" if allowed else f"only these {name}s",
-        )
+    add_filters(parser)
     parser.add_argument("--limit", type=_cli.count, metavar="N", help="rows of a table at most; 0: all")
     parser.add_argument(
         "--update", type=Path, metavar="FILE", help="put the markdown between the markers in FILE"
@@ -92,26 +85,6 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     if options.format == "csv" and len(options.tables) > 1:
         parser.error(f"--format csv writes one table; name one of {', '.join(options.tables)} with --tables")
     return options
-
-
-_FILTERS = {"op": OPS, "direction": DIRECTIONS, "placement": PLACEMENTS, "dtype": DTYPES, "backend": ()}
-
-
-def _chosen(cells: pd.DataFrame, options: argparse.Namespace) -> pd.DataFrame:
-    """The cells that the filters leave; a filter that names what no cell has is an error."""
-    for column in _FILTERS:
-        wanted = getattr(options, f"{column}s")
-        if wanted is None:
-            continue
-        present = [str(value) for value in cells[column].unique()]
-        for value in wanted:
-            if value not in present:
-                there = f"there is {', '.join(sorted(present))}{nearest(value, present)}"
-                raise _cli.UsageError(
-                    f"--{column}s: no cell has {value!r} (after the filters before); {there}"
-                )
-        cells = cells[cells[column].isin(wanted)]
-    return cells
 
 
 def _figures(cells: pd.DataFrame, table: str, limit: int | None) -> pd.DataFrame:

@@ -20,12 +20,12 @@ from rich.table import Table
 
 from bench import experiment as measuring
 from bench.options import OptionError, parse
-from bench.plan import Arm, Experiment, Variant, cases
+from bench.plan import Arm, Experiment, Variant, cases, weight
 from bench.pool import ProcessPool
 from bench.profiles import PROFILES
 from bench.results import Stamp, cells_of
 from bench.schema import Cell
-from scripts._cli import Parser, UsageError, count, run
+from scripts._cli import Parser, UsageError, count, run, writable
 
 __all__ = ["main"]
 
@@ -52,12 +52,17 @@ def _experiments(bases: Sequence[str], sizes: str, repeats: int) -> Iterator[tup
                 yield base, Experiment(case, _arms(base))
 
 
-def _limits(profile_name: str, arms: int) -> measuring.Limits:
-    """What the profile gives an experiment on average, scaled to the arms that take part here."""
+_USUAL_ARMS = 10.4
+"""Of an experiment of the profiles: ten, and the floor with its short batches."""
+
+
+def _limits(profile_name: str, experiment: Experiment) -> measuring.Limits:
+    """What the profile gives an experiment of that size, scaled to the arms that take part here."""
     profile = PROFILES[profile_name]
-    usual_arms, grids = 11, cases(profile.grids)
+    all_weights = sum(weight(Experiment(case, ())) for case in cases(profile.grids))
+    share = weight(experiment) / all_weights * len(experiment.arms) / _USUAL_ARMS
     return measuring.Limits(
-        seconds=profile.seconds / len(grids) * arms / usual_arms,
+        seconds=profile.seconds * share,
         batch_s=profile.batch_s,
         warm_s=0.0015,
         target_ci=0.02,
@@ -88,7 +93,7 @@ def _measure(chosen: Sequence[tuple[str, Experiment]], profile: str, console: Co
                 for pool in pools.values():
                     pool.close()
                 pools = {base: ProcessPool(_PLUGIN, cell_timeout=120.0)}
-            limits = _limits(profile, len(experiment.arms))
+            limits = _limits(profile, experiment)
             states = measuring.run(experiment, pools[base], limits, seed=number)
             cells = cells_of(experiment, states, stamp)
             found += [(base, cell) for cell in cells if cell.variant in _TRUTHS]
@@ -143,7 +148,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--bases", default=_BASES, help=f"backends, a comma list (default {_BASES})")
     parser.add_argument("--sizes", default="1Ki,32Ki,1Mi,16Mi", help="element counts, as for pytest bench/")
     parser.add_argument("--repeats", type=count, default=1, help="experiments for each case and base")
-    parser.add_argument("--csv", type=Path, help="write every cell here")
+    parser.add_argument("--csv", type=writable, help="write every cell here")
     options = parser.parse_args(argv)
     console = Console(stderr=True)
     try:

@@ -7,7 +7,6 @@ came out apart.
 
 from __future__ import annotations
 
-import argparse
 import difflib
 import itertools
 import json
@@ -15,11 +14,12 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from itertools import repeat
-from pathlib import Path
 from typing import Any
 
 import numba
 import numpy as np
+from rich.console import Console
+from rich.progress import Progress
 
 from kernels import buffers
 from kernels.api import DIRECTIONS, DTYPES
@@ -29,6 +29,7 @@ from kernels.tuned_elements import ELEMENTS
 from kernels.tuned_host import caches
 from kernels.tuned_loops import Loop, locator
 from kernels.tuned_pool import Pool
+from scripts import _cli
 
 __all__ = ["crossing", "least_times", "main"]
 
@@ -180,8 +181,10 @@ def _allocating(
     return call
 
 
-def _measured(table: dict[str, Any], only: str, rounds: int, say: Callable[[str], None]) -> None:
-    """Measure into `table` the entries whose key contains `only`."""
+def _measured(
+    table: dict[str, Any], only: str, rounds: int, say: Callable[[str], None], done: Callable[[], None]
+) -> None:
+    """Measure into `table` the entries whose key contains `only`; `done` is called after each of them."""
     threads = int(numba.get_num_threads())
     target, inputs, walk = _arrays("relu", "float32", "line", 1 << 16)
     twins = {name: _call(Loop("relu", "float32"), walk, inputs, target, Mode()) for name in ("a", "b")}
@@ -192,6 +195,7 @@ def _measured(table: dict[str, Any], only: str, rounds: int, say: Callable[[str]
             element, dtype, shape = key.split()
             table["parallel_from"][key] = parallel_from(element, dtype, shape, threads, rounds)
             say(f"{key}: parallel from {table['parallel_from'][key]} elements")
+            done()
     for key in _keys("streaming_from"):
         if only in key:
             direction, shape = key.split()
@@ -199,9 +203,11 @@ def _measured(table: dict[str, Any], only: str, rounds: int, say: Callable[[str]
             multiple, said = streaming_from(element, shape, threads, max(rounds // 4, 3))
             table["streaming_from"][key] = multiple
             say("\n".join([*said, f"{key}: streaming from {multiple} x last-level cache"]))
+            done()
     if only in "pool_from":
         table["pool_from"] = pool_from(threads, rounds)
         say(f"pool from {table['pool_from']} bytes")
+        done()
 
 
 def _keys(part: str) -> list[str]:
@@ -212,17 +218,18 @@ def _keys(part: str) -> list[str]:
     return [" ".join(key) for key in itertools.product(_FLOATS, DTYPES, SHAPES)]
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        description=__doc__,
+def _parser() -> _cli.Parser:
+    parser = _cli.Parser(
+        description=__doc__ or "",
         epilog="examples:\n"
         "  python scripts/tune.py                            # look\n"
         "  python scripts/tune.py --write                    # keep\n"
         "  python scripts/tune.py --only 'float16 line'      # some entries, the others as they are",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--write", action="store_true", help="keep what was measured")
-    parser.add_argument("--output", type=Path, default=TABLE, metavar="FILE", help=f"default: {TABLE.name}")
+    parser.add_argument(
+        "--output", type=_cli.writable, default=TABLE, metavar="FILE", help=f"default: {TABLE.name}"
+    )
     parser.add_argument("--only", default="", metavar="TEXT", help="entries whose key contains TEXT")
     parser.add_argument("--rounds", type=int, default=20, metavar="N", help="timings of each (default 20)")
     return parser
@@ -239,7 +246,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         near = difflib.get_close_matches(options.only, keys, n=1, cutoff=0.0)[0]
         parser.error(f"argument --only: no key contains {options.only!r}; the nearest is {near!r}")
     table = json.loads(TABLE.read_text())
-    _measured(table, options.only, options.rounds, lambda line: print(line, file=sys.stderr, flush=True))
+    console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("thresholds", total=sum(options.only in key for key in keys))
+        _measured(table, options.only, options.rounds, console.print, lambda: bar.advance(task))
     text = json.dumps(table, indent=2) + "\n"
     sys.stdout.write(text)
     if options.write:
@@ -248,4 +258,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    _cli.run(main, (_cli.UsageError,))

@@ -1,0 +1,84 @@
+"""The clock that times every batch, and how often the scheduler takes the CPU away from a busy loop."""
+
+from __future__ import annotations
+
+import time
+
+from scripts._doctor.finding import OK, WARNING, Finding, read
+
+__all__ = ["jitter", "steadiness", "timer"]
+
+_CALLS = 100_000
+_GAP_NS = 10_000
+"""Between two readings of the clock in a row lie some 100 ns; a gap of 10 us is somebody else's."""
+_SPIN_S = 0.5
+_LOAD_S = 1.0
+
+
+def timer() -> Finding:
+    """What a reading of the clock costs, and the smallest step that it was seen to take."""
+    clock = time.perf_counter_ns
+    begin = clock()
+    for _ in range(_CALLS):
+        clock()
+    cost_ns = (clock() - begin) / _CALLS
+    steps = []
+    for _ in range(_CALLS):
+        before = clock()
+        if step := clock() - before:
+            steps.append(step)
+    step_ns = min(steps, default=0)
+    source = read("/sys/devices/system/clocksource/clocksource0/current_clocksource")
+    said = f"a reading costs {cost_ns:.0f} ns, smallest step seen {step_ns} ns, clock source {source or 'not shown'}"
+    figures = {"cost_ns": cost_ns, "step_ns": step_ns, "clocksource": source}
+    if cost_ns < 500 and step_ns < 1000:
+        return Finding("timer", OK, said, figures=figures)
+    effect = "small tensors are timed in longer batches, and what is left of the clock's cost is in them"
+    mend = "boot with clocksource=tsc if the processor keeps it steady (dmesg | grep -i tsc)"
+    return Finding("timer", WARNING, said, effect, mend, figures)
+
+
+def jitter() -> Finding:
+    """The share of a busy loop's time in which it did not run."""
+    clock = time.perf_counter_ns
+    begin = before = clock()
+    lost, longest, gaps = 0, 0, 0
+    while before - begin < _SPIN_S * 1e9:
+        now = clock()
+        if now - before > _GAP_NS:
+            lost += now - before
+            longest = max(longest, now - before)
+            gaps += 1
+        before = now
+    share = lost / (before - begin)
+    said = f"a busy loop lost {share:.2%} of {_SPIN_S:g} s in {gaps} gaps over 10 us, at most {longest / 1e6:.2f} ms"
+    figures = {"lost_share": share, "longest_gap_s": longest / 1e9, "gaps": gaps}
+    if share < 0.01:
+        return Finding("scheduler", OK, said, figures=figures)
+    effect = (
+        "batches are disturbed and measured again, and parallel kernels wait for the thread that lost its CPU"
+    )
+    mend = "end other programs, or measure longer (--profile standard)"
+    return Finding("scheduler", WARNING, said, effect, mend, figures)
+
+
+def steadiness() -> Finding:
+    """Whether the same work takes longer at the end of a second of full load than at its beginning."""
+    times: list[float] = []
+    end = time.perf_counter() + _LOAD_S
+    while time.perf_counter() < end:
+        begin = time.perf_counter()
+        sum(range(20_000))
+        times.append(time.perf_counter() - begin)
+    quarter = max(1, len(times) // 4)
+    early, late = min(times[:quarter]), min(times[-quarter:])
+    slower = late / early - 1
+    said = f"after {_LOAD_S:g} s of load the same work took {100 * slower:+.1f} % (best of {quarter} each)"
+    figures = {"slower_share": slower, "early_s": early, "late_s": late}
+    if abs(slower) < 0.05:
+        return Finding("throttling", OK, said, figures=figures)
+    effect = (
+        "the clock frequency moves under load (boost, heat or power limits), so early and late rounds differ"
+    )
+    mend = "fix the frequency (cpupower frequency-set -g performance; boost off), cool the machine, or measure longer"
+    return Finding("throttling", WARNING, said, effect, mend, figures)

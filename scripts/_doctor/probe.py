@@ -1,0 +1,91 @@
+"""Tries backends of one framework in this process and prints what came of it, as JSON behind a mark.
+
+A process of its own for each framework: one that is broken, or that hangs, hides no other.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from typing import Any
+
+from kernels import registry
+from kernels.api import Case
+
+__all__ = ["MARK", "main"]
+
+MARK = "\x1erelu-bench-doctor\x1e"
+_LENGTH = 1000
+
+
+def main(names: list[str]) -> None:
+    """Print ``{name: what came of it}`` for the backends `names`."""
+    found = {name: _tried(name) for name in names}
+    sys.stdout.write(MARK + json.dumps({"backends": found, "cards": _cards()}))
+    sys.stdout.flush()
+
+
+def _tried(name: str) -> dict[str, Any]:
+    begin = time.perf_counter()
+    device = registry.devices(name)[0]
+    try:
+        backend = registry.load(name)
+        reason = backend.why_not(Case("relu", n=_LENGTH, device=device))
+        if reason is not None:
+            return {"state": "refuses", "reason": reason}
+        threads = backend.set_threads(0)
+        wrong = None if name == "torch_compile" or device != "cpu" else _wrong(backend)
+        versions = backend.versions()
+    except registry.MissingBackendError as error:
+        return {"state": "missing", "reason": str(error)}
+    except registry.BrokenBackendError as error:
+        return _missing(name, error.__cause__) or {"state": "broken", "reason": str(error)}
+    except Exception as error:  # noqa: BLE001  whatever a framework raises is the answer
+        return {"state": "broken", "reason": " ".join(f"{type(error).__name__}: {error}".split())}
+    if wrong:
+        return {"state": "broken", "reason": wrong}
+    seconds = time.perf_counter() - begin
+    return {"state": "runs", "threads": threads, "seconds": seconds, "versions": versions}
+
+
+def _missing(name: str, cause: BaseException | None) -> dict[str, Any] | None:
+    """A backend that needs a second framework is not broken where that one is not installed."""
+    needs = cause.name if isinstance(cause, ModuleNotFoundError) else None
+    for builtin in registry.BUILTINS.values():
+        if builtin.top == needs:
+            reason = f"{name} needs {needs}, which is not installed: pip install '{builtin.distribution}'"
+            return {"state": "missing", "reason": reason}
+    return None
+
+
+def _wrong(backend: Any) -> str | None:
+    """What is wrong with relu of some numbers; None if nothing is."""
+    import numpy as np  # noqa: PLC0415  # a machine without it is a finding, too
+
+    from kernels import buffers  # noqa: PLC0415
+
+    case = Case("relu", n=_LENGTH)
+    host = buffers.aligned_empty(_LENGTH, np.dtype(np.float32))
+    host[...] = np.linspace(-1, 1, _LENGTH, dtype=np.float32)
+    wanted = np.where(host > 0, host, np.float32(0))
+    call = backend.compile(case, backend.adopt(host, case), None, None)
+    result = call()
+    backend.sync(result)
+    same = np.array_equal(backend.to_numpy(result), wanted)
+    return None if same else f"relu of {_LENGTH} numbers from -1 to 1 is wrong; see scripts/crosscheck.py"
+
+
+def _cards() -> list[str]:
+    """The CUDA devices that the framework which was imported sees."""
+    torch = sys.modules.get("torch")
+    if torch is None:
+        return []
+    try:
+        return [str(torch.cuda.get_device_name(number)) for number in range(torch.cuda.device_count())]
+    except Exception:  # noqa: BLE001  a half-imported torch has no cards
+        return []
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,172 @@
+"""A run of hand-picked experiments, as `pytest bench/` would make it, and its rounds read back by arm.
+
+What a script prints comes from the files alone, so that ``--run`` prints the same again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import math
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from rich.console import Console
+from rich.progress import Progress
+
+from bench import stats
+from bench.columns import TIMED
+from bench.options import Settings, parse
+from bench.plan import Arm, Experiment, Variant
+from bench.reading import read_cells, read_rounds
+from bench.runs import find_runs
+from bench.session import Run
+from bench.sizes import parse_sizes
+from bench.stats import Interval
+from kernels.api import AXES, OPS, Case
+
+__all__ = ["Arms", "Figures", "Name", "add_run_options", "label", "measure", "settings_of", "size"]
+
+_CONTROLS = (("copy_plain", "ceiling"), ("copy_streaming", "ceiling"), ("empty_call", "floor"))
+_READ = ("role", "status", "reason", "time_s", "noise_floor", "machine")
+
+
+def add_run_options(parser: argparse.ArgumentParser, seconds: float) -> None:
+    """Offer --run, and what a measurement is told."""
+    parser.add_argument("--run", metavar="RUN", help="measure nothing: a run's directory or id, read again")
+    parser.add_argument("--results", default="results", metavar="DIR", help="where runs are written")
+    parser.add_argument(
+        "--run-id", metavar="ID", help="name of the run; one that exists goes on where it stopped"
+    )
+    parser.add_argument(
+        "--max-seconds",
+        metavar="S",
+        help=f"for the rounds of an experiment at most (default: {seconds:g} s, preparation included, shared by size)",
+    )
+
+
+def settings_of(options: argparse.Namespace, name: str, seconds: float) -> Settings:
+    """The settings of a run with torch_eager as the baseline.  Raises OptionError."""
+    raw = {"results": options.results, "run_id": options.run_id, "max_seconds": options.max_seconds}
+    settings = parse({**raw, "backends": "torch_eager", "baseline": "torch_eager"})
+    profile = dataclasses.replace(settings.profile, grids=(), seconds=seconds)
+    return dataclasses.replace(settings, profile_name=name, profile=profile, grids=())
+
+
+def size(text: str) -> int:
+    """An argparse type: one element count, such as 64Mi."""
+    try:
+        sizes = parse_sizes(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    if len(sizes) != 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is more than one size; allowed: one, such as 64Mi")
+    return sizes[0]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Arms:
+    """Candidates beside torch_eager, the baseline, which has a twin; `copies` and `floor`: those controls."""
+
+    candidates: tuple[tuple[str, Variant], ...]
+    copies: bool = True
+    floor: bool = True
+
+    def of(self, case: Case) -> Experiment:
+        """The experiment on `case`."""
+        arms = [Arm("torch_eager", "baseline")]
+        arms += [Arm(backend, "candidate", variant) for backend, variant in self.candidates]
+        arms += [Arm("torch_eager", "twin")]
+        for name, role in _CONTROLS:
+            if self.copies if role == "ceiling" else self.floor:
+                arms.append(Arm(name, role))
+        return Experiment(case, tuple(arms))
+
+
+def measure(settings: Settings, chosen: Sequence[Experiment], plugins: Mapping[str, str]) -> Path:
+    """Measure what the run does not have yet; returns its cells.csv.  Raises RunFilesError."""
+    variants = {arm.variant.name: arm.variant for each in chosen for arm in each.arms if arm.variant.name}
+    backends = dict.fromkeys(arm.backend for each in chosen for arm in each.arms if not arm.is_control)
+    settings = dataclasses.replace(
+        settings, plugins=dict(plugins), variants=tuple(variants.values()), backends=tuple(backends)
+    )
+    console = Console(stderr=True)
+    with Run(settings, chosen) as run:
+        print(f"run {run.run_id}: {len(run.left)} experiments; files in {run.files.folder}/", file=sys.stderr)
+        with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+            task = bar.add_task("", total=len(run.left))
+            for experiment in run.left:
+                bar.update(task, description=experiment.label)
+                run.result(experiment, experiment.arms[0], lambda _: None)
+                bar.advance(task)
+    return run.files.cells_path
+
+
+Name = tuple[str, str]
+"""A backend (or control) and its variant; the twin of the baseline is left out."""
+
+
+class Figures:
+    """The cells and rounds of a run, by case and name."""
+
+    def __init__(self, run: str, results: Path) -> None:
+        """Raises ReadError."""
+        (path,) = find_runs([run], results)
+        cells = read_cells([path], _READ)
+        self.run_id, self.machine = str(cells["run_id"].iloc[0]), str(cells["machine"].iloc[0])
+        self._cells = {key: group.iloc[-1] for key, group in _groups(cells)}
+        self._rounds: dict[tuple[Case, Name], pd.Series] = {}
+        if cells["status"].isin(TIMED).any():  # of a run that timed nothing there are none to read
+            for key, group in _groups(read_rounds([path.with_name("rounds.csv")])):
+                # A round that was measured again counts as measured last.
+                self._rounds[key] = group.drop_duplicates("round", keep="last").set_index("round")["seconds"]
+
+    def trouble(self, case: Case, name: Name) -> str | None:
+        """None if the arm has a time, else why it has none."""
+        cell = self._cells.get((case, name))
+        if cell is None:
+            return f"{label(name)} is not in this run"
+        return None if cell["status"] in TIMED else f"{label(name)} {cell['status']}: {cell['reason']}"
+
+    def time_s(self, case: Case, name: Name) -> float:
+        """The headline estimate in seconds; NaN without one."""
+        return math.nan if self.trouble(case, name) else float(self._cells[case, name]["time_s"])
+
+    def noise_floor(self, case: Case) -> float:
+        """What the baseline showed against its twin; 0.0 where that was not measured."""
+        floors = [cell["noise_floor"] for (each, _), cell in self._cells.items() if each == case]
+        return float(np.nanmax(floors)) if np.isfinite(floors).any() else 0.0
+
+    def largest(self) -> int:
+        """Elements of the largest array in the run."""
+        return max(case.n for case, _ in self._cells)
+
+    def fastest(self, case: Case, names: Sequence[Name]) -> Name | None:
+        """Of those that have a time."""
+        timed = [name for name in names if not self.trouble(case, name)]
+        return min(timed, key=lambda name: self.time_s(case, name), default=None)
+
+    def ratio(self, case: Case, other: Name, ours: Name) -> Interval | None:
+        """How many times as long `other` takes, paired by round; None where either has no time."""
+        if self.trouble(case, other) or self.trouble(case, ours):
+            return None
+        both = pd.concat([self._rounds[case, other], self._rounds[case, ours]], axis=1, join="inner")
+        seconds: npt.NDArray[np.float64] = both.to_numpy(np.float64)
+        return stats.ratio(seconds[:, 0], seconds[:, 1]) if len(seconds) else None
+
+
+def label(name: Name) -> str:
+    """As people see it: ``torch_eager[thp]``."""
+    return f"{name[0]}[{name[1]}]" if name[1] else name[0]
+
+
+def _groups(frame: pd.DataFrame) -> Iterator[tuple[tuple[Case, Name], pd.DataFrame]]:
+    frame = frame[(frame["role"] != "twin") & frame["op"].isin(OPS)]
+    for key, group in frame.groupby([*AXES, "backend", "variant"], observed=True, sort=False):
+        *axes, backend, variant = key
+        case = Case(**dict(zip(AXES, axes, strict=True)))  # type: ignore[arg-type]  # pandas loses the axes' types
+        yield (case, (str(backend), str(variant))), group

@@ -1,0 +1,108 @@
+"""The figures of measured networks: times, speed-ups, and the share that the activation takes.
+
+The share is ``1 - t' / t``, t' being the time of the same network without its activation, measured in the same
+rounds by an arm of its own (role `ablation`).  Its limit: a compiler that fuses the activation into the product
+before it leaves nothing to take away, and one that cannot fuse it pays for a pass over memory as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from bench import stats
+from bench.columns import TIMED
+from bench.fastest import COMPETING
+from bench.schema import CELL_KEY
+from bench.stats import Interval
+from kernels.mlp.case import NETWORK_OPS, parse_widths
+
+__all__ = ["COLUMNS", "figures"]
+
+_CASE = ("run_id", "machine", "op", "direction", "layout", "n", "device", "threads", "negative_slope")
+COLUMNS = (
+    *_CASE,
+    *("batch", "backend", "variant", "status", "time_s", "time_lo_s", "time_hi_s", "against"),
+    *("speedup", "speedup_lo", "speedup_hi", "share", "share_lo", "share_hi"),
+)
+"""The columns of `figures`: those of cells.csv under their names; `speedup` is over `against`."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Arm:
+    time_s: float
+    rounds: pd.Series | None
+
+
+def figures(cells: pd.DataFrame, rounds: pd.DataFrame | None, against: str) -> pd.DataFrame:
+    """One row for each implementation of each network in `cells`, timed or not; by op, direction, widths and batch.
+
+    Intervals come from `rounds` (pairs of one round); without them they are NaN, as all that is unknown.
+    """
+    networks = cells[cells["op"].isin(NETWORK_OPS)]
+    seconds = _by_arm(rounds)
+    found: list[dict[str, Any]] = []
+    for _, experiment in networks.groupby(list(_CASE), observed=True, sort=True):
+        found += _experiment(experiment, seconds, against)
+    table = pd.DataFrame(found, columns=list(COLUMNS))
+    order = ["run_id", "machine", "op", "direction", "_size", "batch", "threads", "negative_slope", "time_s"]
+    table["_size"] = [parse_widths(layout)[0] * parse_widths(layout)[1] for layout in table["layout"]]
+    return table.sort_values(order, kind="stable")[list(COLUMNS)].reset_index(drop=True)
+
+
+def _by_arm(rounds: pd.DataFrame | None) -> dict[tuple[Any, ...], pd.Series]:
+    """Seconds per call by round, for each cell; of a round measured again the last."""
+    if rounds is None:
+        return {}
+    some = rounds[rounds["op"].isin(NETWORK_OPS)].drop_duplicates([*CELL_KEY, "round"], keep="last")
+    grouped = some.groupby(list(CELL_KEY), observed=True, sort=False)
+    return {_key(key): part.set_index("round")["seconds"] for key, part in grouped}
+
+
+def _key(values: Any) -> tuple[Any, ...]:
+    return tuple(str(value) for value in values)
+
+
+def _experiment(
+    cells: pd.DataFrame, seconds: dict[tuple[Any, ...], pd.Series], against: str
+) -> Iterator[dict[str, Any]]:
+    arms: dict[tuple[str, str, bool], _Arm] = {}
+    for row in cells.to_dict("records"):
+        if row["status"] in TIMED and row["role"] in (*COMPETING, "ablation"):
+            time = _Arm(float(row["time_s"]), seconds.get(_key([row[name] for name in CELL_KEY])))
+            arms[str(row["backend"]), str(row["variant"]), row["role"] == "ablation"] = time
+    for row in cells.to_dict("records"):
+        if row["role"] not in COMPETING:
+            continue
+        backend, variant = str(row["backend"]), str(row["variant"])
+        arm, other = arms.get((backend, variant, False)), arms.get((against, "", False))
+        speedup, without = _ratio(other, arm), _ratio(arms.get((backend, variant, True)), arm)
+        yield {
+            **{name: row[name] for name in (*_CASE, "backend", "variant", "status")},
+            **{name: row[name] for name in ("time_s", "time_lo_s", "time_hi_s")},
+            "batch": int(row["n"]) // parse_widths(str(row["layout"]))[0],
+            "against": against,
+            **{"speedup": speedup.value, "speedup_lo": speedup.lo, "speedup_hi": speedup.hi},
+            **{"share": 1 - without.value, "share_lo": 1 - without.hi, "share_hi": 1 - without.lo},
+        }
+
+
+def _ratio(one: _Arm | None, other: _Arm | None) -> Interval:
+    """Time over time, paired by round; NaN where either was not timed."""
+    if one is None or other is None:
+        return Interval(np.nan, np.nan, np.nan)
+    if one.rounds is None or other.rounds is None:
+        return Interval(one.time_s / other.time_s, np.nan, np.nan)
+    first, second = one.rounds.align(other.rounds, join="inner")
+    if first.empty:
+        return Interval(one.time_s / other.time_s, np.nan, np.nan)
+    return stats.ratio(_array(first), _array(second))
+
+
+def _array(series: pd.Series) -> npt.NDArray[np.float64]:
+    return np.asarray(series, np.float64)

@@ -1,0 +1,111 @@
+"""A recommendation for programs: plain JSON data, whose keys stay as `scripts/recommend.py --help` lists them."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from bench.environment import machine_name
+from kernels.api import Case
+from scripts._recommend.answer import Answer, Missing, arm_of, break_even
+from scripts._recommend.ratios import Ratio, Row
+from scripts._recommend.runs import Evidence
+from scripts._recommend.settings import settings, untried
+from scripts._recommend.text import because
+
+__all__ = ["SCHEMA", "as_json"]
+
+SCHEMA = 1
+
+
+def as_json(
+    evidence: Evidence,
+    cases: Sequence[Case],
+    now: str | None,
+    answers: Sequence[Answer],
+    missing: Sequence[tuple[Missing, str]],
+) -> dict[str, Any]:
+    """Everything the human text says, as numbers; unknown ones are None."""
+    question = {
+        key: value for key, value in dataclasses.asdict(cases[0]).items() if key not in ("placement", "data")
+    }
+    found: dict[str, Any] = _plain(
+        {
+            "schema": SCHEMA,
+            "question": {**question, "placements": [case.placement for case in cases], "now": now},
+            "machine": evidence.machine,
+            "this_machine": evidence.machine == machine_name(),
+            "runs": [{"run_id": run_id, "cells": str(path)} for run_id, path in evidence.paths.items()],
+            "warnings": evidence.warnings,
+            "answers": [_answer(evidence, each) for each in answers],
+            "missing": [
+                {"placement": gap.placement, "reason": gap.reason, "measure": what} for gap, what in missing
+            ],
+        }
+    )
+    return found
+
+
+def _answer(evidence: Evidence, found: Answer) -> dict[str, Any]:
+    use = found.use
+    return {
+        "placement": found.case.placement,
+        "basis": found.basis,
+        "use": _arm(use),
+        "keep": found.keep,
+        "as_fast": found.as_fast,
+        "now": _arm(found.now),
+        **{
+            key: use[key]
+            for key in ("time_s", "time_lo_s", "time_hi_s", "gb_per_s", "ceiling_fraction", "noise_floor")
+        },
+        "over_now": _ratio(found.over_now),
+        "over_baseline": _ratio(found.over_baseline),
+        "because": None if found.keep else because(evidence, found),
+        "arms": [
+            {**_arm(row), "time_s": row["time_s"], "first_call_s": row["first_call_s"]} for row in found.arms
+        ],
+        "settings": [
+            {**dataclasses.asdict(setting), "gain": _ratio(setting.gain)}
+            for setting in settings(evidence, found)
+        ],
+        "crossovers": [stretch._asdict() for stretch in found.crossovers],
+        "fits": {name: _fit(curve) for name, curve in found.curves.items()},
+        "break_even_calls": None if found.keep else break_even(use, found.now),
+        "measure": untried(evidence, found),
+    }
+
+
+def _arm(row: Row) -> dict[str, str]:
+    return {"name": arm_of(row), "backend": str(row["backend"]), "variant": str(row["variant"])}
+
+
+def _ratio(ratio: Ratio | None) -> dict[str, Any] | None:
+    return None if ratio is None else dataclasses.asdict(ratio)
+
+
+def _fit(curve: Any) -> dict[str, Any]:
+    misses = [abs(miss - 1) for miss in curve.misses().values()]
+    return {
+        "latency_s": curve.latency_s,
+        "bytes_per_s": curve.bytes_per_s,
+        "sizes": [int(n) for n in curve.sizes],
+        "median_miss": float(np.median(misses)) if misses else None,
+        "worst_miss": max(misses, default=None),
+        "left_out": len(misses),
+    }
+
+
+def _plain(value: Any) -> Any:
+    """`value` as JSON has it: NaN and infinity, which it has not, are None."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else None
+    return value.item() if isinstance(value, np.generic) else value

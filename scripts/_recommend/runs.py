@@ -1,0 +1,166 @@
+"""The cells that a recommendation rests on: from the runs that were named, or the newest that fit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from bench.environment import machine_name
+from bench.fastest import COMPETING
+from bench.reading import ReadError, read_cells, read_rounds
+from bench.runs import find_runs
+from kernels.api import AXES, Case
+from scripts import _cli
+from scripts._environments import read_environment
+from scripts._remarks import clean
+from scripts._summary import NEEDED, prepare
+
+__all__ = ["Evidence", "gather", "matching"]
+
+_COLUMNS = (*NEEDED, "threads_effective")
+
+
+@dataclass
+class Evidence:
+    """The timed cells of one machine (as `scripts._summary.prepare` leaves them), and where they come from.
+
+    `cells` holds baselines and candidates only, in the order of the runs, the newest last.
+    """
+
+    cells: pd.DataFrame
+    machine: str
+    paths: dict[str, Path]
+    """cells.csv by run_id."""
+    environments: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+    _rounds: dict[str, pd.DataFrame | None] = field(default_factory=dict)
+
+    @property
+    def caches(self) -> list[int]:
+        """Bytes of the data caches, the smallest first, as the newest run's environment.json has them."""
+        for environment in reversed(list(self.environments.values())):
+            found = environment.get("caches")
+            if isinstance(found, dict):
+                return sorted(int(size) for size in found.values() if isinstance(size, int) and size > 0)
+        return []
+
+    def variant_environ(self, run_id: str, name: str) -> dict[str, str]:
+        """The environment variables of a variant, {} where the run does not say."""
+        options = self.environments.get(run_id, {}).get("options")
+        variants = options.get("variants") if isinstance(options, dict) else None
+        found = variants.get(name) if isinstance(variants, dict) else None
+        return {str(key): str(value) for key, value in found.items()} if isinstance(found, dict) else {}
+
+    def from_disk_cache(self, run_id: str, label: str) -> bool:
+        """Whether the compiled code of the arm came from an on-disk cache, in any sitting of the run."""
+        sittings = self.environments.get(run_id, {}).get("sittings")
+        for sitting in sittings if isinstance(sittings, list) else []:
+            compilers = sitting.get("compilers") if isinstance(sitting, dict) else None
+            report = compilers.get(label) if isinstance(compilers, dict) else None
+            if isinstance(report, dict) and report.get("cache_hit"):
+                return True
+        return False
+
+    def rounds(self, run_id: str) -> pd.DataFrame | None:
+        """The run's rounds, read when first asked for; None if there are none."""
+        if run_id not in self._rounds:
+            path = self.paths[run_id]
+            beside = path.with_name("rounds.csv")
+            found = read_rounds([beside]) if path.name == "cells.csv" and _has_rows(beside) else None
+            self._rounds[run_id] = None if found is None else found[found["run_id"] == run_id]
+        return self._rounds[run_id]
+
+
+def matching(cells: pd.DataFrame, case: Case, *, but: Iterable[str] = ()) -> pd.DataFrame:
+    """Those of `cells` that agree with `case` on every axis but those named in `but`."""
+    keep = pd.Series(True, cells.index)
+    for axis in AXES:
+        if axis not in but:
+            keep &= cells[axis] == getattr(case, axis)
+    return cells[keep]
+
+
+def gather(names: Sequence[str], results: Path, case: Case) -> Evidence:
+    """The evidence in the runs `names`, or in the newest run that has cells like `case`.
+
+    Without names these come into question, in this order: the runs of this machine under `results`, the
+    newest first; its run under ``reference``; and the reference runs of other machines, with a warning.
+    Raises ReadError or UsageError.
+    """
+    if names:
+        return _evidence(find_runs(names, results))
+    found: list[Evidence] = []
+    for path in _candidates(results):
+        evidence = _evidence([path])
+        if len(matching(evidence.cells, case, but=("n", "placement"))):
+            return evidence
+        found.append(evidence)
+    if not found:
+        raise ReadError(f"no run under {results}/: run `pytest bench/` first, or name a run")
+    return found[0]
+
+
+def _candidates(results: Path) -> list[Path]:
+    """The runs that may be chosen unasked, the best first."""
+    ours: list[Path] = []
+    others: list[Path] = []
+    here = machine_name()
+    newest = sorted(_cells_in(results), key=lambda path: path.stat().st_mtime_ns, reverse=True)
+    for path in newest:
+        machine = (read_environment(path) or {}).get("machine")
+        if machine == here:
+            ours.append(path)
+    for path in sorted(_cells_in(results / "reference")):
+        (ours if path.parent.name == here else others).append(path)
+    return ours + others
+
+
+def _cells_in(folder: Path) -> list[Path]:
+    try:
+        return [path for path in folder.glob("*/cells.csv") if path.parent.name != "reference"]
+    except OSError as error:
+        raise ReadError(f"{folder}: cannot be read: {error.strerror}") from error
+
+
+def _evidence(paths: Sequence[Path]) -> Evidence:
+    cells = prepare(read_cells(paths, _COLUMNS))
+    machines = [str(name) for name in cells["machine"].unique()]
+    if len(machines) > 1:
+        raise _cli.UsageError(
+            f"the runs are of {len(machines)} machines ({', '.join(map(clean, machines))}); name those of one"
+        )
+    by_id: dict[str, Path] = {}
+    for path in paths:
+        for run_id in read_cells([path], ("run_id",))["run_id"].unique() if len(paths) > 1 else ():
+            by_id[str(run_id)] = path
+    if len(paths) == 1:
+        by_id = {str(run_id): paths[0] for run_id in cells["run_id"].unique()}
+    environments = {run_id: read_environment(path) or {} for run_id, path in by_id.items()}
+    timed = cells[cells["timed"] & cells["role"].isin(COMPETING)].reset_index(drop=True)
+    return Evidence(timed, machines[0], by_id, environments, _warnings(machines[0], paths))
+
+
+def _warnings(machine: str, paths: Sequence[Path]) -> list[str]:
+    here = machine_name()
+    if machine != here:
+        name = clean(machine) or "a machine without a name"
+        return [f"measured on {name}, not on this machine ({here}): run `pytest bench/` here to be sure"]
+    if all(path.parent.parent.name == "reference" for path in paths):
+        return [
+            f"from the reference run of a machine that is called {here} too; run `pytest bench/` here to be sure"
+        ]
+    return []
+
+
+def _has_rows(path: Path) -> bool:
+    if not path.is_file():
+        return False
+    try:
+        with path.open("rb") as file:
+            return bool(file.readline()) and bool(file.readline().strip())
+    except OSError as error:
+        raise ReadError(f"{path}: cannot be read: {error.strerror or error}") from error

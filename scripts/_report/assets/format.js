@@ -1,0 +1,55 @@
+// Numbers as people read them: the rules of bench/units.py, with NaN as "-".
+const MISSING = "-";
+const either = new Intl.ListFormat("en", { type: "disjunction" });
+
+function number(value, digits = 3) {
+  if (Number.isNaN(value)) return MISSING;
+  if (value === 0 || !Number.isFinite(value)) return value === Infinity ? "inf" : String(value);
+  const rounded = Number(value.toExponential(digits - 1));
+  const size = Math.abs(rounded);
+  if (size < 1e-4 || size >= 1e7) return rounded.toExponential(digits - 1);
+  return rounded.toFixed(decimals(rounded, digits));
+}
+
+function decimals(value, digits = 3) {
+  return value ? Math.max(0, digits - 1 - Math.floor(Math.log10(Math.abs(value)))) : digits - 1;
+}
+
+function seconds(value) {
+  if (!Number.isFinite(value)) return number(value);
+  const rounded = Number(value.toExponential(2));
+  const units = [[1, "s"], [1e-3, "ms"], [1e-6, "µs"], [1e-9, "ns"]];
+  const [unit, name] = units.find(([least]) => Math.abs(rounded) >= least) ?? units[3];
+  return `${number(rounded / unit)}\u00a0${name}`;
+}
+
+function ratio(value, low = NaN, high = NaN) {
+  if (Number.isNaN(value)) return MISSING;
+  if (!Number.isFinite(low) || !Number.isFinite(high)) return `${number(value)}x`;
+  const places = Math.abs(value) >= 1e-4 && Math.abs(value) < 1e7 ? decimals(value) : 2;
+  return `${number(value)}x [${low.toFixed(places)},\u00a0${high.toFixed(places)}]`;
+}
+
+function percent(fraction) {
+  if (Number.isNaN(fraction)) return MISSING;
+  return Math.abs(100 * fraction) >= 9.95 ? `${(100 * fraction).toFixed(0)}%` : `${(100 * fraction).toFixed(1)}%`;
+}
+
+function calls(count) {
+  if (Number.isNaN(count)) return MISSING;
+  if (count === Infinity) return "never";
+  return count ? Math.round(count).toLocaleString("en") : "at once";
+}
+
+function size(n) {
+  for (const [unit, factor] of [["Gi", 2 ** 30], ["Mi", 2 ** 20], ["Ki", 2 ** 10]]) {
+    if (n >= factor && n % factor === 0) return `${n / factor}${unit}`;
+  }
+  return String(n);
+}
+
+function median(values) {
+  const known = values.filter(Number.isFinite).sort((a, b) => a - b);
+  const middle = known.length >> 1;
+  return known.length ? (known[middle] + known[(known.length - 1) >> 1]) / 2 : NaN;
+}

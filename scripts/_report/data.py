@@ -1,0 +1,199 @@
+"""From the cells of one or several runs to what the page holds: small, in plain numbers, in a known order.
+
+A page of a million rows would neither load nor be read, so the rows are reduced here, in whole columns
+and before anything is drawn, and the page says by how much.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from bench.fastest import COMPETING
+from bench.reading import group_ids
+from bench.schema import ROLES
+from kernels.registry import BUILTINS
+from scripts._remarks import arm_name
+from scripts._summary import CASE, NEEDED
+
+__all__ = ["COLUMNS", "SLICE", "Arm", "Reduced", "arms_of", "likeness", "overall", "reduce", "rows_of"]
+
+COLUMNS = (
+    *NEEDED,
+    *("rounds", "contended_rounds", "import_s", "second_call_s", "max_ulp", "special_values"),
+)
+"""The columns of cells.csv that a report is made of."""
+
+SLICE = ("machine", "run_id", *CASE[1:-1])
+"""What the page lets its reader choose: everything that tells cases apart but the size."""
+
+MOST_ROWS = 20_000
+MOST_SIZES = 48
+_COLORS = ("#E69F00", "#56B4E9", "#009E73", "#0072B2", "#D55E00", "#CC79A7", "#B8A800")
+_GREY = "#808080"
+_ROLES = (*COMPETING, *(role for role in ROLES if role not in COMPETING))
+_SHAPES = {
+    **{"circle": "●", "square": "■", "diamond": "◆", "triangle-up": "▲", "cross": "✚", "triangle-down": "▼"},
+    **{"triangle-right": "▶", "triangle-left": "◀"},
+}
+_DASHES = ((1, 0), (6, 3), (2, 3), (9, 3, 2, 3))
+
+
+class Arm(NamedTuple):
+    """How one arm is called and drawn: everywhere the same, and told apart by shape as well as by colour.
+
+    The colours are those of Okabe and Ito (Color Universal Design, 2008), the yellow darkened to show on
+    white; the baseline is grey.
+    """
+
+    name: str
+    role: str
+    color: str
+    shape: str
+    dash: tuple[int, ...]
+
+    @property
+    def glyph(self) -> str:
+        """The shape as a character."""
+        return _SHAPES[self.shape]
+
+    @property
+    def competes(self) -> bool:
+        """Whether it is ranked."""
+        return self.role in COMPETING
+
+
+class Reduced(NamedTuple):
+    """The rows that the page holds; `notes` are sentences on what it leaves out."""
+
+    cells: pd.DataFrame
+    notes: list[str]
+
+
+def rows_of(frame: pd.DataFrame) -> Iterator[Any]:
+    """The rows of `frame`, each with its columns as attributes."""
+    return iter(frame.itertuples(index=False))
+
+
+def arms_of(cells: pd.DataFrame) -> tuple[list[Arm], npt.NDArray[np.int64]]:
+    """The arms of `cells`, the baseline first and the controls last; and for each row the arm's place."""
+    keys = ["backend", "variant", "role"]
+    codes = group_ids(cells, keys)
+    first = np.unique(codes, return_index=True)[1]
+    found = [(str(row.backend), str(row.variant), str(row.role)) for row in rows_of(cells.iloc[first][keys])]
+    order = sorted(range(len(found)), key=lambda place: _rank(*found[place]))
+    ranked = [found[place] for place in order]
+    names = _distinct([arm_name(*arm) for arm in ranked])
+    colors = _colors([backend for backend, _, role in ranked if role == "candidate"])
+    variants = ["", *dict.fromkeys(variant for _, variant, _ in ranked if variant)]
+    arms = [
+        Arm(
+            name,
+            role,
+            colors[backend] if role == "candidate" else _GREY,
+            list(_SHAPES)[number % len(_SHAPES)],
+            _DASHES[variants.index(variant) % len(_DASHES)],
+        )
+        for number, (name, (backend, variant, role)) in enumerate(zip(names, ranked, strict=True))
+    ]
+    return arms, np.asarray(np.argsort(order)[codes], np.int64)
+
+
+def _colors(backends: Iterable[str]) -> dict[str, str]:
+    return {name: _COLORS[place % len(_COLORS)] for place, name in enumerate(dict.fromkeys(backends))}
+
+
+def _rank(backend: str, variant: str, role: str) -> tuple[Any, ...]:
+    control = _ROLES.index(role)
+    known = list(BUILTINS)
+    return control, known.index(backend) if backend in known else len(known), backend, variant
+
+
+def _distinct(names: Sequence[str]) -> list[str]:
+    """`names`, numbered where two arms would read alike (they may differ in what cannot be printed)."""
+    seen: dict[str, int] = {}
+    result = []
+    for name in names:
+        seen[name] = seen.get(name, 0) + 1
+        result.append(name if seen[name] == 1 else f"{name} #{seen[name]}")
+    return result
+
+
+def likeness(cells: pd.DataFrame) -> npt.NDArray[np.int64]:
+    """For each row how much its case has in common with the one that is shown where nothing was chosen."""
+    wanted = {"op": "relu", "direction": "forward", "dtype": "float32", "placement": "new", "cache": "hot"}
+    wanted |= {"data": "normal", "layout": "contiguous", "device": "cpu"}
+    alike = [(cells[name] == value).to_numpy(np.int64) for name, value in wanted.items()]
+    return np.asarray(np.sum(alike, axis=0), np.int64)
+
+
+def reduce(cells: pd.DataFrame, most_rows: int = MOST_ROWS, most_sizes: int = MOST_SIZES) -> Reduced:
+    """`cells` in the order of `SLICE` and size, and not too many: `most_sizes` of a line, `most_rows` in all.
+
+    Adds ``slice``, the number of each row's slice from 0 up.  Sizes go first, evenly by rank and never
+    the smallest or the largest; whole slices go last, from the end.
+    """
+    slices = group_ids(cells, SLICE)
+    kept = _kept_sizes(slices, cells["n"].to_numpy(), most_sizes)
+    thinned = not kept.all()
+    counts = np.bincount(slices[kept])
+    allowed = max(1, int(np.searchsorted(np.cumsum(counts), most_rows, side="right")))
+    kept = kept & (slices < allowed)
+    rows = np.flatnonzero(kept)
+    rows = rows[np.lexsort((cells["n"].to_numpy()[rows], slices[rows]))]
+    notes = []
+    if len(rows) < len(cells):
+        parts = [f"the first {allowed:,} of {len(counts):,} combinations"] * (allowed < len(counts))
+        parts += [f"at most {most_sizes} sizes of each"] * thinned
+        notes.append(
+            f"This page holds {len(rows):,} of {len(cells):,} cells: {', '.join(parts)}. The table over all"
+            " cases counts every cell; --ops, --dtypes and the like choose what else to show."
+        )
+    return Reduced(cells.iloc[rows].assign(slice=slices[rows]), notes)
+
+
+def _kept_sizes(
+    slices: npt.NDArray[np.int64], sizes: npt.NDArray[np.int64], most: int
+) -> npt.NDArray[np.bool_]:
+    """For each row whether its size is among the `most` that its slice keeps."""
+    pairs = pd.DataFrame({"slice": slices, "n": sizes}).drop_duplicates().sort_values(["slice", "n"])
+    rank = pairs.groupby("slice").cumcount().to_numpy()
+    total = pairs.groupby("slice")["n"].transform("size").to_numpy()
+    step = rank * (most - 1) / np.maximum(total - 1, 1)
+    before = (rank - 1) * (most - 1) / np.maximum(total - 1, 1)
+    pairs["kept"] = (total <= most) | (rank == 0) | (np.floor(step + 1e-9) > np.floor(before + 1e-9))
+    if pairs["kept"].all():
+        return np.ones(len(slices), bool)
+    wanted = pd.DataFrame({"slice": slices, "n": sizes}).merge(pairs, on=["slice", "n"], how="left")
+    return wanted["kept"].to_numpy(bool)
+
+
+def overall(cells: pd.DataFrame) -> pd.DataFrame:
+    """Each ranked arm over all cases, the most often fastest first.
+
+    `cells` are as `scripts._summary.ranked` leaves them.  Columns: ``arm``, ``cases`` timed, ``fastest``
+    (in how many of them it is in the fastest set), ``speedup`` (geometric mean over the baseline),
+    ``other`` (cells that count neither as ok nor as noisy).
+    """
+    some = cells[cells["role"].isin(COMPETING)]
+    arms, code = arms_of(some)
+    timed = some["timed"].to_numpy()
+    with np.errstate(divide="ignore", invalid="ignore"):
+        logs = np.log(some["speedup"].to_numpy(float))
+    logs = np.where(np.isfinite(logs) & timed, logs, np.nan)
+    table = pd.DataFrame({"code": code, "timed": timed, "fastest": some["fastest"].to_numpy(), "log": logs})
+    grouped = table.groupby("code")
+    result = pd.DataFrame(
+        {
+            "arm": [arm.name for arm in arms],
+            "cases": grouped["timed"].sum(),
+            "fastest": grouped["fastest"].sum(),
+            "speedup": np.exp(grouped["log"].mean()),
+            "other": grouped["timed"].size() - grouped["timed"].sum(),
+        }
+    )
+    return result.sort_values(["fastest", "speedup"], ascending=False, kind="stable").reset_index(drop=True)

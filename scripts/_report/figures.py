@@ -1,0 +1,195 @@
+"""The figures as files: the page's own chart definitions with the rows of one case, on white.
+
+The same cells give the same bytes everywhere: the font is one that the renderer brings along, and no mark is
+clipped (the ids of clip paths are counted from one chart to the next).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import altair as alt
+import numpy as np
+import pandas as pd
+import vl_convert
+
+from bench.fastest import COMPETING
+from bench.reading import group_ids
+from bench.sizes import format_size
+from bench.units import seconds_text
+from kernels.api import PLACEMENTS
+from scripts._remarks import axis_text
+from scripts._report import charts
+from scripts._report.data import SLICE, Arm, arms_of, likeness, rows_of
+
+__all__ = ["FigureError", "as_png", "as_svg", "figures"]
+
+_BESIDE = ("out", "new", "inplace")
+_PLACEMENT_FREE = tuple(name for name in SLICE if name != "placement")
+
+
+class FigureError(ValueError):
+    """Cells of which no figure can be drawn; one line."""
+
+
+def figures(cells: pd.DataFrame) -> dict[str, dict[str, Any]]:
+    """The Vega-Lite specs of the figures, by file name without its suffix.
+
+    `cells` are as `scripts._summary.prepare` leaves them, of one run.  ``bandwidth``: over size, with the
+    ceiling, one panel for each placement; ``allocation``: time at the largest size by placement.  Both show
+    one case: relu forward float32 where there is such a one, else the nearest.
+
+    Raises FigureError if the cells are of several runs, or nothing was timed.
+    """
+    runs = cells["run_id"].unique()
+    if len(runs) > 1:
+        raise FigureError(f"figures show one run, here are {len(runs):,}; name one")
+    cells = _one_case(cells[cells["timed"] & (cells["role"].isin(COMPETING))])
+    arms, code = arms_of(cells)
+    cells = cells.assign(arm=[arms[place].name for place in code])
+    return {"bandwidth": _bandwidth(cells, arms), "allocation": _allocation(cells, arms)}
+
+
+def as_svg(spec: Mapping[str, Any]) -> str:
+    """The SVG text of a spec; the same for the same spec."""
+    svg: str = vl_convert.vegalite_to_svg(dict(spec), vl_version=_version(), allowed_base_urls=[])
+    return svg + "\n"
+
+
+def as_png(spec: Mapping[str, Any]) -> bytes:
+    """The PNG of a spec, at twice its size."""
+    png: bytes = vl_convert.vegalite_to_png(dict(spec), vl_version=_version(), scale=2, allowed_base_urls=[])
+    return png
+
+
+def _version() -> str:
+    return ".".join(alt.SCHEMA_VERSION.removeprefix("v").split(".")[:2])
+
+
+def _one_case(cells: pd.DataFrame) -> pd.DataFrame:
+    """The cells of all placements of the slice that is nearest to relu, forward, float32."""
+    if cells.empty:
+        raise FigureError("no figure to draw: nothing was timed")
+    groups = group_ids(cells, _PLACEMENT_FREE)
+    first = cells.iloc[np.unique(groups, return_index=True)[1]]
+    alike = likeness(first)
+    sizes = [cells["n"].to_numpy()[groups == number].max() for number in range(len(first))]
+    best = max(range(len(first)), key=lambda number: (alike[number], sizes[number], -number))
+    return cells.iloc[np.flatnonzero(groups == best)]
+
+
+def _title(cells: pd.DataFrame, text: str, lines: str) -> dict[str, Any]:
+    row = cells.iloc[0]
+    axes = [axis_text(name, row[name]) for name in ("device", "threads", "cache", "data", "layout")]
+    case = f"{row['op']} {row['direction']}, {row['dtype']}, {', '.join(axes)}, {row['machine']}"
+    return {"text": text, "subtitle": [lines, case], "offset": 14, "fontSize": 15, "subtitleFontSize": 11.5}
+
+
+def _bandwidth(cells: pd.DataFrame, arms: list[Arm]) -> dict[str, Any]:
+    present = [name for name in _BESIDE if (cells["placement"] == name).any()]
+    titles = {"out": "into a given array (out)", "new": "allocating the result (new)", "inplace": "in place"}
+    panels: list[dict[str, Any]] = []
+    datasets: dict[str, Any] = {}
+    for name in present:
+        some = cells[cells["placement"] == name]
+        panel = charts.over_size(arms, "gb_per_s", legend=True).properties(
+            width=330, height=270, title=titles[name]
+        )
+        spec = panel.to_dict()
+        datasets |= {f"{name}-points": _points(some), f"{name}-ceiling": _ceiling(some)}
+        panels.append(_renamed(spec, name))
+    spec = {
+        "params": [{"name": charts.SIZES, "value": sorted(map(int, cells["n"].unique()))}],
+        "hconcat": panels,
+        "bounds": "flush",
+        "spacing": 90,
+        "datasets": datasets,
+        "resolve": {"scale": {"y": "shared"}},
+        "title": _title(
+            cells,
+            "Bandwidth over size",
+            "Dashed: a copy of the same bytes. Bands: 95 % intervals. Hollow: noisy.",
+        ),
+    }
+    return _finished(spec)
+
+
+_ONCE = ("$schema", "config", "params")  # belong to the whole figure
+
+
+def _renamed(spec: Any, prefix: str) -> Any:
+    """`spec` with its datasets under names of their own, so that two panels can differ."""
+    if isinstance(spec, list):
+        return [_renamed(item, prefix) for item in spec]
+    if not isinstance(spec, dict):
+        return spec
+    result = {key: _renamed(value, prefix) for key, value in spec.items() if key not in _ONCE}
+    data = result.get("data")
+    if isinstance(data, dict) and "name" in data:
+        result["data"] = {"name": f"{prefix}-{data['name']}"}
+    return result
+
+
+def _allocation(cells: pd.DataFrame, arms: list[Arm]) -> dict[str, Any]:
+    names = [name for name in PLACEMENTS if (cells["placement"] == name).any()]
+    largest = cells["n"].max()
+    some = cells[cells["n"] == largest]
+    records = [
+        {
+            "arm": row.arm,
+            "placement": row.placement,
+            "y": _digits(row.time_s),
+            "lo": _digits(row.time_lo_s, row.time_s),
+            "hi": _digits(row.time_hi_s, row.time_s),
+            "label": "~" * (row.status == "noisy") + seconds_text(row.time_s).replace("us", "µs"),
+        }
+        for arm in arms
+        for row in rows_of(some[some["arm"] == arm.name])
+    ]
+    chart = charts.placements(names).properties(width=560)
+    spec = chart.to_dict() | {
+        "datasets": {charts.POINTS: records},
+        "title": _title(
+            cells,
+            f"What allocation costs at {format_size(int(largest))} elements",
+            "Lines: 95 % intervals. ~: noisy.",
+        ),
+    }
+    return _finished(spec)
+
+
+def _finished(spec: dict[str, Any]) -> dict[str, Any]:
+    return spec | {
+        "$schema": alt.SCHEMA_URL,
+        "config": charts.theme(dark=False, paper="white"),
+        "padding": 14,
+    }
+
+
+def _points(cells: pd.DataFrame) -> list[dict[str, Any]]:
+    return [
+        {
+            "arm": row.arm,
+            "n": int(row.n),
+            "y": _digits(row.gb_per_s),
+            "lo": _digits(row.gb_per_s * row.time_s / row.time_hi_s, row.gb_per_s),
+            "hi": _digits(row.gb_per_s * row.time_s / row.time_lo_s, row.gb_per_s),
+            "noisy": row.status == "noisy",
+        }
+        for row in rows_of(cells.sort_values(["arm", "n"]))
+    ]
+
+
+def _ceiling(cells: pd.DataFrame) -> list[dict[str, Any]]:
+    limits = cells.groupby("n")["ceiling_gb_per_s"].max().dropna().reset_index()
+    largest = limits["n"].max()
+    return [
+        {"n": int(row.n), "y": _digits(row.ceiling_gb_per_s), "label": "copy" if row.n == largest else ""}
+        for row in rows_of(limits)
+    ]
+
+
+def _digits(value: float, otherwise: float = np.nan) -> float:
+    """Five digits of `value`, or of `otherwise` where it is no length of a line on a logarithmic axis."""
+    return float(f"{value if 0 < value < np.inf else otherwise:.5g}")

@@ -1,0 +1,266 @@
+"""The page: one HTML file that holds its data, its charts and the code that draws them, and fetches nothing.
+
+Text from files reaches it in two ways only: through the template, which escapes, and as JSON in which no
+character can end the element that holds it.  A content security policy with the hashes of the page's own
+scripts forbids all others, and every request.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from functools import cache
+from importlib import resources
+from typing import Any
+
+import altair as alt
+import numpy as np
+import pandas as pd
+import vl_convert
+from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
+
+from bench.units import number_text, ratio_text
+from scripts._environments import Environment as Machine
+from scripts._remarks import LEGEND, axis_text, clean, problem_lines, run_lines, varies
+from scripts._report import charts
+from scripts._report.data import SLICE, Arm, Reduced, arms_of, likeness, overall, rows_of
+from scripts._report.sections import SECTIONS, Section
+
+__all__ = ["render", "script_json"]
+
+_ASSETS = resources.files("scripts._report") / "assets"
+_FIGURES = (
+    *("time_s", "time_lo_s", "time_hi_s", "gb_per_s", "ceiling_gb_per_s", "ceiling_fraction"),
+    *("speedup", "speedup_lo", "speedup_hi", "noise_floor", "break_even_calls"),
+    *("import_s", "first_call_s", "second_call_s", "max_ulp"),
+)
+_COUNTS = ("n", "rounds", "contended_rounds")
+_WORDS = {"status": "status", "reason": "reason", "verdict": "verdict", "baseline": "baseline"}
+_FIRST = ("op", "direction", "placement", "dtype", "device", "machine", "run_id")
+_MOST_ENVIRONMENTS = 8
+_NOISY = "~ marks a noisy cell, whose interval stayed wider than asked for."
+_LONGEST_REASON = 300
+
+
+def render(cells: pd.DataFrame, reduced: Reduced, machines: Sequence[tuple[str, Machine | None]]) -> str:
+    """The page of `cells` (as `scripts._summary.ranked` leaves them), drawn from their `reduced` rows.
+
+    `machines` are the runs' names, each with its environment.json, None where it has none.
+    """
+    arms, code = arms_of(reduced.cells)
+    scripts = [_bundle(), _own_script()]
+    names = list(dict.fromkeys(map(clean, cells["run_id"].unique())))
+    template = Environment(autoescape=True, undefined=StrictUndefined).from_string(_asset("page.html.j2"))
+    return template.render(
+        title=f"relu-bench: {', '.join(names[:3])}{' and more' if len(names) > 3 else ''}",
+        intro=[*run_lines(cells), *reduced.notes],
+        charts=SECTIONS,
+        total=f"{len(cells):,}",
+        overall=_overall_rows(cells),
+        problems=problem_lines(cells),
+        environments=[_environment(*item) for item in machines[:_MOST_ENVIRONMENTS]],
+        legend=[*(line for table, line in LEGEND if table in ("", "fastest")), _NOISY],
+        colophon=_colophon(len(machines)),
+        css=Markup(_asset("page.css")),  # our own files, not data
+        data=Markup(_payload(reduced.cells, arms, code)),  # cannot end its element
+        scripts=[Markup(script) for script in scripts],
+        script_hashes=Markup(" ".join(map(_hash, scripts))),
+    )
+
+
+def script_json(value: Any) -> str:
+    """`value` as JSON that may stand in a script element, whatever its strings hold."""
+    return _harmless(json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":")))
+
+
+def _harmless(text: str) -> str:
+    return text.replace("&", r"\u0026").replace("<", r"\u003c").replace(">", r"\u003e")
+
+
+def _payload(cells: pd.DataFrame, arms: Sequence[Arm], code: Any) -> str:
+    """Everything that the page's code reads, as one JSON object; numbers have five digits."""
+    columns = {name: _numbers(cells[name].to_numpy(float)) for name in _FIGURES}
+    columns |= {name: _numbers(cells[name].to_numpy(float), ".17g") for name in _COUNTS}
+    columns |= {"slice": _codes(cells["slice"]), "arm": _codes(code)}
+    words: dict[str, list[str]] = {}
+    for name, column in (*_WORDS.items(), ("special", "special_values")):
+        codes, found = pd.factorize(cells[column].astype(str))
+        columns[name], words[name] = _codes(codes), [_short(text) for text in found]
+    axes, slices = _axes(cells)
+    fixed = {
+        "axes": axes,
+        "start": int(likeness(cells.drop_duplicates("slice").sort_values("slice")).argmax()),
+        "slices": slices,
+        "arms": _arms(cells, arms, code),
+        "words": words,
+        "specs": _specs(arms),
+        "themes": {"light": charts.theme(dark=False), "dark": charts.theme(dark=True)},
+    }
+    parts = ",".join(f'"{name}":[{values}]' for name, values in columns.items())
+    return f'{script_json(fixed)[:-1]},"columns":{{{parts}}}}}'
+
+
+def _numbers(values: np.ndarray[Any, np.dtype[np.float64]], form: str = ".5g") -> str:
+    """NaN is null; infinity is a number too large for JSON's reader, who makes it infinity again."""
+    words = {"nan": "null", "inf": "1e999"}
+    texts = (format(value, form) for value in values.tolist())
+    return ",".join(words.get(text, text) for text in texts)
+
+
+def _codes(values: Iterable[int]) -> str:
+    return ",".join(map(str, values))
+
+
+def _short(text: str) -> str:
+    text = clean(text)
+    return text if len(text) <= _LONGEST_REASON else text[: _LONGEST_REASON - 3] + "..."
+
+
+def _arms(cells: pd.DataFrame, arms: Sequence[Arm], code: Any) -> list[dict[str, Any]]:
+    first = np.unique(code, return_index=True)[1]
+    backends = map(clean, cells["backend"].astype(str).to_numpy()[first])
+    return [
+        {"name": arm.name, "role": arm.role, "color": arm.color, "glyph": arm.glyph, "competes": arm.competes}
+        | {"backend": backend}
+        for arm, backend in zip(arms, backends, strict=True)
+    ]
+
+
+def _axes(cells: pd.DataFrame) -> tuple[list[dict[str, Any]], list[list[int]]]:
+    """What can be chosen, in the order in which it is offered; and each slice as places on these axes."""
+    rows = cells[[*SLICE, "slice"]].drop_duplicates("slice").sort_values("slice")
+    order = [*_FIRST, *(name for name in SLICE if name not in _FIRST)]
+    several = rows[["machine", "run_id"]].drop_duplicates().shape[0] > rows["machine"].nunique()
+    axes, codes = [], []
+    for place, name in enumerate(order):
+        found, values = pd.factorize(rows[name], sort=True)
+        texts = [axis_text(name, value).removeprefix(f"{name} ") for value in values]
+        differs = varies(cells, name) if name == "negative_slope" else len(texts) > 1
+        offered = differs and (name != "run_id" or several)
+        label = {"run_id": "run", "negative_slope": "slope"}.get(name, name)
+        axes.append({"name": name, "label": label, "texts": texts, "offered": offered, "place": place})
+        codes.append(found.tolist())
+    return axes, [list(row) for row in zip(*codes, strict=True)]
+
+
+def _specs(arms: Sequence[Arm]) -> dict[str, Any]:
+    ranked = [arm for arm in arms if arm.competes]
+    found = {
+        "bandwidth": charts.over_size(ranked, "gb_per_s"),
+        "time": charts.over_size(ranked, "seconds"),
+        "speedup": charts.heat("speedup", "speed-up over the baseline"),
+        "fastest": charts.heat("fastest", ""),
+        "ledger": charts.ledger(),
+        "noise": charts.noise(ranked),
+    }
+    return {section.id: _spec(found[section.id], section) for section in SECTIONS}
+
+
+def _spec(chart: charts.Layers, section: Section) -> dict[str, Any]:
+    spec: dict[str, Any] = chart.properties(width="container", description=section.title).to_dict(
+        validate=False
+    )
+    spec.pop("config", None)
+    return spec | ({"height": 320} if section.tall else {})
+
+
+def _overall_rows(cells: pd.DataFrame) -> list[dict[str, str]]:
+    return [
+        {
+            "arm": row.arm,
+            "cases": f"{row.cases:,}",
+            "fastest": f"{row.fastest:,}",
+            "speedup": ratio_text(row.speedup),
+            "other": f"{row.other:,}",
+        }
+        for row in rows_of(overall(cells))
+    ]
+
+
+_TELLING = (
+    *(
+        "machine",
+        "cpu",
+        "cores",
+        "caches",
+        "memory_bytes",
+        "kernel",
+        "libc",
+        "governor",
+        "transparent_hugepage",
+    ),
+    *("virtual_machine", "load_average", "python", "packages", "environ"),
+)
+
+_IN_BYTES = ("caches", "memory_bytes")
+
+
+def _environment(name: str, machine: Machine | None) -> dict[str, Any]:
+    if machine is None:
+        return {
+            "name": clean(name),
+            "entries": [("environment.json", "there is none beside this run")],
+            "rest": "",
+        }
+    entries = [(key, _value(machine[key], key in _IN_BYTES)) for key in _TELLING if key in machine]
+    return {"name": clean(name), "entries": entries, "rest": json.dumps(machine, indent=1, sort_keys=True)}
+
+
+def _value(value: Any, in_bytes: bool = False) -> str:
+    """An entry of environment.json, of whatever type, as one line."""
+    if isinstance(value, dict):
+        return (
+            ", ".join(f"{clean(key)} {_value(item, in_bytes)}" for key, item in value.items()) or "none set"
+        )
+    if isinstance(value, list):
+        return ", ".join(map(_value, value))
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if in_bytes and isinstance(value, int):
+        return _bytes_text(value)
+    return (
+        number_text(value) if isinstance(value, float) else "unknown" if value is None else clean(str(value))
+    )
+
+
+def _bytes_text(count: int) -> str:
+    for unit, factor in (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)):
+        if count >= factor:
+            return f"{number_text(count / factor)} {unit}"
+    return f"{count} bytes"
+
+
+def _colophon(runs: int) -> str:
+    hidden = f" The environments of {runs - _MOST_ENVIRONMENTS:,} more runs are left out." * (
+        runs > _MOST_ENVIRONMENTS
+    )
+    return (
+        f"Written by scripts/report.py of relu-bench; drawn by Vega {vl_convert.get_vega_version()} and Vega-Lite"
+        f" {_vegalite()}, which are inside this file. It fetches nothing.{hidden}"
+    )
+
+
+@cache
+def _bundle() -> str:
+    """Vega, Vega-Lite and vega-embed as one script, from vl-convert's own files."""
+    return str(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", vl_version=_vegalite()))
+
+
+def _vegalite() -> str:
+    return ".".join(alt.SCHEMA_VERSION.removeprefix("v").split(".")[:2])
+
+
+def _own_script() -> str:
+    parts = "\n".join(_asset(name) for name in ("format.js", "rank.js", "page.js"))
+    return f'(() => {{\n"use strict";\n{parts}}})();'
+
+
+def _asset(name: str) -> str:
+    return (_ASSETS / name).read_text(encoding="utf-8")
+
+
+def _hash(script: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"

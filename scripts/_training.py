@@ -1,0 +1,213 @@
+"""One arm of scripts/training_step.py: a small network in a process of its own, which takes steps when asked.
+
+Two networks.  ``mlp``: Linear layers of one width with an activation after each, where matrix products take most
+of the time.  ``elementwise``: ``h = activation(h + shift)`` again and again, as in a residual network
+without its convolutions, where nothing but memory traffic takes time.
+"""
+
+from __future__ import annotations
+
+import gc
+import re
+import resource
+import signal
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from kernels.torch_module import TunedLeakyReLU, TunedReLU
+
+__all__ = ["ACTIVATIONS", "BASELINE", "NETWORKS", "NOTHING", "Kept", "Spec", "Trainer", "serve"]
+
+NETWORKS = ("mlp", "elementwise")
+BASELINE, NOTHING = "nn", "no activation"
+
+_Make = Callable[[float], nn.Module]
+ACTIVATIONS: Mapping[str, Mapping[str, _Make]] = {
+    "relu": {
+        BASELINE: lambda _: nn.ReLU(),
+        "nn, inplace": lambda _: nn.ReLU(inplace=True),
+        "tuned": lambda _: TunedReLU(),
+        "tuned, inplace": lambda _: TunedReLU(inplace=True),
+        NOTHING: lambda _: nn.Identity(),
+    },
+    "leaky_relu": {
+        BASELINE: nn.LeakyReLU,
+        "nn, inplace": lambda slope: nn.LeakyReLU(slope, inplace=True),
+        "tuned": TunedLeakyReLU,
+        "tuned, inplace": lambda slope: TunedLeakyReLU(slope, inplace=True),
+        NOTHING: lambda _: nn.Identity(),
+    },
+}
+"""By op and arm: the activation, made for a slope."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """What is trained.  Elements of one activation: batch * width."""
+
+    network: str
+    op: str
+    arm: str
+    batch: int
+    width: int
+    depth: int
+    slope: float
+    threads: int
+
+    def needed_bytes(self) -> int:
+        """Roughly what one process holds at its peak: parameters with gradients, and activations."""
+        weights = self.depth * self.width * (self.width if self.network == "mlp" else 1)
+        return 4 * (2 * weights + (2 * self.depth + 4) * self.batch * self.width) + (400 << 20)
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Bytes that a forward pass keeps for backward, parameters left out, each piece of memory counted once."""
+
+    in_all: int
+    by_activations: int
+    by_activations_only: int
+
+
+class _Shifted(nn.Module):
+    """``activation(h + shift)``; the addition keeps nothing for its gradient."""
+
+    def __init__(self, width: int, activation: nn.Module) -> None:
+        super().__init__()
+        self.shift = nn.Parameter(0.1 * torch.randn(width))
+        self.activation = activation
+
+    def forward(self, h: Tensor) -> Tensor:
+        result: Tensor = self.activation(h + self.shift)
+        return result
+
+
+def _network(spec: Spec, activation: Callable[[], nn.Module]) -> nn.Module:
+    if spec.network == "elementwise":
+        return nn.Sequential(*(_Shifted(spec.width, activation()) for _ in range(spec.depth)))
+    hidden = [(nn.Linear(spec.width, spec.width), activation()) for _ in range(spec.depth)]
+    return nn.Sequential(*(layer for pair in hidden for layer in pair), nn.Linear(spec.width, 10))
+
+
+class Trainer:
+    """A network, its data, and one step of plain SGD."""
+
+    def __init__(self, spec: Spec) -> None:
+        if spec.threads:
+            torch.set_num_threads(spec.threads)
+        torch.manual_seed(0)
+        self._made: list[nn.Module] = []
+
+        def activation() -> nn.Module:
+            self._made.append(ACTIVATIONS[spec.op][spec.arm](spec.slope))
+            return self._made[-1]
+
+        self._model = _network(spec, activation)
+        self._x = torch.randn(spec.batch, spec.width)
+        self._target = torch.randint(10, (spec.batch,)) if spec.network == "mlp" else None
+        self._optimizer = torch.optim.SGD(self._model.parameters(), lr=1e-3)
+
+    def _loss(self) -> Tensor:
+        y = self._model(self._x)
+        return y.mean() if self._target is None else nn.functional.cross_entropy(y, self._target)
+
+    def step(self) -> float:
+        """The loss before one step of training."""
+        self._optimizer.zero_grad()
+        loss = self._loss()
+        loss.backward()  # type: ignore[no-untyped-call]  # torch's own
+        self._optimizer.step()
+        return loss.item()
+
+    def warm_up(self) -> float:
+        """Two steps; the last loss.  From here on the peak memory counts."""
+        for _ in range(2):
+            loss = self.step()
+        gc.collect()
+        _reset_peak()
+        return loss
+
+    def timed_step(self) -> float:
+        """Seconds that one step takes."""
+        start = time.perf_counter()
+        self.step()
+        return time.perf_counter() - start
+
+    def peak(self) -> tuple[int, str]:
+        """Bytes of physical memory at most, since `warm_up` where the kernel can tell, and what says so."""
+        return _peak()
+
+    def kept(self) -> Kept:
+        """What one forward pass keeps."""
+        seen: dict[int, Tensor] = {}  # alive, so that no address comes twice
+        inside: set[int] = set()
+        others: set[int] = set()
+        depth = [0]
+
+        def pack(tensor: Tensor) -> Tensor:
+            address = tensor.untyped_storage().data_ptr()
+            seen[address] = tensor
+            (inside if depth[0] else others).add(address)
+            return tensor
+
+        handles = [m.register_forward_pre_hook(lambda *_: depth.append(depth.pop() + 1)) for m in self._made]
+        handles += [m.register_forward_hook(lambda *_: depth.append(depth.pop() - 1)) for m in self._made]
+        with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+            loss = self._loss()
+        for handle in handles:
+            handle.remove()
+        parameters = {p.untyped_storage().data_ptr() for p in self._model.parameters()}
+        sizes = {a: t.untyped_storage().nbytes() for a, t in seen.items() if a not in parameters}
+        del loss
+        return Kept(
+            sum(sizes.values()),
+            sum(size for address, size in sizes.items() if address in inside),
+            sum(size for address, size in sizes.items() if address in inside - others),
+        )
+
+
+_CLEAR, _STATUS = Path("/proc/self/clear_refs"), Path("/proc/self/status")
+
+
+def _reset_peak() -> None:
+    try:
+        _CLEAR.write_text("5")  # proc_pid_clear_refs(5): reset the peak resident set size
+    except OSError:
+        return  # not Linux, or not allowed; the peak is then that of the whole process
+
+
+def _peak() -> tuple[int, str]:
+    try:
+        found = re.search(r"^VmHWM:\s+(\d+) kB", _STATUS.read_text(), re.MULTILINE)
+    except OSError:
+        found = None
+    if found:
+        return int(found[1]) << 10, "VmHWM"
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most if sys.platform == "darwin" else most << 10, "ru_maxrss"
+
+
+def serve(connection: Connection, spec: Spec) -> None:
+    """Answer names of `Trainer`'s methods until the other side is gone: ("done", result) or ("failed", why)."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's business
+    trainer: Trainer | None = None
+    gc.disable()
+    try:
+        while True:
+            method = connection.recv()
+            try:
+                trainer = trainer or Trainer(spec)
+                answer: tuple[str, Any] = ("done", getattr(trainer, method)())
+            except (RuntimeError, MemoryError) as error:  # torch raises RuntimeError where memory is short
+                answer = ("failed", " ".join(str(error).split()))
+            connection.send(answer)
+    except (EOFError, OSError):
+        return

@@ -1,0 +1,153 @@
+"""What can run here, what is missing, and what will spoil the timings: each measured, with what mends it."""
+
+from __future__ import annotations
+
+import sys
+
+try:
+    import dataclasses
+    import json
+    import time
+    from collections.abc import Callable, Iterator, Sequence
+
+    import psutil
+    from rich.console import Console
+    from rich.progress import Progress
+    from rich.text import Text
+
+    from scripts import _cli
+    from scripts._doctor import backends, clocks, machine, memory
+    from scripts._doctor.finding import OK, PROBLEM, WARNING, Finding
+except ModuleNotFoundError as missing:  # the very machine that needs a doctor
+    print(
+        f"doctor.py: problem: the package {missing.name!r} is not there for {sys.executable}: "
+        "python -m pip install --constraint constraints.txt --editable '.[dev]', or run `make bench`",
+        file=sys.stderr,
+    )
+    sys.exit(1)
+
+__all__ = ["examine", "main"]
+
+_EPILOG = """\
+It takes about 15 seconds. Nothing is changed; a backend is tried in a process of its own.
+
+examples:
+  python scripts/doctor.py
+  python scripts/doctor.py --only machine          # what spoils timings, without trying the backends
+  python scripts/doctor.py --only backends
+  python scripts/doctor.py --json | python -m json.tool
+
+keys of --json: schema (1), runs (whether the exit status is 0), findings (each with name, status, measured, effect,
+mend, figures); status is ok, warning or problem.
+
+exit status: 0; 1 if a backend is installed but broken, or if none runs; 2 for a wrong option.
+"""
+_PARTS = ("machine", "backends")
+_COLOURS = {OK: "green", WARNING: "yellow", PROBLEM: "bold red"}
+Step = tuple[str, float, "Callable[[], list[Finding]]"]
+"""What is being done, about how many seconds it takes, and how it is done."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line `argv`; returns the exit status."""
+    parser = _cli.Parser(description=__doc__ or "", epilog=_EPILOG)
+    parser.add_argument(
+        "--only", type=_cli.one_of(_PARTS), metavar="PART", help=f"one of {', '.join(_PARTS)}"
+    )
+    parser.add_argument("--json", action="store_true", help="for programs; the keys are listed below")
+    options = parser.parse_args(argv)
+    found = examine((options.only,) if options.only else _PARTS)
+    runs = not any(each.status == PROBLEM for each in found)
+    if options.json:
+        findings = [dataclasses.asdict(each) for each in found]
+        json.dump({"schema": 1, "runs": runs, "findings": findings}, sys.stdout, indent=2)
+        print()
+    else:
+        _print(found)
+    return 0 if runs else 1
+
+
+def examine(parts: Sequence[str]) -> list[Finding]:
+    """All findings of `parts`, in the order in which they are printed; about 15 seconds."""
+    steps: list[Step] = []
+    outcomes: list[backends.Outcome] = []
+    if "machine" in parts:
+        steps += _machine_steps()
+    if "backends" in parts:
+        steps += _backend_steps(outcomes)
+    found: list[Finding] = []
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("", total=sum(seconds for _, seconds, _ in steps))
+        for name, seconds, step in steps:
+            bar.update(task, description=name)
+            found += step()
+            bar.advance(task, seconds)
+    return found
+
+
+def _machine_steps() -> list[Step]:
+    """The quiet ones first: a check that uses the CPU would be load to the next."""
+    began = time.perf_counter()
+    stolen = float(getattr(psutil.cpu_times(), "steal", 0.0))
+    throttled = machine.throttled()
+    return [
+        ("other load", 1.2, lambda: [machine.load()]),
+        (
+            "affinity",
+            0.0,
+            lambda: [machine.affinity(), machine.thread_variables(), machine.virtual_machine()],
+        ),
+        ("frequency", 0.1, lambda: [machine.frequency()]),
+        ("timer", 0.1, lambda: [clocks.timer()]),
+        ("scheduler", 0.5, lambda: [clocks.jitter()]),
+        ("throttling", 1.0, lambda: [clocks.steadiness()]),
+        ("huge pages", 0.5, lambda: [memory.pages()]),
+        ("memory", 0.5, lambda: [memory.bandwidth()]),
+        ("limits", 0.0, lambda: [machine.stolen(stolen, began), machine.cgroup_limits(throttled)]),
+    ]
+
+
+def _backend_steps(outcomes: list[backends.Outcome]) -> list[Step]:
+    def family(names: list[str]) -> Callable[[], list[Finding]]:
+        def tried() -> list[Finding]:
+            outcomes.append(backends.try_family(names))
+            return list(backends.findings(outcomes[-1]))
+
+        return tried
+
+    tries: list[Step] = [(f"trying {top}", 3.0, family(names)) for top, names in backends.families().items()]
+    last: Step = (
+        "compiler",
+        0.5,
+        lambda: [backends.compiler(), backends.cards(outcomes), *_none_runs(outcomes)],
+    )
+    return [*tries, last]
+
+
+def _none_runs(outcomes: Sequence[backends.Outcome]) -> Iterator[Finding]:
+    """A problem, if no backend runs at all."""
+    states = [found["state"] for outcome in outcomes for found in outcome["backends"].values()]
+    if "runs" not in states:
+        mend = "python -m pip install --constraint constraints.txt --editable '.[dev]'"
+        yield Finding("backends", PROBLEM, "none runs here", "there is nothing to measure", mend)
+
+
+def _print(found: Sequence[Finding]) -> None:
+    console = Console(highlight=False, soft_wrap=True)
+    width = max(len(each.name) for each in found)
+    for each in found:
+        line = Text(f"{each.status:8}", style=_COLOURS[each.status])
+        line.append(f"{each.name:{width}}  ", style="bold")
+        line.append(" ".join(each.measured.split()), style="default")
+        if each.effect:
+            line.append(f". {each.effect[0].upper()}{each.effect[1:]}", style="default")
+        if each.mend:
+            line.append(f". Mend: {each.mend}", style="default")
+        console.print(line)
+    counts = {status: sum(each.status == status for each in found) for status in _COLOURS}
+    console.print(", ".join(f"{count} {status}" for status, count in counts.items()))
+
+
+if __name__ == "__main__":
+    _cli.run(main, (_cli.UsageError, ValueError))

@@ -1,0 +1,145 @@
+"""What to use for this tensor here: by how much, how sure, and why, from the runs at hand."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from bench.reading import ReadError
+from bench.sizes import parse_sizes
+from kernels.api import CACHES, DIRECTIONS, DTYPES, LAYOUTS, OPS, PLACEMENTS, Case
+from scripts import _cli
+from scripts._recommend.answer import Answer, Missing, answer
+from scripts._recommend.as_json import as_json
+from scripts._recommend.commands import command
+from scripts._recommend.runs import gather
+from scripts._recommend.text import as_report, commands
+from scripts._render import to_terminal
+
+__all__ = ["main"]
+
+_EPILOG = """\
+RUN is a run's directory, the id of a run under --results, or a CSV file with the columns of cells.csv.
+Of several the last one counts where they have the same cell.
+Without any: the newest run of this machine under --results that has cells of this kind, else
+the reference run of a machine of its name, else one of another machine, with a warning.
+
+At a measured size the answer is the fastest set as measured. Between measured sizes it comes from
+fitted curves (latency, and a bandwidth per cache level), with their misses at sizes left out in turn.
+
+examples:
+  python scripts/recommend.py --n 4Mi --dtype bfloat16
+  python scripts/recommend.py --op leaky_relu --n 16Mi --now torch_eager
+  python scripts/recommend.py --n 1Mi --direction backward --placement out results/laptop
+  python scripts/recommend.py --n 4Mi --json | python -m json.tool
+
+keys of --json: schema (1), question, machine, this_machine, runs, warnings, answers and missing (one entry for each
+placement). An answer has placement, basis (measured, fitted, extrapolated), use, keep, as_fast, now, time_s,
+time_lo_s, time_hi_s, gb_per_s, ceiling_fraction, noise_floor, over_now, over_baseline (value, lo, hi, verdict, how),
+because, arms, settings, crossovers, fits, break_even_calls, measure (commands). Unknown numbers are null.
+
+exit status: 0; 1 if the runs answer for no placement asked for; 2 for anything that cannot be done.
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line `argv`; returns the exit status.
+
+    Raises ReadError or UsageError, each of one line.
+    """
+    options = _parse(argv)
+    cases = _cases(options)
+    evidence = gather(options.run, options.results, cases[0])
+    found = [answer(evidence, case, options.now) for case in cases]
+    answers = [each for each in found if isinstance(each, Answer)]
+    gaps = [each for each in found if isinstance(each, Missing)]
+    lacking = command(cases[0], [gap.placement for gap in gaps])
+    missing = [(gap, lacking) for gap in gaps]
+    if options.json:
+        json.dump(
+            as_json(evidence, cases, options.now, answers, missing), sys.stdout, indent=2, allow_nan=False
+        )
+        print()
+    else:
+        to_terminal(as_report(evidence, answers, missing))
+        _print_commands(commands(evidence, answers, missing))
+    return 0 if answers else 1
+
+
+def _print_commands(lines: Sequence[str]) -> None:
+    """Unfolded at any width, so that they can be copied."""
+    if lines:
+        print("\nWhat the runs do not tell, and what would:\n")
+        print("\n".join(lines))
+
+
+def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = _cli.Parser(description=__doc__ or "", epilog=_EPILOG)
+    parser.add_argument("run", nargs="*", metavar="RUN", help="the runs to rest on")
+    parser.add_argument("--n", type=_one_size, required=True, metavar="N", help="elements: 1000, 1Ki, 4Mi")
+    parser.add_argument("--results", type=Path, default=Path("results"), metavar="DIR", help="where runs lie")
+    for name, allowed, usual in _CHOICES:
+        said = f"of {', '.join(allowed)} (default {usual or 'new and out'})"
+        parser.add_argument(f"--{name}", type=_cli.one_of(allowed), default=usual, metavar="NAME", help=said)
+    parser.add_argument(
+        "--device", type=_device, default="cpu", metavar="D", help="cpu (default), cuda, cuda:0 …"
+    )
+    parser.add_argument(
+        "--threads", type=_cli.count, default=0, metavar="T", help="0 (default): the framework's own"
+    )
+    parser.add_argument("--negative-slope", type=_slope, default=0.01, metavar="S", help="default 0.01")
+    parser.add_argument(
+        "--now", metavar="NAME", help="what you use now: torch_eager, or torch_eager[VARIANT]"
+    )
+    parser.add_argument("--json", action="store_true", help="for programs; the keys are listed below")
+    return parser.parse_args(argv)
+
+
+_CHOICES = (
+    ("op", OPS, "relu"),
+    ("dtype", DTYPES, "float32"),
+    ("direction", DIRECTIONS, "forward"),
+    ("placement", PLACEMENTS, None),
+    ("layout", LAYOUTS, "contiguous"),
+    ("cache", CACHES, "hot"),
+)
+
+
+def _one_size(text: str) -> int:
+    try:
+        sizes = parse_sizes(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    if len(sizes) != 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is {len(sizes)} sizes; ask for one at a time")
+    return sizes[0]
+
+
+def _device(text: str) -> str:
+    if not re.fullmatch(r"cpu|cuda(:\d+)?", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not known; allowed: cpu, cuda, cuda:0 …")
+    return text
+
+
+def _slope(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not known; allowed: a number, as 0.01") from None
+
+
+def _cases(options: argparse.Namespace) -> list[Case]:
+    placements = [options.placement] if options.placement else ["new", "out"]
+    axes = ("op", "direction", "dtype", "n", "layout", "cache", "device", "threads", "negative_slope")
+    return [
+        Case(placement=placement, **{axis: getattr(options, axis) for axis in axes})
+        for placement in placements
+    ]
+
+
+if __name__ == "__main__":
+    _cli.run(main, (ReadError, _cli.UsageError))

@@ -1,0 +1,150 @@
+"""One self-contained HTML page of one or several runs, and SVG figures from the same charts."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pandas as pd
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from bench.reading import ReadError, read_cells
+from bench.runs import find_runs
+from scripts import _cli
+from scripts._environments import Environment, read_environment
+from scripts._filters import add_filters, chosen
+from scripts._report.data import COLUMNS, reduce
+from scripts._report.figures import FigureError, as_png, as_svg, figures
+from scripts._report.page import render
+from scripts._summary import prepare, ranked
+
+__all__ = ["main"]
+
+_PAGES = (".html", ".htm")
+_EPILOG = """\
+RUN is a run's directory, the id of a run under --results, or a CSV file with the columns of cells.csv;
+without any, the newest run under --results. Several are put on one page, to be chosen there.
+
+The page opens from disk, in any browser of the last years, and fetches nothing. The figures are those of the
+README: bandwidth.svg and allocation.svg, of relu forward float32 unless the filters leave something else.
+
+examples:
+  python scripts/report.py
+  python scripts/report.py laptop server --output both.html
+  python scripts/report.py laptop --ops leaky_relu --dtypes bfloat16
+  python scripts/report.py laptop --figures figures --png
+  python scripts/report.py results/reference/laptop --figures results/reference/laptop/figures --check
+
+exit status: 0; 1 if --check finds that a figure would change; 2 for anything that cannot be done.
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line `argv`; returns the exit status.
+
+    Raises ReadError, UsageError or FigureError, each of one line.
+    """
+    options = _parse(argv)
+    console = Console(stderr=True)
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        step = progress.add_task("reading")
+        paths = find_runs(options.run, options.results)
+        cells = prepare(read_cells(paths, COLUMNS))
+        cells = ranked(chosen(cells, options))
+        if options.output is not None:
+            progress.update(step, description="writing the page")
+            page = render(cells, reduce(cells), _machines(paths))
+            _write(options.output, page.encode("utf-8"), "--output")
+        progress.update(step, description="drawing the figures")
+        files = _files(cells, png=options.png) if options.figures is not None else {}
+    if options.output is not None:
+        print(f"{options.output}: {options.output.stat().st_size / 1e6:.1f} MB, {len(cells):,} cells")
+    return _figures(options.figures, files, check=options.check) if files else 0
+
+
+def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = _cli.Parser(description=__doc__ or "", epilog=_EPILOG)
+    parser.add_argument("run", nargs="*", metavar="RUN", help="what to read (default: the newest run)")
+    parser.add_argument("--results", type=Path, default=Path("results"), metavar="DIR", help="where runs lie")
+    parser.add_argument(
+        "--output",
+        type=Path,
+        metavar="FILE",
+        help="the page (default: report.html, or none if --figures is given)",
+    )
+    parser.add_argument("--figures", type=Path, metavar="DIR", help="write SVG figures there")
+    parser.add_argument("--png", action="store_true", help="with --figures: PNG files as well")
+    parser.add_argument("--check", action="store_true", help="with --figures: write nothing, only tell")
+    add_filters(parser)
+    options = parser.parse_args(argv)
+    if options.figures is None:
+        for name in ("png", "check"):
+            if getattr(options, name):
+                parser.error(f"--{name} needs --figures DIR")
+        options.output = options.output or Path("report.html")
+    if options.check and (options.output is not None or options.png):
+        parser.error("--check compares SVG figures and writes nothing; leave out --output and --png")
+    if options.output is not None and options.output.suffix.lower() not in _PAGES:
+        parser.error(f"--output {options.output}: the page is HTML; give it a name that ends in .html")
+    return options
+
+
+def _machines(paths: Sequence[Path]) -> list[tuple[str, Environment | None]]:
+    """Each run's name with its environment.json; a file that is not in a run's directory goes by its own name."""
+    names = (path.resolve().parent.name if path.name == "cells.csv" else path.name for path in paths)
+    return [(name, read_environment(path)) for name, path in zip(names, paths, strict=True)]
+
+
+def _files(cells: pd.DataFrame, *, png: bool) -> dict[str, bytes]:
+    specs = figures(cells)
+    files = {f"{name}.svg": as_svg(spec).encode("utf-8") for name, spec in specs.items()}
+    if png:
+        files |= {f"{name}.png": as_png(spec) for name, spec in specs.items()}
+    return files
+
+
+def _figures(folder: Path, files: Mapping[str, bytes], *, check: bool) -> int:
+    """Write what differs, or tell; returns the exit status."""
+    status = 0
+    for name, content in files.items():
+        path = folder / name
+        try:
+            same = path.is_file() and path.read_bytes() == content
+        except OSError as error:
+            raise _cli.UsageError(f"--figures {path}: {error.strerror}") from error
+        if same:
+            print(f"{path}: up to date")
+        elif check:
+            status = 1
+            what = "out of date" if path.exists() else "missing"
+            print(f"{path}: {what}; run this again without --check, with the packages of constraints.txt")
+        else:
+            _write(path, content, "--figures")
+            print(f"{path}: written")
+    return status
+
+
+def _write(path: Path, content: bytes, option: str) -> None:
+    """Put `content` at `path`, all of it or nothing."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+            Path(name).chmod(0o644)
+            Path(name).replace(path)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise _cli.UsageError(f"{option} {path}: cannot be written: {error.strerror}") from error
+
+
+if __name__ == "__main__":
+    _cli.run(main, (ReadError, _cli.UsageError, FigureError))

@@ -1,0 +1,291 @@
+"""What do the tuned activations bring to a training step in PyTorch?
+
+Forward, loss, backward and SGD of a small network, with nn.ReLU (or nn.LeakyReLU) and with ours, each in a process
+of its own, one step of each in turn.  Ratios are paired round by round.  "nn, again" is a second
+process of the first arm: what it differs by is the noise.  "no activation" leaves the activations out: what they
+add to a step is the difference.
+
+In an MLP the matrix products take most of the time, and nn.ReLU keeps nothing that the next layer would not keep
+anyway; `elementwise` shows the other end: nothing but additions and activations.
+
+Peak memory: of the process, during the timed steps, idle blocks of the pool included.  Kept for backward: by
+the activations, and of that what no other layer keeps.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import math
+import multiprocessing
+import random
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from multiprocessing.connection import Connection
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.progress import Progress
+from tabulate import tabulate
+
+from bench import environment, memory, stats
+from bench.units import percent_text, ratio_text, seconds_text
+from scripts._cli import Parser, UsageError, comma_list, count, run
+from scripts._training import ACTIVATIONS, BASELINE, NETWORKS, NOTHING, Kept, Spec, serve
+
+__all__ = ["ArmError", "Row", "main", "measure"]
+
+TWIN = "nn, again"
+_SIZES = {"mlp": (2048, 1024, 4), "elementwise": (4096, 4096, 4)}
+_LEAST_ROUNDS = 5
+_SPIN_S = 0.03
+"""After a step the threads of libgomp look for more work for up to 20 ms; the next arm is to have the CPUs."""
+_EXAMPLES = """examples:
+  python scripts/training_step.py
+  python scripts/training_step.py --networks elementwise --ops leaky_relu --seconds 60
+  python scripts/training_step.py --networks mlp --batch 256 --width 8192 --json > step.json"""
+
+
+class ArmError(Exception):
+    """An arm failed, was wrong, or its process ended before it answered."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Row:
+    """One arm: seconds a step, time over the baseline's, what activations add (a fraction of the step), bytes."""
+
+    network: str
+    op: str
+    arm: str
+    rounds: int
+    step_s: stats.Interval
+    ratio: stats.Interval
+    share: stats.Interval
+    verdict: str
+    peak_bytes: int
+    peak_by: str
+    kept: Kept
+
+
+class _Arm:
+    """The parent's side of an arm."""
+
+    def __init__(self, spec: Spec, name: str) -> None:
+        context = multiprocessing.get_context("spawn")
+        self.connection: Connection
+        self.connection, theirs = context.Pipe()
+        self.name = name
+        self._process = context.Process(target=serve, args=(theirs, spec), daemon=True)
+        self._process.start()
+        theirs.close()
+
+    def ask(self, method: str) -> None:
+        """Ask for a method of `Trainer`; `answer` waits for its result."""
+        try:
+            self.connection.send(method)
+        except OSError:
+            raise self._died() from None
+
+    def answer(self) -> Any:
+        """The result.  Raises ArmError."""
+        try:
+            outcome, value = self.connection.recv()
+        except (EOFError, OSError):
+            raise self._died() from None
+        if outcome == "failed":
+            raise ArmError(f"{self.name!r} failed: {value}")
+        return value
+
+    def close(self) -> None:
+        """End the process."""
+        self._process.kill()
+        self._process.join()
+        self.connection.close()
+
+    def _died(self) -> ArmError:
+        self._process.join(5)
+        code = self._process.exitcode
+        hint = (
+            "; -9 is often the kernel for want of memory: a smaller --batch or --width" if code == -9 else ""
+        )
+        return ArmError(f"the process of {self.name!r} ended with exit status {code}{hint}")
+
+
+@contextmanager
+def _arms(spec: Spec) -> Iterator[list[_Arm]]:
+    arms: list[_Arm] = []
+    try:
+        for name in (*ACTIVATIONS[spec.op], TWIN):
+            arm = BASELINE if name == TWIN else name
+            arms.append(_Arm(dataclasses.replace(spec, arm=arm), name))
+        yield arms
+    finally:
+        for each in arms:
+            each.close()
+
+
+def _ask(arm: _Arm, method: str) -> Any:
+    arm.ask(method)
+    return arm.answer()
+
+
+def _check(losses: Mapping[str, float]) -> None:
+    """Nothing is timed that computes something else."""
+    for name, loss in losses.items():
+        if name != NOTHING and not math.isclose(loss, losses[BASELINE], rel_tol=1e-4, abs_tol=1e-6):
+            raise ArmError(f"{name!r} is wrong: loss {loss!r} after two steps, {losses[BASELINE]!r} with nn")
+
+
+def measure(spec: Spec, seconds: float, bar: Progress) -> list[Row]:
+    """The arms of one network and op, for about `seconds` after they have started.  Raises ArmError."""
+    task = bar.add_task(f"{spec.network} {spec.op}", total=seconds)
+    with _arms(spec) as arms:
+        _check({arm.name: _ask(arm, "warm_up") for arm in arms})
+        times: dict[str, list[float]] = {arm.name: [] for arm in arms}
+        shuffle, start = random.Random(0), time.perf_counter()
+        while (spent := time.perf_counter() - start) < seconds or len(times[BASELINE]) < _LEAST_ROUNDS:
+            bar.update(task, completed=min(spent, seconds))
+            for arm in shuffle.sample(arms, len(arms)):
+                time.sleep(_SPIN_S)
+                times[arm.name].append(_ask(arm, "timed_step"))
+        peaks = {arm.name: _ask(arm, "peak") for arm in arms}
+        kept = {arm.name: _ask(arm, "kept") for arm in arms}
+    bar.remove_task(task)
+    return _rows(spec, {name: np.array(values) for name, values in times.items()}, peaks, kept)
+
+
+def _rows(
+    spec: Spec,
+    times: Mapping[str, stats.Samples],
+    peaks: Mapping[str, tuple[int, str]],
+    kept: Mapping[str, Kept],
+) -> list[Row]:
+    base = times[BASELINE]
+    floor = stats.noise_floor(stats.ratio(base, times[TWIN]))
+    rows = []
+    for name, samples in times.items():
+        speedup = stats.ratio(base, samples)
+        compared = name not in (BASELINE, TWIN, NOTHING)
+        rows.append(
+            Row(
+                spec.network,
+                spec.op,
+                name,
+                samples.size,
+                stats.estimate(samples),
+                stats.ratio(samples, base),
+                stats.estimate(1.0 - times[NOTHING] / samples),
+                stats.verdict(speedup, floor) if compared else "",
+                *peaks[name],
+                kept[name],
+            )
+        )
+    return rows
+
+
+def _mib(size: int) -> str:
+    return f"{size / 2**20:,.1f}"
+
+
+def _table(rows: Sequence[Row]) -> str:
+    headers = (
+        "arm", "step", "95% interval", "time / nn", "verdict", "added by activations", "peak MiB",
+        "kept by them MiB", "by them only", "kept in all",
+    )  # fmt: skip
+    body = [
+        (
+            row.arm,
+            seconds_text(row.step_s.value),
+            f"{seconds_text(row.step_s.lo)} to {seconds_text(row.step_s.hi)}",
+            ratio_text(row.ratio.value, row.ratio.lo, row.ratio.hi),
+            row.verdict,
+            "" if row.arm == NOTHING else percent_text(row.share.value),
+            _mib(row.peak_bytes),
+            _mib(row.kept.by_activations),
+            _mib(row.kept.by_activations_only),
+            _mib(row.kept.in_all),
+        )
+        for row in rows
+    ]
+    return tabulate(body, headers=headers, tablefmt="github", disable_numparse=True)
+
+
+def _slope(text: str) -> float:
+    """An argparse type: torch's own in-place leaky_relu has no gradient for slopes below 0."""
+    try:
+        slope = float(text)
+    except ValueError:
+        slope = math.nan
+    if not 0 <= slope < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is not known; allowed: a finite number, 0 or more")
+    return slope
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = Parser(description=__doc__ or "", epilog=_EXAMPLES)
+    parser.add_argument("--networks", type=comma_list(NETWORKS), default=NETWORKS, help="mlp,elementwise")
+    parser.add_argument(
+        "--ops", type=comma_list(tuple(ACTIVATIONS)), default=tuple(ACTIVATIONS), help="relu,leaky_relu"
+    )
+    sizes = ", ".join(f"{name} {' x '.join(map(str, size))}" for name, size in _SIZES.items())
+    for option in ("batch", "width", "depth"):
+        parser.add_argument(
+            f"--{option}", type=count, default=0, help=f"(default batch x width x depth: {sizes})"
+        )
+    parser.add_argument("--seconds", type=count, default=12, help="for each network and op (default 12)")
+    parser.add_argument("--threads", type=count, default=0, help="torch's; 0 is its own choice (default 0)")
+    parser.add_argument("--negative-slope", type=_slope, default=0.01, help="of leaky_relu (default 0.01)")
+    parser.add_argument("--json", action="store_true", help="print JSON, with the environment")
+    return parser
+
+
+def _specs(options: argparse.Namespace) -> list[Spec]:
+    specs = []
+    for network in options.networks:
+        given = (options.batch, options.width, options.depth)
+        batch, width, depth = (mine or usual for mine, usual in zip(given, _SIZES[network], strict=True))
+        for op in options.ops:
+            slope = options.negative_slope
+            specs.append(Spec(network, op, BASELINE, batch, width, depth, slope, options.threads))
+    for spec in specs:
+        needed = spec.needed_bytes() * (len(ACTIVATIONS[spec.op]) + 1)
+        if needed > memory.free_bytes():
+            raise UsageError(
+                f"{spec.network} of {spec.batch} x {spec.width} x {spec.depth} needs about {needed / 2**30:.1f} GiB "
+                f"for its processes, {memory.free_bytes() / 2**30:.1f} GiB are free; give a smaller --batch or --width"
+            )
+    return specs
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Measure and print."""
+    options = _parser().parse_args(argv)
+    specs = _specs(options)
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        each = bar.track(specs, description="networks")
+        found = [(spec, measure(spec, options.seconds, bar)) for spec in each]
+    if options.json:
+        plain = [dataclasses.asdict(row) for _, rows in found for row in rows]
+        specs_made = [dataclasses.asdict(spec) for spec in specs]
+        json.dump(
+            {"environment": environment.describe({}), "specs": specs_made, "rows": plain},
+            sys.stdout,
+            indent=1,
+        )
+        print()
+        return 0
+    for spec, rows in found:
+        print(
+            f"{spec.network}, {spec.op}: batch {spec.batch}, width {spec.width}, {spec.depth} activations of "
+            f"{spec.batch * spec.width:,} float32; {rows[0].rounds} rounds; peak by {rows[0].peak_by}\n"
+        )
+        print(_table(rows), end="\n\n")
+    return 0
+
+
+if __name__ == "__main__":
+    run(main, (UsageError, ArmError))
