@@ -81,9 +81,9 @@ def special_rows(case: Case, step: int) -> Iterator[tuple[np.ndarray, np.ndarray
         yield x, dy if case.direction == "backward" else None
 
 
-def check(backend: Backend, case: Case, step: int = 1) -> policy.Judgement:
+def check(backend: Backend, case: Case, step: int = 1, drive: type[Driver] = Driver) -> policy.Judgement:
     """Judge the results for `special_rows`, and compare the inputs with what they were."""
-    driver = Driver(backend, case)
+    driver = drive(backend, case)
     calls = [driver.call(x, dy) for x, dy in special_rows(case, step)]
     for called in calls:
         _check_inputs(case, called)

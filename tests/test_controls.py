@@ -56,7 +56,7 @@ def test_controls_are_backends_under_their_own_name(name: str) -> None:
     assert control.set_threads(1) == 1
     assert control.set_threads(0) >= 1
     assert control.versions()["numba"]
-    assert "cuda" in str(control.why_not(Case("relu", device="cuda")))
+    assert control.why_not(Case("relu", device="cuda:99")), "no machine has so many cards"
 
 
 @pytest.mark.parametrize(

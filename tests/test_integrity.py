@@ -272,7 +272,7 @@ class SlowClock:
         time.sleep(0.001)
         ended = began + (clock() - began) * self.factor
         seconds = ended - began
-        return Sample(seconds / 2, 2, began, ended, 0.0, 0.0, Usage(0.0, 0), 0.0, None)
+        return Sample(seconds / 2, (seconds / 2,), 2, began, ended, 0.0, 0.0, Usage(0.0, 0), 0.0, None)
 
     def call_all(self, requests: Sequence[Request]) -> list[Any]:
         answers = {"prepare": Prepared(), "probe": 1e-3, "finish": Finished(None, {})}
@@ -310,5 +310,5 @@ def test_overlap_sees_shared_bytes_and_not_neighbours() -> None:
 def test_folder_of_the_parade_has_nothing_but_its_files(parade: Outcome) -> None:
     """Megabytes of chatter go nowhere."""
     names = {path.name: path.stat().st_size for path in Path(parade.folder).iterdir()}
-    assert set(names) == {"cells.csv", "rounds.csv", "environment.json"}
+    assert set(names) == {"cells.csv", "rounds.csv", "compiles.csv", "environment.json"}
     assert "chatter" not in parade.text

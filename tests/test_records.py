@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from bench.records import RunFiles, RunFilesError, key_of
-from bench.schema import CELL_COLUMNS, CELL_KEY, ROUND_COLUMNS, SCHEMA, Cell, Round
+from bench.schema import CELL_COLUMNS, CELL_KEY, ROUND_COLUMNS, SCHEMA, Cell, Compile, Round
 from kernels.api import AXES
 from tests.running import ROOT, read
 
@@ -188,3 +188,17 @@ def test_append_asks_the_kernel_to_write_both_files_down(
     monkeypatch.setattr(os, "fsync", fsync)
     files.append([cell("a")], rounds("a", 1.0))
     assert synced == ["rounds.csv", "cells.csv"]
+
+
+def test_compile_ledger_is_kept_and_dropped_with_its_cell(files: RunFiles) -> None:
+    ledger = [
+        Compile("r", name, "", "candidate", **CASE, cache_hit=hit)  # type: ignore[arg-type]
+        for name, hit in (("a", 1), ("b", 0))
+    ]
+    files.append([cell("a"), cell("b")], [], ledger)
+    assert [(row["backend"], row["cache_hit"], row["graphs"]) for row in read(files.compiles_path)] == [
+        ("a", "1", ""),
+        ("b", "0", ""),
+    ]
+    files.drop(lambda key: key[1] == "a")
+    assert [row["backend"] for row in read(files.compiles_path)] == ["b"]

@@ -261,7 +261,8 @@ class TestFilters:
         [
             (
                 ["--ops", "rely"],
-                "--ops: 'rely' in 'rely' is not known; allowed: relu, leaky_relu; did you mean 'relu'",
+                "--ops: 'rely' in 'rely' is not known; allowed: relu, leaky_relu, mlp_relu, mlp_leaky_relu; "
+                "did you mean 'relu'",
             ),
             (["--dtypes", "float32,"], "--dtypes: '' in 'float32,'"),
             (["--format", "html"], "--format: 'html' is not known; allowed: terminal, markdown, csv, latex"),

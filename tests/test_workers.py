@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import psutil
 import pytest
 
 from bench.experiment import Limits, run
+from bench.layout import can_be_fixed
 from bench.plan import Arm, Experiment, Variant
 from bench.pool import InlinePool, ProcessPool, Request
 from bench.process import ArmError, ArmProcess, ask_all
@@ -176,3 +178,24 @@ def test_worker_imports_no_framework_but_its_own(pool: ProcessPool) -> None:
     loaded = maps.read_text()
     assert "numpy" in loaded
     assert not any(name in loaded for name in ("libtorch", "jaxlib", "llvmlite"))
+
+
+def _stack_of(process: ArmProcess) -> str:
+    maps = Path(f"/proc/{process.pid}/maps").read_text(encoding="ascii")
+    return next(line.split()[0] for line in maps.splitlines() if line.endswith("[stack]")).split("-")[1]
+
+
+@pytest.mark.skipif(not can_be_fixed(), reason="this system does not let a process choose its address layout")
+def test_arms_begin_with_the_same_address_layout() -> None:
+    libc = ctypes.CDLL(None)
+    before = libc.personality(0xFFFFFFFF)
+    arms = [ArmProcess({}) for _ in range(3)]
+    try:
+        for arm in arms:
+            arm.ask("open", "numpy_ufunc", {}, 1, 1 << 20, seconds=60)
+            arm.answer()
+        assert len({_stack_of(arm) for arm in arms}) == 1
+    finally:
+        for arm in arms:
+            arm.close()
+    assert libc.personality(0xFFFFFFFF) == before

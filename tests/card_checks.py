@@ -1,0 +1,173 @@
+"""``python -m tests.card_checks BACKEND PART,PART``: parts of what a simulated CUDA backend is held to."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import product
+
+import numpy as np
+
+from kernels import buffers, policy, registry
+from kernels.api import DIRECTIONS, DTYPES, OPS, PLACEMENTS, Backend, Case
+from tests.calls import Driver, check
+from tests.card_calls import CardDriver
+
+SIXTEEN = ("float16", "bfloat16")
+SLOPES = (0.0, 1.0, 1.5, -0.5)
+
+
+def device_of(backend: Backend) -> str:
+    return "cuda" if backend.name == "numba_cuda" else "cpu"
+
+
+def driver_of(backend: Backend) -> type[Driver]:
+    return CardDriver if backend.name == "numba_cuda" else Driver
+
+
+def special(backend: Backend) -> int:
+    """Special values at every position, around the vector width; other slopes."""
+    count = 0
+    for axes in product(OPS, DIRECTIONS, PLACEMENTS, DTYPES):
+        case = Case(*axes, device=device_of(backend))
+        everywhere, slow = case.placement == "new", backend.name == "triton_jit"
+        for n in (1, 7, 17) if everywhere and not slow else (9,):
+            step = 1 if n == 7 else 5
+            judgement = check(backend, replace(case, n=n), step, driver_of(backend))
+            assert judgement.model in ("A", "exact"), (case, judgement)
+            count += 1
+        for slope in SLOPES if case.op == "leaky_relu" and everywhere and case.dtype != "float16" else ():
+            check(backend, replace(case, n=9, negative_slope=slope), 5, driver_of(backend))
+            count += 1
+    return count
+
+
+def patterns(backend: Backend) -> int:
+    """Patterns of the 16-bit types, every 29th and the last of all; random ones of the others."""
+    count = 0
+    for op, direction, dtype in product(OPS, DIRECTIONS, DTYPES):
+        if dtype in SIXTEEN:
+            bits = np.append(np.arange(0, 1 << 16, 29, dtype=np.uint16), np.uint16(0xFFFF))
+        else:
+            kind = np.uint32 if dtype == "float32" else np.uint64
+            bits = np.random.default_rng(3).integers(0, np.iinfo(kind).max, 2001, kind)
+        x = bits.view(buffers.np_dtype(dtype))
+        dy = np.random.default_rng(5).permutation(x) if direction == "backward" else None
+        case = Case(op, direction, "new", dtype, x.size, device=device_of(backend))
+        called = driver_of(backend)(backend, case).call(x, dy)
+        assert policy.judge(case, x, dy, called.result).problem is None, case
+        count += 1
+    return count
+
+
+def shapes(backend: Backend) -> int:
+    """Lengths of several blocks and none; what is refused; results that live at once; infinite gradients."""
+    device, drive = device_of(backend), driver_of(backend)
+    count = 0
+    for n, dtype, direction in product((0, 1023, 4099), ("bfloat16", "float64"), DIRECTIONS):
+        case = Case("leaky_relu", direction, "new", dtype, n, device=device)
+        x = buffers.host_array(case)
+        buffers.fill(x, "special", 1)
+        dy = x[::-1].copy() if direction == "backward" else None
+        called = drive(backend, case).call(x, dy)
+        assert called.result.shape == x.shape
+        assert policy.judge(case, x, dy, called.result).problem is None, case
+        count += 1
+    for layout in ("strided", "transposed"):
+        reason = backend.why_not(Case("relu", n=6, layout=layout, device=device))
+        assert reason is not None
+        assert "contiguous" in reason
+    x = np.array([-1, 1], np.float32)
+    driver = drive(backend, Case("relu", "backward", "new", n=2, device=device))
+    assert driver.call(x, np.array([np.inf, np.inf], np.float32)).result.tolist() == [0, np.inf]
+    one = backend.to_numpy(driver._run())
+    driver.call(x, np.array([3, 3], np.float32))
+    assert one.tolist() == [0, np.inf]
+    article = drive(backend, Case("leaky_relu", n=5, device=device))
+    answer = article.call(np.array([-2, -1, 0, 1, 2], np.float32), None).result
+    assert answer.tolist() == [np.float32(-0.02), np.float32(-0.01), 0, 1, 2]
+    return count
+
+
+class _Endless:
+    """An array of 2**33 elements of which each is there when asked for; remembers what was asked."""
+
+    dtype, itemsize = np.dtype(np.uint32), 4
+
+    def __init__(self) -> None:
+        self.read: list[int] = []
+        self.written: dict[int, int] = {}
+
+    def __getitem__(self, index: int) -> np.uint32:
+        self.read.append(int(index))
+        return np.uint32(0x80000000 if index % 2 else 0x3F800000)  # -0 and 1
+
+    def __setitem__(self, index: int, value: np.uint32) -> None:
+        self.written[int(index)] = int(value)
+
+
+def indexes(backend: Backend) -> int:
+    """The last threads of a grid that covers 2**33 + 3 elements write to the end of it, and nowhere else."""
+    from numba import cuda
+    from numba.cuda.simulator import kernel as simulator
+    from numba.cuda.simulator.kernelapi import FakeCUDAModule
+
+    from kernels.cuda_kernels import kernel
+
+    n = (1 << 33) + 3
+    blocks, threads = 1 << 29, 4
+    run = kernel("relu", "float32").fn
+    x, out = _Endless(), _Endless()
+    module = FakeCUDAModule((blocks, 1, 1), (threads, 1, 1), 0)
+    with simulator.swapped_cuda_module(run, module):
+        for block in (0, blocks - 1):
+            simulator.BlockManager(run, (blocks, 1, 1), (threads, 1, 1), False).run(
+                (block, 0, 0), x, out, n, np.float32(0)
+            )
+    assert cuda is not None
+    assert max(out.written) == n - 1 or max(out.written) == (1 << 33) - 1
+    assert set(out.written) == set(x.read)
+    assert set(range((1 << 33) - 16, 1 << 33)) <= set(out.written)
+    assert {n - 3, n - 2, n - 1} <= set(out.written)
+    assert all(value == (0 if index % 2 else 0x3F800000) for index, value in out.written.items())
+    return len(out.written)
+
+
+def compiled(backend: Backend) -> int:
+    """PTX for a card that is not here: 16-byte loads and stores, and indexes of 64 bits."""
+    import triton
+    from triton.backends.compiler import GPUTarget
+    from triton.compiler import ASTSource
+
+    from kernels import triton_kernels
+
+    count = 0
+    for dtype, function in product(("fp16", "bf16", "fp32", "fp64"), ("forward", "backward")):
+        pointers = ["x", "out"] if function == "forward" else ["dy", "x", "out"]
+        signature = dict.fromkeys(pointers, f"*{dtype}") | {"n": "i64"}
+        signature |= dict.fromkeys(("SLOPE", "LEAKY", "BLOCK"), "constexpr")
+        constants = {"SLOPE": 0.01, "LEAKY": True, "BLOCK": triton_kernels.BLOCK}
+        aligned = {(place,): [["tt.divisibility", 16]] for place in range(len(pointers))}
+        source = ASTSource(getattr(triton_kernels, function), signature, constants, aligned)
+        made = triton.compile(source, target=GPUTarget("cuda", 80, 32))
+        wide = ".v2.b64" if dtype == "fp64" else ".v4.b32"
+        assert f"ld.global{wide}" in made.asm["ptx"], dtype
+        assert f"st.global{wide}" in made.asm["ptx"], dtype
+        offsets = [line for line in made.asm["ttir"].splitlines() if "tt.addptr" in line]
+        assert offsets
+        assert all("xi64>" in line for line in offsets), offsets
+        count += 1
+    return count
+
+
+def main() -> None:
+    parts: dict[str, Callable[[Backend], int]] = {
+        each.__name__: each for each in (special, patterns, shapes, indexes, compiled)
+    }
+    backend = registry.load(sys.argv[1])
+    print(f"checked {sum(parts[name](backend) for name in sys.argv[2].split(','))}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,97 @@
+"""Runs with known answers for the tests of `scripts/report.py`, and what stands in a page."""
+
+from __future__ import annotations
+
+import json
+import math
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+from bench.schema import Cell
+from tests.factories import cell, experiment, write_run
+
+ROOT = Path(__file__).resolve().parent.parent
+REFERENCE = ROOT / "results" / "reference" / "amd-epyc-2c"
+SIZES = (1024, 1 << 15, 1 << 20)
+EVIL = (
+    "<script>window.bad=1</script>",
+    "</script ><img src=x onerror=window.bad=1>",
+    "'\"></text><svg onload=window.bad=1>",
+    "${window.bad=1}{{window.bad}}",
+)
+
+
+def mixed(folder: Path) -> Path:
+    """Two dtypes; float16 only into a given array; a variant, a skip and a noisy cell; torch is fastest."""
+    cells: list[Cell] = []
+    for dtype, placement in (("float32", "new"), ("float32", "out"), ("float16", "out")):
+        for n in SIZES:
+            times = {
+                "numpy_ufunc": 1e-6 + 8 * n / 10e9,
+                "torch_eager": 2e-7 + 8 * n / 40e9,
+                "torch_eager[thp]": 4e-6 + 8 * n / 30e9,
+                "my_relu": 9e-7 + 8 * n / (50e9 if dtype == "float16" else 20e9),
+            }
+            axes: dict[str, Any] = {"dtype": dtype, "placement": placement, "n": n}
+            more = {"ceiling_gb_per_s": 60.0, "rounds": 8, "contended_rounds": 1, "first_call_s": 0.01}
+            more |= {"import_s": 0.2, "second_call_s": 1e-4, "max_ulp": 0.0, "special_values": "relu(-0)=+0"}
+            cells += experiment(times, **axes, **more)
+            if placement == "out":
+                cells.append(cell("jax_jit", None, status="skipped", reason="immutable arrays", **axes))
+    cells[1] = cell(
+        "torch_eager", 5e-7, status="noisy", reason="±9 %", n=SIZES[0], speedup=3.6, speedup_lo=3.0
+    )
+    return write_run(folder, cells, environment={"machine": "test-2c", "cpu": "Test", "cores": 2})
+
+
+def hostile(folder: Path) -> Path:
+    """A run whose every free text would like to be code."""
+    text = "".join(EVIL)
+    named: dict[str, Any] = {"run_id": EVIL[1], "machine": text, "special_values": f"{text}=x; y={text}"}
+    cells = [
+        cell(backend, 1e-5 / (place + 1), n=n, ceiling_gb_per_s=50.0, first_call_s=0.1, **named, **role)
+        for n in SIZES
+        for place, backend in enumerate(("numpy_ufunc", *EVIL))
+        for role in [{"role": "candidate" if place else "baseline", "variant": EVIL[0] * (place == 2)}]
+    ]
+    cells.append(cell("broken", None, status="failed", reason=text, n=SIZES[0], **named))
+    return write_run(folder, cells, environment={"cpu": text, text: {text: [text]}})
+
+
+def bare(folder: Path) -> Path:
+    """One size, no controls, no speed-ups, an interval without an end; and a placement that nobody could run."""
+    unknown: dict[str, Any] = {"baseline": "", "noise_floor": None, "gb_per_s": None, "bytes_moved": None}
+    timed = [
+        cell(name, time_s, n=10, time_hi_s=math.inf, **unknown) for name, time_s in (("x", 1e-6), ("y", 9.0))
+    ]
+    return write_run(folder, [*timed, cell("x", None, n=10, placement="out", status="failed", reason="no")])
+
+
+class Page(HTMLParser):
+    """What a browser would find in the source: elements with their attributes, and the text of scripts."""
+
+    def __init__(self, source: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.scripts: list[str] = []
+        self._in_script = False
+        self.feed(source)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        self._in_script = tag == "script"
+        if self._in_script:
+            self.scripts.append("")
+
+    def handle_endtag(self, tag: str) -> None:
+        self._in_script = self._in_script and tag != "script"
+
+    def handle_data(self, data: str) -> None:
+        if self._in_script:
+            self.scripts[-1] += data
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """What the page's code reads."""
+        return dict(json.loads(self.scripts[0].replace("1e999", "1e308")))

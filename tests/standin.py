@@ -1,0 +1,219 @@
+"""A device that is none: calls queue up behind each other in a thread, with events, and are waited for.
+
+A backend's copies live in memory of their own, launches return at once, and nothing is there before `sync`:
+what the harness does for a CUDA card it has to do here, too.  Sizes stand for what else a card can do: a case
+of 13 elements runs out of memory, and 1000 bytes are free where 4 MiB and more would be needed.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+
+from kernels.reference import backward, forward
+
+HOLD_S = 300e-6
+
+
+class Stream:
+    """The queue: functions run in the order in which they are put."""
+
+    def __init__(self) -> None:
+        self._queue: queue.SimpleQueue = queue.SimpleQueue()
+        threading.Thread(target=self._work, daemon=True).start()
+
+    def _work(self) -> None:
+        while True:
+            self._queue.get()()
+
+    def put(self, function) -> None:
+        self._queue.put(function)
+
+    def wait(self) -> None:
+        done = threading.Event()
+        self.put(done.set)
+        done.wait()
+
+
+class Event:
+    """When the queue came here, on the clock of its thread."""
+
+    def __init__(self, stream: Stream) -> None:
+        self._passed, self.at = threading.Event(), 0.0
+        stream.put(self._pass)
+
+    def _pass(self) -> None:
+        self.at = time.perf_counter()
+        self._passed.set()
+
+    def wait(self) -> float:
+        self._passed.wait()
+        return self.at
+
+
+class QueueCard:
+    """`kernels.cards.Card` on the queue."""
+
+    def __init__(self, stream: Stream) -> None:
+        self._stream = stream
+        self._peak = 0
+
+    def update(self, handle, host) -> bool:
+        self._stream.wait()
+        handle[...] = host
+        return True
+
+    def hold(self) -> None:
+        self._stream.put(lambda: time.sleep(HOLD_S))
+
+    def mark(self) -> Event:
+        return Event(self._stream)
+
+    def seconds(self, start, end) -> float:
+        return end.wait() - start.wait()
+
+    def flush(self, nbytes: int) -> None:
+        note("flush", nbytes)
+
+    def trim(self) -> None:
+        note("trim")
+
+    def cache_bytes(self) -> int:
+        return 1 << 12
+
+    def free_bytes(self) -> int:
+        return 1 << 30
+
+    def peak_bytes(self, *, reset: bool = False) -> int:
+        return 4321
+
+
+class QueueRelu:
+    """The reference, at work in the queue's thread; a call keeps its device busy for a while."""
+
+    name = "queue_relu"
+    busy_s = 0.0
+
+    def __init__(self) -> None:
+        self._stream = Stream()
+
+    def why_not(self, case) -> str | None:
+        return None if case.device.partition(":")[0] == "cuda" else "queue_relu runs on cuda"
+
+    def set_threads(self, count: int) -> int:
+        return 1
+
+    def card(self, device: str) -> QueueCard:
+        return QueueCard(self._stream)
+
+    def adopt(self, host, case):
+        if case.n == 13:
+            raise RuntimeError("[2] Call to cuMemAlloc results in CUDA_ERROR_OUT_OF_MEMORY")
+        return host.copy()
+
+    def compile(self, case, x, dy, out):
+        with busy():
+            call = self._bound(case, x, dy, out)
+            self.sync(call())
+        return call
+
+    def _bound(self, case, x, dy, out):
+        target = {"new": None, "out": out, "inplace": x if dy is None else dy}[case.placement]
+        slope, busy_s = case.negative_slope, self.busy_s
+
+        def call():
+            result = np.empty_like(x) if target is None else target
+
+            def work() -> None:
+                right = forward(case.op, x, slope) if dy is None else backward(case.op, dy, x, slope)
+                if busy_s:
+                    time.sleep(busy_s)
+                result[...] = right
+
+            self._stream.put(work)
+            return result
+
+        return call
+
+    def sync(self, result) -> None:
+        self._stream.wait()
+
+    def to_numpy(self, result):
+        self._stream.wait()
+        return result.copy()
+
+    def versions(self) -> dict[str, str]:
+        return {"queue": "1"}
+
+
+class SlowQueueRelu(QueueRelu):
+    """As `QueueRelu`, but a call takes a millisecond of the device."""
+
+    name = "slow_queue_relu"
+    busy_s = 1e-3
+
+
+class FullQueueRelu(QueueRelu):
+    """On a device with next to no free memory."""
+
+    name = "full_queue_relu"
+
+    def card(self, device: str) -> QueueCard:
+        card = super().card(device)
+        card.free_bytes = lambda: 1000
+        return card
+
+
+class IdleQueueRelu(QueueRelu):
+    """Stops working after the first calls: the results of earlier ones stay where they are."""
+
+    name = "idle_queue_relu"
+
+    def _bound(self, case, x, dy, out):
+        call, made = super()._bound(case, x, dy, out), []
+
+        def lazy():
+            made.append(None)
+            return call() if len(made) < 30 else out
+
+        return lazy
+
+
+class MutatingQueueRelu(QueueRelu):
+    """Writes into its input on the device, where the host's array does not show it."""
+
+    name = "mutating_queue_relu"
+
+    def _bound(self, case, x, dy, out):
+        call = super()._bound(case, x, dy, out)
+
+        def spoiling():
+            result = call()
+            self._stream.put(lambda: x.__setitem__(0, 7))
+            return result
+
+        return spoiling
+
+
+def note(*words) -> None:
+    """Write to the file that STANDIN_LOG names."""
+    path = os.environ.get("STANDIN_LOG")
+    if path:
+        with Path(path).open("a", encoding="utf-8") as file:
+            file.write(" ".join(map(str, (os.getpid(), *words))) + "\n")
+
+
+class busy:  # noqa: N801  # a context manager, used as a word
+    """Notes when the device was at work for this process: two at once would overlap."""
+
+    def __enter__(self) -> None:
+        note("begin", time.perf_counter())
+        time.sleep(0.002)
+
+    def __exit__(self, *_: object) -> None:
+        note("end", time.perf_counter())

@@ -1,0 +1,70 @@
+"""The CUDA backends without a card: numba_cuda in Numba's simulator, triton_jit in Triton's interpreter.
+
+Both are chosen by environment variables that are read on import, so each runs in a process of its own,
+`tests.card_checks`, which holds the backend to what test_backends.py asks of the others.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.running import ROOT, environ
+
+SIMULATED = {
+    "numba_cuda": {"NUMBA_ENABLE_CUDASIM": "1"},
+    "triton_jit": {"TRITON_INTERPRET": "1"},
+}
+
+
+def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-W", "ignore", *arguments],
+        cwd=ROOT,
+        env={**environ(), **variables},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+
+
+@pytest.mark.parametrize("name", list(SIMULATED))
+def test_a_simulated_backend_keeps_the_policy(name: str) -> None:
+    if name == "triton_jit":
+        pytest.importorskip("triton", reason="Triton's interpreter comes with triton: pip install triton")
+    done = run("-m", "tests.card_checks", name, "special,patterns,shapes", **SIMULATED[name])
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    assert done.stdout.splitlines()[-1].startswith("checked ")
+
+
+def test_indexes_are_64_bits_wide() -> None:
+    """A thread far beyond 2**31 elements, in Numba's simulator, on a range that only pretends to be there."""
+    done = run("-m", "tests.card_checks", "numba_cuda", "indexes", **SIMULATED["numba_cuda"])
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+
+
+def test_triton_s_indexes_are_64_bits_wide() -> None:
+    """What Triton compiles for a card has no 32-bit arithmetic between the block's number and the address."""
+    pytest.importorskip("triton", reason="Triton compiles without a card, but has to be there")
+    done = run("-m", "tests.card_checks", "triton_jit", "compiled")
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+
+
+@pytest.mark.parametrize("device", ["cuda", "cuda:1"])
+@pytest.mark.parametrize("name", ["numba_cuda", "triton_jit", "torch_graph"])
+def test_without_a_card_there_is_a_reason(name: str, device: str) -> None:
+    from kernels import registry
+    from kernels.api import Case
+
+    try:
+        backend = registry.load(name)
+    except registry.MissingBackendError as error:
+        pytest.skip(str(error))
+    reason = backend.why_not(Case("relu", device=device))
+    if reason is None:
+        pytest.skip("there is a card")
+    assert reason.startswith(f"no CUDA device {device}" if "there " in reason else "no CUDA device: ")
+    assert backend.why_not(Case("relu", device="cpu")) == f"{name} runs on CUDA only; device is 'cpu'"

@@ -1,0 +1,305 @@
+"""`scripts/recommend.py` on runs with known answers."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.environment import machine_name
+from bench.options import Settings, parse
+from bench.reading import ReadError
+from bench.schema import Cell
+from scripts._cli import UsageError
+from scripts.recommend import main
+from tests.factories import experiment, sampled, write_run
+from tests.summaries import lines
+
+ENVIRONMENT = {"caches": {"L1": 1 << 15, "L2": 1 << 20, "L3": 1 << 25}, "machine": "test-2c"}
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    """Baseline 1 us and 10 GB/s, torch_eager 4 us and 40 GB/s, at three sizes; its variant is no faster."""
+    options = {"variants": {"thp": {"THP_MEM_ALLOC_ENABLE": "1"}}}
+    return write_run(tmp_path / "run1", lines(), environment={**ENVIRONMENT, "options": options})
+
+
+def asked(capsys: pytest.CaptureFixture[str], *arguments: object, code: int = 0) -> dict[str, Any]:
+    assert main([*map(str, arguments), "--json"]) == code
+    found: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return found
+
+
+def one(capsys: pytest.CaptureFixture[str], *arguments: object) -> dict[str, Any]:
+    (found,) = asked(capsys, "--placement", "new", *arguments)["answers"]
+    return dict(found)
+
+
+def said(capsys: pytest.CaptureFixture[str], *arguments: object, code: int = 0) -> str:
+    assert main([str(argument) for argument in arguments]) == code
+    return capsys.readouterr().out
+
+
+def settings_of(command: str) -> Settings:
+    """What `pytest bench/` makes of a command line, parsed by its own parser."""
+    words = shlex.split(command)
+    assert words[:2] == ["pytest", "bench/"]
+    given: dict[str, Any] = {}
+    for option, value in zip(words[2::2], words[3::2], strict=True):
+        name = option.removeprefix("--").replace("-", "_")
+        if name == "variant":
+            given.setdefault(name, []).append(value)
+        else:
+            given[name] = value
+    return parse(given)
+
+
+class TestMeasuredSize:
+    def test_the_fastest_arm_and_the_speed_up(self, run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        found = one(capsys, "--n", "16Mi", run)
+        assert found["basis"] == "measured"
+        assert found["use"]["name"] == "torch_eager"  # its variant is as fast, so the plain one will do
+        assert found["as_fast"] == ["torch_eager[thp]"]
+        assert found["over_baseline"]["value"] == pytest.approx(4, rel=0.01)
+        assert found["over_now"]["verdict"] == "faster"
+        assert found["over_now"]["lo"] < found["over_now"]["value"] < found["over_now"]["hi"]
+
+    def test_the_first_line_is_the_answer(self, run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        first = said(capsys, "--n", "16Mi", "--placement", "new", run).splitlines()[0]
+        assert first.startswith(
+            "Use torch_eager: 4.00 times (3.96 to 4.04) faster than the baseline numpy_ufunc, "
+        )
+        assert "it moves 40.0 GB/s" in first
+
+    def test_what_is_used_now_is_kept_if_nothing_beats_it(
+        self, run: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        text = said(capsys, "--n", "16Mi", "--placement", "new", "--now", "torch_eager[thp]", run)
+        assert text.startswith(
+            "Keep torch_eager[thp]: nothing is faster beyond doubt. Not told apart from it: torch_eager."
+        )
+
+    def test_rounds_give_a_paired_ratio(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        """Both arms are slowed together from round to round: only pairs show how exactly 2 the ratio is."""
+        drift = [1.0, 1.5, 2.0, 2.5, 3.0, 1.2, 1.7, 2.2]
+        cells, rounds = sampled(
+            {
+                "numpy_ufunc": [4e-3 * d for d in drift],
+                "numba_jit": [2e-3 * d for d in drift],
+                "jax_jit": [1e-3 * d for d in drift],
+            }
+        )
+        run = write_run(tmp_path / "run1", cells, rounds)
+        found = one(capsys, "--n", "1Ki", "--now", "numba_jit", run)["over_now"]
+        assert found["how"] == "paired round by round"
+        assert (found["lo"], found["value"], found["hi"]) == pytest.approx((2, 2, 2))
+
+    def test_calls_until_compiling_pays(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        cells = [
+            dataclasses.replace(cell, first_call_s=first)
+            for cell, first in zip(
+                experiment({"numpy_ufunc": 1e-3, "torch_compile": 0.5e-3}), (0.25, 1.25), strict=True
+            )
+        ]
+        run = write_run(tmp_path / "run1", cells)
+        assert one(capsys, "--n", "1Ki", run)["break_even_calls"] == 2000  # 1 s more, 0.5 ms gained a call
+        assert "is paid back after 2,000 calls" in said(capsys, "--n", "1Ki", "--placement", "new", run)
+
+    def test_what_a_setting_is_worth(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        cells = experiment({"numpy_ufunc": 8e-3, "torch_eager": 6e-3, "torch_eager[thp]": 2e-3})
+        cells += experiment({"numpy_ufunc": 4e-3, "torch_eager": 1.5e-3}, placement="out")
+        options = {"variants": {"thp": {"THP_MEM_ALLOC_ENABLE": "1"}}}
+        run = write_run(tmp_path / "run1", cells, environment={**ENVIRONMENT, "options": options})
+        found = one(capsys, "--n", "1Ki", "--now", "torch_eager", run)
+        gains = {(each["kind"], each["name"], each["arm"]): each for each in found["settings"]}
+        thp = gains["variant", "thp", "torch_eager"]
+        assert thp["gain"]["value"] == pytest.approx(3)
+        assert thp["environ"] == {"THP_MEM_ALLOC_ENABLE": "1"}
+        assert gains["placement", "out", "torch_eager"]["gain"]["value"] == pytest.approx(4)
+        text = said(capsys, "--n", "1Ki", "--placement", "new", "--now", "torch_eager", run)
+        assert text.startswith("Use torch_eager[thp] with THP_MEM_ALLOC_ENABLE=1: 3.00 times")
+        assert (
+            "new memory costs torch_eager most of its time: 6.00 ms a call, and 1.50 ms into a given array"
+            in text
+        )
+
+    def test_settings_that_were_not_measured_come_as_commands(
+        self, run: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        commands = one(capsys, "--n", "16Mi", run)["measure"]
+        threads = settings_of(commands[-1])
+        assert threads.grids[0]["threads"] == (0, 1)
+        assert threads.grids[0]["n"] == (1 << 24,)
+
+
+class TestBetweenSizes:
+    def test_the_time_is_told_within_the_stated_miss(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        sizes = [1 << power for power in range(10, 25, 2)]
+        bend = 0.03  # every second size is slower than any line has it
+
+        def seconds(n: int, latency_s: float, rate: float) -> float:
+            return (latency_s + 8 * n / rate) * (1 + bend * ((n.bit_length() // 2) % 2))
+
+        cells = [
+            cell
+            for n in sizes
+            for cell in experiment(
+                {"numpy_ufunc": seconds(n, 1e-6, 10e9), "torch_eager": seconds(n, 4e-6, 40e9)}, n=n
+            )
+        ]
+        run = write_run(tmp_path / "run1", cells, environment=ENVIRONMENT)
+        found = one(capsys, "--n", "3Mi", run)
+        truth = 4e-6 + 8 * (3 << 20) / 40e9
+        worst = found["fits"]["torch_eager"]["worst_miss"]
+        assert found["basis"] == "fitted"
+        assert bend / 2 < worst < 3 * bend
+        assert abs(found["time_s"] / truth - 1) <= worst
+        assert found["over_now"]["lo"] < 4 < found["over_now"]["hi"]
+
+    def test_the_crossover_is_where_it_was_planted(
+        self, run: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        first, second = one(capsys, "--n", "64Ki", run)["crossovers"]  # 1 us + 0.8 ns n = 4 us + 0.2 ns n
+        assert (first["name"], second["name"]) == ("numpy_ufunc", "torch_eager")
+        assert second["first"] == pytest.approx(5000, rel=0.05)
+
+    @pytest.mark.parametrize(("size", "leader"), [("2Ki", "numpy_ufunc"), ("64Ki", "torch_eager")])
+    def test_each_side_of_it_has_its_leader(
+        self, run: Path, capsys: pytest.CaptureFixture[str], size: str, leader: str
+    ) -> None:
+        assert one(capsys, "--n", size, run)["use"]["name"] == leader
+
+    def test_beyond_the_sizes_nothing_is_sure(self, run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        found = one(capsys, "--n", "256Mi", run)
+        assert found["basis"] == "extrapolated"
+        assert found["over_now"]["lo"] is found["over_now"]["hi"] is None
+        assert settings_of(found["measure"][0]).grids[0]["n"] == (1 << 28,)
+        text = said(capsys, "--n", "256Mi", "--placement", "new", run)
+        assert "extrapolated, not measured at this size" in text.splitlines()[0]
+        assert "how sure is not known" in text.splitlines()[0]
+
+    def test_one_size_is_no_curve(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        run = write_run(tmp_path / "run1", experiment({"numpy_ufunc": 1e-3, "jax_jit": 2e-3}))
+        found = asked(capsys, "--n", "4Ki", "--placement", "new", run, code=1)
+        assert "only measured at 1Ki elements" in found["missing"][0]["reason"]
+
+
+class TestWhatIsMissing:
+    def test_a_dtype_that_was_not_measured(self, run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        found = asked(capsys, "--n", "4Mi", "--dtype", "bfloat16", "--direction", "backward", run, code=1)
+        assert found["answers"] == []
+        assert {gap["placement"] for gap in found["missing"]} == {"new", "out"}
+        (grid,) = settings_of(found["missing"][0]["measure"]).grids
+        wanted = {
+            "dtype": ("bfloat16",),
+            "n": (1 << 22,),
+            "placement": ("new", "out"),
+            "direction": ("backward",),
+        }
+        assert {axis: grid[axis] for axis in wanted} == wanted
+
+    def test_it_says_what_there_is(self, run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        text = said(capsys, "--n", "4Mi", "--dtype", "bfloat16", run, code=1)
+        assert "nothing was timed with dtype bfloat16; there is dtype float32. Measure it, see below." in text
+        assert text.splitlines()[-1].startswith("pytest bench/ ")
+
+    def test_one_placement_answers_for_itself_alone(
+        self, run: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        text = said(capsys, "--n", "16Mi", run)
+        assert text.startswith("Use torch_eager")
+        assert (
+            "No answer for placement out: nothing was timed with placement out; there is placement new."
+            in text
+        )
+
+    @pytest.mark.parametrize(
+        ("arguments", "message"),
+        [
+            (["--n", "16Mi", "--now", "torch_eagre"], "did you mean 'torch_eager'"),
+            (["--n", "16Mi", "nowhere"], "no such directory, file or run"),
+        ],
+    )
+    def test_mistakes_are_one_line(self, run: Path, arguments: Sequence[str], message: str) -> None:
+        where = [] if "nowhere" in arguments else [str(run)]
+        with pytest.raises((UsageError, ReadError), match=message) as caught:
+            main([*arguments, *where])
+        assert "\n" not in str(caught.value)
+
+    @pytest.mark.parametrize(
+        "arguments", [[], ["--n", "4M"], ["--n", "1Ki,2Ki"], ["--n", "0"], ["--n", "1", "--op", "rleu"]]
+    )
+    def test_bad_options_end_with_2(
+        self, arguments: Sequence[str], capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        with pytest.raises(SystemExit) as caught:
+            main(arguments)
+        assert caught.value.code == 2
+        assert capsys.readouterr().err.count("\n") == 1
+
+
+class TestWhichRun:
+    def here(self, cells: Sequence[Cell], run_id: str) -> list[Cell]:
+        return [dataclasses.replace(cell, machine=machine_name(), run_id=run_id) for cell in cells]
+
+    def test_the_newest_run_of_this_machine_that_has_such_cells(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        environment = {**ENVIRONMENT, "machine": machine_name()}
+        half = experiment({"numpy_ufunc": 1e-3, "jax_jit": 2e-4}, dtype="bfloat16")
+        for age, (name, cells) in enumerate({"newer": half, "older": lines(), "foreign": lines()}.items()):
+            folder = write_run(tmp_path / name, self.here(cells, name), environment=environment)
+            os.utime(folder / "cells.csv", ns=(10**18 - age, 10**18 - age))
+        write_run(tmp_path / "foreign", lines(), environment={"machine": "another-64c"})
+        assert asked(capsys, "--n", "16Mi", "--results", tmp_path)["runs"][0]["run_id"] == "older"
+        found = asked(capsys, "--n", "1Ki", "--dtype", "bfloat16", "--results", tmp_path)
+        assert (found["runs"][0]["run_id"], found["warnings"]) == ("newer", [])
+
+    def test_another_machines_reference_comes_with_a_warning(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        write_run(tmp_path / "reference" / "test-2c", lines(), environment=ENVIRONMENT)
+        assert "Mind: measured on test-2c, not on this machine" in said(
+            capsys, "--n", "16Mi", "--results", tmp_path
+        )
+        assert asked(capsys, "--n", "16Mi", "--results", tmp_path)["this_machine"] is False
+
+    def test_no_run_at_all(self, tmp_path: Path) -> None:
+        with pytest.raises(ReadError, match="run `pytest bench/` first"):
+            main(["--n", "1Ki", "--results", str(tmp_path)])
+
+    def test_a_file_without_rounds_environment_or_first_calls(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """As others write it: what is not known is said to be so, and guessed nowhere."""
+        bare = {
+            "noise_floor": None,
+            "time_lo_s": None,
+            "time_hi_s": None,
+            "speedup_lo": None,
+            "speedup_hi": None,
+        }
+        cells = [
+            dataclasses.replace(cell, **bare)
+            for n in (0, 1, 1024, 1 << 20)
+            for cell in experiment({"numpy_ufunc": 1e-6 + n * 1e-9, "theirs": 2e-6 + n * 1e-10}, n=n)
+        ]
+        run = write_run(tmp_path / "run1", cells)
+        text = said(capsys, "--n", "1Mi", "--placement", "new", run / "cells.csv")
+        assert "times (interval unknown) faster than the baseline numpy_ufunc, how sure is not known" in text
+        assert asked(capsys, "--n", "1Mi", run)["answers"][0]["break_even_calls"] is None
+        assert one(capsys, "--n", "100", run)["basis"] == "fitted"
+
+    def test_runs_of_two_machines_are_not_mixed(self, run: Path, tmp_path: Path) -> None:
+        other = write_run(tmp_path / "run2", self.here(lines(), "run2"))
+        with pytest.raises(UsageError, match="the runs are of 2 machines"):
+            main(["--n", "1Ki", str(run), str(other)])

@@ -1,0 +1,240 @@
+"""`scripts/report.py` without a browser: what stands in the page, the figures' bytes, and wrong input."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+pytest.importorskip("altair", reason="the report needs Vega-Altair: pip install altair vl-convert-python")
+pytest.importorskip("vl_convert", reason="the report needs vl-convert: pip install vl-convert-python")
+
+from bench.reading import ReadError, read_cells
+from scripts._cli import UsageError
+from scripts._report.data import COLUMNS, arms_of, overall, reduce
+from scripts._report.figures import FigureError, as_svg, figures
+from scripts._summary import prepare, ranked
+from scripts.report import main
+from tests.factories import cell, experiment, write_run
+from tests.reports import EVIL, REFERENCE, ROOT, Page, hostile, mixed
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("report")
+
+
+@pytest.fixture(scope="module")
+def source(folder: Path) -> str:
+    assert main([str(mixed(folder / "mixed")), "--output", str(folder / "mixed.html")]) == 0
+    return (folder / "mixed.html").read_text(encoding="utf-8")
+
+
+def cells_of(run: Path) -> pd.DataFrame:
+    return ranked(prepare(read_cells([run / "cells.csv"], COLUMNS)))
+
+
+def test_the_page_holds_everything_and_asks_for_nothing(source: str) -> None:
+    page = Page(source)
+    assert len(source.encode()) < 5e6
+    assert [tag for tag, _ in page.elements if tag in ("link", "img", "iframe", "object", "base")] == []
+    urls = [value for _, named in page.elements for key, value in named.items() if key in ("src", "href")]
+    assert [url for url in urls if not str(url).startswith("#")] == []
+    policies = [named["content"] for tag, named in page.elements if "http-equiv" in named]
+    assert len(policies) == 1
+    assert str(policies[0]).startswith("default-src 'none'")
+    assert not re.search(r"/work/|/tmp/|/home/", source)
+
+
+def test_the_same_run_gives_the_same_page(source: str, folder: Path) -> None:
+    main([str(folder / "mixed"), "--output", str(folder / "again.html")])
+    assert (folder / "again.html").read_text(encoding="utf-8") == source
+
+
+def test_the_page_holds_every_cell_with_its_figures(source: str, folder: Path) -> None:
+    data = Page(source).data
+    cells = cells_of(folder / "mixed")
+    assert sorted(data["columns"]["n"]) == sorted(cells["n"])
+    times = [time for time in data["columns"]["time_s"] if time is not None]
+    np.testing.assert_allclose(sorted(times), np.sort(cells["time_s"].dropna()), rtol=1e-4)
+    assert len(data["slices"]) == 3
+
+
+def test_names_from_files_stay_text(folder: Path) -> None:
+    main([str(hostile(folder / "hostile")), "--output", str(folder / "hostile.html")])
+    source = (folder / "hostile.html").read_text(encoding="utf-8")
+    page = Page(source)
+    assert len(page.scripts) == 3
+    assert not set("<>&") & set(page.scripts[0])
+    assert {arm["name"] for arm in page.data["arms"]} > {EVIL[0], EVIL[2], EVIL[3]}
+    assert [tag for tag, _ in page.elements if tag in ("img", "svg", "text")] == []
+    assert [key for _, named in page.elements for key in named if key.startswith("on")] == []
+
+
+def long(slices: int, sizes: int) -> pd.DataFrame:
+    return pd.DataFrame(
+        [
+            {"machine": "m", "run_id": "r", "op": "relu", "direction": "forward", "placement": "new", "n": n}
+            | {"layout": "contiguous", "data": "normal", "cache": "hot", "device": "cpu", "threads": threads}
+            | {"negative_slope": 0.0, "dtype": "float32", "arm": arm}
+            for n in reversed(range(1, sizes + 1))
+            for threads in range(slices)
+            for arm in (0, 1)
+        ]
+    )
+
+
+def test_too_many_sizes_are_thinned_evenly_and_the_ends_stay() -> None:
+    reduced = reduce(long(1, 1000), most_rows=10_000, most_sizes=11)
+    sizes = reduced.cells["n"].unique()
+    assert (len(sizes), sizes[0], sizes[-1]) == (11, 1, 1000)
+    assert set(np.diff(sizes)) <= {99, 100, 101}
+    assert (reduced.cells.groupby("n").size() == 2).all()
+    assert "22 of 2,000 cells: at most 11 sizes" in reduced.notes[0]
+
+
+def test_too_many_combinations_are_cut_from_the_end_and_said() -> None:
+    reduced = reduce(long(30, 5), most_rows=100, most_sizes=48)
+    assert reduced.cells["slice"].unique().tolist() == list(range(10))
+    assert "100 of 300 cells: the first 10 of 30 combinations" in reduced.notes[0]
+    assert "sizes" not in reduced.notes[0]
+
+
+def test_a_normal_run_is_not_reduced() -> None:
+    reduced = reduce(long(3, 48))
+    assert (len(reduced.cells), reduced.notes) == (288, [])
+
+
+def test_over_all_cases_everything_is_counted(folder: Path) -> None:
+    table = overall(cells_of(mixed(folder / "counted"))).set_index("arm")
+    assert table.loc["torch_eager", "cases"] == 9
+    assert table.loc["jax_jit", ["cases", "fastest", "other"]].tolist() == [0, 0, 6]
+    assert table.loc["numpy_ufunc", "speedup"] == pytest.approx(1.0)
+    assert table.index[0] in ("torch_eager", "my_relu")
+
+
+def test_arms_are_told_apart_without_colour(folder: Path) -> None:
+    arms, code = arms_of(cells_of(folder / "counted"))
+    assert [arm.name for arm in arms][:2] == ["numpy_ufunc", "jax_jit"]
+    assert len({arm.shape for arm in arms}) == len(arms)
+    by_name = {arm.name: arm for arm in arms}
+    assert by_name["torch_eager"].color == by_name["torch_eager[thp]"].color
+    assert by_name["torch_eager"].dash != by_name["torch_eager[thp]"].dash
+    assert set(code) == set(range(len(arms)))
+
+
+# ---- figures
+
+
+@pytest.fixture(scope="module")
+def drawn(folder: Path) -> Path:
+    assert main([str(REFERENCE), "--figures", str(folder / "figures")]) == 0
+    return folder / "figures"
+
+
+def test_figures_do_not_depend_on_what_was_drawn_before(drawn: Path) -> None:
+    specs = figures(cells_of(REFERENCE))
+    again = {f"{name}.svg": as_svg(specs[name]) for name in reversed(specs)}
+    assert {path.name: path.read_text(encoding="utf-8") for path in drawn.iterdir()} == again
+
+
+def test_figures_are_svg_on_white_with_every_arm_and_the_ceiling(drawn: Path) -> None:
+    for name in ("bandwidth", "allocation"):
+        root = ET.parse(drawn / f"{name}.svg").getroot()
+        assert root.find("{*}rect").get("fill") == "white"  # type: ignore[union-attr]
+        words = {text.text for text in root.findall(".//{*}text")}
+        assert {"numpy_ufunc", "numba_tuned", "torch_eager", "jax_jit"} <= words
+        assert name != "bandwidth" or "copy" in words
+
+
+def test_check_tells_without_writing(drawn: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    figure, gone = drawn / "bandwidth.svg", drawn / "allocation.svg"
+    before, lost = figure.read_bytes(), gone.read_bytes()
+    check = [str(REFERENCE), "--figures", str(drawn), "--check"]
+    try:
+        assert main(check) == 0
+        figure.write_bytes(before.replace(b"numba", b"nimba", 1))
+        gone.unlink()
+        assert main(check) == 1
+        said = capsys.readouterr().out
+        assert "bandwidth.svg: out of date" in said
+        assert "allocation.svg: missing" in said
+        assert b"nimba" in figure.read_bytes()
+        assert not gone.exists()
+    finally:
+        figure.write_bytes(before)
+        gone.write_bytes(lost)
+
+
+def test_hostile_names_are_text_in_figures_too(folder: Path) -> None:
+    for spec in figures(cells_of(hostile(folder / "hostile2"))).values():
+        root = ET.fromstring(as_svg(spec))
+        assert {node.tag.rpartition("}")[2] for node in root.iter()} <= {
+            *("svg", "g", "rect", "path", "text", "line", "defs", "clipPath", "tspan", "title")
+        }
+
+
+# ---- wrong input
+
+
+def newer(folder: Path) -> Path:
+    return write_run(folder, [cell(schema=99)])
+
+
+def several(folder: Path) -> Path:
+    return write_run(folder, [row for name in "ab" for row in experiment({"numpy_ufunc": 1.0}, run_id=name)])
+
+
+def untimed(folder: Path) -> Path:
+    return write_run(folder, [cell("jax_jit", None, status="skipped", reason="no")])
+
+
+@pytest.mark.parametrize(
+    ("make", "options", "said"),
+    [
+        (None, ["no-such-run"], "no such directory, file or run"),
+        (lambda folder: folder, ["{run}"], "cells.csv"),
+        (newer, ["{run}"], "newest known here"),
+        (mixed, ["{run}", "--ops", "leaky_relu"], "no cell has 'leaky_relu'"),
+        (mixed, ["{run}", "--output", "{run}/cells.csv/page.html"], "cannot be written"),
+        (mixed, ["{run}", "--figures", "{run}/cells.csv"], "cannot be written"),
+        (several, ["{run}", "--figures", "{run}/f"], "figures show one run"),
+        (untimed, ["{run}", "--figures", "{run}/f"], "nothing was timed"),
+    ],
+)
+def test_a_mistake_is_one_line(tmp_path: Path, make: Any, options: list[str], said: str) -> None:
+    run = make(tmp_path / "run") if make else tmp_path
+    run.mkdir(exist_ok=True)
+    with pytest.raises((ReadError, UsageError, FigureError)) as caught:
+        main([option.format(run=run) for option in options])
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [["--check"], ["--png"], ["--output", "cells.csv"], ["--figures", "f", "--check", "--output", "a.html"]],
+)
+def test_options_that_make_no_sense_together(options: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main([str(REFERENCE), *options])
+    assert caught.value.code == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_a_page_of_a_run_where_nothing_was_timed(tmp_path: Path) -> None:
+    assert main([str(untimed(tmp_path / "run")), "--output", str(tmp_path / "page.html")]) == 0
+
+
+def test_a_command_line_ends_in_one_line_and_status_2(tmp_path: Path) -> None:
+    command = [sys.executable, str(ROOT / "scripts" / "report.py"), "nothing-here"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,282 @@
+"""The page of `scripts/report.py` in a real browser: it draws, answers, fetches nothing, and harms nobody."""
+
+from __future__ import annotations
+
+import math
+import random
+import shutil
+from collections.abc import Iterator
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("altair", reason="the report needs Vega-Altair: pip install altair")
+pytest.importorskip("vl_convert", reason="the report needs vl-convert: pip install vl-convert-python")
+pytest.importorskip("playwright.sync_api", reason="drives the browser: pip install playwright")
+
+from bench.fastest import fastest_set
+from bench.units import calls_text, number_text, percent_text, ratio_text, seconds_text
+from scripts.report import main
+from tests.reports import EVIL, bare, hostile, mixed
+
+CHARTS = ("bandwidth", "time", "speedup", "fastest", "ledger", "noise")
+MARKS = "#${id} svg .mark-symbol path, #${id} svg .mark-rect path"
+DRAWN = f"() => {list(CHARTS)}.every((id) => document.querySelector(`{MARKS}`))"
+
+
+Pages = dict[str, Path]
+
+
+class Visit:
+    """A page that is open, and what it asked for and complained about."""
+
+    def __init__(self, context: Any, path: Path) -> None:
+        self.requests: list[str] = []
+        self.complaints: list[str] = []
+        self.page = context.new_page()
+        self.page.on("request", lambda request: self.requests.append(request.url))
+        self.page.on("console", lambda message: self.complaints.append(message.text))
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("dialog", lambda dialog: self.complaints.append(dialog.message))
+        self.page.goto(path.as_uri())
+
+    def text(self, selector: str) -> str:
+        return str(self.page.locator(selector).inner_text())
+
+    def drawn(self, chart: str) -> set[str]:
+        """The arms of which a chart shows something."""
+        return set(
+            self.page.evaluate(
+                "(id) => [...new Set(document.getElementById(id).view.data('points').map((r) => r.arm))]",
+                chart,
+            )
+        )
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if found is None:
+        pytest.skip("no Chromium on the PATH: apt-get install chromium")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("pages")
+    for make in (mixed, hostile, bare):
+        name = make.__name__
+        main([str(make(folder / name)), "--output", str(folder / f"{name}.html")])
+    return {name: folder / f"{name}.html" for name in ("mixed", "hostile", "bare")}
+
+
+@pytest.fixture
+def visit(browser: Any, pages: Pages) -> Iterator[Visit]:
+    with browser.new_context(viewport={"width": 1000, "height": 800}) as context:
+        opened = Visit(context, pages["mixed"])
+        opened.page.wait_for_function(DRAWN)
+        yield opened
+        assert opened.complaints == []
+        assert opened.requests == [pages["mixed"].as_uri()]
+
+
+def test_every_chart_is_drawn_and_the_answer_stands_on_top(visit: Visit) -> None:
+    assert visit.text("#where") == "relu forward new float32, 1Mi elements"
+    assert visit.text("#which") == "Use torch_eager"
+    assert "faster" not in visit.text("#why")
+    assert "4.00x [3.96,\u00a04.04] as fast as numpy_ufunc" in visit.text("#why")
+    for chart in CHARTS:
+        assert visit.drawn(chart) == {"numpy_ufunc", "my_relu", "torch_eager", "torch_eager[thp]"}
+    ceiling = visit.page.evaluate(
+        "() => document.getElementById('bandwidth').view.data('ceiling').map((r) => r.y)"
+    )
+    assert ceiling == [60, 60, 60]
+
+
+def test_a_choice_changes_charts_and_answer(visit: Visit) -> None:
+    before = visit.page.inner_html("#bandwidth")
+    visit.page.select_option("#by-dtype", label="float16")
+    assert visit.text("#where") == "relu forward out float16, 1Mi elements"
+    assert "placement out" in visit.text("#moved")
+    assert visit.text("#which") == "Use my_relu"
+    visit.page.wait_for_function(
+        "(old) => document.getElementById('bandwidth').innerHTML !== old", arg=before
+    )
+    assert "skipped" in visit.text("#statuses")
+    visit.page.select_option("#by-n", label="1Ki")
+    assert visit.text("#which") == "Use torch_eager"
+    assert visit.page.input_value("#by-placement") == "1"
+
+
+def test_what_is_switched_off_by_keyboard_leaves_charts_and_ranking(visit: Visit) -> None:
+    visit.page.get_by_role("checkbox", name="torch_eager", exact=True).focus()
+    visit.page.keyboard.press("Space")
+    assert visit.text("#which") == "Use torch_eager[thp]"
+    gone = "() => !document.getElementById('time').view.data('points').some((r) => r.arm === 'torch_eager')"
+    visit.page.wait_for_function(gone)
+    assert "torch_eager[thp]" in visit.drawn("time")
+
+
+def test_the_keyboard_reaches_every_control(visit: Visit) -> None:
+    wanted = visit.page.evaluate("() => document.querySelectorAll('a, select, input, summary').length")
+    seen = set()
+    for _ in range(wanted + 30):
+        visit.page.keyboard.press("Tab")
+        seen.add(
+            visit.page.evaluate(
+                "() => [...document.querySelectorAll('a, select, input, summary')].indexOf(document.activeElement)"
+            )
+        )
+    assert seen >= set(range(wanted))
+
+
+def test_every_figure_has_its_numbers_as_a_table(visit: Visit) -> None:
+    for chart in CHARTS:
+        section = visit.page.locator(f"section:has(#{chart})")
+        section.locator("summary").first.click()
+        table = section.locator(f"#{chart}-numbers table")
+        assert table.locator("caption").inner_text()
+        assert table.locator("th[scope=col]").count() >= 3
+        assert table.locator("tbody th[scope=row]").count() >= 3
+    row = visit.page.locator("#time-numbers tr", has_text="torch_eager").first.inner_text()
+    assert "~500\u00a0ns" in row
+    assert "9.00x" not in row
+
+
+def test_a_page_may_not_fetch_and_runs_no_foreign_script(visit: Visit) -> None:
+    tried = "() => fetch('data:text/plain,x').then(() => 'fetched', () => 'refused')"
+    assert visit.page.evaluate(tried) == "refused"
+    visit.page.evaluate(
+        "() => { const s = document.createElement('script'); s.text = 'window.bad = 1'; document.body.append(s); }"
+    )
+    assert visit.page.evaluate("() => window.bad") is None
+    assert visit.complaints
+    visit.complaints.clear()
+
+
+def test_hostile_names_are_shown_and_never_run(browser: Any, pages: Pages) -> None:
+    with browser.new_context() as context:
+        visit = Visit(context, pages["hostile"])
+        visit.page.wait_for_function(DRAWN)
+        for summary in visit.page.locator("summary").all():
+            summary.click()
+        assert visit.page.evaluate("() => window.bad") is None
+        assert visit.page.locator("img").count() == 0
+        assert EVIL[0] in visit.text("#arms")
+        assert visit.text("#which") == f"Use {EVIL[3]}"
+        label = visit.page.locator("#speedup svg .mark-text.role-mark text").nth(4)
+        label.evaluate("(text) => text.scrollIntoView({ block: 'center' })")
+        label.hover(force=True)
+        assert EVIL[3] in visit.text("#vg-tooltip-element")
+        assert (visit.complaints, len(visit.requests)) == ([], 1)
+
+
+def test_a_run_that_knows_next_to_nothing_is_no_error(browser: Any, pages: Pages) -> None:
+    with browser.new_context() as context:
+        visit = Visit(context, pages["bare"])
+        visit.page.wait_for_selector("#time svg .mark-symbol path")
+        assert visit.text("#which") == "Use x or y"  # intervals without an end tell nothing apart
+        visit.page.select_option("#by-placement", label="out")
+        assert visit.text("#which") == "Nothing was timed here"
+        assert visit.text("#time") == "There is nothing to draw here."
+        assert visit.complaints == []
+
+
+@pytest.mark.parametrize("name", ["mixed", "hostile"])
+def test_a_phone_in_the_dark_needs_no_sideways_scrolling(browser: Any, pages: Pages, name: str) -> None:
+    with browser.new_context(viewport={"width": 390, "height": 800}, color_scheme="dark") as context:
+        page = Visit(context, pages[name]).page
+        page.wait_for_function(DRAWN)
+        assert page.evaluate("() => document.documentElement.scrollWidth") == 390
+        edges = "[...document.querySelectorAll('.chart svg')].map((svg) => svg.getBoundingClientRect().right)"
+        assert page.evaluate(f"() => Math.max(...{edges})") <= 390
+        assert (
+            page.evaluate("() => getComputedStyle(document.documentElement).backgroundColor")
+            == "rgb(22, 24, 28)"
+        )
+        assert page.locator("#time .mark-text.role-axis-label text").first.get_attribute("fill") == "#a3a6ab"
+        page.set_viewport_size({"width": 800, "height": 800})
+        page.wait_for_function(
+            "() => document.querySelector('#time svg').getBoundingClientRect().width > 600"
+        )
+
+
+# ---- the two rules that stand twice, in Python and on the page
+
+
+def script(name: str) -> str:
+    return (resources.files("scripts._report") / "assets" / name).read_text(encoding="utf-8")
+
+
+def _cases(count: int) -> list[list[dict[str, Any]]]:
+    draw = random.Random(7)
+    cases = []
+    for _ in range(count):
+        rows = []
+        for place in range(draw.randint(1, 5)):
+            time_s, ratio = draw.uniform(1, 1.4), draw.uniform(0.9, 1.3)
+            row = {"arm": f"a{place}", "backend": f"a{place}", "role": "candidate" if place else "baseline"}
+            row |= {
+                "status": draw.choice(["ok", "noisy", "failed"]),
+                "time_s": time_s,
+                "baseline": draw.choice(["a0", "a0", ""]),
+            }
+            figures = {
+                "time_lo_s": 0.95 * time_s,
+                "time_hi_s": 1.05 * time_s,
+                "noise_floor": draw.uniform(0, 0.2),
+            }
+            figures |= {"speedup_lo": 0.95 * ratio, "speedup_hi": 1.05 * ratio}
+            rows.append(row | {key: value if draw.random() < 0.8 else None for key, value in figures.items()})
+        cases.append(rows)
+    return cases
+
+
+def test_the_page_ranks_as_python_does(browser: Any) -> None:
+    cases = _cases(500)
+    code = (
+        script("rank.js")
+        + """
+      return cases.map((rows) => fastestSet(rows.map((row) => {
+        for (const key in row) row[key] = row[key] ?? NaN;
+        return { ...row, competes: true, timed: row.status !== "failed" };
+      })).map((row) => row.arm));"""
+    )
+    page = browser.new_page()
+    found = page.evaluate(f"(cases) => {{ {code} }}", cases)
+    page.close()
+    assert found == [[row["arm"] for row in fastest_set(rows)] for rows in cases]
+    assert len({len(names) for names in found}) > 3
+
+
+def test_the_page_writes_numbers_as_python_does(browser: Any) -> None:
+    draw = random.Random(3)
+    values = [0.0, 1.0, 9.995, 999.6, 1e-4, 9.9996e-7, 1e7, 0.0995, 12345.678]
+    values += [10 ** draw.uniform(-10, 9) for _ in range(400)]
+    code = (
+        script("format.js")
+        + """
+      const rows = values.map((v) =>
+        [number(v), seconds(v), percent(v), ratio(v), ratio(v, 0.9 * v, 1.1 * v), calls(Math.ceil(v))]);
+      const odd = [number(NaN), seconds(NaN), percent(NaN), ratio(NaN), ratio(1, NaN, Infinity), calls(Infinity)];
+      return [...rows, odd];"""
+    )
+    page = browser.new_page()
+    found = page.evaluate(f"(values) => {{ {code} }}", values)
+    page.close()
+    for value, texts in zip([*values, math.nan], found, strict=True):
+        plain = [text.replace("\u00a0", " ").replace("µ", "u") for text in texts]
+        if math.isnan(value):
+            assert plain == ["-", "-", "-", "-", "1.00x", "never"]
+            continue
+        wanted = [number_text(value), seconds_text(value), percent_text(value), ratio_text(value)]
+        assert plain[:4] == [text.replace("e+0", "e+").replace("e-0", "e-") for text in wanted]
+        assert plain[4].split()[0] == ratio_text(value).replace("e+0", "e+").replace("e-0", "e-")
+        assert plain[5] == calls_text(float(math.ceil(value)))

@@ -1,0 +1,96 @@
+"""The training step: what its arms keep, that they compute the same, and that wrong input is one line."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch", reason="needs PyTorch")
+
+from bench import memory
+from kernels import torch_module
+from scripts import training_step
+from scripts._cli import UsageError
+from scripts._training import ACTIVATIONS, BASELINE, NETWORKS, NOTHING, Kept, Spec, Trainer
+
+_SPEC = Spec("mlp", "relu", BASELINE, batch=64, width=32, depth=3, slope=0.1, threads=0)
+_ONE = 64 * 32 * 4
+_BITS = _ONE // 32
+
+
+@pytest.fixture(autouse=True)
+def _ours_everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch_module, "SMALL", 0)
+
+
+@pytest.mark.parametrize(("network", "op"), list(zip(NETWORKS, ACTIVATIONS, strict=True)))
+def test_the_arms_learn_the_same(network: str, op: str) -> None:
+    spec = dataclasses.replace(_SPEC, network=network, op=op)
+    losses = {arm: Trainer(dataclasses.replace(spec, arm=arm)).warm_up() for arm in ACTIVATIONS[op]}
+    training_step._check(losses)
+    with pytest.raises(training_step.ArmError, match="'tuned' is wrong"):
+        training_step._check({**losses, "tuned": losses["tuned"] + 1})
+
+
+@pytest.mark.parametrize(
+    ("network", "op", "arm", "by_activations", "only"),
+    [
+        ("mlp", "relu", BASELINE, 3 * _ONE, 0),  # the next Linear keeps the same tensor
+        ("mlp", "relu", "tuned", 3 * _BITS, 3 * _BITS),
+        ("mlp", "leaky_relu", BASELINE, 3 * _ONE, 3 * _ONE),
+        ("mlp", "leaky_relu", "tuned", 3 * _BITS, 3 * _BITS),
+        ("elementwise", "relu", BASELINE, 3 * _ONE, 3 * _ONE),
+        ("elementwise", "relu", "tuned, inplace", 3 * _BITS, 3 * _BITS),
+        ("elementwise", "relu", NOTHING, 0, 0),
+    ],
+)
+def test_what_is_kept_is_counted(network: str, op: str, arm: str, by_activations: int, only: int) -> None:
+    kept = Trainer(dataclasses.replace(_SPEC, network=network, op=op, arm=arm)).kept()
+    assert (kept.by_activations, kept.by_activations_only) == (by_activations, only)
+    assert kept.in_all >= by_activations
+
+
+def test_the_table_has_ratios_paired_by_round() -> None:
+    rng = np.random.default_rng(0)
+    drift = np.exp(rng.normal(0, 0.5, 40))  # whole rounds are slow
+    seconds = {BASELINE: 1.0, "tuned": 0.5, NOTHING: 0.25, training_step.TWIN: 1.0}
+    times = {name: each * drift * np.exp(rng.normal(0, 0.01, 40)) for name, each in seconds.items()}
+    peaks, kept = dict.fromkeys(times, (3 << 20, "VmHWM")), dict.fromkeys(times, Kept(2 << 20, 1 << 20, 0))
+    rows = {row.arm: row for row in training_step._rows(_SPEC, times, peaks, kept)}
+    assert rows["tuned"].ratio.lo < 0.505
+    assert rows["tuned"].ratio.hi > 0.495
+    assert rows["tuned"].verdict == "faster"
+    assert rows[BASELINE].verdict == rows[training_step.TWIN].verdict == ""
+    assert rows["tuned"].share.value == pytest.approx(0.5, abs=0.02)
+    text = training_step._table(list(rows.values()))
+    assert "0.50" in text
+    assert "3.0" in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--networks", "mpl"], "'mpl' in 'mpl' is not known; allowed: mlp, elementwise"),
+        (["--ops", "gelu"], "allowed: relu, leaky_relu"),
+        (["--batch", "-1"], "a whole number"),
+        (["--negative-slope", "-0.1"], "0 or more"),
+        (["--negative-slope", "nan"], "0 or more"),
+    ],
+)
+def test_wrong_input_is_one_line(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        training_step.main(arguments)
+    text = capsys.readouterr().err
+    assert ended.value.code == 2
+    assert message in text
+    assert text.count("\n") == 1
+
+
+def test_what_does_not_fit_is_refused_before_it_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "free_bytes", lambda: 1 << 30)
+    with pytest.raises(UsageError, match="smaller --batch or --width"):
+        training_step.main([])
