@@ -6,10 +6,11 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 VENV := .venv
 RUN := $(VENV)/bin/python
 READY := $(VENV)/.ready
+REFERENCE := results/reference/amd-epyc-2c
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help bench test lint crosscheck tables clean
+.PHONY: help bench test lint crosscheck doctor report tables article clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,8 +36,22 @@ lint: $(READY)  ## ruff and mypy --strict
 crosscheck: $(READY)  ## numerical equivalence of all backends
 	$(RUN) scripts/crosscheck.py $(ARGS)
 
-tables: $(READY)  ## write the tables in README.md anew from results/reference/
-	$(RUN) scripts/summarise.py $(wildcard results/reference/*) --tables fastest --update README.md $(ARGS)
+doctor: $(READY)  ## what runs on this machine, and what will spoil its timings
+	$(RUN) scripts/doctor.py $(ARGS)
+
+report: $(READY)  ## one HTML page of the newest run: report.html
+	$(RUN) scripts/report.py $(ARGS)
+
+tables: $(READY)  ## write tables and figures anew from results/reference/ (with ARGS=--check: do they agree?)
+	$(RUN) scripts/summarise.py $(REFERENCE) --tables fastest,arms,fits --update $(REFERENCE)/TABLES.md $(ARGS)
+	$(RUN) scripts/summarise.py $(REFERENCE) --tables fastest --ops relu --directions forward \
+		--placements new,out --dtypes float32 --update README.md $(ARGS)
+	$(RUN) scripts/report.py $(REFERENCE) --figures $(REFERENCE)/figures $(ARGS)
+	$(RUN) scripts/claims.py --read results/article --update ARTICLE.md $(ARGS)
+	$(RUN) scripts/network.py $(REFERENCE)-network --update ARTICLE.md $(ARGS)
+
+article: $(READY)  ## measure the claims of the article anew and write ARTICLE.md, about a minute
+	$(RUN) scripts/claims.py --update ARTICLE.md $(ARGS)
 
 clean:  ## remove the virtual environment and caches (results stay)
 	rm -rf $(VENV) *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -20,6 +20,7 @@ from bench.environment import usable_cpus
 from bench.gate import GateReport
 from bench.integrity import expected_by, share_memory
 from bench.slots import MOVED_BYTES, Inputs, Slot, Slots, elsewhere
+from bench.timing import at_rest
 from bench.tricks import host_view, overlap
 from kernels import mlp
 from kernels.api import Backend, Case
@@ -167,6 +168,10 @@ class Network:
         """Rows of the batch."""
         assert isinstance(case, NetworkCase), "chosen by the case"
         return NetworkPlants(case, slots.inputs)
+
+    def rest(self) -> None:
+        """Matrix products are OpenBLAS's, whose threads spin for long."""
+        at_rest()
 
     def before(self, backend: Backend, case: Case, slots: Slots) -> GateReport:
         """Several inputs forward, one of them with a NaN; several steps from fresh weights."""

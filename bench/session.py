@@ -60,7 +60,7 @@ class Run:
         self._left = list(self.chosen)
         self._rows: dict[Key, dict[str, str]] = {}
         self._rounds: dict[Key, tuple[float, ...]] = {}
-        self._spent_s = 0.0
+        self._spent_s, self._allowed_s = 0.0, settings.profile.seconds
         self._pool: Any = None
         self._on_disk: set[Key] = set()
 
@@ -83,6 +83,8 @@ class Run:
         self._rounds = {key: _by_round(found) for key, found in self.files.rounds().items()}
         self._on_disk = {key_of(row) for row in rows} | self._rounds.keys()
         self._left = [experiment for experiment in self.chosen if not self._complete(experiment)]
+        share = sum(map(weight, self._left)) / (sum(map(weight, self.chosen)) or 1.0)
+        self._allowed_s = self.settings.profile.seconds * share  # what a run that goes on had is spent
         for experiment in self._left:  # measured again as a whole: none of its old rows may be replayed
             for arm in experiment.arms:
                 self._rows.pop(self.key(experiment, arm), None)
@@ -126,7 +128,7 @@ class Run:
         """What the experiments still to come may take."""
         if self.settings.max_seconds is not None:
             return float(self.settings.max_seconds * len(self._left))
-        return max(self.settings.profile.seconds - self._spent_s, 0.0)
+        return max(self._allowed_s - self._spent_s, 0.0)
 
     def result(self, experiment: Experiment, arm: Arm, on_end: Callable[[Experiment], None]) -> CellResult:
         """The cell's row and rounds; measures its experiment if nobody has."""

@@ -133,7 +133,7 @@ class Station:
         problem = warm_problem or self._look(slot, result)
         if problem and not warm_problem and "writes nothing" in problem:
             problem = f"does nothing when the input has not changed: {problem}"
-        settle()
+        self._work.rest()
         self._idle_since = clock(), cpu_clock()
         return Sample(
             seconds=sum(seconds for _, seconds in spans) / iterations,

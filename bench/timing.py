@@ -10,9 +10,10 @@ from __future__ import annotations
 import gc
 import os
 import resource
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import repeat
 from typing import Any
@@ -20,7 +21,7 @@ from typing import Any
 from bench.clocks import clock, cpu_clock
 from bench.slots import Slot
 
-__all__ = ["Usage", "settle", "timed", "usage", "without_gc"]
+__all__ = ["Usage", "at_rest", "settle", "timed", "usage", "without_gc"]
 
 _THREADS = "/proc/self/task"
 
@@ -102,11 +103,10 @@ def timed(slots: Sequence[Slot], sync: Callable[[Any], None], count: int) -> tup
         return clock() - start, result
 
 
-def settle(most_s: float = 0.05) -> None:
+def settle(most_s: float = 0.02) -> None:
     """Return when this process's thread pools have stopped spinning, after `most_s` at the latest.
 
-    OpenMP workers spin for milliseconds after a parallel region, OpenBLAS's for some 30; another arm's
-    would share their CPU.
+    OpenMP workers spin for milliseconds after a parallel region; another arm's would share their CPU.
     """
     give_up = clock() + most_s
     while clock() < give_up:
@@ -114,3 +114,36 @@ def settle(most_s: float = 0.05) -> None:
         time.sleep(0.0003)
         if cpu_clock() - before < 0.0001:
             return
+
+
+def at_rest(most_s: float = 0.2) -> None:
+    """As `settle`, for threads that spin for as long as OpenBLAS's (30 ms and more).
+
+    The process's CPU time counts another thread's only when the scheduler ticks; a thread's state is known at
+    once (proc_pid_stat, the third field).
+    """
+    settle()
+    give_up = clock() + most_s
+    while clock() < give_up and _others_run():
+        time.sleep(0.001)
+
+
+def _others_run() -> bool:
+    """Whether a thread besides this one is running, or ready to; False where the system does not tell."""
+    own = str(threading.get_native_id())
+    try:
+        threads = os.listdir(_THREADS)  # noqa: PTH208  # as above
+    except OSError:
+        return False
+    for thread in threads:
+        if thread == own:
+            continue
+        with suppress(OSError):  # it has ended
+            file = os.open(f"{_THREADS}/{thread}/stat", os.O_RDONLY)
+            try:
+                state = os.read(file, 512).rpartition(b")")[2].split()[:1]
+            finally:
+                os.close(file)
+            if state == [b"R"]:
+                return True
+    return False

@@ -16,6 +16,7 @@ from bench.gate import GateReport
 from bench.integrity import Plants
 from bench.network import Network
 from bench.slots import Inputs, Slot, Slots
+from bench.timing import settle
 from kernels.api import Backend, Case
 from kernels.mlp.case import NetworkCase
 
@@ -56,6 +57,9 @@ class Workload(Protocol):
     def plants(self, case: Case, slots: Slots) -> Planted:
         """What changes from batch to batch."""
 
+    def rest(self) -> None:
+        """Return when the process's thread pools are at rest, so that other arms have the CPUs."""
+
     def before(self, backend: Backend, case: Case, slots: Slots) -> GateReport:
         """Judge the callable; the slots end up pristine."""
 
@@ -82,6 +86,9 @@ class _Activation:
 
     def plants(self, case: Case, slots: Slots) -> Plants:
         return Plants(case, slots.inputs)
+
+    def rest(self) -> None:
+        settle()
 
     def before(self, backend: Backend, case: Case, slots: Slots) -> GateReport:
         return gate.before(backend, case, slots)

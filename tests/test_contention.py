@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 
 import psutil
 import pytest
 
+from bench.clocks import clock
 from bench.contention import Clock, ForeignUse, starved
+from bench.timing import at_rest
 from tests.running import wait_until
 
 _BUSY = "while True: pass"
@@ -63,3 +67,22 @@ def test_a_stray_tick_is_not_contention(wall_s: float, cpu_s: float, contended: 
 )
 def test_waiting_longer_than_usual_is_contention(share: float, earlier: list[float], waits: bool) -> None:
     assert starved(share, earlier) is waits
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a thread's state is told by Linux only")
+def test_at_rest_waits_for_a_thread_that_runs() -> None:
+    """pbkdf2 works without Python's lock, as a pool of OpenBLAS spins."""
+    started, ended = threading.Event(), []
+
+    def work() -> None:
+        started.set()
+        hashlib.pbkdf2_hmac("sha256", b"x" * 64, b"salt", 200_000)
+        ended.append(clock())
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    started.wait()
+    at_rest(30.0)
+    returned = clock()
+    thread.join()
+    assert returned > ended[0] - 0.01

@@ -1,0 +1,33 @@
+"""A run's time: what it may still take, also where it goes on after it was stopped."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from bench.options import parse
+from bench.plan import weight
+from bench.schema import SCHEMA, Cell
+from bench.session import Run, plan
+
+
+def test_a_run_that_goes_on_may_take_what_its_rest_deserves(tmp_path: Path) -> None:
+    words = {"backends": "numpy_ufunc", "sizes": "64,1Mi", "ops": "relu", "directions": "forward"}
+    settings = parse({**words, "placements": "out", "results": str(tmp_path), "run_id": "r"})
+    first, second = chosen = plan(settings)
+    with Run(settings, chosen) as run:
+        whole = run.seconds_left()
+        case = dataclasses.asdict(first.case)
+        run.files.append(
+            [
+                Cell(SCHEMA, "r", "m", "", arm.backend, arm.variant.name, arm.role, **case, status="skipped")
+                for arm in first.arms
+            ],
+            [],
+        )
+    with Run(settings, chosen) as again:
+        assert again.left == (second,)
+        share = weight(second) / (weight(first) + weight(second))
+        assert again.seconds_left() == pytest.approx(whole * share)
