@@ -23,6 +23,8 @@ from kernels.floats import format_of
 __all__ = ["Plants", "expected_by", "output_of", "share_memory"]
 
 _COUNT = 64
+_MARGINS = (0, 1, 4, 16)
+"""An arm may watch the ends of its input, or some elements there, instead of all of it."""
 
 
 class Plants:
@@ -35,6 +37,7 @@ class Plants:
     def __init__(self, case: Case, inputs: Inputs) -> None:
         self.case, self.inputs = case, inputs
         self._rng = np.random.default_rng()
+        self._deck: list[int] = []
         special = buffers.specials(case.dtype)
         self._special = special
         self._plain = np.resize(np.array([0.75, -1.25], special.dtype), special.size)
@@ -50,9 +53,16 @@ class Plants:
         dy = self.inputs.dy
         return self.inputs.x[self.index], None if dy is None else dy[self.index]
 
-    def _draw(self, ends: bool) -> Array:
-        n = self.case.n
-        low, high = (0, n) if ends or n < 3 else (1, n - 1)
+    def _margin(self) -> int:
+        """How many elements at each end are left alone; each of `_MARGINS` once before one comes again."""
+        if not self._deck:
+            self._deck = [int(margin) for margin in self._rng.permutation(_MARGINS)]
+        return self._deck.pop()
+
+    def _draw(self, margin: int) -> Array:
+        n, ends = self.case.n, margin == 0
+        margin = min(margin, max(n - 1, 0) // 2)
+        low, high = margin, n - margin
         count = _COUNT if self._rng.integers(2) else max(1, min(_COUNT, n // 16))
         if high - low <= 4 * _COUNT:
             flat = self._rng.permutation(np.arange(low, high))[:count]
@@ -70,7 +80,7 @@ class Plants:
         former = (self._flat, self.x, self.dy)
         self._afterwards = None
         self._former_index = self.index
-        self._flat = self._draw(ends=not special and bool(self._rng.integers(2)))
+        self._flat = self._draw(max(self._margin(), 1) if special else self._margin())
         self.index = np.unravel_index(self._flat, self.inputs.x.shape)
         self.x, self.dy = self._pristine()
         self.earlier = [(self.x, self.dy), self._overlaid(former)]

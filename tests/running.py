@@ -69,6 +69,10 @@ def bench(results: Path, *options: str, run_id: str = "run") -> Outcome:
 
 def start(results: Path, *options: str, run_id: str = "run") -> subprocess.Popen[str]:
     """Begin a run, to be interrupted."""
+    if (
+        signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    ):  # in a shell's background job, and all that it starts
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     return subprocess.Popen(
         command(results, run_id, options),
         cwd=ROOT,

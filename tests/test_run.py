@@ -18,6 +18,7 @@ from bench.network_plan import network_plan
 from bench.options import parse
 from bench.schema import CELL_KEY, STATUSES
 from bench.session import plan
+from kernels import registry
 from tests.running import ROOT, Outcome, bench, interrupt, read, start, wait_until
 from tests.test_workers import ended
 
@@ -262,7 +263,8 @@ def test_a_run_of_another_machine_is_not_gone_on_with(tmp_path: Path) -> None:
     assert "Traceback" not in outcome.text
 
 
-def test_collecting_imports_no_framework() -> None:
+def test_collecting_imports_no_framework(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "_plugins", {})  # what other tests have registered in this process
     done = subprocess.run(
         [
             sys.executable,
