@@ -73,9 +73,13 @@ def trained(
     assert target is not None, "a training step comes with targets"
     wanted = reference.train(case, weights, x, target, count)
     loss, found = unpack(case, vector)
-    checked = [_compared("loss", np.array([loss]), np.array([wanted.loss]), np.array([wanted.loss_bound]))]
+    checked = []
     for name, got, want, bound in zip(Weights._fields, found, wanted.weights, wanted.bounds, strict=True):
         checked.append(_compared(f"after {count} steps {name}", got, want, bound))
+    # the loss last: weights that are wrong make it wrong, and they say where
+    checked.append(
+        _compared("loss", np.array([loss]), np.array([wanted.loss]), np.array([wanted.loss_bound]))
+    )
     problems = [problem for problem, _ in checked if problem]
     return (problems[0] if problems else None), max(share for _, share in checked)
 
