@@ -8,7 +8,7 @@ from pathlib import Path
 from bench.blame import ReadError
 from bench.columns import nearest
 
-__all__ = ["find_runs"]
+__all__ = ["find_runs", "has_rows"]
 
 _CELLS = "cells.csv"
 _REFERENCE = "reference"  # committed results of other machines: never "the newest run"
@@ -25,6 +25,17 @@ def find_runs(names: Sequence[str], results: Path) -> list[Path]:
     except OSError as error:
         raise ReadError(f"{error.filename}: cannot be read: {error.strerror}") from error
     return list(dict.fromkeys(found))
+
+
+def has_rows(path: Path) -> bool:
+    """Whether `path` is a file in which anything follows the header: a run that timed nothing has no rounds."""
+    if not path.is_file():
+        return False
+    try:
+        with path.open("rb") as file:
+            return bool(file.readline()) and bool(file.readline().strip())
+    except OSError as error:
+        raise ReadError(f"{path}: cannot be read: {error.strerror or error}") from error
 
 
 def _find(name: str, results: Path) -> Path:

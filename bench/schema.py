@@ -87,8 +87,8 @@ class Cell:
 
 
 @dataclass(frozen=True, slots=True)
-class Round:
-    """One timed batch of `iterations` calls of one arm: one row of rounds.csv, seconds per call."""
+class _OfACell:
+    """The columns that name a cell, in the order of `CELL_KEY`."""
 
     run_id: str
     backend: str
@@ -105,6 +105,12 @@ class Round:
     device: str
     threads: int
     negative_slope: float
+
+
+@dataclass(frozen=True, slots=True)
+class Round(_OfACell):
+    """One timed batch of `iterations` calls of one arm: one row of rounds.csv, seconds per call."""
+
     round: int
     order: int
     iterations: int
@@ -113,24 +119,9 @@ class Round:
 
 
 @dataclass(frozen=True, slots=True)
-class Compile:
+class Compile(_OfACell):
     """What the compiler of one cell's arm did: one row of compiles.csv; 0 and 1 for no and yes."""
 
-    run_id: str
-    backend: str
-    variant: str
-    role: str
-    op: str
-    direction: str
-    placement: str
-    dtype: str
-    n: int
-    layout: str
-    data: str
-    cache: str
-    device: str
-    threads: int
-    negative_slope: float
     cache_hit: int | None = None
     graphs: int | None = None
     recompiles: int | None = None

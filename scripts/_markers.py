@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-__all__ = ["MarkerError", "replaced"]
+from pathlib import Path
+
+from scripts._cli import UsageError
+
+__all__ = ["MarkerError", "replaced", "update"]
 
 
 class MarkerError(ValueError):
@@ -25,6 +29,26 @@ def replaced(content: bytes, text: str, name: str, marker: str = "summary") -> b
     ending = "\r\n" if lines[begin].endswith("\r\n") else "\n"
     middle = ending.join(["", *text.strip("\n").split("\n"), "", ""])
     return "".join([*lines[: begin + 1], middle, *lines[end:]]).encode("utf-8")
+
+
+def update(file: Path, text: str, marker: str, *, check: bool) -> int:
+    """Put `text` between the markers of `file` and say so; with `check` write nothing.
+
+    Returns the exit status: 1 if `check` finds that the file would change.  Raises UsageError for a file that
+    cannot be read or written, and MarkerError.
+    """
+    try:
+        before = file.read_bytes()
+        after = replaced(before, text, str(file), marker)
+        if before != after and not check:
+            file.write_bytes(after)
+    except OSError as error:
+        raise UsageError(f"--update {file}: {error.strerror}") from error
+    if before == after:
+        print(f"{file}: up to date")
+        return 0
+    print(f"{file}: {'out of date; run this again without --check' if check else 'updated'}")
+    return int(check)
 
 
 def _only(lines: list[str], marker: str, name: str) -> int:

@@ -25,7 +25,7 @@ from scripts._claims.figures import as_svg
 from scripts._claims.model import RULES, Claim, Part, Point
 from scripts._claims.stored import Measured, StoredError, claims_csv, read, texts
 from scripts._claims.table import as_markdown, as_report
-from scripts._markers import MarkerError, replaced
+from scripts._markers import MarkerError, replaced, update
 from scripts._render import to_terminal
 
 __all__ = ["main", "measure"]
@@ -86,17 +86,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _update(options: argparse.Namespace, measured: Measured) -> int:
-    file = options.update
-    before = file.read_bytes()
-    text = as_markdown(measured.claims, _intro(measured), _link(options.figures, file))
-    after = replaced(before, text, str(file), "claims")
-    if options.check:
-        print(f"{file}: {'up to date' if before == after else 'out of date; run this again without --check'}")
-        return int(before != after)
-    _write_folder(options.figures, measured)
-    _write(file, after.decode())
-    print(f"{file}: {'up to date' if before == after else 'updated'}")
-    return 0
+    text = as_markdown(measured.claims, _intro(measured), _link(options.figures, options.update))
+    if not options.check:
+        _write_folder(options.figures, measured)
+    return update(options.update, text, "claims", check=options.check)
 
 
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:

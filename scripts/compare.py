@@ -11,7 +11,7 @@ from pathlib import Path
 
 from bench.comparison import NEEDED, Comparison, Run, compare
 from bench.reading import ReadError, read_cells, read_rounds
-from bench.runs import find_runs
+from bench.runs import find_runs, has_rows
 from bench.units import percent_text
 from scripts import _cli
 from scripts._changes import blocks, legend, summary
@@ -129,21 +129,10 @@ def _load(path: Path) -> Run:
                 f"{', ...' if values[3:] else ''}); a comparison takes one run on each side: split the file"
             )
     beside = path.with_name("rounds.csv")
-    if path.name != "cells.csv" or not _has_rows(beside):
+    if path.name != "cells.csv" or not has_rows(beside):
         return Run(cells)
     rounds = read_rounds([beside])
     return Run(cells, rounds[rounds["run_id"] == cells["run_id"].iloc[0]])
-
-
-def _has_rows(path: Path) -> bool:
-    """Whether anything follows the header: a run in which nothing could be timed has no rounds."""
-    if not path.is_file():
-        return False
-    try:
-        with path.open("rb") as file:
-            return bool(file.readline()) and bool(file.readline().strip())
-    except OSError as error:
-        raise ReadError(f"{path}: cannot be read: {error.strerror or error}") from error
 
 
 def _check_environments(paths: Sequence[Path], old: Run, new: Run, *, allowed: bool) -> list[str]:

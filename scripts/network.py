@@ -17,7 +17,7 @@ from bench.runs import find_runs
 from bench.units import percent_text, ratio_text, seconds_text
 from kernels.mlp.case import NETWORK_DIRECTIONS, NETWORK_OPS
 from scripts import _cli
-from scripts._markers import MarkerError, replaced
+from scripts._markers import MarkerError, update
 from scripts._network import figures
 from scripts._remarks import arm_name, axis_text, clean, problem_lines, run_lines
 from scripts._render import as_latex, as_markdown, to_terminal, write_csv
@@ -69,7 +69,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     report = _report(networks, table, options.against)
     if options.update is not None:
-        return _update(options.update, as_markdown(report), check=options.check)
+        return update(options.update, as_markdown(report), "network", check=options.check)
     if options.format == "terminal":
         to_terminal(report)
     else:
@@ -171,26 +171,6 @@ def _share_text(row: Any) -> str:
     if pd.isna(low):
         return percent_text(share)
     return f"{percent_text(share)} [{percent_text(low)}, {percent_text(high)}]"
-
-
-def _update(file: Path, markdown: str, *, check: bool) -> int:
-    try:
-        before = file.read_bytes()
-        after = replaced(before, markdown, str(file), "network")
-        if before != after and not check:
-            file.write_bytes(after)
-    except OSError as error:
-        raise _cli.UsageError(f"--update {file}: {error.strerror}") from error
-    stale = check and before != after
-    state = (
-        "up to date"
-        if before == after
-        else "out of date; run this again without --check"
-        if check
-        else "updated"
-    )
-    print(f"{file}: {state}")
-    return int(stale)
 
 
 if __name__ == "__main__":

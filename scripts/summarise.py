@@ -13,7 +13,7 @@ from bench.reading import ReadError, read_cells
 from bench.runs import find_runs
 from scripts import _cli
 from scripts._filters import add_filters, chosen
-from scripts._markers import MarkerError, replaced
+from scripts._markers import MarkerError, update
 from scripts._render import as_latex, as_markdown, to_terminal, write_csv
 from scripts._summary import NEEDED, arms, fastest, fits, prepare, ranked
 from scripts._tables import TABLES, report
@@ -50,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     summary = report(cells, options.tables, options.limit)
     if options.update is not None:
-        return _update(options.update, as_markdown(summary), check=options.check)
+        return update(options.update, as_markdown(summary), "summary", check=options.check)
     if options.format == "terminal":
         to_terminal(summary)
     else:
@@ -94,23 +94,6 @@ def _figures(cells: pd.DataFrame, table: str, limit: int | None) -> pd.DataFrame
     if table == "arms":
         return arms(cells, keep, timed_only=False)[0]
     return (fastest if table == "fastest" else fits)(cells, keep)[0]
-
-
-def _update(file: Path, markdown: str, *, check: bool) -> int:
-    try:
-        before = file.read_bytes()
-        after = replaced(before, markdown, str(file))
-        if before == after:
-            print(f"{file}: up to date")
-        elif not check:
-            file.write_bytes(after)
-            print(f"{file}: updated")
-    except OSError as error:
-        raise _cli.UsageError(f"--update {file}: {error.strerror}") from error
-    if check and before != after:
-        print(f"{file}: out of date; run this again without --check")
-        return 1
-    return 0
 
 
 if __name__ == "__main__":

@@ -69,9 +69,8 @@ def bench(results: Path, *options: str, run_id: str = "run") -> Outcome:
 
 def start(results: Path, *options: str, run_id: str = "run") -> subprocess.Popen[str]:
     """Begin a run, to be interrupted."""
-    if (
-        signal.getsignal(signal.SIGINT) is signal.SIG_IGN
-    ):  # in a shell's background job, and all that it starts
+    # A shell's background job ignores interrupts, and so does all that it starts.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     return subprocess.Popen(
         command(results, run_id, options),

@@ -56,7 +56,8 @@ def test_controls_are_backends_under_their_own_name(name: str) -> None:
     assert control.set_threads(1) == 1
     assert control.set_threads(0) >= 1
     assert control.versions()["numba"]
-    assert control.why_not(Case("relu", device="cuda:99")), "no machine has so many cards"
+    elsewhere = str(control.why_not(Case("relu", device="cuda:99")))  # no machine has so many cards
+    assert "no CUDA device" in elsewhere or "CPUs; copy_plain shows the card's limit" in elsewhere
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import pandas as pd
 from bench.environment import machine_name
 from bench.fastest import COMPETING
 from bench.reading import ReadError, read_cells, read_rounds
-from bench.runs import find_runs
+from bench.runs import find_runs, has_rows
 from kernels.api import AXES, Case
 from scripts import _cli
 from scripts._environments import read_environment
@@ -70,7 +70,7 @@ class Evidence:
         if run_id not in self._rounds:
             path = self.paths[run_id]
             beside = path.with_name("rounds.csv")
-            found = read_rounds([beside]) if path.name == "cells.csv" and _has_rows(beside) else None
+            found = read_rounds([beside]) if path.name == "cells.csv" and has_rows(beside) else None
             self._rounds[run_id] = None if found is None else found[found["run_id"] == run_id]
         return self._rounds[run_id]
 
@@ -154,13 +154,3 @@ def _warnings(machine: str, paths: Sequence[Path]) -> list[str]:
             f"from the reference run of a machine that is called {here} too; run `pytest bench/` here to be sure"
         ]
     return []
-
-
-def _has_rows(path: Path) -> bool:
-    if not path.is_file():
-        return False
-    try:
-        with path.open("rb") as file:
-            return bool(file.readline()) and bool(file.readline().strip())
-    except OSError as error:
-        raise ReadError(f"{path}: cannot be read: {error.strerror or error}") from error
