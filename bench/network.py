@@ -19,6 +19,7 @@ from bench import memory, network_judge
 from bench.environment import usable_cpus
 from bench.gate import GateReport
 from bench.integrity import expected_by, share_memory
+from bench.pristine import Pristine
 from bench.slots import MOVED_BYTES, Inputs, Slot, Slots, elsewhere
 from bench.timing import at_rest
 from bench.tricks import host_view, overlap
@@ -153,10 +154,10 @@ class Network:
         """The network of the same name; a control arm is itself."""
         return loaded if expected_by(loaded) is not None else mlp.load(loaded.name)
 
-    def slots(self, backend: Backend, case: Case, seed: int, cache_bytes: int) -> NetworkSlots:
+    def slots(self, backend: Backend, case: Case, pristine: Pristine, cache_bytes: int) -> NetworkSlots:
         """Standard normal inputs and targets."""
         assert isinstance(case, NetworkCase), "chosen by the case"
-        rng = np.random.default_rng(seed)
+        rng = np.random.default_rng(pristine.seed)
         x, target = (aligned_empty((case.batch, width), np.float32) for width in case.widths[::2])
         for array in (x, target):
             rng.standard_normal(out=array, dtype=np.float32)

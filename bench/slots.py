@@ -9,7 +9,7 @@ between bursts.  A cold case rotates over more bytes than the last-level cache h
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -37,17 +37,20 @@ class Inputs:
 
     x: np.ndarray
     dy: np.ndarray | None
+    scratch: list[np.ndarray] = field(default_factory=list)
+    """None or one array of the result's shape, for `settled`."""
 
-    @classmethod
-    def of(cls, case: Case, seed: int) -> Inputs:
-        """The inputs that every arm of an experiment builds: same seed, same bits."""
-        x = buffers.host_array(case)
-        buffers.fill(x, case.data, seed)
-        if case.direction == "forward":
-            return cls(x, None)
-        dy = buffers.host_array(case)
-        buffers.fill(dy, "normal", seed + 1)
-        return cls(x, dy)
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all arrays, the gaps of strided ones not counted."""
+        return sum(array.nbytes for array in (self.x, self.dy, *self.scratch) if array is not None)
+
+    def settled(self, result: np.ndarray) -> np.ndarray:
+        """A copy of `result`, for what is still being written cannot be judged; good until the next one."""
+        if not self.scratch or (self.scratch[0].shape, self.scratch[0].dtype) != (result.shape, result.dtype):
+            self.scratch[:] = [np.empty(result.shape, result.dtype)]
+        np.copyto(self.scratch[0], result)
+        return self.scratch[0]
 
 
 @dataclass(slots=True)

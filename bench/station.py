@@ -12,9 +12,11 @@ from typing import Any
 
 from bench import tampering
 from bench.answers import Finished, Loaded, Prepared, Sample
+from bench.calls import Calls
 from bench.card_work import CardSlots, device_seconds, steady
 from bench.clocks import clock, cpu_clock
 from bench.integrity import expected_by, output_of, share_memory
+from bench.pristine import Pristine
 from bench.slots import Slot
 from bench.timing import settle, timed, usage
 from bench.tricks import host_view
@@ -24,11 +26,6 @@ from kernels.cards import Card
 
 __all__ = ["Station"]
 
-_PROBES = 4
-_PARTS = 8
-"""A batch is timed in so many parts: a moment without a CPU spoils some of them, and not the batch."""
-_DISPATCH_CALLS = 64
-_DISPATCH_S = 0.02
 _STEADY_S = 1.0
 _WARM_CARD_S = 0.01
 """A card's clocks fall while data goes over the bus before a batch; so long it works before it is timed."""
@@ -43,12 +40,12 @@ class Station:
 
     def __init__(self, load: Callable[[], Backend], seed: int, cache_bytes: int) -> None:
         self._load = load
-        self._seed = seed
+        self._pristine = Pristine(seed)
         self._cache_bytes = cache_bytes
         self._backend: Backend | None = None
         self._acting: Backend | None = None
         self._last: tuple[Slot, Any] | None = None
-        self._held: Any = None
+        self._unwritable: Any = None
         self._card: Card | None = None
         self._idle_since: tuple[float, float] | None = None
 
@@ -76,21 +73,25 @@ class Station:
             return Prepared(skip=_reason(skip))
         self._acting = self._work.backend(self.backend)
         threads = int(self.backend.set_threads(case.threads))
-        self._slots = self._work.slots(self.backend, case, self._seed, self._cache_bytes)
+        self._slots = self._work.slots(self.backend, case, self._pristine, self._cache_bytes)
         slot = self._slots.ring[0]
-        self._slots.refill(slot)
-        second, _ = timed([slot], self.backend.sync, 1)
+        if case.placement == "inplace":
+            self._slots.refill(slot)
+        self._second_s = timed([slot], self.backend.sync, 1, [])
         report = self._work.before(self.backend, case, self._slots)
         if report.problem is None:
             self._slots.grow()
             self._plants = self._work.plants(case, self._slots)
+            self._calls = Calls(self._slots, self.backend.sync, self._plants.put)
         settle()
         self._card = getattr(self._slots, "card", None)
         if self._card is not None:
             self._card.peak_bytes(reset=True)
             if report.problem is None:
-                steady(self._spin, _STEADY_S)
-        return Prepared(None, report, self._slots.first_call_s, second, threads, self._compile_report())
+                steady(self._calls.spin, _STEADY_S)
+        return Prepared(
+            None, report, self._slots.first_call_s, self._second_s, threads, self._compile_report()
+        )
 
     def _compile_report(self) -> dict[str, Any]:
         report = getattr(self.backend, "compile_report", None)
@@ -98,39 +99,23 @@ class Station:
 
     def probe(self, least_s: float) -> float:
         """Seconds per call, the fastest of several probes of at least `least_s` each (or one call)."""
-        count, best = 1, float("inf")
-        done = 0
-        while done < _PROBES:
-            seconds = self._run(count)[0]
-            best = min(best, seconds / count)
-            if seconds < least_s and count < 1 << 24 and not self._slots.burst:
-                count = max(count + 1, min(count * 16, int(1.2 * least_s / max(best, 1e-9))))
-                continue
-            done += 1
-            if seconds > 0.02 and done >= 2:
-                break
+        seconds = self._calls.probe(least_s, self._second_s)
         settle()
-        return best / self._slots.calls
-
-    def _spin(self, least_s: float) -> float:
-        """Seconds per call, over so many seconds at least."""
-        total, count, begin = 0.0, 0, clock()
-        while clock() - begin < least_s:
-            total, count = total + self._run(1)[0], count + 1
-        return total / count
+        return seconds / self._slots.calls
 
     def batch(self, iterations: int, warm_s: float) -> Sample:
         """One timed batch of `iterations` calls, after warming up for `warm_s` seconds or one call."""
         since, cpu_since = self._idle_since or (clock(), cpu_clock())
         idle_s, idle_cpu_s = clock() - since, cpu_clock() - cpu_since
-        warm_problem = self._warm_up(warm_s)
+        held: list[Any] = []
+        warm_problem = self._warm_up(warm_s, held)
         began, before = clock(), usage()
         each = self._slots.calls
         iterations = each * max(1, iterations // each)
-        spans, self._last = self._run_parts(iterations // each)
+        spans, slot = self._calls.run_parts(iterations // each, held)
         ended, spent = clock(), usage().since(before)
-        slot, result = self._last
-        problem = warm_problem or self._look(slot, result)
+        self._last = slot, held[0]
+        problem = warm_problem or self._look(slot, held[0])
         if problem and not warm_problem and "writes nothing" in problem:
             problem = f"does nothing when the input has not changed: {problem}"
         self._work.rest()
@@ -148,32 +133,9 @@ class Station:
             problem=problem,
         )
 
-    def _run_parts(self, count: int) -> tuple[list[tuple[int, float]], tuple[Slot, Any]]:
-        """`count` calls in some parts, one after the other: (calls, seconds) of each."""
-        parts = min(_PARTS, count)
-        counts = [count * (i + 1) // parts - count * i // parts for i in range(parts)]
-        spans = []
-        for now in counts:
-            seconds, last = self._run(now)
-            spans.append((now, seconds))
-        return spans, last
-
-    def _run(self, count: int) -> tuple[float, tuple[Slot, Any]]:
-        """Seconds that `count` calls take together, without what is untimed between bursts."""
-        slots, total, left = self._slots, 0.0, count
-        while True:
-            now = min(left, slots.burst or left)
-            taken = slots.take(now)
-            slots.establish(taken, self._plants.put)
-            seconds, result = timed(taken, self.backend.sync, now)
-            total += seconds
-            left -= now
-            if not left:
-                return total, (taken[-1], result)
-
-    def _warm_up(self, warm_s: float) -> str | None:
+    def _warm_up(self, warm_s: float, held: list[Any]) -> str | None:
         """Change the plants, call until caches and pools are warm, poison what the batch will write."""
-        self._last = self._held = None
+        self._last = self._unwritable = None
         slots, plants = self._slots, self._plants
         slots.move()
         plants.change()
@@ -184,34 +146,34 @@ class Station:
             if not slot.aliased and slots.case.placement != "inplace":
                 slots.rebind(slot)
         start = clock()
-        _, (slot, result) = self._run(1)
-        problem = self._look(slot, result)
+        _, slot = self._calls.run(1, held)
+        problem = self._look(slot, held[0])
         warm_s = warm_s if self._card is None else max(warm_s, _WARM_CARD_S)
         while clock() - start < warm_s:
-            _, (slot, result) = self._run(1)
+            self._calls.run(1, held)
         for slot in slots.ring:
             if slot.out is not None:
                 plants.poison(slot.out)
                 slots.hand_over(slot)
         if slots.case.placement == "new":
-            self._spoil(result)
+            self._spoil(held[0])
         return problem
 
     def _spoil(self, result: Any) -> None:
-        """Poison a dropped result; hold one that cannot be written to, so that its memory is not reused."""
+        """Poison a result that will be dropped; keep one that cannot be written to: its memory is not reused."""
         if expected_by(self.backend) is not None or isinstance(self._slots, CardSlots):
             return
         array = host_view(self.backend.to_numpy(result))
         if array.flags.writeable and array.size:
             self._plants.poison(array)
         elif array.size:
-            self._held = result
+            self._unwritable = result
 
     def _look(self, slot: Slot, result: Any) -> str | None:
         case = self._slots.case
         if case.n == 0 or expected_by(self.backend) is not None:
             return None
-        if self._held is not None and share_memory(self.backend, self._held, result):
+        if self._unwritable is not None and share_memory(self.backend, self._unwritable, result):
             return "returns an earlier result again: two live results share memory"
         return self._plants.problem(partial(output_of, self.backend, case, slot, result))
 
@@ -229,15 +191,7 @@ class Station:
         """Median seconds from a call to its return, before `sync`; None where a call consumes its input."""
         if self._slots.case.placement == "inplace":
             return None
-        call, sync = self._slots.ring[0].call, self.backend.sync
-        times: list[float] = []
-        begin = clock()
-        while len(times) < _DISPATCH_CALLS and (not times or clock() - begin < _DISPATCH_S):
-            start = clock()
-            result = call()
-            times.append(clock() - start)
-            sync(result)
-        return sorted(times)[len(times) // 2] / self._slots.calls
+        return self._calls.dispatch() / self._slots.calls
 
     def device_time(self) -> float | None:
         """Median seconds of a call on the device's own clock; None on the CPU and without events."""
@@ -247,12 +201,13 @@ class Station:
 
     def release(self) -> None:
         """Let go of the case's buffers."""
-        self._last = self._held = self._idle_since = self._acting = None
-        for name in ("_slots", "_plants"):
+        self._last = self._unwritable = self._idle_since = self._acting = None
+        for name in ("_slots", "_plants", "_calls"):
             self.__dict__.pop(name, None)
         if self._card is not None:
             self._card.trim()
             self._card = None
+        self._pristine.trim()
 
 
 def _reason(skip: object) -> str:

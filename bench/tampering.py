@@ -14,11 +14,13 @@ __all__ = ["replaced", "snapshot"]
 
 _CLOCKS = ("perf_counter", "perf_counter_ns", "process_time", "monotonic", "sleep")
 _JUDGES = (
+    "bench.calls",
     "bench.clocks",
     "bench.gate",
     "bench.integrity",
     "bench.network",
     "bench.network_judge",
+    "bench.pristine",
     "bench.slots",
     "bench.station",
     "bench.timing",

@@ -15,7 +15,8 @@ from bench.card_work import CardSlots, card_of, why_no_room
 from bench.gate import GateReport
 from bench.integrity import Plants
 from bench.network import Network
-from bench.slots import Inputs, Slot, Slots
+from bench.pristine import Pristine
+from bench.slots import Slot, Slots
 from bench.timing import settle
 from kernels.api import Backend, Case
 from kernels.mlp.case import NetworkCase
@@ -51,8 +52,8 @@ class Workload(Protocol):
     def backend(self, loaded: Backend) -> Backend:
         """What runs the case in the process of that backend."""
 
-    def slots(self, backend: Backend, case: Case, seed: int, cache_bytes: int) -> Slots:
-        """The inputs that all arms build alike, and a first slot."""
+    def slots(self, backend: Backend, case: Case, pristine: Pristine, cache_bytes: int) -> Slots:
+        """A first slot, with the inputs that all arms build alike."""
 
     def plants(self, case: Case, slots: Slots) -> Planted:
         """What changes from batch to batch."""
@@ -81,8 +82,8 @@ class _Activation:
     def backend(self, loaded: Backend) -> Backend:
         return loaded
 
-    def slots(self, backend: Backend, case: Case, seed: int, cache_bytes: int) -> Slots:
-        return Slots(backend, case, Inputs.of(case, seed), cache_bytes)
+    def slots(self, backend: Backend, case: Case, pristine: Pristine, cache_bytes: int) -> Slots:
+        return Slots(backend, case, pristine.of(case), cache_bytes)
 
     def plants(self, case: Case, slots: Slots) -> Plants:
         return Plants(case, slots.inputs)
@@ -106,8 +107,8 @@ class _OnCard(_Activation):
     def why_not(self, loaded: Backend, case: Case) -> str | None:
         return loaded.why_not(case) or why_no_room(case, card_of(loaded, case))
 
-    def slots(self, backend: Backend, case: Case, seed: int, cache_bytes: int) -> Slots:
-        return CardSlots(backend, case, Inputs.of(case, seed), cache_bytes)
+    def slots(self, backend: Backend, case: Case, pristine: Pristine, cache_bytes: int) -> Slots:
+        return CardSlots(backend, case, pristine.of(case), cache_bytes)
 
 
 _ACTIVATION, _ON_CARD, _NETWORK = _Activation(), _OnCard(), Network()

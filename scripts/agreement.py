@@ -50,12 +50,13 @@ def _peer(name: str, case: Case, seconds: float) -> float:
     import torch  # noqa: PLC0415  # only this process, a peer, needs them
     from torch.utils.benchmark import Timer  # noqa: PLC0415
 
-    from bench.slots import Inputs, Slots  # noqa: PLC0415
+    from bench.pristine import Pristine  # noqa: PLC0415
+    from bench.slots import Slots  # noqa: PLC0415
     from kernels import registry  # noqa: PLC0415
 
     backend = registry.load(name)
     backend.set_threads(case.threads)
-    slots, times = Slots(backend, case, Inputs.of(case, SEED), last_level_cache()), []
+    slots, times = Slots(backend, case, Pristine(SEED).of(case), last_level_cache()), []
     for _ in range(_PLACES):
         slots.move()
         names = {"call": slots.ring[0].call, "sync": backend.sync}

@@ -13,8 +13,9 @@ import pytest
 from bench import gate
 from bench.controls import CONTROLS, CopyPlain, CopyStreaming, EmptyCall
 from bench.copies import candidates
+from bench.pristine import Pristine
 from bench.race import Race
-from bench.slots import Inputs, Slots
+from bench.slots import Slots
 from kernels import buffers
 from kernels.api import Backend, Case
 from kernels.numba_simd import STREAMING
@@ -31,7 +32,7 @@ def _bits(array: np.ndarray) -> np.ndarray:
 
 
 def _arrays(case: Case) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
-    inputs = Inputs.of(case, seed=3)
+    inputs = Pristine(3).of(case)
     out = None
     if case.placement == "out":
         out = buffers.output_array(case)
@@ -137,7 +138,7 @@ def test_streaming_says_why_not(case: Case, reason: str) -> None:
 @pytest.mark.parametrize("cache", ["hot", "cold"])
 def test_the_gate_lets_them_pass(control: Any, direction: str, placement: str, cache: str) -> None:
     case = Case("leaky_relu", direction, placement, n=5000, cache=cache)
-    slots = Slots(control, case, Inputs.of(case, seed=1), cache_bytes=1 << 16)
+    slots = Slots(control, case, Pristine(1).of(case), cache_bytes=1 << 16)
     slots.grow()
     assert gate.before(control, case, slots).problem is None
 

@@ -19,8 +19,9 @@ from bench.experiment import Limits, run
 from bench.integrity import Plants, expected_by
 from bench.plan import Arm, Experiment
 from bench.pool import Request
+from bench.pristine import Pristine
 from bench.process import ArmError
-from bench.slots import Inputs, Slots
+from bench.slots import Slots
 from bench.station import Station
 from bench.timing import Usage
 from bench.tricks import overlap
@@ -186,10 +187,10 @@ def test_every_mutant_is_tried() -> None:
 
 def test_gate_leaves_the_inputs_as_they_were() -> None:
     case = Case("leaky_relu", "backward", n=1000, dtype="float16", layout="transposed")
-    inputs = Inputs.of(case, 3)
+    inputs = Pristine(3).of(case)
     slots = Slots(HonestNumpy(), case, inputs, CACHE_BYTES)
     assert gate.before(HonestNumpy(), case, slots).problem is None
-    again = Inputs.of(case, 3)
+    again = Pristine(3).of(case)
     for was, array in ((again.x, inputs.x), (again.dy, inputs.dy), (again.x, slots.ring[0].x)):
         assert was is not None
         assert array is not None
@@ -198,7 +199,7 @@ def test_gate_leaves_the_inputs_as_they_were() -> None:
 
 def test_plants_are_other_elements_each_time_and_are_taken_out_again() -> None:
     case = Case("relu", n=4096)
-    inputs = Inputs.of(case, 5)
+    inputs = Pristine(5).of(case)
     slot = Slots(HonestNumpy(), case, inputs, CACHE_BYTES).ring[0]
     plants, places, with_ends = Plants(case, inputs), set(), 0
     for _ in range(40):
@@ -216,7 +217,7 @@ def test_plants_are_other_elements_each_time_and_are_taken_out_again() -> None:
 
 def test_plants_see_a_result_that_is_not_of_now() -> None:
     case = Case("relu", n=4096)
-    inputs = Inputs.of(case, 6)
+    inputs = Pristine(6).of(case)
     slot = Slots(HonestNumpy(), case, inputs, CACHE_BYTES).ring[0]
     plants = Plants(case, inputs)
     plants.change()

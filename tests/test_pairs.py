@@ -13,7 +13,8 @@ from bench import gate
 from bench.consumers import BASE, PLUGIN, ThenSum
 from bench.pairs import PAIRS, kept_bytes, pair_bytes
 from bench.plan import Variant
-from bench.slots import Inputs, Slots
+from bench.pristine import Pristine
+from bench.slots import Slots
 from kernels import policy
 from kernels.api import OPS, Backend, Case
 from kernels.plugins import instantiate
@@ -22,7 +23,7 @@ from scripts._measured import Arms, Figures, measure, settings_of
 
 
 def _slots(backend: Backend, case: Case) -> Slots:
-    return Slots(backend, case, Inputs.of(case, 3), 1 << 20)
+    return Slots(backend, case, Pristine(3).of(case), 1 << 20)
 
 
 @pytest.mark.parametrize("op", OPS)

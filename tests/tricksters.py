@@ -425,16 +425,15 @@ class PatchesHarness(Trickster):
     name = "patches_harness"
 
     def trick(self, honest: Call, x: Array, out: Array | None) -> Call:
-        from bench import station
+        from bench import calls
 
-        real = station.timed
+        real = calls.timed
         if real.__name__ == "timed":
 
             def third(*args: Any) -> Any:
-                seconds, result = real(*args)
-                return seconds / 3, result
+                return real(*args) / 3
 
-            station.timed = third
+            calls.timed = third
         return honest
 
 

@@ -1,0 +1,92 @@
+"""Calls of an arm's slots, one after the other: how many, how long, and what is done between them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from statistics import median_low
+from typing import Any
+
+from bench.clocks import clock
+from bench.slots import Slot, Slots
+from bench.timing import timed
+
+__all__ = ["Calls"]
+
+_PARTS = 8
+"""A batch is timed in so many parts: a moment without a CPU spoils some of them, and not the batch."""
+_PROBES, _LONG_PROBE_S = 4, 0.01
+"""So many probes tell how long a call is; of long ones, two."""
+_LEAST_DISPATCH, _MOST_DISPATCH, _DISPATCH_S = 2, 64, 0.006
+
+
+class Calls:
+    """Calls the slots of one case in turn.
+
+    `sync` waits for a result; `plant` writes the round's changed elements into a slot's inputs.  Where a
+    method takes `held`, it has the result before and, at the end, the last one, as in `timed`.
+    """
+
+    def __init__(self, slots: Slots, sync: Callable[[Any], None], plant: Callable[[Slot], None]) -> None:
+        self._slots, self._sync, self._plant = slots, sync, plant
+
+    def run(self, count: int, held: list[Any]) -> tuple[float, Slot]:
+        """Seconds that `count` calls take together, without what is untimed between bursts, and the last slot."""
+        slots, total, left = self._slots, 0.0, count
+        while True:
+            now = min(left, slots.burst or left)
+            taken = slots.take(now)
+            slots.establish(taken, self._plant)
+            total += timed(taken, self._sync, now, held)
+            left -= now
+            if not left:
+                return total, taken[-1]
+
+    def run_parts(self, count: int, held: list[Any]) -> tuple[list[tuple[int, float]], Slot]:
+        """`count` calls in some parts, one after the other: (calls, seconds) of each, and the last slot."""
+        parts = min(_PARTS, count)
+        counts = [count * (i + 1) // parts - count * i // parts for i in range(parts)]
+        spans = []
+        for now in counts:
+            seconds, slot = self.run(now, held)
+            spans.append((now, seconds))
+        return spans, slot
+
+    def probe(self, least_s: float, known_s: float) -> float:
+        """Seconds per call, the fastest of several probes of at least `least_s` each (or one call).
+
+        `known_s`: what a call took before, which is one of the probes where calls are long.
+        """
+        count, best, done, held = 1, float("inf"), 0, list[Any]()
+        if known_s > _LONG_PROBE_S:
+            best, done = known_s, 1
+        while done < _PROBES:
+            seconds, _ = self.run(count, held)
+            best = min(best, seconds / count)
+            if seconds < least_s and count < 1 << 24 and not self._slots.burst:
+                count = max(count + 1, min(count * 16, int(1.2 * least_s / max(best, 1e-9))))
+                continue
+            done += 1
+            if seconds > _LONG_PROBE_S and done >= 2:
+                break
+        return best
+
+    def spin(self, least_s: float) -> float:
+        """Seconds per call, over so many seconds at least."""
+        total, count, begin, held = 0.0, 0, clock(), list[Any]()
+        while clock() - begin < least_s:
+            total, count = total + self.run(1, held)[0], count + 1
+        return total / count
+
+    def dispatch(self) -> float:
+        """Median seconds from a call to its return, before `sync`."""
+        call, sync = self._slots.ring[0].call, self._sync
+        times: list[float] = []
+        held: list[Any] = []
+        begin = clock()
+        while len(times) < _LEAST_DISPATCH or (len(times) < _MOST_DISPATCH and clock() - begin < _DISPATCH_S):
+            start = clock()
+            held.clear()  # as in `timed`
+            held.append(call())
+            times.append(clock() - start)
+            sync(held[0])
+        return median_low(times)

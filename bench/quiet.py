@@ -1,0 +1,110 @@
+"""Waiting for a quiet machine: when to, and for how long at most.
+
+As long as nobody else is seen, this costs nothing.  Once somebody is, each batch waits until nothing else is
+ready to run, and is measured again if something was at its end; after some quiet rounds all is as before.
+What that takes is added to the experiment's time, which it can double; where waiting is in vain, it ends.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+from bench.contention import Clock, ForeignUse
+
+__all__ = ["Guard", "runnable"]
+
+_LOADAVG = Path("/proc/loadavg")
+_STEP_S, _TICKS_WINDOW_S = 0.001, 0.05
+_SPIN_S = 0.012
+"""So long a pool of OpenMP threads may spin after its last parallel region (7 ms, measured for libgomp)."""
+_LONGEST_S = 0.75
+"""Others work in bursts; who goes on for longer than this may go on for ever."""
+_IN_VAIN = 2
+_QUIET_ROUNDS = 4
+
+
+def runnable() -> int | None:
+    """Threads of the whole system that run or are ready to, the caller among them (proc_loadavg, the fourth field).
+
+    None where the system does not tell.
+    """
+    try:
+        file = os.open(_LOADAVG, os.O_RDONLY)
+    except OSError:
+        return None
+    try:
+        return int(os.read(file, 128).split()[3].split(b"/")[0])
+    finally:
+        os.close(file)
+
+
+class Guard:
+    """Whether to wait, and to measure again; of one experiment, with its `clock`."""
+
+    def __init__(self, clock: Clock, allowance_s: float) -> None:
+        self.clock, self._allowance_s = clock, allowance_s
+        self._alarmed_for = 0
+        self._in_vain = 0
+        self.lost_s = 0.0
+        """Seconds that waiting and repeating have cost."""
+
+    @property
+    def extra_s(self) -> float:
+        """The same, as far as it is allowed."""
+        return min(self.lost_s, self._allowance_s)
+
+    @property
+    def patient(self) -> bool:
+        """Whether there is time left for it, and hope."""
+        return self.lost_s < self._allowance_s and self._in_vain < _IN_VAIN
+
+    @property
+    def alarmed(self) -> bool:
+        """Whether somebody else was seen a short while ago."""
+        return self._alarmed_for > 0 and self.patient
+
+    def spend(self, seconds: float) -> None:
+        """Count what was lost."""
+        self.lost_s += seconds
+
+    def alarm(self) -> None:
+        """Somebody else was seen."""
+        self._alarmed_for = _QUIET_ROUNDS
+
+    def after_round(self, *, foreign: bool) -> None:
+        """A round is over, in which others used the machine or not."""
+        if foreign:
+            self.alarm()
+        else:
+            self._alarmed_for = max(0, self._alarmed_for - 1)
+
+    def others_run(self, for_s: float = _SPIN_S) -> bool:
+        """Whether something else is ready to run all through `for_s` seconds; False where nobody can tell."""
+        end = time.monotonic() + for_s
+        while (running := runnable()) is not None and running > 1:
+            if time.monotonic() >= end:
+                return True
+            time.sleep(_STEP_S)
+        return False
+
+    def wait(self) -> None:
+        """Until nobody else uses the machine; not for long, and not if that was in vain before."""
+        if not self.patient:
+            return
+        begin = time.monotonic()
+        busy = self.others_run(_LONGEST_S) if runnable() is not None else self._ticks_go_on()
+        self._in_vain = self._in_vain + 1 if busy else 0
+        self.spend(time.monotonic() - begin)
+
+    def _ticks_go_on(self) -> bool:
+        """The same from the machine's CPU time, which takes longer to tell."""
+        foreign = ForeignUse(0.0, 0.0)
+        for _ in range(int(_LONGEST_S / _TICKS_WINDOW_S)):
+            self.clock.window()
+            time.sleep(_TICKS_WINDOW_S)
+            foreign = self.clock.window()
+            if not foreign.contended:
+                return False
+        return foreign.contended

@@ -1,0 +1,185 @@
+"""The rounds of an experiment: in each every arm once, in an order drawn afresh.
+
+So whatever drifts hits all arms alike.  They end when every arm's interval is narrow enough, or the time is up.
+A batch during which others used the machine is measured again, a bounded number of times, and counted.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from statistics import median
+
+import numpy as np
+
+from bench import stats
+from bench.answers import Sample
+from bench.armstate import ArmState, Batch
+from bench.cards import Watch
+from bench.clocks import clock
+from bench.contention import Clock, starved, waiting_share
+from bench.pool import Pool, Request
+from bench.process import ArmError
+from bench.quiet import Guard
+
+__all__ = ["Limits", "Rounds", "next_check"]
+
+_REDOS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long and how precisely an experiment is measured.  Times in seconds."""
+
+    seconds: float
+    batch_s: float
+    warm_s: float
+    target_ci: float
+    min_rounds: int
+    max_rounds: int
+    guard: bool = True
+
+
+def next_check(number: int) -> int:
+    """The round after which precision is looked at again: each look is a chance to stop by luck."""
+    return number + max(2, number // 5)
+
+
+class Rounds:
+    """The rounds of one experiment."""
+
+    def __init__(
+        self, pool: Pool, states: Sequence[ArmState], limits: Limits, seed: int, watch: Watch
+    ) -> None:
+        self._watch = watch
+        self._pool, self._states, self._limits = pool, states, limits
+        self._rng = np.random.default_rng(seed)
+        self._clock = Clock({pool.pid(state.arm) for state in states if state.alive})
+        self._guard = Guard(self._clock, limits.seconds if limits.guard else 0.0)
+        self._deadline = time.monotonic() + limits.seconds
+
+    def _time_is_up(self) -> bool:
+        return time.monotonic() >= self._deadline + self._guard.extra_s
+
+    def run(self, on_round: Callable[[int, Sequence[ArmState]], None]) -> None:
+        """Measure until it is precise or time is up; `on_round` hears of each."""
+        number, check = 0, self._limits.min_rounds
+        while number < self._limits.max_rounds and any(state.alive for state in self._states):
+            self._round(number)
+            number += 1
+            on_round(number, self._states)
+            if number >= self._limits.min_rounds and self._time_is_up():
+                return
+            if number >= check:
+                if self._precise():
+                    return
+                check = next_check(number)
+
+    def _round(self, number: int) -> None:
+        """Every arm once; all of them again if others used the machine meanwhile."""
+        guard = self._guard
+        for attempt in range(_REDOS + 1):
+            began, waited_s = time.monotonic(), guard.lost_s
+            singly = guard.alarmed
+            self._clock.window()
+            alive = [state for state in self._states if state.alive]
+            for order, index in enumerate(self._rng.permutation(len(alive))):
+                self._measure(alive[index], number, order)
+            foreign, throttled = self._clock.window().contended, self._watch.throttled()
+            guard.after_round(foreign=foreign)
+            avoided = singly and guard.lost_s > waited_s  # each batch waited for the others to end
+            if not throttled and (avoided or not foreign):
+                return
+            for state in alive:
+                self._mark_last(state)
+            if (
+                attempt == _REDOS
+                or not (guard.patient or (throttled and self._limits.guard))
+                or self._time_is_up()
+            ):
+                return
+            guard.spend(time.monotonic() - began - (guard.lost_s - waited_s))
+            if throttled:
+                self._watch.cool()
+            guard.wait()
+
+    def _measure(self, state: ArmState, number: int, order: int) -> None:
+        """One batch; again if the arm waited for a CPU more than it is used to, or others ran beside it."""
+        guard = self._guard
+        for attempt in range(_REDOS + 1):
+            if guard.alarmed:
+                guard.wait()
+            began = time.monotonic()
+            sample = self._sample(state, number)
+            if sample is None:
+                return
+            contended = self._note(state, sample, number, order)
+            if sample.problem is not None:
+                state.fail("mistrusted", f"in round {number}: {sample.problem}")
+                return
+            if not contended:
+                return
+            guard.alarm()
+            if attempt == _REDOS or not guard.patient or self._time_is_up():
+                return
+            guard.spend(time.monotonic() - began)
+
+    def _sample(self, state: ArmState, number: int) -> Sample | None:
+        request = Request(state.arm, "batch", (state.iterations, self._limits.warm_s))
+        asked = clock()
+        try:
+            sample: Sample = self._pool.call(request)
+        except ArmError as error:
+            state.fail(error.status, error.reason)
+            return None
+        problem = _impossible(sample, asked, clock())
+        if problem is not None:
+            state.fail("mistrusted", f"in round {number}: {problem}")
+            return None
+        return sample
+
+    def _note(self, state: ArmState, sample: Sample, number: int, order: int) -> bool:
+        """Put the sample into the arm's books; whether it was disturbed."""
+        state.idle_s += sample.idle_s
+        state.idle_cpu_s += sample.idle_cpu_s
+        self._clock.spent(self._pool.pid(state.arm), sample.total_cpu_s)
+        share = waiting_share(sample)
+        contended = starved(share, state.waiting) or (self._guard.alarmed and self._guard.others_run())
+        state.waiting.append(share)
+        state.batches.append(
+            Batch(
+                number,
+                order,
+                sample.iterations,
+                median(sample.parts),
+                contended,
+                sample.seconds,
+                sample.usage.waited_s,
+            )
+        )
+        state.contended += contended
+        return contended
+
+    def _mark_last(self, state: ArmState) -> None:
+        if state.batches and not state.batches[-1].contended:
+            last = state.batches[-1]
+            state.batches[-1] = replace(last, contended=True)
+            state.contended += 1
+
+    def _precise(self) -> bool:
+        """Whether every arm's interval is within the target; the floor's nanoseconds need not be."""
+        judged = [state for state in self._states if state.alive and state.arm.role != "floor"]
+        return all(stats.estimate(state.samples()).half_width <= self._limits.target_ci for state in judged)
+
+
+def _impossible(sample: Sample, asked: float, answered: float) -> str | None:
+    """Why the coordinator's own clock, the same for all processes, contradicts the sample."""
+    timed = sample.seconds * sample.iterations
+    inside = asked <= sample.began <= sample.ended <= answered
+    if inside and min(sample.parts) > 0 and 0 < timed <= (sample.ended - sample.began) * 1.001:
+        return None
+    return (
+        f"reports {timed:.3g} s of calls between {sample.began:.6f} and {sample.ended:.6f}, "
+        f"when it was asked at {asked:.6f} and answered at {answered:.6f}: its clock is not the machine's"
+    )
