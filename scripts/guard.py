@@ -1,6 +1,6 @@
 """Do verdicts hold while something else uses the machine?
 
-The same experiments three times: on the machine as it is, and beside a process that is busy in bursts,
+The same experiments three times: on the machine as it is, and beside others that keep every CPU busy in bursts,
 without the contention guard and with it.  A verdict has moved if it is not what most of the undisturbed
 repetitions gave.  Prints the share that moved, and how far the estimated speed-ups lay from the undisturbed.
 """
@@ -11,14 +11,17 @@ import math
 import statistics
 import subprocess
 import sys
+from argparse import Namespace
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from rich.console import Console
 from rich.progress import Progress
 from tabulate import tabulate
 
 from bench import experiment as measuring
+from bench.environment import usable_cpus
 from bench.options import OptionError, parse
 from bench.plan import Experiment
 from bench.pool import ProcessPool
@@ -26,7 +29,7 @@ from bench.profiles import PROFILES
 from bench.results import Stamp, cells_of
 from bench.schema import Cell
 from bench.session import plan
-from scripts._cli import Parser, UsageError, count, run
+from scripts._cli import Parser, UsageError, count, positive, run
 
 __all__ = ["main"]
 
@@ -34,10 +37,11 @@ _BUSY = """
 import random, time
 draw = random.Random(1)
 while True:
-    until = time.perf_counter() + draw.uniform(0.05, 0.30)
+    until = time.perf_counter() + draw.uniform(0.3, 1.0)
     while time.perf_counter() < until: pass
-    time.sleep(draw.uniform(0.10, 0.60))
+    time.sleep(draw.uniform(0.2, 0.7))
 """
+"""One for each CPU; as all draw alike, they work and rest at about the same times."""
 _CONDITIONS = (("undisturbed", False, True), ("busy, guard off", True, False), ("busy, guard on", True, True))
 Key = tuple[str, str]
 """An experiment's label and a backend."""
@@ -71,21 +75,39 @@ def _moved(usual: dict[Key, list[Cell]], found: dict[Key, list[Cell]]) -> tuple[
     return moved, of, statistics.quantiles(distances, n=10)[-1]
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Measure the three conditions and print the table."""
+def _options(argv: Sequence[str] | None) -> Namespace:
     parser = Parser(
-        description=__doc__ or "", epilog="example:\n  python scripts/guard.py --sizes 1Ki --repeats 20"
+        description=__doc__ or "", epilog="example:\n  python scripts/guard.py --sizes 1Mi --repeats 20"
     )
     parser.add_argument(
-        "--sizes", default="1Ki,1Mi", help="element counts, as for pytest bench/ (default 1Ki,1Mi)"
+        "--sizes", default="32Ki,1Mi", help="element counts, as for pytest bench/ (default 32Ki,1Mi)"
     )
     parser.add_argument(
-        "--backends", default="numpy_ufunc,numba_jit,numba_parallel,torch_eager", help="a comma list"
+        "--backends", default="numpy_ufunc,numba_jit,numba_tuned,torch_eager", help="a comma list"
     )
+    parser.add_argument("--seconds", type=positive, default=2.0, help="for one experiment (default 2)")
     parser.add_argument(
         "--repeats", type=count, default=8, help="of each experiment and condition (default 8)"
     )
-    options = parser.parse_args(argv)
+    return parser.parse_args(argv)
+
+
+@contextmanager
+def _beside(busy: bool) -> Iterator[None]:
+    """With as many busy processes as there are CPUs, or none."""
+    command = [sys.executable, "-c", _BUSY]
+    others = [subprocess.Popen(command) for _ in range(usable_cpus() if busy else 0)]
+    try:
+        yield
+    finally:
+        for other in others:
+            other.kill()
+            other.wait()
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Measure the three conditions and print the table."""
+    options = _options(argv)
     try:
         settings = parse({"sizes": options.sizes, "backends": options.backends})
     except OptionError as error:
@@ -94,18 +116,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     profile, results = PROFILES["quick"], {}
     for name, disturbed, guard in _CONDITIONS:
         limits = measuring.Limits(
-            1.0, profile.batch_s, 0.0015, 0.02, profile.min_rounds, profile.max_rounds, guard
+            options.seconds, profile.batch_s, 0.0015, 0.02, profile.min_rounds, profile.max_rounds, guard
         )
-        busy = subprocess.Popen([sys.executable, "-c", _BUSY]) if disturbed else None
-        pool = ProcessPool({}, cell_timeout=120.0)
-        try:
-            with Progress(console=Console(stderr=True), transient=True) as bar:
+        with _beside(disturbed), Progress(console=Console(stderr=True), transient=True) as bar:
+            pool = ProcessPool({}, cell_timeout=120.0)
+            try:
                 results[name] = _repeat(chosen, pool, limits, options.repeats, bar)
-        finally:
-            pool.close()
-            if busy is not None:
-                busy.kill()
-                busy.wait()
+            finally:
+                pool.close()
     rows = []
     for name, found in results.items():
         moved, of, distance = _moved(results["undisturbed"], found)
