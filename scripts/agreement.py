@@ -1,9 +1,10 @@
 """Does the harness measure what others measure?
 
-For each cell of the quick profile at some sizes: one experiment of ours, and in the same minute
-``torch.utils.benchmark.Timer`` on the same call, in a process of its own for each backend, with the same
-estimator (the median of its blocks against the median of our rounds).  Prints each pair and the share that
-agrees within 10 %; exit status 1 if that is less than 90 %.
+For each cell of the quick profile at some sizes: one experiment of ours and, after each of its rounds,
+``torch.utils.benchmark.Timer`` on the same calls for a moment, in a process of its own for each backend.  So
+both see the same machine, whose speed may change from second to second.  The same estimator on both sides:
+the median of our rounds against the median of the Timer's.  Prints each pair and the share that agrees within
+10 %; exit status 1 if that is less than 90 %.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import os
 import subprocess
 import sys
 from argparse import SUPPRESS, Namespace
+from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
@@ -23,6 +25,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from bench import experiment as measuring
+from bench.armstate import ArmState
 from bench.environment import last_level_cache
 from bench.layout import HASH_SEED, fixed_layout
 from bench.options import OptionError, parse
@@ -31,6 +34,7 @@ from bench.pool import SEED, ProcessPool
 from bench.results import Stamp, cells_of
 from bench.schema import Cell
 from bench.session import plan
+from bench.timing import at_rest
 from bench.units import ratio_text, seconds_text
 from kernels.api import AXES, Case
 from scripts._cli import Parser, UsageError, positive, run, writable
@@ -38,31 +42,37 @@ from scripts._cli import Parser, UsageError, positive, run, writable
 __all__ = ["main"]
 
 _WITHIN = 0.10
-_PLACES = 5
-"""Where arrays lie to each other can cost some per cent; ours are moved before every batch."""
 _WANTED = 0.90
+_PEER_S = 0.02
+"""For the Timer, each time; a block of it is about as long as a batch of ours."""
+_COMPARED = ("candidate", "baseline")
 Pair = tuple[Cell, float]
 """A cell of ours and the other timer's seconds for the same call."""
 
 
-def _peer(name: str, case: Case, seconds: float) -> float:
-    """Seconds per call by torch's Timer, in this process; median over its blocks, at some places in memory."""
-    import torch  # noqa: PLC0415  # only this process, a peer, needs them
-    from torch.utils.benchmark import Timer  # noqa: PLC0415
+class _Subject:
+    """One backend at one case, timed by torch's Timer; its arrays move before each time, as ours do."""
 
-    from bench.pristine import Pristine  # noqa: PLC0415
-    from bench.slots import Slots  # noqa: PLC0415
-    from kernels import registry  # noqa: PLC0415
+    def __init__(self, name: str, case: Case) -> None:
+        from bench.pristine import Pristine  # noqa: PLC0415  # only a peer needs frameworks
+        from bench.slots import Slots  # noqa: PLC0415
+        from kernels import registry  # noqa: PLC0415
 
-    backend = registry.load(name)
-    backend.set_threads(case.threads)
-    slots, times = Slots(backend, case, Pristine(SEED).of(case), last_level_cache()), []
-    for _ in range(_PLACES):
-        slots.move()
-        names = {"call": slots.ring[0].call, "sync": backend.sync}
+        self.case, self._backend = case, registry.load(name)
+        self._backend.set_threads(case.threads)
+        self._slots = Slots(self._backend, case, Pristine(SEED).of(case), last_level_cache())
+
+    def seconds(self) -> float:
+        """Seconds per call; the median of the Timer's blocks."""
+        import torch  # noqa: PLC0415  # as above
+        from torch.utils.benchmark import Timer  # noqa: PLC0415
+
+        self._slots.move()
+        names = {"call": self._slots.ring[0].call, "sync": self._backend.sync}
         timer = Timer("sync(call())", globals=names, num_threads=torch.get_num_threads())
-        times += timer.blocked_autorange(min_run_time=seconds / _PLACES).times
-    return median(times)
+        times = timer.blocked_autorange(min_run_time=_PEER_S).times
+        at_rest()
+        return median(times)
 
 
 def _start(name: str) -> subprocess.Popen[str]:
@@ -82,21 +92,18 @@ class _Peers:
     def __init__(self) -> None:
         self._processes: dict[str, subprocess.Popen[str]] = {}
 
-    def ask(self, cell: Cell, seconds: float) -> float:
-        """The Timer's seconds per call for the cell's case."""
-        peer = self._processes.get(cell.backend)
+    def ask(self, backend: str, case: Case) -> float:
+        """The Timer's seconds per call for the case."""
+        peer = self._processes.get(backend)
         if peer is None:
-            peer = self._processes[cell.backend] = _start(cell.backend)
+            peer = self._processes[backend] = _start(backend)
         assert peer.stdin is not None, "a pipe"
         assert peer.stdout is not None, "a pipe"
-        case = {axis: getattr(cell, axis) for axis in AXES}
-        peer.stdin.write(json.dumps({"case": case, "seconds": seconds}) + "\n")
+        peer.stdin.write(json.dumps(dataclasses.asdict(case)) + "\n")
         peer.stdin.flush()
         answer = peer.stdout.readline()
         if not answer:
-            raise UsageError(
-                f"the peer for {cell.backend} ended with {peer.wait()}; what it said stands above"
-            )
+            raise UsageError(f"the peer for {backend} ended with {peer.wait()}; what it said stands above")
         return float(answer)
 
     def close(self) -> None:
@@ -106,10 +113,14 @@ class _Peers:
 
 
 def _answer(name: str) -> None:
-    """Be the peer of one backend: a line of JSON in, a line with seconds out."""
+    """Be the peer of one backend: a case in a line of JSON, a line with seconds out."""
+    subject: _Subject | None = None
     for line in sys.stdin:
-        asked = json.loads(line)
-        print(_peer(name, Case(**asked["case"]), asked["seconds"]), flush=True)
+        case = Case(**json.loads(line))
+        if subject is None or subject.case != case:
+            subject = None  # the old arrays first
+            subject = _Subject(name, case)
+        print(subject.seconds(), flush=True)
 
 
 def _measure(chosen: Sequence[Experiment], limits: measuring.Limits, console: Console) -> list[Pair]:
@@ -118,10 +129,16 @@ def _measure(chosen: Sequence[Experiment], limits: measuring.Limits, console: Co
     stamp = Stamp("agreement", "here", "", limits.target_ci)
     with Progress(console=console, transient=True) as bar:
         for experiment in bar.track(chosen, description=f"{len(chosen)} experiments"):
-            states = measuring.run(experiment, pool, limits, seed=len(pairs))
-            cells = [cell for cell in cells_of(experiment, states, stamp) if cell.time_s is not None]
-            compared = [cell for cell in cells if cell.role in ("candidate", "baseline")]
-            pairs += [(cell, peers.ask(cell, limits.seconds / len(experiment.arms))) for cell in compared]
+            theirs: dict[str, list[float]] = defaultdict(list)
+
+            def ask(_: int, states: Sequence[ArmState]) -> None:
+                for arm in (state.arm for state in states if state.alive):
+                    if arm.role in _COMPARED:
+                        theirs[arm.backend].append(peers.ask(arm.backend, experiment.case))  # noqa: B023  # called in this turn only
+
+            states = measuring.run(experiment, pool, limits, len(pairs), ask)
+            cells = [cell for cell in cells_of(experiment, states, stamp) if cell.role in _COMPARED]
+            pairs += [(cell, median(theirs[cell.backend])) for cell in cells if cell.time_s is not None]
     peers.close()
     pool.close()
     return pairs
@@ -156,7 +173,7 @@ def _options(argv: Sequence[str] | None) -> Namespace:
     )
     parser.add_argument("--sizes", default="1Ki,32Ki,1Mi,16Mi", help="element counts, as for pytest bench/")
     parser.add_argument("--backends", help="a comma list (default: all)")
-    parser.add_argument("--seconds", type=positive, default=4.0, help="for one experiment (default 4)")
+    parser.add_argument("--seconds", type=positive, default=6.0, help="for one experiment (default 6)")
     parser.add_argument("--csv", type=writable, help="write every pair here")
     parser.add_argument("--peer", help=SUPPRESS)
     return parser.parse_args(argv)

@@ -653,7 +653,7 @@ CAUGHT: dict[type, tuple[tuple[str, ...], str]] = {
     AllocatesLater: (WRONG, "writes nothing"),
     JudgesItself: (WRONG, "writes nothing"),
     PatchesClock: (WRONG, "replaces time.perf_counter"),
-    PatchesHarness: (WRONG, "replaces bench.station.timed"),
+    PatchesHarness: (WRONG, "replaces bench.calls.timed"),
     SlowsOthers: (WRONG, "keeps a CPU busy while other arms are measured"),
     RaisesInCompile: (("failed",), "ValueError: no kernel for today nor for tomorrow"),
     RaisesInThirdBatch: (("failed",), "RuntimeError: the fifth input"),
