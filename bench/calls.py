@@ -16,7 +16,7 @@ _PARTS = 8
 """A batch is timed in so many parts: a moment without a CPU spoils some of them, and not the batch."""
 _PROBES, _LONG_PROBE_S = 4, 0.01
 """So many probes tell how long a call is; of long ones, two."""
-_LEAST_DISPATCH, _MOST_DISPATCH, _DISPATCH_S = 2, 64, 0.006
+_MOST_DISPATCH, _DISPATCH_S = 64, 0.006
 
 
 class Calls:
@@ -51,14 +51,9 @@ class Calls:
             spans.append((now, seconds))
         return spans, slot
 
-    def probe(self, least_s: float, known_s: float) -> float:
-        """Seconds per call, the fastest of several probes of at least `least_s` each (or one call).
-
-        `known_s`: what a call took before, which is one of the probes where calls are long.
-        """
+    def probe(self, least_s: float) -> float:
+        """Seconds per call, the fastest of several probes of at least `least_s` each (or one call)."""
         count, best, done, held = 1, float("inf"), 0, list[Any]()
-        if known_s > _LONG_PROBE_S:
-            best, done = known_s, 1
         while done < _PROBES:
             seconds, _ = self.run(count, held)
             best = min(best, seconds / count)
@@ -78,14 +73,15 @@ class Calls:
         return total / count
 
     def dispatch(self) -> float:
-        """Median seconds from a call to its return, before `sync`."""
+        """Median seconds from a call to its return, before `sync`; the drop of the result before is part of it."""
         call, sync = self._slots.ring[0].call, self._sync
         times: list[float] = []
         held: list[Any] = []
+        self.run(1, held)  # so that each call drops a result, as in `timed`
         begin = clock()
-        while len(times) < _LEAST_DISPATCH or (len(times) < _MOST_DISPATCH and clock() - begin < _DISPATCH_S):
+        while not times or (len(times) < _MOST_DISPATCH and clock() - begin < _DISPATCH_S):
             start = clock()
-            held.clear()  # as in `timed`
+            held.clear()
             held.append(call())
             times.append(clock() - start)
             sync(held[0])

@@ -1,9 +1,9 @@
 """Was anything else using the machine during a round?
 
-Two witnesses.  A thread that was ready to run and had no CPU shared it with somebody, and the kernel
-counts the nanoseconds: a batch that spent a share of its time so is contended.  And over a whole
-round, the CPU time that the machine spent (``/proc/stat``, in 10 ms ticks, stolen time included) less
-what our own processes spent is what others spent.
+Two witnesses here; a third, who is ready to run at this moment, is in bench/quiet.py.  A thread that was
+ready to run and had no CPU shared it with somebody, and the kernel counts the nanoseconds: a batch that spent
+a share of its time so is contended.  And over a whole round, the CPU time that the machine spent
+(``/proc/stat``, in 10 ms ticks, stolen time included) less what our own processes spent is what others spent.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ _WAITING = 0.35
 """A batch is timed in parts, whose median forgives as much."""
 _TICK_S = 0.004
 _SHARE = 0.15
-_TICKS_S = 0.03
-"""Differences of some ticks are rounding, not load."""
+_TICKS_S, _SEEN_S = 0.03, 0.008
+"""Differences of some ticks of 10 ms are rounding, not load; one may be either."""
 
 
 def waiting_share(sample: Sample) -> float:
@@ -49,10 +49,18 @@ def starved(share: float, earlier: Sequence[float]) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class ForeignUse:
-    """CPU seconds that others used in a window of `wall_s` seconds."""
+    """CPU seconds that others used in a window of `wall_s` seconds; below 0 where ticks round so, which sums mend."""
 
     wall_s: float
     cpu_s: float
+
+    def __add__(self, other: ForeignUse) -> ForeignUse:
+        return ForeignUse(self.wall_s + other.wall_s, self.cpu_s + other.cpu_s)
+
+    @property
+    def seen(self) -> bool:
+        """Whether there was a tick of it."""
+        return self.cpu_s > _SEEN_S
 
     @property
     def contended(self) -> bool:
@@ -87,4 +95,4 @@ class Clock:
         """What others used since the last call."""
         earlier, self._mark = self._mark, self._read()
         wall, busy, ours = (now - then for now, then in zip(self._mark, earlier, strict=True))
-        return ForeignUse(wall, max(0.0, busy - ours))
+        return ForeignUse(wall, busy - ours)

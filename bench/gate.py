@@ -131,8 +131,8 @@ def before(backend: Backend, case: Case, slots: Slots) -> GateReport:
     slot, lacing = slots.ring[0], _Lacing(case, slots.inputs)
     reports = []
     for number in range(lacing.passes):
-        lacing.put(number)
         try:
+            lacing.put(number)
             lacing.renew(slots, slot)
             if slot.out is not None:
                 buffers.poison(slot.out)

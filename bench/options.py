@@ -79,13 +79,18 @@ OPTIONS: tuple[OptionSpec, ...] = (
         "target_ci", "F", "stop when every 95 %% interval is within ± this fraction (default 0.02)", "0.02"
     ),
     OptionSpec(
-        "max_seconds", "S", "at most this long in one experiment (default: the profile's budget, shared)"
+        "max_seconds",
+        "S",
+        "at most this long in one experiment's rounds, twice that beside other load "
+        "(default: the profile's budget, shared)",
     ),
     OptionSpec("cell_timeout", "S", "a cell that keeps its worker longer is a timeout (default 120)", "120"),
     OptionSpec(
         "isolation", "HOW", "process (default): one per arm; inline: in this process, for --pdb", "process"
     ),
-    OptionSpec("guard", "ON", "on (default): measure rounds again when others used the CPU; off", "on"),
+    OptionSpec(
+        "guard", "ON", "on (default): wait for others to end, measure again what they disturbed; off", "on"
+    ),
     OptionSpec("require", "A,B", "backends whose skip is a failure", ""),
     OptionSpec("results", "DIR", "where runs are written (default results/)", "results"),
     OptionSpec("run_id", "ID", "name of the run; one that exists goes on where it stopped"),

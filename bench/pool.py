@@ -50,6 +50,9 @@ class Pool(Protocol):
     def pid(self, arm: Arm) -> int:
         """The process id that the arm works in."""
 
+    def trim(self) -> None:
+        """Have all arms let go of what they keep for the next case."""
+
     def close(self) -> None:
         """End everything."""
 
@@ -116,6 +119,10 @@ class ProcessPool:
         """The process id that the arm works in."""
         return self._processes[arm].pid
 
+    def trim(self) -> None:
+        """Have all arms let go of what they keep for the next case."""
+        self.call_all([Request(arm, "trim") for arm in self._processes])
+
     def close(self) -> None:
         """End all processes."""
         for arm in list(self._processes):
@@ -164,6 +171,10 @@ class InlinePool:
     def pid(self, arm: Arm) -> int:
         """This process."""
         return os.getpid()
+
+    def trim(self) -> None:
+        """Have all arms let go of what they keep for the next case."""
+        self.call_all([Request(arm, "trim") for arm in self._stations])
 
     def close(self) -> None:
         """Let go of all buffers."""

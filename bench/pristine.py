@@ -40,10 +40,14 @@ class Pristine:
             kept.dy = _filled(case, "normal", self.seed + 1)
         return kept
 
+    def forget(self) -> None:
+        """Let go of them."""
+        self._kept = None
+
     def trim(self) -> None:
         """Let go of them where memory is scarce."""
         if self._kept is not None and _FREE_PART * self._kept.nbytes > free_bytes():
-            self._kept = None
+            self.forget()
 
 
 def _filled(case: Case, data: str, seed: int) -> np.ndarray:

@@ -1,8 +1,8 @@
 """Waiting for a quiet machine: when to, and for how long at most.
 
-As long as nobody else is seen, this costs nothing.  Once somebody is, each batch waits until nothing else is
-ready to run, and is measured again if something was at its end; after some quiet rounds all is as before.
-What that takes is added to the experiment's time, which it can double; where waiting is in vain, it ends.
+As long as nobody else is seen, this costs nothing.  Once somebody is, each batch waits until no more is ready
+to run than leaves our CPUs free, and is measured again if others ran beside it; after some quiet rounds all is as
+before.  What that takes is added to the experiment's time, which it can double; waiting that was in vain ends.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 from bench.contention import Clock, ForeignUse
+from bench.environment import usable_cpus
 
 __all__ = ["Guard", "runnable"]
 
@@ -40,6 +41,11 @@ def runnable() -> int | None:
         os.close(file)
 
 
+def _spare_cpus() -> int:
+    """CPUs of the machine that we may not use: others may."""
+    return max((os.cpu_count() or 1) - usable_cpus(), 0)
+
+
 class Guard:
     """Whether to wait, and to measure again; of one experiment, with its `clock`."""
 
@@ -56,9 +62,14 @@ class Guard:
         return min(self.lost_s, self._allowance_s)
 
     @property
+    def has_time(self) -> bool:
+        """Whether there is time left for repeating."""
+        return self.lost_s < self._allowance_s
+
+    @property
     def patient(self) -> bool:
-        """Whether there is time left for it, and hope."""
-        return self.lost_s < self._allowance_s and self._in_vain < _IN_VAIN
+        """Whether there is time left for waiting, and hope."""
+        return self.has_time and self._in_vain < _IN_VAIN
 
     @property
     def alarmed(self) -> bool:
@@ -83,7 +94,7 @@ class Guard:
     def others_run(self, for_s: float = _SPIN_S) -> bool:
         """Whether something else is ready to run all through `for_s` seconds; False where nobody can tell."""
         end = time.monotonic() + for_s
-        while (running := runnable()) is not None and running > 1:
+        while (running := runnable()) is not None and running - 1 > _spare_cpus():
             if time.monotonic() >= end:
                 return True
             time.sleep(_STEP_S)

@@ -20,8 +20,6 @@ __all__ = ["Race"]
 _LEAST_PROBES, _MOST_PROBES = 3, 40
 _PROBE_S = 50e-6
 _LONGEST_S = 0.12
-_OUT = 1.5
-"""Who needs so many times the best probe's time is out of the race."""
 
 
 class Race:
@@ -55,15 +53,12 @@ class Race:
         best = dict.fromkeys(ways, float("inf"))
         begin = time.perf_counter()
         for number in range(_MOST_PROBES):
-            for name in best:
+            for name, call in ways.items():
                 if cold:
                     self._evict()
-                best[name] = min(best[name], _probe(ways[name], counts[name]))
+                best[name] = min(best[name], _probe(call, counts[name]))
             if number + 1 >= _LEAST_PROBES and time.perf_counter() - begin > _LONGEST_S:
                 break
-            if number:  # a single probe may have been disturbed
-                least = min(best.values())
-                best = {name: seconds for name, seconds in best.items() if seconds <= _OUT * least}
         return min(best, key=best.__getitem__)
 
     def _evict(self) -> None:

@@ -18,7 +18,7 @@ from bench.answers import Sample
 from bench.armstate import ArmState, Batch
 from bench.cards import Watch
 from bench.clocks import clock
-from bench.contention import Clock, starved, waiting_share
+from bench.contention import Clock, ForeignUse, starved, waiting_share
 from bench.pool import Pool, Request
 from bench.process import ArmError
 from bench.quiet import Guard
@@ -26,6 +26,8 @@ from bench.quiet import Guard
 __all__ = ["Limits", "Rounds", "next_check"]
 
 _REDOS = 2
+_LEAST_ALLOWANCE_S = 1.0
+"""For the guard, in an experiment that has next to no time itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,9 @@ class Rounds:
         self._pool, self._states, self._limits = pool, states, limits
         self._rng = np.random.default_rng(seed)
         self._clock = Clock({pool.pid(state.arm) for state in states if state.alive})
-        self._guard = Guard(self._clock, limits.seconds if limits.guard else 0.0)
+        allowance_s = max(limits.seconds, _LEAST_ALLOWANCE_S) if limits.guard else 0.0
+        self._guard = Guard(self._clock, allowance_s)
+        self._foreign = ForeignUse(0.0, 0.0)
         self._deadline = time.monotonic() + limits.seconds
 
     def _time_is_up(self) -> bool:
@@ -80,29 +84,27 @@ class Rounds:
         """Every arm once; all of them again if others used the machine meanwhile."""
         guard = self._guard
         for attempt in range(_REDOS + 1):
-            began, waited_s = time.monotonic(), guard.lost_s
-            singly = guard.alarmed
+            began, lost_s = time.monotonic(), guard.lost_s
+            self._foreign = ForeignUse(0.0, 0.0)
             self._clock.window()
             alive = [state for state in self._states if state.alive]
             for order, index in enumerate(self._rng.permutation(len(alive))):
                 self._measure(alive[index], number, order)
-            foreign, throttled = self._clock.window().contended, self._watch.throttled()
+            foreign, throttled = self._foreign.contended, self._watch.throttled()
             guard.after_round(foreign=foreign)
-            avoided = singly and guard.lost_s > waited_s  # each batch waited for the others to end
-            if not throttled and (avoided or not foreign):
+            if not (foreign or throttled):
                 return
             for state in alive:
                 self._mark_last(state)
-            if (
-                attempt == _REDOS
-                or not (guard.patient or (throttled and self._limits.guard))
-                or self._time_is_up()
-            ):
+            if attempt == _REDOS or not self._limits.guard or self._time_is_up():
                 return
-            guard.spend(time.monotonic() - began - (guard.lost_s - waited_s))
             if throttled:
                 self._watch.cool()
-            guard.wait()
+            elif guard.patient:
+                guard.spend(time.monotonic() - began - (guard.lost_s - lost_s))
+                guard.wait()
+            else:
+                return
 
     def _measure(self, state: ArmState, number: int, order: int) -> None:
         """One batch; again if the arm waited for a CPU more than it is used to, or others ran beside it."""
@@ -110,18 +112,19 @@ class Rounds:
         for attempt in range(_REDOS + 1):
             if guard.alarmed:
                 guard.wait()
+                self._clock.window()  # what others did meanwhile is of no account
             began = time.monotonic()
             sample = self._sample(state, number)
             if sample is None:
                 return
-            contended = self._note(state, sample, number, order)
+            self._clock.spent(self._pool.pid(state.arm), sample.total_cpu_s)
+            foreign = self._clock.window()
+            contended = self._note(state, sample, foreign, number, order)
             if sample.problem is not None:
                 state.fail("mistrusted", f"in round {number}: {sample.problem}")
                 return
-            if not contended:
-                return
-            guard.alarm()
-            if attempt == _REDOS or not guard.patient or self._time_is_up():
+            if not contended or attempt == _REDOS or not guard.has_time or self._time_is_up():
+                self._foreign += foreign
                 return
             guard.spend(time.monotonic() - began)
 
@@ -139,13 +142,16 @@ class Rounds:
             return None
         return sample
 
-    def _note(self, state: ArmState, sample: Sample, number: int, order: int) -> bool:
+    def _note(self, state: ArmState, sample: Sample, foreign: ForeignUse, number: int, order: int) -> bool:
         """Put the sample into the arm's books; whether it was disturbed."""
         state.idle_s += sample.idle_s
         state.idle_cpu_s += sample.idle_cpu_s
-        self._clock.spent(self._pool.pid(state.arm), sample.total_cpu_s)
         share = waiting_share(sample)
-        contended = starved(share, state.waiting) or (self._guard.alarmed and self._guard.others_run())
+        contended = starved(share, state.waiting) or (
+            self._guard.alarmed and foreign.seen and self._guard.others_run()
+        )
+        if contended:
+            self._guard.alarm()
         state.waiting.append(share)
         state.batches.append(
             Batch(

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import environment
+from bench.budget import Budget
 from bench.options import Settings
 from bench.plan import Arm, Experiment, experiments, weight
 from bench.records import Key, RunFiles, RunFilesError, key_of
@@ -60,7 +61,7 @@ class Run:
         self._left = list(self.chosen)
         self._rows: dict[Key, dict[str, str]] = {}
         self._rounds: dict[Key, tuple[float, ...]] = {}
-        self._spent_s, self._allowed_s = 0.0, settings.profile.seconds
+        self._budget = Budget(settings.profile.seconds)
         self._pool: Any = None
         self._on_disk: set[Key] = set()
 
@@ -84,7 +85,7 @@ class Run:
         self._on_disk = {key_of(row) for row in rows} | self._rounds.keys()
         self._left = [experiment for experiment in self.chosen if not self._complete(experiment)]
         share = sum(map(weight, self._left)) / (sum(map(weight, self.chosen)) or 1.0)
-        self._allowed_s = self.settings.profile.seconds * share  # what a run that goes on had is spent
+        self._budget = Budget(self.settings.profile.seconds * share)  # what a run that goes on had is spent
         for experiment in self._left:  # measured again as a whole: none of its old rows may be replayed
             for arm in experiment.arms:
                 self._rows.pop(self.key(experiment, arm), None)
@@ -128,7 +129,7 @@ class Run:
         """What the experiments still to come may take."""
         if self.settings.max_seconds is not None:
             return float(self.settings.max_seconds * len(self._left))
-        return max(self._allowed_s - self._spent_s, 0.0)
+        return self._budget.left_s
 
     def result(self, experiment: Experiment, arm: Arm, on_end: Callable[[Experiment], None]) -> CellResult:
         """The cell's row and rounds; measures its experiment if nobody has."""
@@ -144,11 +145,10 @@ class Run:
         keys = [self.key(experiment, arm) for experiment in chosen for arm in experiment.arms]
         return [self._rows[key] for key in keys if key in self._rows]
 
-    def _budget(self, experiment: Experiment) -> float:
+    def _rounds_s(self, experiment: Experiment) -> float:
         if self.settings.max_seconds is not None:
             return self.settings.max_seconds
-        weights = sum(weight(each) for each in self._left) or 1.0
-        return self.seconds_left() * weight(experiment) / weights
+        return self._budget.rounds_s(weight(experiment), sum(weight(each) for each in self._left))
 
     def _start_pool(self, experiment: Experiment) -> Any:
         if self._pool is None:
@@ -170,7 +170,7 @@ class Run:
         pool = self._start_pool(experiment)
         profile, settings = self.settings.profile, self.settings
         limits = measuring.Limits(
-            seconds=self._budget(experiment),
+            seconds=self._rounds_s(experiment),
             batch_s=profile.batch_s,
             warm_s=_WARM_S,
             target_ci=settings.target_ci,
@@ -179,9 +179,12 @@ class Run:
             guard=settings.guard,
         )
         stamp = results.Stamp(self.run_id, self._machine, environment.utc_now(), settings.target_ci)
-        begin = time.monotonic()
-        states = measuring.run(experiment, pool, limits, seed=len(self._rows))
-        self._spent_s += time.monotonic() - begin
+        begin, ends = time.monotonic(), list[float]()
+        states = measuring.run(
+            experiment, pool, limits, len(self._rows), lambda *_: ends.append(time.monotonic())
+        )
+        rounds_s = (ends[-1] - ends[0]) * len(ends) / (len(ends) - 1) if len(ends) > 1 else None
+        self._budget.spend(weight(experiment), time.monotonic() - begin, rounds_s)
         if experiment in self._left:
             self._left.remove(experiment)
         self._store(

@@ -42,8 +42,9 @@ class Inputs:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of all arrays, the gaps of strided ones not counted."""
-        return sum(array.nbytes for array in (self.x, self.dy, *self.scratch) if array is not None)
+        """Bytes of all arrays, with the gaps of strided ones."""
+        arrays = [array for array in (self.x, self.dy, *self.scratch) if array is not None]
+        return sum(end - start for start, end in map(np.lib.array_utils.byte_bounds, arrays))
 
     def settled(self, result: np.ndarray) -> np.ndarray:
         """A copy of `result`, for what is still being written cannot be judged; good until the next one."""

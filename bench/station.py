@@ -77,7 +77,7 @@ class Station:
         slot = self._slots.ring[0]
         if case.placement == "inplace":
             self._slots.refill(slot)
-        self._second_s = timed([slot], self.backend.sync, 1, [])
+        second = timed([slot], self.backend.sync, 1, [])
         report = self._work.before(self.backend, case, self._slots)
         if report.problem is None:
             self._slots.grow()
@@ -89,9 +89,7 @@ class Station:
             self._card.peak_bytes(reset=True)
             if report.problem is None:
                 steady(self._calls.spin, _STEADY_S)
-        return Prepared(
-            None, report, self._slots.first_call_s, self._second_s, threads, self._compile_report()
-        )
+        return Prepared(None, report, self._slots.first_call_s, second, threads, self._compile_report())
 
     def _compile_report(self) -> dict[str, Any]:
         report = getattr(self.backend, "compile_report", None)
@@ -99,7 +97,7 @@ class Station:
 
     def probe(self, least_s: float) -> float:
         """Seconds per call, the fastest of several probes of at least `least_s` each (or one call)."""
-        seconds = self._calls.probe(least_s, self._second_s)
+        seconds = self._calls.probe(least_s)
         settle()
         return seconds / self._slots.calls
 
@@ -157,6 +155,8 @@ class Station:
                 slots.hand_over(slot)
         if slots.case.placement == "new":
             self._spoil(held[0])
+            if self._unwritable is not None:  # the first timed call, too, has a result to drop
+                self._calls.run(1, held)
         return problem
 
     def _spoil(self, result: Any) -> None:
@@ -198,6 +198,10 @@ class Station:
         if not isinstance(self._slots, CardSlots):
             return None
         return device_seconds(self._slots, self.backend.sync)
+
+    def trim(self) -> None:
+        """Keep nothing for the next case: somebody needs the memory."""
+        self._pristine.forget()
 
     def release(self) -> None:
         """Let go of the case's buffers."""

@@ -84,7 +84,7 @@ def timed(slots: Sequence[Slot], sync: Callable[[Any], None], count: int, held: 
     """Seconds that `count` calls take, each synchronised.
 
     With one slot it is called again and again, else slot i serves call i.  `held` has the result of the call
-    before, if any, and is the only one to have it: it is dropped inside the timed region, as every result
+    before, if any, which nobody else should have: it is dropped inside the timed region, as every result
     before the next call is, since for a large one that costs as much as the kernel.  It ends up with the
     last call's result.
     """

@@ -18,6 +18,7 @@ import sys
 from argparse import SUPPRESS, Namespace
 from collections import defaultdict
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from statistics import median
 
@@ -125,9 +126,12 @@ def _answer(name: str) -> None:
 
 def _measure(chosen: Sequence[Experiment], limits: measuring.Limits, console: Console) -> list[Pair]:
     pairs: list[Pair] = []
-    pool, peers = ProcessPool({}, cell_timeout=180.0), _Peers()
     stamp = Stamp("agreement", "here", "", limits.target_ci)
-    with Progress(console=console, transient=True) as bar:
+    with (
+        closing(ProcessPool({}, cell_timeout=180.0)) as pool,
+        closing(_Peers()) as peers,
+        Progress(console=console, transient=True) as bar,
+    ):
         for experiment in bar.track(chosen, description=f"{len(chosen)} experiments"):
             theirs: dict[str, list[float]] = defaultdict(list)
 
@@ -138,9 +142,8 @@ def _measure(chosen: Sequence[Experiment], limits: measuring.Limits, console: Co
 
             states = measuring.run(experiment, pool, limits, len(pairs), ask)
             cells = [cell for cell in cells_of(experiment, states, stamp) if cell.role in _COMPARED]
-            pairs += [(cell, median(theirs[cell.backend])) for cell in cells if cell.time_s is not None]
-    peers.close()
-    pool.close()
+            good = [cell for cell in cells if cell.status in ("ok", "noisy")]
+            pairs += [(cell, median(theirs[cell.backend])) for cell in good]
     return pairs
 
 

@@ -54,6 +54,8 @@ def _experiments(bases: Sequence[str], sizes: str, repeats: int) -> Iterator[tup
 
 _USUAL_ARMS = 10.4
 """Of an experiment of the profiles: ten, and the floor with its short batches."""
+_ROUNDS_SHARE = 0.78
+"""Of a quick run's time; the rest goes into preparing and last looks (measured)."""
 
 
 def _limits(profile_name: str, experiment: Experiment) -> measuring.Limits:
@@ -62,7 +64,7 @@ def _limits(profile_name: str, experiment: Experiment) -> measuring.Limits:
     all_weights = sum(weight(Experiment(case, ())) for case in cases(profile.grids))
     share = weight(experiment) / all_weights * len(experiment.arms) / _USUAL_ARMS
     return measuring.Limits(
-        seconds=profile.seconds * share,
+        seconds=profile.seconds * _ROUNDS_SHARE * share,
         batch_s=profile.batch_s,
         warm_s=0.0015,
         target_ci=0.02,

@@ -1,0 +1,36 @@
+"""How a run's seconds are shared out among its experiments."""
+
+from __future__ import annotations
+
+from statistics import median
+
+__all__ = ["Budget"]
+
+_LAST = 3
+
+
+class Budget:
+    """`allowed_s` for preparing, rounds and last looks together; more weight, more time in rounds.
+
+    What preparing will take is foreseen from the last experiments, so that those to come later do not pay for it.
+    """
+
+    def __init__(self, allowed_s: float) -> None:
+        self._left_s = allowed_s
+        self._beside_per_weight: list[float] = []
+
+    @property
+    def left_s(self) -> float:
+        """Seconds not yet spent."""
+        return max(self._left_s, 0.0)
+
+    def rounds_s(self, weight: float, weights_left: float) -> float:
+        """Seconds for the rounds of an experiment of that weight, one of those that weigh `weights_left` together."""
+        beside = median(self._beside_per_weight[-_LAST:] or [0.0])
+        return max(self._left_s - beside * weights_left, 0.0) * weight / (weights_left or 1.0)
+
+    def spend(self, weight: float, seconds: float, rounds_s: float | None) -> None:
+        """An experiment took so many seconds, and its rounds so many of them (None: it had none to speak of)."""
+        self._left_s -= seconds
+        if rounds_s is not None:
+            self._beside_per_weight.append(max(seconds - rounds_s, 0.0) / weight)

@@ -1,0 +1,109 @@
+"""The inputs of a case are kept for the next one, and are always the same bits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from bench import pristine
+from bench.pristine import Pristine
+from bench.slots import Inputs
+from bench.station import Station
+from kernels import registry
+from kernels.api import Case
+
+FORWARD = Case("relu", n=1000)
+BACKWARD = replace(FORWARD, direction="backward")
+
+
+def _same(one: Inputs, other: Inputs) -> bool:
+    pairs = [(one.x, other.x)] + ([] if one.dy is None or other.dy is None else [(one.dy, other.dy)])
+    return (one.dy is None) == (other.dy is None) and all(a.tobytes() == b.tobytes() for a, b in pairs)
+
+
+def test_kept_inputs_are_those_that_would_be_built() -> None:
+    kept = Pristine(3)
+    for case in (FORWARD, BACKWARD, replace(FORWARD, op="leaky_relu"), replace(BACKWARD, placement="out")):
+        assert _same(kept.of(case), Pristine(3).of(case))
+    assert kept.of(BACKWARD).x is kept.of(FORWARD).x
+
+
+@pytest.mark.parametrize(
+    "change", [{"n": 999}, {"dtype": "float64"}, {"data": "positive"}, {"layout": "strided"}]
+)
+def test_another_case_has_its_own(change: dict[str, object]) -> None:
+    kept = Pristine(3)
+    kept.of(FORWARD)
+    other = replace(BACKWARD, **change)  # type: ignore[arg-type]  # fields of Case
+    assert _same(kept.of(other), Pristine(3).of(other))
+
+
+def test_scarce_memory_is_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = Pristine(3)
+    first = kept.of(FORWARD)
+    monkeypatch.setattr(pristine, "free_bytes", lambda: 1 << 40)
+    kept.trim()
+    assert kept.of(FORWARD).x is first.x
+    monkeypatch.setattr(pristine, "free_bytes", lambda: first.nbytes)
+    kept.trim()
+    assert kept.of(FORWARD).x is not first.x
+
+
+def test_gaps_of_strided_inputs_count_as_memory() -> None:
+    assert Pristine(3).of(replace(FORWARD, layout="strided")).nbytes >= 2 * 4 * 999
+
+
+@pytest.mark.parametrize("direction", ["forward", "backward"])
+@pytest.mark.parametrize("placement", ["new", "out", "inplace"])
+@pytest.mark.parametrize("layout", ["contiguous", "transposed"])
+def test_gate_rounds_and_last_looks_leave_them_as_they_were(
+    direction: str, placement: str, layout: str
+) -> None:
+    station = Station(lambda: registry.load("numpy_ufunc"), 3, 1 << 20)
+    station.load()
+    case = Case("relu", direction=direction, placement=placement, layout=layout, n=4096)
+    for _ in range(2):
+        assert station.prepare(case).gate.problem is None
+        assert station.batch(5, 0.0).problem is None
+        assert station.finish().problem is None
+    assert _same(station._pristine.of(case), Pristine(3).of(case))
+
+
+class Scribbles:
+    """NumPy's relu, which changes an element of its input when it is compiled, or at its second call."""
+
+    name = "scribbles"
+
+    def __init__(self, when: int) -> None:
+        self._when = when
+        self._base = registry.load("numpy_ufunc")
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._base, name)
+
+    def compile(self, case: Case, x: np.ndarray, dy: None, out: None) -> Callable[[], np.ndarray]:
+        call = self._base.compile(case, x, dy, out)
+        calls = 0
+
+        def scribbling() -> np.ndarray:
+            nonlocal calls
+            calls += 1
+            if calls == self._when:
+                x[777] = 0.5
+            return call()
+
+        if self._when == 0:
+            x[777] = 0.5
+        return scribbling
+
+
+@pytest.mark.parametrize("when", [0, 1])
+def test_an_input_written_before_the_gate_is_found_there(when: int) -> None:
+    station = Station(lambda: Scribbles(when), 3, 1 << 20)  # type: ignore[arg-type,return-value]  # the rest comes from the base
+    station.load()
+    problem = station.prepare(FORWARD).gate.problem
+    assert problem is not None
+    assert "writes into its input x" in problem
