@@ -97,14 +97,11 @@ class _Copy(_Control):
             self.sync(copy())
             return copy
         ways = candidates(case, x, dy, out, self.streaming)
-        same_copy = dataclasses.replace(
-            case, op="relu", data="normal"
-        )  # whatever the op: the bytes are the same
-        return self._race.winner((same_copy, numba.get_num_threads()), ways, cold=case.cache == "cold")
+        return self._race.winner(_same_copy(case), ways, cold=case.cache == "cold")
 
-    def forget(self) -> None:
-        """Race again at the next `compile`: a race that was run beside others' work may be wrong."""
-        self._race.forget()
+    def raced(self, case: Case) -> bool:
+        """Whether `compile` knows the fastest way already; a race beside others' work may go wrong."""
+        return _same_copy(case) in self._race
 
     def expected(self, case: Case, x: Array, dy: Array | None) -> Array:
         """What one call makes of `x` (and `dy`): an array of x's shape and dtype, compared bit for bit."""
@@ -114,6 +111,11 @@ class _Copy(_Control):
         if case.placement == "inplace":
             return np.asarray((bits ^ bits.dtype.type(sign_bit(x.itemsize))).view(x.dtype))
         return x.copy()
+
+
+def _same_copy(case: Case) -> tuple[Case, int]:
+    """What a race depends on: whatever the op, the bytes are the same."""
+    return dataclasses.replace(case, op="relu", data="normal"), int(numba.get_num_threads())
 
 
 class CopyPlain(_Copy):

@@ -91,11 +91,16 @@ def _prepare(experiment: Experiment, pool: Pool, states: Sequence[ArmState]) -> 
         else:
             state.loaded = loaded
     copies = [state for state in states if state.arm.role == "ceiling"]
+    racing = [copy for copy, raced in _ask(pool, copies, "raced", experiment.case) if not raced]
     ablations = [state for state in states if state.arm.role == "ablation"]
-    others = [state for state in states if state.arm.role not in ("ceiling", "ablation")]
+    others = [
+        state
+        for state in states
+        if state.arm.role != "ablation" and not any(state is copy for copy in racing)
+    ]
     answers = []
-    for together in (others, ablations, *([copy] for copy in copies)):
-        # a copy alone, as it chooses the fastest way by timing several
+    for together in (others, ablations, *([copy] for copy in racing)):
+        # a copy alone, as long as it has to choose the fastest way by timing several
         if together:
             case = experiment.case_for(together[0].arm)
             answers += _ask(pool, together, "prepare", case, alone=case.device != "cpu")

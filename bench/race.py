@@ -42,9 +42,9 @@ class Race:
         call()
         return call
 
-    def forget(self) -> None:
-        """Decide anew when next asked: for when the machine has become quiet."""
-        self._winners.clear()
+    def __contains__(self, key: Hashable) -> bool:
+        """Whether this has been decided."""
+        return key in self._winners
 
     def _run(self, ways: Mapping[str, Callable[[], Any]], cold: bool) -> str:
         if len(ways) == 1:

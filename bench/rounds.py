@@ -123,6 +123,8 @@ class Rounds:
             if sample.problem is not None:
                 state.fail("mistrusted", f"in round {number}: {sample.problem}")
                 return
+            if contended and attempt:  # once may be chance
+                guard.alarm()
             if not contended or attempt == _REDOS or not guard.has_time or self._time_is_up():
                 self._foreign += foreign
                 return
@@ -150,8 +152,6 @@ class Rounds:
         contended = starved(share, state.waiting) or (
             self._guard.alarmed and foreign.seen and self._guard.others_run()
         )
-        if contended:
-            self._guard.alarm()
         state.waiting.append(share)
         state.batches.append(
             Batch(

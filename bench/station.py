@@ -64,6 +64,11 @@ class Station:
         import_s = clock() - start
         return Loaded(import_s, {str(name): str(version) for name, version in backend.versions().items()})
 
+    def raced(self, case: Case) -> bool:
+        """Whether a copy has chosen its way for the case before, so that others may work while it is prepared."""
+        raced = getattr(self.backend, "raced", None)
+        return expected_by(self.backend) is not None and raced is not None and bool(raced(case))
+
     def prepare(self, case: Case) -> Prepared:
         """Build the inputs, compile, and pass the gate."""
         self.release()
