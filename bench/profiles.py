@@ -65,7 +65,7 @@ def _grid(**axes: tuple[object, ...]) -> Grid:
 _LARGE = parse_sizes("32Ki,16Mi")
 
 PROFILES: Mapping[str, Profile] = {
-    "quick": Profile((_CENTRE,), seconds=190.0, batch_s=0.022, min_rounds=8, max_rounds=100),
+    "quick": Profile((_CENTRE,), seconds=200.0, batch_s=0.022, min_rounds=8, max_rounds=100),
     "standard": Profile(
         (
             _grid(placement=PLACEMENTS, n=parse_sizes("1,64,1Ki:16Mi:x4")),

@@ -34,14 +34,14 @@ from scripts._cli import Parser, UsageError, count, positive, run
 __all__ = ["main"]
 
 _BUSY = """
-import random, time
-draw = random.Random(1)
-while True:
+import os, random, time
+draw, parent = random.Random(1), os.getppid()
+while os.getppid() == parent:
     until = time.perf_counter() + draw.uniform(0.3, 1.0)
     while time.perf_counter() < until: pass
     time.sleep(draw.uniform(0.2, 0.7))
 """
-"""One for each CPU; as all draw alike, they work and rest at about the same times."""
+"""One for each CPU; as all draw alike, they work and rest at about the same times.  They end with this process."""
 _CONDITIONS = (("undisturbed", False, True), ("busy, guard off", True, False), ("busy, guard on", True, True))
 Key = tuple[str, str]
 """An experiment's label and a backend."""
