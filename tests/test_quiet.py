@@ -114,6 +114,7 @@ def test_what_others_disturbed_is_counted_whoever_sees_them(
     """1: the time of a virtual machine's CPUs is stolen, and no thread is seen."""
     _running(monkeypatch, itertools.repeat(running))
     monkeypatch.setattr(Clock, "window", lambda _: ForeignUse(1.0, 1.0))
+    monkeypatch.setattr(rounds, "waiting_share", lambda _: 0.0)
     states = _measured(_limits(guard=guard))
     for state in states:
         last = {batch.round: batch for batch in state.batches}
