@@ -45,7 +45,10 @@ _NETWORKS_HAVE = {
 
 OPTIONS: tuple[OptionSpec, ...] = (
     OptionSpec(
-        "profile", "NAME", "quick (default, 3 to 4 minutes), standard (20 minutes), full (3 hours)", "quick"
+        "profile",
+        "NAME",
+        "quick (default, 3 to 4 minutes), standard (20 to 30 minutes), full (3 hours)",
+        "quick",
     ),
     OptionSpec("backends", "A,B", "backends to measure (default: all that serve the devices asked for)"),
     OptionSpec("ops", "A,B", f"of {', '.join(OPS)}; networks: {', '.join(NETWORK_OPS)}"),

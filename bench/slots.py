@@ -38,7 +38,7 @@ class Inputs:
     x: np.ndarray
     dy: np.ndarray | None
     scratch: list[np.ndarray] = field(default_factory=list)
-    """None or one array of the result's shape, for `settled`."""
+    """At most one array, of the result's shape, for `settled`."""
 
     @property
     def nbytes(self) -> int:

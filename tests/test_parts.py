@@ -16,6 +16,7 @@ from bench.pool import InlinePool
 from bench.station import Station
 from kernels import registry
 from kernels.api import Case
+from tests.mutants import HonestNumpy
 
 CASE = Case("relu", placement="out", n=64)
 
@@ -74,7 +75,7 @@ class Bursts:
         def tidying() -> np.ndarray:
             start = clock()
             result = call()
-            until = clock() + 20_000 * (clock() - start)
+            until = clock() + 60_000 * (clock() - start)
             while clock() < until:
                 pass
             return result
@@ -92,7 +93,7 @@ def test_a_backend_that_works_in_bursts_pays_for_them(monkeypatch: pytest.Monkey
     base, bursts = run(Experiment(CASE, arms), pool, limits, seed=1)
     pool.close()
     assert bursts.failure is None
-    assert np.median(bursts.samples()) > 3 * np.median(base.samples())
+    assert np.median(bursts.samples()) > 10 * np.median(base.samples())
 
 
 class Result(np.ndarray):
@@ -107,26 +108,17 @@ class Result(np.ndarray):
                 pass
 
 
-class SlowToGo:
-    """NumPy's relu with such results."""
+class SlowToGo(HonestNumpy):
+    """Right, with such results."""
 
-    name = "slow_to_go"
-
-    def __init__(self) -> None:
-        self._base = registry.load("numpy_ufunc")
-
-    def __getattr__(self, name: str) -> object:
-        return getattr(self._base, name)
-
-    def compile(self, case: Case, x: np.ndarray, dy: None, out: None) -> Callable[[], np.ndarray]:
-        call = self._base.compile(case, x, dy, out)
-        return lambda: call().view(Result)
+    def answer(self, case: Case, x: np.ndarray, dy: np.ndarray | None) -> np.ndarray:
+        return super().answer(case, x, dy).view(Result)
 
 
 @pytest.mark.parametrize("iterations", [1, 3, 8, 20])
 def test_dropping_a_result_is_timed_in_every_part(iterations: int) -> None:
     """Until a result of 64 MiB is unmapped takes a quarter of the time that making it does."""
-    station = Station(SlowToGo, 1, 1 << 20)  # type: ignore[arg-type]  # the rest comes from the base
+    station = Station(SlowToGo, 1, 1 << 20)
     station.load()
     assert station.prepare(Case("relu", n=64)).gate.problem is None
     sample = station.batch(iterations, 0.0)

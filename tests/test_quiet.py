@@ -136,12 +136,29 @@ def test_on_a_quiet_machine_nothing_is_repeated(monkeypatch: pytest.MonkeyPatch)
         assert state.contended == 0
 
 
-def test_once_alarmed_a_batch_beside_others_is_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The first round is disturbed; from the second on only its first batch is, where others are seen running."""
-    windows = itertools.chain([0.0] * 3, [1.0] * 3, itertools.repeat(0.0))
-    monkeypatch.setattr(Clock, "window", lambda _: ForeignUse(0.1, next(windows)))
+@pytest.mark.parametrize(("foreign_s", "repeated"), [(0.01, True), (0.0, False)])
+def test_once_alarmed_a_batch_beside_others_is_repeated(
+    monkeypatch: pytest.MonkeyPatch, foreign_s: float, repeated: bool
+) -> None:
+    """Something runs after each batch; without a tick of foreign time it is the arm's own threads that spin."""
+    monkeypatch.setattr(Guard, "alarmed", True)
+    monkeypatch.setattr(Guard, "others_run", lambda _self, for_s=quiet._SPIN_S: for_s == quiet._SPIN_S)
+    monkeypatch.setattr(Clock, "window", lambda _: ForeignUse(1.0, foreign_s))
     monkeypatch.setattr(rounds, "waiting_share", lambda _: 0.0)
-    _running(monkeypatch, itertools.repeat(1))
-    first, second = _measured(_limits(guard=True))
-    assert first.contended + second.contended > 0
-    assert not any({batch.round: batch for batch in state.batches}[4].contended for state in (first, second))
+    for state in _measured(_limits(guard=True)):
+        assert len(state.batches) == (15 if repeated else 5)
+        assert state.contended == (15 if repeated else 0)
+
+
+@pytest.mark.parametrize(("starved", "alarms"), [([True], 0), ([True, True], 1), ([True, True, True], 2)])
+def test_a_batch_that_is_starved_twice_in_a_row_is_an_alarm(
+    monkeypatch: pytest.MonkeyPatch, starved: list[bool], alarms: int
+) -> None:
+    told = itertools.chain(starved, itertools.repeat(False))
+    raised = []
+    monkeypatch.setattr(rounds, "starved", lambda *_: next(told))
+    monkeypatch.setattr(Guard, "alarm", lambda _: raised.append(1))
+    monkeypatch.setattr(Clock, "window", lambda _: ForeignUse(1.0, 0.0))
+    states = _measured(_limits(guard=True))
+    assert len(raised) == alarms
+    assert sum(state.contended for state in states) == len(starved)
