@@ -37,7 +37,8 @@ class Sample:
 
     `parts` are seconds per call of the consecutive parts of the batch, `seconds` is that of all of it.
     `began` and `ended` are readings of the clock, `idle_s` and `idle_cpu_s` the seconds since the batch
-    before and what this process used up in them, when others were being measured.
+    before and what this process used up in them, when others were being measured.  `pace` is how many times as
+    long as usual a fixed piece of arithmetic took during the batch (see pace.py).
     """
 
     seconds: float
@@ -50,6 +51,7 @@ class Sample:
     usage: Usage
     total_cpu_s: float
     problem: str | None
+    pace: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,8 @@ class Batch:
     """Seconds per call of the whole batch; `seconds` is the median of its parts."""
     waited_s: float = 0.0
     """Seconds in the batch that its threads were ready to run and had no CPU."""
+    slow: bool = False
+    """Whether the CPU itself was slower than usual; counts as contended."""
 
     @property
     def undisturbed(self) -> bool:
@@ -50,6 +52,7 @@ class ArmState:
     iterations: int = 1
     batches: list[Batch] = field(default_factory=list)
     contended: int = 0
+    """Batches that were disturbed, each time that one was measured."""
     failure: tuple[str, str] | None = None
     waiting: list[float] = field(default_factory=list)
     idle_s: float = 0.0

@@ -14,6 +14,7 @@ __all__ = ["Calls"]
 
 _PARTS = 8
 """A batch is timed in so many parts: a moment without a CPU spoils some of them, and not the batch."""
+_LOOK_EVERY = 2
 _PROBES, _LONG_PROBE_S = 4, 0.01
 """So many probes tell how long a call is; of long ones, two."""
 _MOST_DISPATCH, _DISPATCH_S = 64, 0.006
@@ -41,12 +42,19 @@ class Calls:
             if not left:
                 return total, taken[-1]
 
-    def run_parts(self, count: int, held: list[Any]) -> tuple[list[tuple[int, float]], Slot]:
-        """`count` calls in some parts, one after the other: (calls, seconds) of each, and the last slot."""
+    def run_parts(
+        self, count: int, held: list[Any], look: Callable[[], None]
+    ) -> tuple[list[tuple[int, float]], Slot]:
+        """`count` calls in some parts, one after the other: (calls, seconds) of each, and the last slot.
+
+        `look` is called between some of them, untimed.
+        """
         parts = min(_PARTS, count)
         counts = [count * (i + 1) // parts - count * i // parts for i in range(parts)]
         spans = []
-        for now in counts:
+        for number, now in enumerate(counts):
+            if number and number % _LOOK_EVERY == 0:
+                look()
             seconds, slot = self.run(now, held)
             spans.append((now, seconds))
         return spans, slot

@@ -21,7 +21,7 @@ from bench.workload import workload_of
 
 __all__ = ["Limits", "run"]
 
-_LONG_BATCH_S, _MOST_LONG = 0.09, 8
+_LONG_BATCH_S, _MOST_LONG = 0.12, 12
 """Where one call is longer than the warm-up, which is then one whole call, too, a batch has some more: at
 least 2 and as many as fit into this, so that most of the time is spent in what is timed."""
 _SMALL_BYTES, _SMALL_SHARE = 256 << 10, 0.5

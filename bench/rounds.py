@@ -19,13 +19,18 @@ from bench.armstate import ArmState, Batch
 from bench.cards import Watch
 from bench.clocks import clock
 from bench.contention import Clock, ForeignUse, starved, waiting_share
+from bench.pace import SLOW
 from bench.pool import Pool, Request
 from bench.process import ArmError
+from bench.profiles import Profile
 from bench.quiet import Guard
 
 __all__ = ["Limits", "Rounds", "next_check"]
 
 _REDOS = 2
+_SLOW_REDOS = 4
+_WARM_S = 0.001
+"""Longer than the caches and the branch predictor take to learn; one part of a batch, of which the median counts."""
 _LEAST_ALLOWANCE_S = 1.0
 """For the guard, in an experiment that has next to no time itself."""
 
@@ -41,6 +46,13 @@ class Limits:
     min_rounds: int
     max_rounds: int
     guard: bool = True
+
+    @classmethod
+    def of(cls, profile: Profile, seconds: float, target_ci: float = 0.02, *, guard: bool = True) -> Limits:
+        """The profile's, for an experiment that gets so many seconds."""
+        return cls(
+            seconds, profile.batch_s, _WARM_S, target_ci, profile.min_rounds, profile.max_rounds, guard=guard
+        )
 
 
 def next_check(number: int) -> int:
@@ -90,6 +102,7 @@ class Rounds:
             alive = [state for state in self._states if state.alive]
             for order, index in enumerate(self._rng.permutation(len(alive))):
                 self._measure(alive[index], number, order)
+            self._again_where_slow(alive, number)
             foreign, throttled = self._foreign.contended, self._watch.throttled()
             guard.after_round(foreign=foreign)
             if not (foreign or throttled):
@@ -105,6 +118,18 @@ class Rounds:
                 guard.wait()
             else:
                 return
+
+    def _again_where_slow(self, states: Sequence[ArmState], number: int) -> None:
+        """The batches of this round that a slow CPU had, once more: after the others, when it may be fast again."""
+        guard = self._guard
+        for _ in range(_SLOW_REDOS):
+            slow = [state for state in states if state.alive and state.batches[-1].slow]
+            for state in slow:
+                if not guard.has_time or self._time_is_up():
+                    return
+                began, lost_s = time.monotonic(), guard.lost_s
+                self._measure(state, number, state.batches[-1].order)
+                guard.spend(time.monotonic() - began - (guard.lost_s - lost_s))
 
     def _measure(self, state: ArmState, number: int, order: int) -> None:
         """One batch; again if the arm waited for a CPU more than it is used to, or others ran beside it."""
@@ -145,7 +170,7 @@ class Rounds:
         return sample
 
     def _note(self, state: ArmState, sample: Sample, foreign: ForeignUse, number: int, order: int) -> bool:
-        """Put the sample into the arm's books; whether it was disturbed."""
+        """Put the sample into the arm's books; whether others disturbed it."""
         state.idle_s += sample.idle_s
         state.idle_cpu_s += sample.idle_cpu_s
         share = waiting_share(sample)
@@ -153,18 +178,20 @@ class Rounds:
             self._guard.alarmed and foreign.seen and self._guard.others_run()
         )
         state.waiting.append(share)
+        slow = sample.pace > SLOW
         state.batches.append(
             Batch(
                 number,
                 order,
                 sample.iterations,
                 median(sample.parts),
-                contended,
+                contended or slow,
                 sample.seconds,
                 sample.usage.waited_s,
+                slow,
             )
         )
-        state.contended += contended
+        state.contended += contended or slow
         return contended
 
     def _mark_last(self, state: ArmState) -> None:

@@ -25,7 +25,6 @@ from kernels.api import AXES
 
 __all__ = ["CellResult", "Run", "plan"]
 
-_WARM_S = 0.0015
 _RETRIED = frozenset({"noisy", "incorrect", "mistrusted", "failed", "crashed", "timeout", "oom"})
 _PASSED = frozenset({"ok", "noisy", "skipped"})
 
@@ -169,15 +168,8 @@ class Run:
 
         pool = self._start_pool(experiment)
         profile, settings = self.settings.profile, self.settings
-        limits = measuring.Limits(
-            seconds=self._rounds_s(experiment),
-            batch_s=profile.batch_s,
-            warm_s=_WARM_S,
-            target_ci=settings.target_ci,
-            min_rounds=profile.min_rounds,
-            max_rounds=profile.max_rounds,
-            guard=settings.guard,
-        )
+        seconds = self._rounds_s(experiment)
+        limits = measuring.Limits.of(profile, seconds, settings.target_ci, guard=settings.guard)
         stamp = results.Stamp(self.run_id, self._machine, environment.utc_now(), settings.target_ci)
         begin, ends = time.monotonic(), list[float]()
         states = measuring.run(

@@ -16,6 +16,7 @@ from bench.calls import Calls
 from bench.card_work import CardSlots, device_seconds, steady
 from bench.clocks import clock, cpu_clock
 from bench.integrity import expected_by, output_of, share_memory
+from bench.pace import Pace
 from bench.pristine import Pristine
 from bench.slots import Slot
 from bench.timing import settle, timed, usage
@@ -41,6 +42,7 @@ class Station:
     def __init__(self, load: Callable[[], Backend], seed: int, cache_bytes: int) -> None:
         self._load = load
         self._pristine = Pristine(seed)
+        self._pace = Pace()
         self._cache_bytes = cache_bytes
         self._backend: Backend | None = None
         self._acting: Backend | None = None
@@ -78,6 +80,7 @@ class Station:
             return Prepared(skip=_reason(skip))
         self._acting = self._work.backend(self.backend)
         threads = int(self.backend.set_threads(case.threads))
+        self._pace.everywhere = threads > 1
         self._slots = self._work.slots(self.backend, case, self._pristine, self._cache_bytes)
         slot = self._slots.ring[0]
         if case.placement == "inplace":
@@ -110,18 +113,20 @@ class Station:
         """One timed batch of `iterations` calls, after warming up for `warm_s` seconds or one call."""
         since, cpu_since = self._idle_since or (clock(), cpu_clock())
         idle_s, idle_cpu_s = clock() - since, cpu_clock() - cpu_since
+        self._pace.look()
         held: list[Any] = []
         warm_problem = self._warm_up(warm_s, held)
         began, before = clock(), usage()
         each = self._slots.calls
         iterations = each * max(1, iterations // each)
-        spans, slot = self._calls.run_parts(iterations // each, held)
+        spans, slot = self._calls.run_parts(iterations // each, held, self._pace.look)
         ended, spent = clock(), usage().since(before)
         self._last = slot, held[0]
         problem = warm_problem or self._look(slot, held[0])
         if problem and not warm_problem and "writes nothing" in problem:
             problem = f"does nothing when the input has not changed: {problem}"
         self._work.rest()
+        self._pace.look()
         self._idle_since = clock(), cpu_clock()
         return Sample(
             seconds=sum(seconds for _, seconds in spans) / iterations,
@@ -134,6 +139,7 @@ class Station:
             usage=spent,
             total_cpu_s=cpu_clock(),
             problem=problem,
+            pace=self._pace.of_batch(),
         )
 
     def _warm_up(self, warm_s: float, held: list[Any]) -> str | None:

@@ -20,6 +20,7 @@ _JUDGES = (
     "bench.integrity",
     "bench.network",
     "bench.network_judge",
+    "bench.pace",
     "bench.pristine",
     "bench.slots",
     "bench.station",

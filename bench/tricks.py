@@ -7,6 +7,7 @@ Nothing here decides whether a result is wrong: that is `kernels.policy`'s busin
 from __future__ import annotations
 
 import itertools
+import sys
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -25,6 +26,7 @@ Array = np.ndarray[Any, Any]
 Operands = tuple[Array, Array | None]
 """x, and dy in backward."""
 
+_ALWAYS_MAPPED = 32 << 20
 _LATE_S, _LOOKS = 0.05, 10
 _NARROWER: tuple[Any, ...] = (np.float16, ml_dtypes.bfloat16, np.float32)
 
@@ -129,7 +131,13 @@ def _cut_short(case: Case, operands: Operands, seen: Array) -> str | None:
 
 
 def spoil_free_memory(case: Case) -> None:
-    """Leave the poison in the block that the next array of the case's size is likely to get."""
+    """Leave the poison in the block that the next array of the case's size is likely to get.
+
+    On Linux a large one is always mapped anew, and empty: glibc's threshold is 32 MiB at most (mallopt,
+    M_MMAP_THRESHOLD), musl's less.
+    """
+    if case.n * case.itemsize > _ALWAYS_MAPPED and sys.platform == "linux":
+        return
     for _ in range(2):  # the first one may be a mapping of its own, which is unmapped again
         buffers.poison(np.empty(case.n, buffers.np_dtype(case.dtype)))
 

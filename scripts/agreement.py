@@ -192,10 +192,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         settings = parse({"sizes": options.sizes, "backends": options.backends})
     except OptionError as error:
         raise UsageError(str(error)) from error
-    profile = settings.profile
-    limits = measuring.Limits(
-        options.seconds, profile.batch_s, 0.0015, settings.target_ci, profile.min_rounds, profile.max_rounds
-    )
+    limits = measuring.Limits.of(settings.profile, options.seconds, settings.target_ci)
     pairs = _measure(plan(settings), limits, Console(stderr=True))
     if not pairs:
         raise UsageError("no cell was timed; see pytest bench/ for the reasons")

@@ -115,9 +115,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     chosen = [each for each in plan(settings) if each.case.op == "relu" and each.case.placement == "out"]
     profile, results = PROFILES["quick"], {}
     for name, disturbed, guard in _CONDITIONS:
-        limits = measuring.Limits(
-            options.seconds, profile.batch_s, 0.0015, 0.02, profile.min_rounds, profile.max_rounds, guard
-        )
+        limits = measuring.Limits.of(profile, options.seconds, guard=guard)
         with _beside(disturbed), Progress(console=Console(stderr=True), transient=True) as bar:
             pool = ProcessPool({}, cell_timeout=120.0)
             try:

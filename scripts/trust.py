@@ -63,14 +63,7 @@ def _limits(profile_name: str, experiment: Experiment) -> measuring.Limits:
     profile = PROFILES[profile_name]
     all_weights = sum(weight(Experiment(case, ())) for case in cases(profile.grids))
     share = weight(experiment) / all_weights * len(experiment.arms) / _USUAL_ARMS
-    return measuring.Limits(
-        seconds=profile.seconds * _ROUNDS_SHARE * share,
-        batch_s=profile.batch_s,
-        warm_s=0.0015,
-        target_ci=0.02,
-        min_rounds=profile.min_rounds,
-        max_rounds=profile.max_rounds,
-    )
+    return measuring.Limits.of(profile, profile.seconds * _ROUNDS_SHARE * share)
 
 
 def _wilson(hits: int, of: int) -> tuple[float, float]:
