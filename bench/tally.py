@@ -22,6 +22,7 @@ class Tally:
     timed_s: float = 0.0
     measured: int = 0
     contended: int = 0
+    on_slow_cpu: int = 0
     compile_reports: dict[str, dict[str, int]] = field(default_factory=dict)
     versions: dict[str, dict[str, str]] = field(default_factory=dict)
     device_peaks: dict[str, dict[str, int]] = field(default_factory=dict)
@@ -46,6 +47,7 @@ class Tally:
         for state in states:
             self.timed_s += sum(batch.mean_s * batch.iterations for batch in state.batches)
             self.contended += state.contended
+            self.on_slow_cpu += sum(batch.slow for batch in state.batches)
             if state.loaded is not None:
                 self.versions[state.arm.label] = state.loaded.versions
             report = state.finished.compile_report if state.finished else {}
@@ -63,6 +65,7 @@ class Tally:
             "timed_s": round(self.timed_s, 3),
             "timed_share": round(self.timed_share, 4),
             "contended_batches": self.contended,
+            "batches_on_slow_cpu": self.on_slow_cpu,
             "compilers": self.compile_reports,
             "versions": self.versions,
         }

@@ -30,7 +30,15 @@ from kernels.numpy_ufunc import NumpyUfunc
 from tests import mutants
 from tests.mutants import HonestNumpy
 from tests.running import Outcome, bench
-from tests.tricksters import CAUGHT, HARMLESS, HONEST_WITHOUT_OUT, Hangs, ReturnsInput, TrustsTheEnds
+from tests.tricksters import (
+    CAUGHT,
+    HARMLESS,
+    HONEST_WITHOUT_OUT,
+    Hangs,
+    ReturnsInput,
+    TrustsTheEnds,
+    WritesAllOnce,
+)
 
 POSITIVE = (ReturnsInput, TrustsTheEnds)
 APART = (Hangs, TrustsTheEnds)
@@ -176,6 +184,13 @@ def test_mutant_does_not_pass_the_gate(mutant: type[HonestNumpy]) -> None:
     problem = prepared.gate.problem or finished.problem
     assert problem is not None
     assert re.search(says, problem), problem
+
+
+def test_a_part_left_out_is_found_where_every_result_has_new_memory() -> None:
+    """More than 32 MiB: such memory is zeros, as much of relu's result is."""
+    prepared, _, _ = worked(WritesAllOnce(), Case("relu", n=9 << 20))
+    assert prepared.gate.problem is not None
+    assert "elements wrong" in prepared.gate.problem
 
 
 def test_every_mutant_is_tried() -> None:

@@ -13,11 +13,18 @@ from bench import quiet, rounds
 from bench.armstate import ArmState
 from bench.contention import Clock, ForeignUse
 from bench.experiment import Limits, run
+from bench.pace import Pace
 from bench.plan import Arm, Experiment
 from bench.pool import InlinePool
 from bench.quiet import Guard, runnable
 from kernels.api import Case
 from tests.running import wait_until
+
+
+@pytest.fixture(autouse=True)
+def fast_cpus(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A slow one is another reason to measure again (test_pace.py)."""
+    monkeypatch.setattr(Pace, "of_batch", lambda _: 1.0)
 
 
 def _running(monkeypatch: pytest.MonkeyPatch, counts: Iterable[int | None]) -> None:

@@ -122,6 +122,7 @@ def test_environment_says_what_was_asked_and_how_it_went(whole: Outcome) -> None
     (sitting,) = environment["sittings"]
     assert sitting["experiments"] == 8
     assert 0 < sitting["timed_share"] < 1
+    assert 0 <= sitting["batches_on_slow_cpu"] <= sitting["contended_batches"]
 
 
 def test_pytest_benchmark_is_told_exactly_the_rounds(whole: Outcome) -> None:
