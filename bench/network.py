@@ -19,8 +19,9 @@ from bench import memory, network_judge
 from bench.environment import usable_cpus
 from bench.gate import GateReport
 from bench.integrity import expected_by, share_memory
+from bench.places import MOVED_BYTES
 from bench.pristine import Pristine
-from bench.slots import MOVED_BYTES, Inputs, Slot, Slots, elsewhere
+from bench.slots import Inputs, Slot, Slots
 from bench.timing import at_rest
 from bench.tricks import host_view, overlap
 from kernels import mlp
@@ -73,9 +74,7 @@ class NetworkSlots(Slots):
         if case.direction == "forward" and case.parameters * case.itemsize > MOVED_BYTES:
             return
         old = self.ring[0]
-        x, dy = (
-            None if array is None else elsewhere(array).reshape(array.shape) for array in (old.x, old.dy)
-        )
+        x, dy = self.places.elsewhere((old.x, old.dy))
         assert x is not None, "there is always an input"
         x[...] = self.inputs.x
         if dy is not None and self.inputs.dy is not None:

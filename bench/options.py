@@ -92,7 +92,10 @@ OPTIONS: tuple[OptionSpec, ...] = (
         "isolation", "HOW", "process (default): one per arm; inline: in this process, for --pdb", "process"
     ),
     OptionSpec(
-        "guard", "ON", "on (default): wait for others to end, measure again what they or a slow CPU disturbed; off", "on"
+        "guard",
+        "ON",
+        "on (default): wait for others to end, measure again what they or a slow CPU disturbed; off",
+        "on",
     ),
     OptionSpec("require", "A,B", "backends whose skip is a failure", ""),
     OptionSpec("results", "DIR", "where runs are written (default results/)", "results"),

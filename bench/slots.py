@@ -15,20 +15,15 @@ from typing import Any
 import numpy as np
 
 from bench.clocks import clock
+from bench.places import MOVED_BYTES, Places
 from kernels import buffers
 from kernels.api import Backend, Case
 
-__all__ = ["MOVED_BYTES", "Inputs", "Slot", "Slots", "aliases", "elsewhere", "slot_bytes"]
+__all__ = ["Inputs", "Slot", "Slots", "aliases", "slot_bytes"]
 
 MOST_SLOTS = 256
 INPLACE_BYTES = 256 << 10
 """In-place slots together stay within this (a share of most L2 caches), so that hot is hot."""
-
-MOVED_BYTES = 16 << 20
-"""Larger slots lie on so many pages that chance evens out where they are."""
-_PAGE, _LINE = 4096, 64
-_PLACES = np.random.default_rng()
-"""Seeded by the system: an arm and its twin must not be moved alike."""
 
 
 @dataclass(slots=True)
@@ -96,18 +91,12 @@ def slot_bytes(case: Case) -> int:
     return (inputs + (case.placement == "out")) * case.n * case.itemsize
 
 
-def elsewhere(array: np.ndarray) -> np.ndarray:
-    """An uninitialised array like a contiguous `array`, begun at a random cache line of a page."""
-    start = _LINE * int(_PLACES.integers(_PAGE // _LINE))
-    raw = buffers.aligned_empty(array.nbytes + _PAGE, np.dtype(np.uint8))
-    return np.asarray(raw[start : start + array.nbytes].view(array.dtype))
-
-
 class Slots:
     """The slots of one case under one backend; a ring that calls are taken from in turn."""
 
     def __init__(self, backend: Backend, case: Case, inputs: Inputs, cache_bytes: int) -> None:
         self.backend, self.case, self.inputs = backend, case, inputs
+        self.places = Places()
         self.first_call_s: float | None = None
         self.ring = [self._build()]
         self._next = 0
@@ -134,17 +123,12 @@ class Slots:
         return self.bind(x, dy, out)
 
     def move(self) -> None:
-        """Put a lone slot's arrays elsewhere in memory, if they are small enough for that to matter.
-
-        How arrays lie to each other and to the cache's sets can cost identical arms some per cent for as
-        long as they stay there; moved from batch to batch, it is noise that averages out (Curtsinger &
-        Berger, Stabilizer, ASPLOS 2013).
-        """
+        """Put a lone slot's arrays elsewhere in memory, if they are small enough for that to matter."""
         case = self.case
         if len(self.ring) > 1 or case.layout != "contiguous" or not 0 < slot_bytes(case) <= MOVED_BYTES:
             return
         old = self.ring[0]
-        arrays = [None if array is None else elsewhere(array) for array in (old.x, old.dy, old.out)]
+        arrays = self.places.elsewhere((old.x, old.dy, old.out))
         for array, pristine in zip(arrays, (self.inputs.x, self.inputs.dy, None), strict=True):
             if array is not None and pristine is not None:
                 array[...] = pristine

@@ -21,6 +21,7 @@ _JUDGES = (
     "bench.network",
     "bench.network_judge",
     "bench.pace",
+    "bench.places",
     "bench.pristine",
     "bench.slots",
     "bench.station",

@@ -63,7 +63,7 @@ def test_a_machine_that_stays_slow_is_soon_what_is_usual(monkeypatch: pytest.Mon
 def test_everywhere_the_slowest_cpu_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     slow = max(_CPUS)
     asked: list[set[int]] = []
-    seconds = {cpu: 1.0 for cpu in _CPUS}
+    seconds = dict.fromkeys(_CPUS, 1.0)
 
     def told() -> float:
         asked.append(os.sched_getaffinity(0))
