@@ -18,7 +18,8 @@ from kernels.tuned_host import caches
 __all__ = ["Race"]
 
 _LEAST_PROBES, _MOST_PROBES = 3, 40
-_PROBE_S = 50e-6
+_PROBE_S = 1e-3
+"""A probe is calls in a row, as a batch is: threads that had to be woken for a single one lose as much as they gain."""
 _LONGEST_S = 0.12
 
 

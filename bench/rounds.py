@@ -31,8 +31,8 @@ _REDOS = 2
 _SLOW_REDOS = 4
 _WARM_S = 0.001
 """Longer than the caches and the branch predictor take to learn; one part of a batch, of which the median counts."""
-_LEAST_ALLOWANCE_S = 1.0
-"""For the guard, in an experiment that has next to no time itself."""
+_ALLOWANCE, _LEAST_ALLOWANCE_S = 2.0, 1.0
+"""For the guard: so many times what an experiment has itself, and where that is next to none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +70,10 @@ class Rounds:
         self._pool, self._states, self._limits = pool, states, limits
         self._rng = np.random.default_rng(seed)
         self._clock = Clock({pool.pid(state.arm) for state in states if state.alive})
-        allowance_s = max(limits.seconds, _LEAST_ALLOWANCE_S) if limits.guard else 0.0
+        allowance_s = max(_ALLOWANCE * limits.seconds, _LEAST_ALLOWANCE_S) if limits.guard else 0.0
         self._guard = Guard(self._clock, allowance_s)
         self._foreign = ForeignUse(0.0, 0.0)
+        self._latest: ArmState | None = None
         self._deadline = time.monotonic() + limits.seconds
 
     def _time_is_up(self) -> bool:
@@ -171,8 +172,10 @@ class Rounds:
 
     def _note(self, state: ArmState, sample: Sample, foreign: ForeignUse, number: int, order: int) -> bool:
         """Put the sample into the arm's books; whether others disturbed it."""
-        state.idle_s += sample.idle_s
-        state.idle_cpu_s += sample.idle_cpu_s
+        if self._latest is not state:  # between two batches in a row nobody else is measured
+            state.idle_s += sample.idle_s
+            state.idle_cpu_s += sample.idle_cpu_s
+        self._latest = state
         share = waiting_share(sample)
         contended = starved(share, state.waiting) or (
             self._guard.alarmed and foreign.seen and self._guard.others_run()

@@ -29,7 +29,7 @@ except ModuleNotFoundError as missing:  # the very machine that needs a doctor
 __all__ = ["examine", "main"]
 
 _EPILOG = """\
-It takes about 15 seconds. Nothing is changed; a backend is tried in a process of its own.
+It takes about 16 seconds. Nothing is changed; a backend is tried in a process of its own.
 
 examples:
   python scripts/doctor.py
@@ -68,7 +68,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def examine(parts: Sequence[str]) -> list[Finding]:
-    """All findings of `parts`, in the order in which they are printed; about 15 seconds."""
+    """All findings of `parts`, in the order in which they are printed; about 16 seconds."""
     steps: list[Step] = []
     outcomes: list[backends.Outcome] = []
     if "machine" in parts:
@@ -102,6 +102,7 @@ def _machine_steps() -> list[Step]:
         ("timer", 0.1, lambda: [clocks.timer()]),
         ("scheduler", 0.5, lambda: [clocks.jitter()]),
         ("throttling", 1.0, lambda: [clocks.steadiness()]),
+        ("CPU speed", 1.0, lambda: [clocks.neighbours()]),
         ("huge pages", 0.5, lambda: [memory.pages()]),
         ("memory", 0.5, lambda: [memory.bandwidth()]),
         ("limits", 0.0, lambda: [machine.stolen(stolen, began), machine.cgroup_limits(throttled)]),

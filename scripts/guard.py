@@ -1,8 +1,9 @@
 """Do verdicts hold while something else uses the machine?
 
-The same experiments three times: on the machine as it is, and beside others that keep every CPU busy in bursts,
-without the contention guard and with it.  A verdict has moved if it is not what most of the undisturbed
-repetitions gave.  Prints the share that moved, and how far the estimated speed-ups lay from the undisturbed.
+The same experiments three times: on the machine as it is, and beside a process that is busy in bursts, without
+the contention guard and with it.  The baseline is serial, most others are parallel: who loses one of two CPUs
+loses half.  A verdict has moved if it is not what most of the undisturbed repetitions gave.  Prints the share
+that moved, and how far the estimated speed-ups lay from the undisturbed.
 """
 
 from __future__ import annotations
@@ -21,7 +22,6 @@ from rich.progress import Progress
 from tabulate import tabulate
 
 from bench import experiment as measuring
-from bench.environment import usable_cpus
 from bench.options import OptionError, parse
 from bench.plan import Experiment
 from bench.pool import ProcessPool
@@ -37,11 +37,11 @@ _BUSY = """
 import os, random, time
 draw, parent = random.Random(1), os.getppid()
 while os.getppid() == parent:
-    until = time.perf_counter() + draw.uniform(0.3, 1.0)
+    until = time.perf_counter() + draw.uniform(0.6, 1.0)
     while time.perf_counter() < until: pass
-    time.sleep(draw.uniform(0.2, 0.7))
+    time.sleep(draw.uniform(0.2, 0.5))
 """
-"""One for each CPU; as all draw alike, they work and rest at about the same times.  They end with this process."""
+"""As all draw alike, several work and rest at about the same times.  They end with this process."""
 _CONDITIONS = (("undisturbed", False, True), ("busy, guard off", True, False), ("busy, guard on", True, True))
 Key = tuple[str, str]
 """An experiment's label and a backend."""
@@ -77,26 +77,27 @@ def _moved(usual: dict[Key, list[Cell]], found: dict[Key, list[Cell]]) -> tuple[
 
 def _options(argv: Sequence[str] | None) -> Namespace:
     parser = Parser(
-        description=__doc__ or "", epilog="example:\n  python scripts/guard.py --sizes 1Mi --repeats 20"
+        description=__doc__ or "", epilog="example:\n  python scripts/guard.py --sizes 32Ki,4Mi --busy 2"
     )
+    parser.add_argument("--sizes", default="1Mi", help="element counts, as for pytest bench/ (default 1Mi)")
     parser.add_argument(
-        "--sizes", default="32Ki,1Mi", help="element counts, as for pytest bench/ (default 32Ki,1Mi)"
+        "--backends",
+        default="numba_jit,numba_parallel,numba_tuned,torch_eager",
+        help="a comma list; the first is the baseline",
     )
-    parser.add_argument(
-        "--backends", default="numpy_ufunc,numba_jit,numba_tuned,torch_eager", help="a comma list"
-    )
+    parser.add_argument("--busy", type=count, default=1, help="processes beside the run (default 1)")
     parser.add_argument("--seconds", type=positive, default=2.0, help="for one experiment (default 2)")
     parser.add_argument(
-        "--repeats", type=count, default=8, help="of each experiment and condition (default 8)"
+        "--repeats", type=count, default=12, help="of each experiment and condition (default 12)"
     )
     return parser.parse_args(argv)
 
 
 @contextmanager
-def _beside(busy: bool) -> Iterator[None]:
-    """With as many busy processes as there are CPUs, or none."""
+def _beside(busy: int) -> Iterator[None]:
+    """With so many busy processes."""
     command = [sys.executable, "-c", _BUSY]
-    others = [subprocess.Popen(command) for _ in range(usable_cpus() if busy else 0)]
+    others = [subprocess.Popen(command) for _ in range(busy)]
     try:
         yield
     finally:
@@ -109,14 +110,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Measure the three conditions and print the table."""
     options = _options(argv)
     try:
-        settings = parse({"sizes": options.sizes, "backends": options.backends})
+        baseline = options.backends.partition(",")[0]
+        settings = parse({"sizes": options.sizes, "backends": options.backends, "baseline": baseline})
     except OptionError as error:
         raise UsageError(str(error)) from error
     chosen = [each for each in plan(settings) if each.case.op == "relu" and each.case.placement == "out"]
     profile, results = PROFILES["quick"], {}
     for name, disturbed, guard in _CONDITIONS:
         limits = measuring.Limits.of(profile, options.seconds, guard=guard)
-        with _beside(disturbed), Progress(console=Console(stderr=True), transient=True) as bar:
+        with (
+            _beside(options.busy if disturbed else 0),
+            Progress(console=Console(stderr=True), transient=True) as bar,
+        ):
             pool = ProcessPool({}, cell_timeout=120.0)
             try:
                 results[name] = _repeat(chosen, pool, limits, options.repeats, bar)

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from bench import gate
+from bench.clocks import clock
 from bench.controls import CONTROLS, CopyPlain, CopyStreaming, EmptyCall
 from bench.copies import candidates
 from bench.pristine import Pristine
@@ -194,6 +195,23 @@ def test_a_race_is_won_by_the_fastest_and_remembered() -> None:
     assert log == ["fast", "fast"]  # decided: executed once, then handed over
     assert "key" in race
     assert "another" not in race
+
+
+def test_a_way_whose_threads_have_to_be_woken_wins_by_its_calls_in_a_row() -> None:
+    """As in a batch: only the first call after another way's pays."""
+    log: list[str] = []
+
+    def way(name: str, first_s: float, next_s: float) -> Callable[[], None]:
+        def call() -> None:
+            until = clock() + (next_s if log[-1:] == [name] else first_s)
+            log.append(name)
+            while clock() < until:
+                pass
+
+        return call
+
+    Race().winner("key", {"serial": way("serial", 9e-5, 9e-5), "parallel": way("parallel", 2e-4, 4e-5)})
+    assert log[-1] == "parallel"
 
 
 def test_keys_are_decided_apart_and_cold_races_flush() -> None:

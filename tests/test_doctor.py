@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import subprocess
@@ -129,6 +130,20 @@ class TestMachine:
             assert bool(each.effect) == (each.status != OK), each
         assert found[-1].figures["small_pages_s"] > 0
         assert json.loads(json.dumps([each.figures for each in found]))
+
+    @pytest.mark.parametrize(("slow", "status"), [(1, OK), (10, WARNING)])
+    def test_a_cpu_that_is_slow_now_and_then_is_a_warning(
+        self, monkeypatch: pytest.MonkeyPatch, slow: int, status: str
+    ) -> None:
+        """Of 100 readings so many take 1.7 times as long."""
+        told = itertools.cycle([2e-6] * (100 - slow) + [3.4e-6] * slow)
+        monkeypatch.setattr(clocks, "arithmetic_s", lambda: next(told))
+        monkeypatch.setattr(clocks, "_LOAD_S", 0.2)
+        found = clocks.neighbours()
+        assert found.status == status
+        assert bool(found.mend) == (status == WARNING)
+        assert found.figures["slow_share"] == pytest.approx(slow / 100, rel=0.3)
+        assert found.figures["longest"] == pytest.approx(1.7)
 
     def test_one_cpu_is_a_warning(self) -> None:
         program = (

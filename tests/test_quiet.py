@@ -6,10 +6,12 @@ import itertools
 import subprocess
 import sys
 from collections.abc import Iterable
+from dataclasses import replace
 
 import pytest
 
 from bench import quiet, rounds
+from bench.answers import Sample
 from bench.armstate import ArmState
 from bench.contention import Clock, ForeignUse
 from bench.experiment import Limits, run
@@ -169,3 +171,21 @@ def test_a_batch_that_is_starved_twice_in_a_row_is_an_alarm(
     states = _measured(_limits(guard=True))
     assert len(raised) == alarms
     assert sum(state.contended for state in states) == len(starved)
+
+
+def test_only_while_others_are_measured_does_an_arm_have_to_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A batch that is repeated at once follows on the arm's own, whose pool may still spin."""
+    sample_of = rounds.Rounds._sample
+
+    def restless(self: rounds.Rounds, state: ArmState, number: int) -> Sample | None:
+        sample = sample_of(self, state, number)
+        return sample and replace(sample, idle_s=1.0, idle_cpu_s=1.0)
+
+    monkeypatch.setattr(rounds.Rounds, "_sample", restless)
+    monkeypatch.setattr(rounds, "starved", lambda *_: True)
+    monkeypatch.setattr(Guard, "alarm", lambda _: None)
+    monkeypatch.setattr(Clock, "window", lambda _: ForeignUse(1.0, 0.0))
+    states = _measured(_limits(guard=True))
+    for state in states:
+        assert len(state.batches) == 15
+        assert 1 <= state.idle_s == state.idle_cpu_s <= 5

@@ -1,18 +1,20 @@
-"""The clock that times every batch, and how often the scheduler takes the CPU away from a busy loop."""
+"""The clock that times every batch, how often the scheduler takes the CPU away, and whether it keeps its speed."""
 
 from __future__ import annotations
 
 import time
 
+from bench.pace import SLOW, arithmetic_s
 from scripts._doctor.finding import OK, WARNING, Finding, read
 
-__all__ = ["jitter", "steadiness", "timer"]
+__all__ = ["jitter", "neighbours", "steadiness", "timer"]
 
 _CALLS = 100_000
 _GAP_NS = 10_000
 """Between two readings of the clock in a row lie some 100 ns; a gap of 10 us is somebody else's."""
 _SPIN_S = 0.5
 _LOAD_S = 1.0
+_MUCH = 0.03
 
 
 def timer() -> Finding:
@@ -82,3 +84,23 @@ def steadiness() -> Finding:
     )
     mend = "fix the frequency (cpupower frequency-set -g performance; boost off), cool the machine, or measure longer"
     return Finding("throttling", WARNING, said, effect, mend, figures)
+
+
+def neighbours() -> Finding:
+    """The share of a second in which the CPU is far slower than usual: its clock, or another's thread on the core."""
+    readings: list[float] = []
+    end = time.perf_counter() + _LOAD_S
+    while time.perf_counter() < end:
+        readings.append(arithmetic_s())
+    usual = sorted(readings)[len(readings) // 10]
+    share, longest = sum(each > SLOW * usual for each in readings) / len(readings), max(readings) / usual
+    said = (
+        f"for {share:.1%} of {_LOAD_S:g} s the CPU took over {SLOW:g} times as long as usual, "
+        f"at most {longest:.2f} times"
+    )
+    figures = {"slow_share": share, "usual_s": usual, "longest": longest}
+    if share < _MUCH:
+        return Finding("CPU speed", OK, said, figures=figures)
+    effect = "batches on a slow CPU are measured again, which takes time; how fast the memory is, is not seen"
+    mend = "measure at a quieter hour or on a host of your own, and longer (--profile standard)"
+    return Finding("CPU speed", WARNING, said, effect, mend, figures)
