@@ -2,7 +2,7 @@
 
 As long as nobody else is seen, this costs nothing.  Once somebody is, each batch waits until no more is ready
 to run than leaves our CPUs free, and is measured again if others ran beside it; after some quiet rounds all is as
-before.  What that takes is added to the experiment's time, which it can treble; waiting that was in vain ends.
+before.  What that takes is added to the experiment's time, which it can double; waiting that was in vain ends.
 """
 
 from __future__ import annotations
