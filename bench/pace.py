@@ -23,7 +23,7 @@ _TRIES, _STEPS = 3, 300
 _KEPT, _USUAL = 120, 0.1
 """What is usual is the lower decile of so many readings: a machine that stays slow is soon what is usual."""
 _MOST_CPUS = 4
-"""Asking takes some 50 us a CPU: of a larger machine only the CPU that we are on is looked at."""
+"""Asking takes some 75 us a CPU: of a larger machine only the CPU that we are on is looked at."""
 _HERE = -1
 
 

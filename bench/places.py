@@ -35,7 +35,7 @@ class Places:
     def elsewhere(self, arrays: Sequence[np.ndarray | None]) -> list[np.ndarray | None]:
         """Uninitialised arrays like those, apart from each other, each begun at a random cache line of a page.
 
-        What was moved two times ago is overwritten.
+        What was moved last stays as it is; what was moved before that may be overwritten.
         """
         sizes = [array.nbytes for array in arrays if array is not None]
         drawn = {size: self._draw(size, sizes.count(size)) for size in set(sizes)}
@@ -45,12 +45,10 @@ class Places:
         blocks = self._blocks.setdefault(nbytes, [])
         while len(blocks) < max(2 * count, min(_BLOCKS, PLACES_BYTES // max(nbytes, 1))):
             blocks.append(buffers.aligned_empty(nbytes + _PAGE, np.uint8))
-        # the first of the list are those that were drawn last, and may still be in use
-        chosen = _RNG.permutation(np.arange(count if len(blocks) > count else 0, len(blocks)))[:count]
-        drawn = [blocks[index] for index in chosen]
-        rest = [block for index, block in enumerate(blocks) if index not in set(chosen.tolist())]
-        self._blocks[nbytes] = drawn + rest
-        return list(drawn)
+        order = [int(index) for index in _RNG.permutation(np.arange(count, len(blocks)))]
+        # the first are those that were drawn last, and may still be in use: they come last in the list now
+        self._blocks[nbytes] = [blocks[index] for index in (*order, *range(count))]
+        return self._blocks[nbytes][:count]
 
 
 def _like(array: np.ndarray, block: np.ndarray) -> np.ndarray:

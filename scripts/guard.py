@@ -114,6 +114,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         settings = parse({"sizes": options.sizes, "backends": options.backends, "baseline": baseline})
     except OptionError as error:
         raise UsageError(str(error)) from error
+    if not (options.busy and options.repeats and len(settings.backends) > 1):
+        raise UsageError(
+            "nothing to compare; give --busy and --repeats of 1 or more, and two or more --backends"
+        )
     chosen = [each for each in plan(settings) if each.case.op == "relu" and each.case.placement == "out"]
     profile, results = PROFILES["quick"], {}
     for name, disturbed, guard in _CONDITIONS:
