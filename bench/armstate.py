@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 from statistics import median
 
 import numpy as np
+import numpy.typing as npt
 
+from bench import counted
 from bench.answers import Finished, Loaded, Prepared
 from bench.plan import Arm
 
@@ -85,11 +87,11 @@ class ArmState:
         """Seconds per call that a batch counts with."""
         return batch.mean_s if self.in_bursts else batch.seconds
 
-    def by_round(self) -> dict[int, float]:
-        """Seconds per call of each round; a round that was measured again counts as measured last."""
+    def timed(self) -> list[counted.Timed]:
+        """Its batches, as it is decided which of them count."""
         in_bursts = self.in_bursts
-        return {batch.round: batch.mean_s if in_bursts else batch.seconds for batch in self.batches}
+        return [(b.round, b.mean_s if in_bursts else b.seconds, b.contended) for b in self.batches]
 
-    def samples(self) -> np.ndarray:
-        """`by_round` as an array."""
-        return np.array(list(self.by_round().values()))
+    def samples(self) -> npt.NDArray[np.float64]:
+        """Seconds per call of each round that counts."""
+        return np.array(list(counted.by_round(self.timed()).values()))

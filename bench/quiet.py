@@ -2,7 +2,8 @@
 
 As long as nobody else is seen, this costs nothing.  Once somebody is, each batch waits until no more is ready
 to run than leaves our CPUs free, and is measured again if others ran beside it; after some quiet rounds all is as
-before.  What that takes is added to the experiment's time, which it can double; waiting that was in vain ends.
+before.  What that takes is added to the experiment's time, which can become four times as long; waiting that was in
+vain ends.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ _SPIN_S = 0.012
 _LONGEST_S = 0.75
 """Others work in bursts; who goes on for longer than this may go on for ever."""
 _IN_VAIN = 2
+_WITHOUT_HOPE = 1 / 3
+"""The share of the allowance that may go into repeating beside somebody who never gives way."""
 _QUIET_ROUNDS = 4
 
 
@@ -64,12 +67,16 @@ class Guard:
     @property
     def has_time(self) -> bool:
         """Whether there is time left for repeating."""
-        return self.lost_s < self._allowance_s
+        return self.lost_s < self._allowance_s * (1.0 if self._hopes else _WITHOUT_HOPE)
 
     @property
     def patient(self) -> bool:
         """Whether there is time left for waiting, and hope."""
-        return self.has_time and self._in_vain < _IN_VAIN
+        return self._hopes and self.has_time
+
+    @property
+    def _hopes(self) -> bool:
+        return self._in_vain < _IN_VAIN
 
     @property
     def alarmed(self) -> bool:

@@ -1,7 +1,8 @@
 """Which of several callables is the fastest, decided once for each kind of work.
 
 Each is called until it is warm, then timed in turn; the least of the probes counts, because what
-disturbs a probe only ever makes it longer.
+disturbs a probe only ever makes it longer.  A way with threads is disturbed by whoever works at the time, all
+through a race if he works for long, so the race goes on until every way had some probes to itself.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from bench.timing import waited_s
 from kernels.tuned_host import caches
 
 __all__ = ["Race"]
@@ -20,7 +22,10 @@ __all__ = ["Race"]
 _LEAST_PROBES, _MOST_PROBES = 3, 40
 _PROBE_S = 1e-3
 """A probe is calls in a row, as a batch is: threads that had to be woken for a single one lose as much as they gain."""
-_LONGEST_S = 0.12
+_LONGEST_S, _AT_MOST_S = 0.12, 1.5
+"""Usually, and where a way has had too few probes to itself."""
+_WAITED = 0.05
+"""A probe whose threads waited for a CPU for less than this share of it was undisturbed."""
 
 
 class Race:
@@ -50,17 +55,17 @@ class Race:
     def _run(self, ways: Mapping[str, Callable[[], Any]], cold: bool) -> str:
         if len(ways) == 1:
             return next(iter(ways))
-        counts = {name: 1 if cold else _count(call) for name, call in ways.items()}
-        best = dict.fromkeys(ways, float("inf"))
+        runners = [_Runner(name, call, in_a_row=not cold) for name, call in ways.items()]
         begin = time.perf_counter()
-        for number in range(_MOST_PROBES):
-            for name, call in ways.items():
+        while True:
+            for runner in runners:
                 if cold:
                     self._evict()
-                best[name] = min(best[name], _probe(call, counts[name]))
-            if number + 1 >= _LEAST_PROBES and time.perf_counter() - begin > _LONGEST_S:
-                break
-        return min(best, key=best.__getitem__)
+                runner.probe()
+            passed_s = time.perf_counter() - begin
+            fewest = min(runner.undisturbed for runner in runners)
+            if passed_s > _AT_MOST_S or fewest >= (_LEAST_PROBES if passed_s > _LONGEST_S else _MOST_PROBES):
+                return min(runners, key=lambda runner: runner.best_s).name
 
     def _evict(self) -> None:
         if self._flush is None:
@@ -68,14 +73,25 @@ class Race:
         np.add(self._flush, 1, out=self._flush)
 
 
-def _probe(call: Callable[[], Any], count: int) -> float:
-    start = time.perf_counter()
-    for _ in repeat(None, count):
+class _Runner:
+    """One way, with the least of its probes so far, in seconds per call."""
+
+    def __init__(self, name: str, call: Callable[[], Any], *, in_a_row: bool) -> None:
+        self.name, self._call, self._in_a_row = name, call, in_a_row
+        self.best_s, self.undisturbed = float("inf"), 0
         call()
-    return (time.perf_counter() - start) / count
+        self.probe()
 
+    def _calls(self) -> int:
+        """How many fill a probe, by the fastest one: the first may have taken a hundred times as long."""
+        return max(1, int(_PROBE_S / max(self.best_s, 1e-8))) if self._in_a_row else 1
 
-def _count(call: Callable[[], Any]) -> int:
-    """How many calls fill a probe; also warms up."""
-    call()
-    return max(1, int(_PROBE_S / max(_probe(call, 1), 1e-8)))
+    def probe(self) -> None:
+        """Time some calls."""
+        calls, waited_before_s, start = self._calls(), waited_s(), time.perf_counter()
+        for _ in repeat(None, calls):
+            self._call()
+        took_s = time.perf_counter() - start
+        waiting_s = waited_s() - waited_before_s
+        self.best_s = min(self.best_s, took_s / calls)
+        self.undisturbed += 2 * calls >= self._calls() and waiting_s <= _WAITED * took_s

@@ -19,10 +19,11 @@ from pandas.api.types import union_categoricals
 
 from bench.blame import ReadError, check_header, explain
 from bench.columns import Column, columns_of, schema_problem
+from bench.counted import ENOUGH, Timed
 from bench.quick import read_quickly
 from bench.schema import CELL_KEY, SCHEMA, Cell, Round
 
-__all__ = ["ReadError", "group_ids", "read_cells", "read_rounds"]
+__all__ = ["ReadError", "counted_rounds", "group_ids", "read_cells", "read_rounds", "timed"]
 
 _LONGEST_LINE = 1 << 20
 _PART = 1 << 24  # bytes
@@ -49,6 +50,20 @@ def read_cells(paths: Iterable[Path], columns: Sequence[str] | None = None) -> p
 def read_rounds(paths: Iterable[Path]) -> pd.DataFrame:
     """The rounds of one or several rounds.csv, with dtypes and errors as in `read_cells`."""
     return _stack([_read(Path(path), Round, None) for path in paths], columns_of(Round))
+
+
+def counted_rounds(rounds: pd.DataFrame, arm: Sequence[str]) -> pd.DataFrame:
+    """The rows of `rounds` that count (see `bench.counted`); the columns `arm` name an arm of an experiment."""
+    last = rounds.drop_duplicates([*arm, "round"], keep="last")
+    clean = pd.Series(last["contended"] == 0, last.index)
+    left = clean.groupby(group_ids(last, arm)).transform("sum")
+    return last[clean | (left < ENOUGH)]
+
+
+def timed(rounds: pd.DataFrame) -> list[Timed]:
+    """The rounds of one arm, for `bench.counted`."""
+    contended = rounds["contended"] != 0
+    return list(zip(rounds["round"].tolist(), rounds["seconds"].tolist(), contended.tolist(), strict=True))
 
 
 def group_ids(frame: pd.DataFrame, columns: Sequence[str]) -> npt.NDArray[np.int64]:

@@ -10,6 +10,7 @@ import numpy as np
 
 from bench import stats
 from bench.armstate import ArmState
+from bench.counted import paired
 from bench.plan import Experiment
 from bench.schema import SCHEMA, Cell, Round
 from bench.stats import Interval
@@ -106,7 +107,10 @@ def _limit(copies: Sequence[ArmState]) -> float:
 
     A copy counts if some of its rounds were undisturbed and those agree.
     """
-    found = [[batch.seconds for batch in copy.batches if batch.undisturbed] for copy in copies]
+    found = [
+        [batch.seconds for batch in copy.batches if batch.undisturbed and not batch.contended]
+        for copy in copies
+    ]
     for seconds in found:
         if len(seconds) < _FEWEST or np.quantile(seconds, 0.25) > _STEADY * min(seconds):
             return 0.0
@@ -117,11 +121,8 @@ def _speedup(baseline: ArmState, state: ArmState) -> Interval | None:
     """Baseline time over the arm's, paired by round."""
     if not (_timed(baseline) and _timed(state)):
         return None
-    base, arm = baseline.by_round(), state.by_round()
-    both = sorted(base.keys() & arm.keys())
-    if not both:
-        return None
-    return stats.ratio(np.array([base[r] for r in both]), np.array([arm[r] for r in both]))
+    both = paired(baseline.timed(), state.timed())
+    return stats.ratio(both[:, 0], both[:, 1]) if len(both) else None
 
 
 def _status(state: ArmState, time: Interval | None, stamp: Stamp, common: _Common) -> tuple[str, str]:
@@ -139,7 +140,7 @@ def _status(state: ArmState, time: Interval | None, stamp: Stamp, common: _Commo
         )
     if time.half_width > stamp.target_ci and state.arm.role != "floor":
         return "noisy", (
-            f"95 % interval ±{100 * time.half_width:.1f} % after {len(state.by_round())} rounds, "
+            f"95 % interval ±{100 * time.half_width:.1f} % after {len(state.samples())} rounds, "
             f"wanted ±{100 * stamp.target_ci:.1f} %; more --max-seconds or a quieter machine narrows it"
         )
     return "ok", ""

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bench import environment
+from bench import counted, environment
 from bench.budget import Budget
 from bench.options import Settings
 from bench.plan import Arm, Experiment, experiments, weight
@@ -227,8 +227,9 @@ def _text(value: Any) -> str:
 
 
 def _by_round(rows: Iterable[Mapping[str, str]]) -> tuple[float, ...]:
-    """Seconds per call of each round, as measured last."""
-    return tuple({int(row["round"]): float(row["seconds"]) for row in rows}.values())
+    """Seconds per call of each round that counts."""
+    timed = ((int(row["round"]), float(row["seconds"]), row["contended"] != "0") for row in rows)
+    return tuple(counted.by_round(timed).values())
 
 
 def _plain(settings: Settings) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from bench.reading import group_ids
+from bench.reading import counted_rounds, group_ids
 from bench.stats import ESTIMATORS, HEADLINE, Samples
 from kernels.api import AXES
 
@@ -23,13 +23,12 @@ def spread_of_rounds(rounds: pd.DataFrame, *, relative: bool) -> pd.DataFrame:
     """One row per arm: its case, backend, variant and role, ``rounds_value``, ``rounds_se``, ``rounds_count``.
 
     The value is the log of the suite's estimate of the seconds or, if `relative`, of the time over the
-    baseline's in the same round, and the error that of the log.  A round that was measured again
-    counts as measured last.  Arms with one round are left out: nothing is known of their spread.
+    baseline's in the same round, and the error that of the log.  Rounds that do not count (`bench.counted`)
+    are left out, and so are arms with one round: nothing is known of their spread.
     """
     rounds = rounds[rounds["seconds"] > 0].drop_duplicates([*_ARM, "round"], keep="last")
-    column = _logs_over_baseline(rounds) if relative else rounds["seconds"]
-    rounds = rounds[column.notna()]
-    samples, arm = column[column.notna()].to_numpy(np.float64), group_ids(rounds, _ARM)
+    rounds = counted_rounds(_over_baseline(rounds) if relative else rounds, _ARM)
+    samples, arm = rounds["seconds"].to_numpy(np.float64), group_ids(rounds, _ARM)
     order = np.argsort(arm, kind="stable")
     first = np.flatnonzero(np.diff(arm[order], prepend=-1))
     counts = np.diff(first, append=len(order))
@@ -44,14 +43,16 @@ def spread_of_rounds(rounds: pd.DataFrame, *, relative: bool) -> pd.DataFrame:
     return named[counts > 1]
 
 
-def _logs_over_baseline(rounds: pd.DataFrame) -> pd.Series:
-    """Of each round the log of the speed-up over the baseline in that round; NaN where it has none."""
-    place = pd.Series(group_ids(rounds, [*AXES, "round"]), rounds.index)
-    base = rounds["role"] == "baseline"
-    seconds = pd.Series(rounds.loc[base, "seconds"].to_numpy(), place[base].to_numpy())
-    seconds = seconds[~seconds.index.duplicated(keep="last")]
-    logs: pd.Series = np.log(place.map(seconds)) - np.log(rounds["seconds"])
-    return logs
+def _over_baseline(rounds: pd.DataFrame) -> pd.DataFrame:
+    """The rounds that the baseline has, too, with the log of the speed-up over it; contended if either was."""
+    place = group_ids(rounds, [*AXES, "round"])
+    base = pd.DataFrame({"place": place, "base_s": rounds["seconds"], "base_contended": rounds["contended"]})
+    base = base[rounds["role"] == "baseline"].drop_duplicates("place", keep="last")
+    both = rounds.assign(place=place).merge(base, on="place")
+    return both.assign(
+        seconds=np.log(both["base_s"]) - np.log(both["seconds"]),
+        contended=both["contended"] | both["base_contended"],
+    )
 
 
 def _estimated(samples: Samples, *, logs: bool) -> tuple[Samples, Samples]:

@@ -21,7 +21,7 @@ from typing import Any
 from bench.clocks import clock, cpu_clock
 from bench.slots import Slot
 
-__all__ = ["Usage", "at_rest", "settle", "timed", "usage", "without_gc"]
+__all__ = ["Usage", "at_rest", "settle", "timed", "usage", "waited_s", "without_gc"]
 
 _THREADS = "/proc/self/task"
 
@@ -46,11 +46,13 @@ class Usage:
 
 def usage() -> Usage:
     """This process's reading now; involuntary context switches come from the kernel's own count."""
-    return Usage(cpu_clock(), resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw, _waited_s())
+    return Usage(cpu_clock(), resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw, waited_s())
 
 
-def _waited_s() -> float:
-    """Nanoseconds on a run queue are the second number in a thread's schedstat (Linux, proc_pid_schedstat)."""
+def waited_s() -> float:
+    """Seconds that this process's threads were ready to run and had no CPU; 0.0 where the system does not tell.
+
+    Nanoseconds on a run queue are the second number in a thread's schedstat (Linux, proc_pid_schedstat)."""
     total = 0
     try:
         threads = os.listdir(_THREADS)  # noqa: PTH208  # read twice a batch, for dozens of threads: it must be quick

@@ -13,16 +13,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from rich.console import Console
 from rich.progress import Progress
 
 from bench import stats
 from bench.columns import TIMED
+from bench.counted import Timed, paired
 from bench.options import Settings, parse
 from bench.plan import Arm, Experiment, Variant
-from bench.reading import read_cells, read_rounds
+from bench.reading import read_cells, read_rounds, timed
 from bench.runs import find_runs
 from bench.session import Run
 from bench.sizes import parse_sizes
@@ -119,11 +119,10 @@ class Figures:
         cells = read_cells([path], _READ)
         self.run_id, self.machine = str(cells["run_id"].iloc[0]), str(cells["machine"].iloc[0])
         self._cells = {key: group.iloc[-1] for key, group in _groups(cells)}
-        self._rounds: dict[tuple[Case, Name], pd.Series] = {}
+        self._rounds: dict[tuple[Case, Name], list[Timed]] = {}
         if cells["status"].isin(TIMED).any():  # of a run that timed nothing there are none to read
             for key, group in _groups(read_rounds([path.with_name("rounds.csv")])):
-                # A round that was measured again counts as measured last.
-                self._rounds[key] = group.drop_duplicates("round", keep="last").set_index("round")["seconds"]
+                self._rounds[key] = timed(group)
 
     def trouble(self, case: Case, name: Name) -> str | None:
         """None if the arm has a time, else why it has none."""
@@ -154,8 +153,7 @@ class Figures:
         """How many times as long `other` takes, paired by round; None where either has no time."""
         if self.trouble(case, other) or self.trouble(case, ours):
             return None
-        both = pd.concat([self._rounds[case, other], self._rounds[case, ours]], axis=1, join="inner")
-        seconds: npt.NDArray[np.float64] = both.to_numpy(np.float64)
+        seconds = paired(self._rounds[case, other], self._rounds[case, ours])
         return stats.ratio(seconds[:, 0], seconds[:, 1]) if len(seconds) else None
 
 

@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from bench import stats
 from bench.columns import TIMED
+from bench.counted import Timed, paired
 from bench.fastest import COMPETING
+from bench.reading import timed
 from bench.schema import CELL_KEY
 from bench.stats import Interval
 from kernels.mlp.case import NETWORK_OPS, parse_widths
@@ -36,7 +37,7 @@ COLUMNS = (
 @dataclass(frozen=True, slots=True)
 class _Arm:
     time_s: float
-    rounds: pd.Series | None
+    rounds: list[Timed] | None
 
 
 def figures(cells: pd.DataFrame, rounds: pd.DataFrame | None, against: str) -> pd.DataFrame:
@@ -55,13 +56,13 @@ def figures(cells: pd.DataFrame, rounds: pd.DataFrame | None, against: str) -> p
     return table.sort_values(order, kind="stable")[list(COLUMNS)].reset_index(drop=True)
 
 
-def _by_arm(rounds: pd.DataFrame | None) -> dict[tuple[Any, ...], pd.Series]:
-    """Seconds per call by round, for each cell; of a round measured again the last."""
+def _by_arm(rounds: pd.DataFrame | None) -> dict[tuple[Any, ...], list[Timed]]:
+    """The rounds of each cell."""
     if rounds is None:
         return {}
-    some = rounds[rounds["op"].isin(NETWORK_OPS)].drop_duplicates([*CELL_KEY, "round"], keep="last")
-    grouped = some.groupby(list(CELL_KEY), observed=True, sort=False)
-    return {_key(key): part.set_index("round")["seconds"] for key, part in grouped}
+    networks = rounds[rounds["op"].isin(NETWORK_OPS)]
+    grouped = networks.groupby(list(CELL_KEY), observed=True, sort=False)
+    return {_key(key): timed(part) for key, part in grouped}
 
 
 def _key(values: Any) -> tuple[Any, ...]:
@@ -69,7 +70,7 @@ def _key(values: Any) -> tuple[Any, ...]:
 
 
 def _experiment(
-    cells: pd.DataFrame, seconds: dict[tuple[Any, ...], pd.Series], against: str
+    cells: pd.DataFrame, seconds: dict[tuple[Any, ...], list[Timed]], against: str
 ) -> Iterator[dict[str, Any]]:
     arms: dict[tuple[str, str, bool], _Arm] = {}
     for row in cells.to_dict("records"):
@@ -98,11 +99,7 @@ def _ratio(one: _Arm | None, other: _Arm | None) -> Interval:
         return Interval(np.nan, np.nan, np.nan)
     if one.rounds is None or other.rounds is None:
         return Interval(one.time_s / other.time_s, np.nan, np.nan)
-    first, second = one.rounds.align(other.rounds, join="inner")
-    if first.empty:
+    both = paired(one.rounds, other.rounds)
+    if not len(both):
         return Interval(one.time_s / other.time_s, np.nan, np.nan)
-    return stats.ratio(_array(first), _array(second))
-
-
-def _array(series: pd.Series) -> npt.NDArray[np.float64]:
-    return np.asarray(series, np.float64)
+    return stats.ratio(both[:, 0], both[:, 1])

@@ -15,7 +15,8 @@ import numpy as np
 import pandas as pd
 from tabulate import tabulate
 
-from bench.reading import ReadError, read_rounds
+from bench.counted import paired
+from bench.reading import ReadError, read_rounds, timed
 from bench.sizes import format_size
 from bench.stats import ESTIMATORS
 from kernels.api import AXES
@@ -26,15 +27,13 @@ __all__ = ["errors", "main"]
 
 def _pairs(rounds: pd.DataFrame) -> list[tuple[int, np.ndarray, np.ndarray]]:
     """(n, baseline's seconds, twin's seconds) of each experiment, round by round."""
-    keys = ["run_id", *AXES]
-    last = rounds.drop_duplicates([*keys, "role", "backend", "variant", "round"], keep="last")
     found = []
-    both = last[last["role"].isin(["baseline", "twin"])]
-    for _, experiment in both.groupby(keys, observed=True, sort=False):
-        wide = experiment.pivot_table(index="round", columns="role", values="seconds", observed=True).dropna()
-        if {"baseline", "twin"} <= set(wide.columns) and len(wide) >= 4:
-            n = int(experiment["n"].iloc[0])
-            found.append((n, wide["baseline"].to_numpy(float), wide["twin"].to_numpy(float)))
+    both = rounds[rounds["role"].isin(["baseline", "twin"])]
+    for _, experiment in both.groupby(["run_id", *AXES], observed=True, sort=False):
+        base, twin = (timed(experiment[experiment["role"] == role]) for role in ("baseline", "twin"))
+        seconds = paired(base, twin)
+        if len(seconds) >= 4:
+            found.append((int(experiment["n"].iloc[0]), seconds[:, 0], seconds[:, 1]))
     return found
 
 

@@ -41,7 +41,8 @@ def run(seconds: np.ndarray, run_id: str, role: str = "candidate") -> Run:
         ),
     )
     rounds = arm.loc[arm.index.repeat(count)].reset_index(drop=True)
-    return Run(cells, rounds.assign(round=np.tile(np.arange(count), cases), seconds=seconds.ravel()))
+    numbers = np.tile(np.arange(count), cases)
+    return Run(cells, rounds.assign(round=numbers, seconds=seconds.ravel(), contended=0))
 
 
 def changed(found: Comparison) -> int:

@@ -214,6 +214,33 @@ def test_a_way_whose_threads_have_to_be_woken_wins_by_its_calls_in_a_row() -> No
     assert log[-1] == "parallel"
 
 
+@pytest.mark.parametrize("disturbed_s", [0.3, 100.0])
+def test_a_race_goes_on_until_ways_with_threads_are_undisturbed(
+    monkeypatch: pytest.MonkeyPatch, disturbed_s: float
+) -> None:
+    """Others work for longer than a race takes, and the parallel way waits for a CPU."""
+    waited = [0.0]
+    begin = clock()
+
+    def parallel() -> None:
+        start = clock()
+        late = start - begin < disturbed_s
+        while clock() - start < (8e-4 if late else 5e-5):
+            pass
+        waited[0] += 7e-4 * late
+
+    def serial() -> None:
+        start = clock()
+        while clock() - start < 1e-4:
+            pass
+
+    monkeypatch.setattr("bench.race.waited_s", lambda: waited[0])
+    ways: dict[str, Callable[[], None]] = {"serial": serial, "parallel": parallel}
+    winner = Race().winner("key", ways)
+    assert winner is ways["parallel" if disturbed_s < 1 else "serial"]
+    assert clock() - begin > min(disturbed_s, 1.5)
+
+
 def test_keys_are_decided_apart_and_cold_races_flush() -> None:
     race = Race()
     log: list[str] = []

@@ -126,7 +126,7 @@ def test_a_slow_batch_is_measured_again_after_the_others(monkeypatch: pytest.Mon
     (slow,) = (state for state in states if state.contended)
     assert [batch.contended for batch in slow.batches] == [True] + [False] * 5
     assert [batch.round for batch in slow.batches] == [0, 0, 1, 2, 3, 4]
-    assert slow.by_round()[0] == slow.batches[1].seconds
+    assert slow.samples()[0] == slow.batches[1].seconds
     assert slow.batches[0].order == slow.batches[1].order
 
 
@@ -137,4 +137,4 @@ def test_cpus_that_stay_slow_are_counted_and_not_waited_for(
     states, _ = _measured(monkeypatch, itertools.repeat(2.0), guard=guard)
     for state in states:
         assert len(state.batches) == state.contended == batches
-        assert len(state.by_round()) == 5
+        assert len(state.samples()) == 5

@@ -39,7 +39,7 @@ def _state(*, mean_s: float, waited_s: float) -> ArmState:
 )
 def test_what_waiting_does_not_explain_counts(mean_s: float, waited_s: float, counts: float) -> None:
     state = _state(mean_s=mean_s, waited_s=waited_s)
-    assert set(state.by_round().values()) == {counts}
+    assert set(state.samples()) == {counts}
     assert {state.seconds(batch) for batch in state.batches} == {counts}
 
 

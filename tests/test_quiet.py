@@ -78,6 +78,16 @@ def test_waits_no_longer_than_it_is_allowed(monkeypatch: pytest.MonkeyPatch) -> 
     assert guard.extra_s == 0.01
 
 
+def test_beside_who_never_gives_way_less_is_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+    _running(monkeypatch, itertools.repeat(999))
+    guard = Guard(Clock(), 3.0)
+    guard.spend(1.1)
+    assert guard.has_time
+    for _ in range(2):
+        guard.wait()
+    assert not guard.has_time
+
+
 def test_an_alarm_ends_after_some_quiet_rounds() -> None:
     guard = Guard(Clock(), 1.0)
     guard.alarm()
@@ -130,7 +140,7 @@ def test_what_others_disturbed_is_counted_whoever_sees_them(
         assert len(last) == 5
         assert all(batch.contended for batch in last.values())
         assert state.contended == len(state.batches)
-    repeated = sum(len(state.batches) - len(state.by_round()) for state in states)
+    repeated = sum(len(state.batches) - len({batch.round for batch in state.batches}) for state in states)
     assert (repeated > 0) is guard
     if running == 1 and guard:  # waiting is never in vain
         assert repeated == 2 * 5 * 2
@@ -171,6 +181,16 @@ def test_a_batch_that_is_starved_twice_in_a_row_is_an_alarm(
     states = _measured(_limits(guard=True))
     assert len(raised) == alarms
     assert sum(state.contended for state in states) == len(starved)
+
+
+def test_what_others_cause_is_not_what_an_arm_is_used_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a batch that waited all the time would soon be as good as any."""
+    monkeypatch.setattr(rounds, "waiting_share", lambda _: 0.9)
+    for foreign_s, learnt in ((0.02, False), (0.0, True)):
+        seen = ForeignUse(10.0, foreign_s)
+        monkeypatch.setattr(Clock, "window", lambda _, seen=seen: seen)
+        for state in _measured(_limits(guard=False)):
+            assert [batch.contended for batch in state.batches] == [True] + [not learnt] * 4
 
 
 def test_only_while_others_are_measured_does_an_arm_have_to_rest(monkeypatch: pytest.MonkeyPatch) -> None:

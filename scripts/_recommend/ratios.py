@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from bench import counted
+from bench.reading import timed
 from bench.schema import CELL_KEY
 from bench.stats import Interval, ratio, verdict
 from scripts._recommend.runs import Evidence
@@ -39,10 +41,9 @@ def paired(evidence: Evidence, slow: Row, fast: Row) -> Ratio:
     """
     noise = max(_number(row["noise_floor"], 0.0) for row in (slow, fast))
     one, other = (_seconds(evidence, row) for row in (slow, fast))
-    both = sorted(one.keys() & other.keys())
+    both = counted.paired(one, other)
     if len(both) >= _LEAST_ROUNDS:
-        series = [np.array([rounds[number] for number in both]) for rounds in (one, other)]
-        found, how = ratio(series[0], series[1]), "paired round by round"
+        found, how = ratio(both[:, 0], both[:, 1]), "paired round by round"
     else:
         found, how = _from_speedups(slow, fast), "from the speed-ups over the baseline"
     known = math.isfinite(found.lo) and math.isfinite(found.hi)
@@ -75,16 +76,15 @@ def _from_speedups(slow: Row, fast: Row) -> Interval:
     )
 
 
-def _seconds(evidence: Evidence, row: Row) -> dict[int, float]:
-    """Seconds per call of the arm by round; of a round measured again the last."""
+def _seconds(evidence: Evidence, row: Row) -> list[counted.Timed]:
+    """The arm's rounds, where the run has them."""
     rounds = evidence.rounds(str(row["run_id"]))
     if rounds is None:
-        return {}
+        return []
     keep = np.ones(len(rounds), bool)
     for name in CELL_KEY:
         keep &= (rounds[name] == row[name]).to_numpy()
-    some = rounds[keep]
-    return {int(n): float(s) for n, s in zip(some["round"], some["seconds"], strict=True)}
+    return timed(rounds[keep])
 
 
 def _number(value: Any, otherwise: float = math.nan) -> float:
