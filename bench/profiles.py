@@ -65,7 +65,7 @@ def _grid(**axes: tuple[object, ...]) -> Grid:
 _LARGE = parse_sizes("32Ki,16Mi")
 
 PROFILES: Mapping[str, Profile] = {
-    "quick": Profile((_CENTRE,), seconds=200.0, batch_s=0.022, min_rounds=8, max_rounds=100),
+    "quick": Profile((_CENTRE,), seconds=200.0, batch_s=0.024, min_rounds=8, max_rounds=100),
     "standard": Profile(
         (
             _grid(placement=PLACEMENTS, n=parse_sizes("1,64,1Ki:16Mi:x4")),
@@ -78,7 +78,7 @@ PROFILES: Mapping[str, Profile] = {
             _grid(placement=("out",), cache=("cold",), n=_LARGE),
         ),
         seconds=1200.0,
-        batch_s=0.022,
+        batch_s=0.024,
         min_rounds=10,
         max_rounds=300,
     ),
@@ -92,7 +92,7 @@ PROFILES: Mapping[str, Profile] = {
             _grid(op=("leaky_relu",), negative_slope=(0.0, 0.01, 0.2, 1.0, 1.5, -0.5), n=_LARGE),
         ),
         seconds=10800.0,
-        batch_s=0.022,
+        batch_s=0.024,
         min_rounds=15,
         max_rounds=600,
     ),
