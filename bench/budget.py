@@ -29,8 +29,11 @@ class Budget:
         beside = median(self._beside_per_weight[-_LAST:] or [0.0])
         return max(self._left_s - beside * weights_left, 0.0) * weight / (weights_left or 1.0)
 
-    def spend(self, weight: float, seconds: float, rounds_s: float | None) -> None:
-        """An experiment took so many seconds, and its rounds so many of them (None: it had none to speak of)."""
-        self._left_s -= seconds
+    def spend(self, weight: float, seconds: float, rounds_s: float | None, guarded_s: float = 0.0) -> None:
+        """An experiment took so many seconds, and its rounds so many of them (None: it had none to speak of).
+
+        `guarded_s` of both went into keeping others' work out of it: the experiments to come do not pay for that.
+        """
+        self._left_s -= seconds - guarded_s
         if rounds_s is not None:
             self._beside_per_weight.append(max(seconds - rounds_s, 0.0) / weight)

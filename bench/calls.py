@@ -14,7 +14,7 @@ __all__ = ["Calls"]
 
 _PARTS = 8
 """A batch is timed in so many parts: a moment without a CPU spoils some of them, and not the batch."""
-_LOOK_EVERY = 3
+_LOOK_EVERY = 2
 _PROBES, _LONG_PROBE_S = 4, 0.01
 """So many probes tell how long a call is; of long ones, two."""
 _MOST_DISPATCH, _DISPATCH_S = 64, 0.006

@@ -8,9 +8,11 @@ contended is seen without looking at its time, so this picks no fast ones.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
-import numpy as np
-import numpy.typing as npt
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 __all__ = ["ENOUGH", "Timed", "by_round", "paired"]
 
@@ -29,6 +31,8 @@ def by_round(rounds: Iterable[Timed]) -> dict[int, float]:
 
 def paired(one: Iterable[Timed], other: Iterable[Timed]) -> npt.NDArray[np.float64]:
     """Seconds per call of two arms, a row for each round that both have and that counts for both."""
+    import numpy as np  # noqa: PLC0415  # collecting a plan must not need it
+
     first, second = ({number: each for number, *each in rounds} for rounds in (one, other))
     both = [(*first[number], *second[number]) for number in first if number in second]
     kept = _kept([bool(mine or its) for _, mine, _, its in both])

@@ -39,8 +39,12 @@ def run(
     limits: Limits,
     seed: int,
     on_round: Callable[[int, Sequence[ArmState]], None] = lambda _round, _states: None,
+    *,
+    on_guarded: Callable[[float], None] = lambda _seconds: None,
 ) -> list[ArmState]:
     """Measure `experiment`; one state for each of its arms, in their order.
+
+    `on_round` hears of each round, `on_guarded` at the end how many seconds the contention guard added.
 
     Whatever an arm does (raise, die, hang, be wrong) stands in its state and stops no other arm.
     """
@@ -59,7 +63,9 @@ def run(
     if any(state.alive and not state.arm.is_control for state in states):
         small = case.n * case.itemsize <= _SMALL_BYTES
         _calibrate(pool, states, limits.batch_s * (_SMALL_SHARE if small else 1.0), limits.warm_s)
-        Rounds(pool, states, limits, seed, watch_of(case.device)).run(on_round)
+        rounds = Rounds(pool, states, limits, seed, watch_of(case.device))
+        rounds.run(on_round)
+        on_guarded(rounds.guarded_s)
         _finish(pool, states, on_card=case.device != "cpu")
     _release(pool, states)
     return states

@@ -60,7 +60,7 @@ class Pace:
         """How many times as long as usual the arithmetic took in the batch that ends now, on the slowest CPU.
 
         Its second longest reading counts: a CPU that is slow for half of a batch, which the median of its parts
-        does not forgive, has two of four.
+        does not forgive, has two of five.
         """
         present, self._present = self._present, {}
         return max(self._compared(cpu, sorted(readings)) for cpu, readings in present.items())

@@ -83,7 +83,8 @@ def summary(run: Run, write: Write, width: int) -> None:
             f"{tally.measured} experiments in {_span(tally.wall_s)}, "
             f"start-up {_span(tally.start_up_s)}; "
             f"{100 * tally.timed_share:.0f} % of the rest was spent inside timed rounds; "
-            f"{tally.contended} contended batches, {tally.on_slow_cpu} of them on a slow CPU"
+            f"{tally.contended} contended batches, {tally.on_slow_cpu} of them on a slow CPU; "
+            f"waiting and measuring again took {_span(tally.guarded_s)}"
         )
     if run.left:
         write(f"{len(run.left)} experiments are left: go on with --run-id {run.run_id}")

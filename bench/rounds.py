@@ -80,6 +80,11 @@ class Rounds:
     def _time_is_up(self) -> bool:
         return time.monotonic() >= self._deadline + self._guard.extra_s
 
+    @property
+    def guarded_s(self) -> float:
+        """Seconds that the guard has added, by waiting and measuring again."""
+        return self._guard.extra_s
+
     def run(self, on_round: Callable[[int, Sequence[ArmState]], None]) -> None:
         """Measure until it is precise or time is up; `on_round` hears of each."""
         number, check = 0, self._limits.min_rounds

@@ -171,12 +171,18 @@ class Run:
         seconds = self._rounds_s(experiment)
         limits = measuring.Limits.of(profile, seconds, settings.target_ci, guard=settings.guard)
         stamp = results.Stamp(self.run_id, self._machine, environment.utc_now(), settings.target_ci)
-        begin, ends = time.monotonic(), list[float]()
+        begin, ends, guarded = time.monotonic(), list[float](), list[float]()
         states = measuring.run(
-            experiment, pool, limits, len(self._rows), lambda *_: ends.append(time.monotonic())
+            experiment,
+            pool,
+            limits,
+            len(self._rows),
+            lambda *_: ends.append(time.monotonic()),
+            on_guarded=guarded.append,
         )
         rounds_s = (ends[-1] - ends[0]) * len(ends) / (len(ends) - 1) if len(ends) > 1 else None
-        self._budget.spend(weight(experiment), time.monotonic() - begin, rounds_s)
+        self._budget.spend(weight(experiment), time.monotonic() - begin, rounds_s, sum(guarded))
+        self.tally.guarded_s += sum(guarded)
         if experiment in self._left:
             self._left.remove(experiment)
         self._store(

@@ -23,6 +23,8 @@ class Tally:
     measured: int = 0
     contended: int = 0
     on_slow_cpu: int = 0
+    guarded_s: float = 0.0
+    """Spent on waiting for a quiet machine and on measuring again."""
     compile_reports: dict[str, dict[str, int]] = field(default_factory=dict)
     versions: dict[str, dict[str, str]] = field(default_factory=dict)
     device_peaks: dict[str, dict[str, int]] = field(default_factory=dict)
@@ -66,6 +68,7 @@ class Tally:
             "timed_share": round(self.timed_share, 4),
             "contended_batches": self.contended,
             "batches_on_slow_cpu": self.on_slow_cpu,
+            "guarded_s": round(self.guarded_s, 3),
             "compilers": self.compile_reports,
             "versions": self.versions,
         }

@@ -2,7 +2,8 @@
 
 For each cell of the quick profile at some sizes: one experiment of ours and, after each of its rounds,
 ``torch.utils.benchmark.Timer`` on the same calls for a moment, in a process of its own for each backend.  So
-both see the same machine, whose speed may change from second to second.  The same estimator on both sides:
+both see the same machine, whose speed may change from second to second; times on a CPU that is slower than usual
+are taken again, as the harness does.  The same estimator on both sides:
 the median of our rounds against the median of the Timer's.  Prints each pair and the share that agrees within
 10 %; exit status 1 if that is less than 90 %.
 """
@@ -30,6 +31,7 @@ from bench.armstate import ArmState
 from bench.environment import last_level_cache
 from bench.layout import HASH_SEED, fixed_layout
 from bench.options import OptionError, parse
+from bench.pace import SLOW, Pace
 from bench.plan import Experiment
 from bench.pool import SEED, ProcessPool
 from bench.results import Stamp, cells_of
@@ -44,8 +46,10 @@ __all__ = ["main"]
 
 _WITHIN = 0.10
 _WANTED = 0.90
-_PEER_S = 0.02
-"""For the Timer, each time; a block of it is about as long as a batch of ours."""
+_PARTS, _PART_S = 4, 0.005
+"""For the Timer, each time; together about as long as a batch of ours."""
+_TRIES = 5
+"""Times that a slow CPU spoiled are taken again as often as batches are."""
 _COMPARED = ("candidate", "baseline")
 Pair = tuple[Cell, float]
 """A cell of ours and the other timer's seconds for the same call."""
@@ -60,8 +64,10 @@ class _Subject:
         from kernels import registry  # noqa: PLC0415
 
         self.case, self._backend = case, registry.load(name)
-        self._backend.set_threads(case.threads)
+        threads = self._backend.set_threads(case.threads)
         self._slots = Slots(self._backend, case, Pristine(SEED).of(case), last_level_cache())
+        self._pace = Pace()
+        self._pace.everywhere = threads > 1
 
     def seconds(self) -> float:
         """Seconds per call; the median of the Timer's blocks."""
@@ -71,8 +77,15 @@ class _Subject:
         self._slots.move()
         names = {"call": self._slots.ring[0].call, "sync": self._backend.sync}
         timer = Timer("sync(call())", globals=names, num_threads=torch.get_num_threads())
-        times = timer.blocked_autorange(min_run_time=_PEER_S).times
-        at_rest()
+        for _ in range(_TRIES):
+            times: list[float] = []
+            self._pace.look()
+            for _ in range(_PARTS):
+                times += timer.blocked_autorange(min_run_time=_PART_S).times
+                self._pace.look()
+            at_rest()
+            if self._pace.of_batch() <= SLOW:
+                break
         return median(times)
 
 
