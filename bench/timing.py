@@ -52,7 +52,8 @@ def usage() -> Usage:
 def waited_s() -> float:
     """Seconds that this process's threads were ready to run and had no CPU; 0.0 where the system does not tell.
 
-    Nanoseconds on a run queue are the second number in a thread's schedstat (Linux, proc_pid_schedstat)."""
+    Nanoseconds on a run queue are the second number in a thread's schedstat (Linux, proc_pid_schedstat).
+    """
     total = 0
     try:
         threads = os.listdir(_THREADS)  # noqa: PTH208  # read twice a batch, for dozens of threads: it must be quick
