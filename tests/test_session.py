@@ -16,15 +16,16 @@ from bench.session import Run, plan
 
 
 def test_what_the_guard_takes_is_told_and_added(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Others use the machine all the time."""
+    """Others use the machine all through the second experiment."""
     words = {"backends": "numpy_ufunc", "sizes": "64,65", "ops": "relu", "directions": "forward"}
     words |= {"placements": "out", "isolation": "inline", "results": str(tmp_path), "run_id": "r"}
+    words |= {"target_ci": "0.5"}  # a few rounds are enough
     monkeypatch.setattr("bench.quiet.runnable", lambda: 1)
-    monkeypatch.setattr(Clock, "window", lambda _: ForeignUse(1.0, 1.0))
     settings = parse(words)
     chosen = plan(settings)
     with Run(settings, chosen) as run:
         run.result(chosen[0], chosen[0].arms[0], lambda _: None)
+        monkeypatch.setattr(Clock, "window", lambda _: ForeignUse(1.0, 1.0))
         left_s, guarded_s, began = run.seconds_left(), run.tally.guarded_s, time.monotonic()
         run.result(chosen[1], chosen[1].arms[0], lambda _: None)
         took_s, guarded_s = time.monotonic() - began, run.tally.guarded_s - guarded_s
