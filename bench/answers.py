@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bench.gate import GateReport
+from bench.pace import Readings
 from bench.timing import Usage
 
 __all__ = ["Finished", "Loaded", "Prepared", "Sample"]
@@ -37,8 +38,8 @@ class Sample:
 
     `parts` are seconds per call of the consecutive parts of the batch, `seconds` is that of all of it.
     `began` and `ended` are readings of the clock, `idle_s` and `idle_cpu_s` the seconds since the batch
-    before and what this process used up in them, when others were being measured.  `pace` is how many times as
-    long as usual a fixed piece of arithmetic took during the batch (see pace.py).
+    before and what this process used up in them, when others were being measured.  `pace` has readings of how
+    fast the CPUs were during the batch (see pace.py).
     """
 
     seconds: float
@@ -51,7 +52,7 @@ class Sample:
     usage: Usage
     total_cpu_s: float
     problem: str | None
-    pace: float = 1.0
+    pace: Readings = ()
 
 
 @dataclass(frozen=True, slots=True)

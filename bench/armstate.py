@@ -29,16 +29,19 @@ class Batch:
     seconds: float
     contended: bool
     mean_s: float = 0.0
-    """Seconds per call of the whole batch; `seconds` is the median of its parts."""
+    """The mean of its parts in seconds per call, less what slow CPUs explain; `seconds` is the median of those parts
+    that a slow CPU had no part in."""
     waited_s: float = 0.0
     """Seconds in the batch that its threads were ready to run and had no CPU."""
     slow: bool = False
-    """Whether the CPU itself was slower than usual; counts as contended."""
+    """Whether a CPU was slower than usual in all of its parts; counts as contended."""
+    timed_s: float = 0.0
+    """Seconds that the whole batch took."""
 
     @property
     def undisturbed(self) -> bool:
         """Whether no one kept it from running, but for a moment."""
-        return self.waited_s <= _WAIT * self.mean_s * self.iterations
+        return self.waited_s <= _WAIT * self.timed_s
 
 
 @dataclass(slots=True)

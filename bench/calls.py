@@ -7,6 +7,7 @@ from statistics import median_low
 from typing import Any
 
 from bench.clocks import clock
+from bench.pace import LOOK_EVERY
 from bench.slots import Slot, Slots
 from bench.timing import timed
 
@@ -14,7 +15,6 @@ __all__ = ["Calls"]
 
 _PARTS = 8
 """A batch is timed in so many parts: a moment without a CPU spoils some of them, and not the batch."""
-_LOOK_EVERY = 2
 _PROBES, _LONG_PROBE_S = 4, 0.01
 """So many probes tell how long a call is; of long ones, two."""
 _MOST_DISPATCH, _DISPATCH_S = 64, 0.006
@@ -53,7 +53,7 @@ class Calls:
         counts = [count * (i + 1) // parts - count * i // parts for i in range(parts)]
         spans = []
         for number, now in enumerate(counts):
-            if number and number % _LOOK_EVERY == 0:
+            if number and number % LOOK_EVERY == 0:
                 look()
             seconds, slot = self.run(now, held)
             spans.append((now, seconds))

@@ -6,5 +6,6 @@ worker's readings against its own.
 
 from time import perf_counter as clock
 from time import process_time as cpu_clock
+from time import thread_time as thread_clock
 
-__all__ = ["clock", "cpu_clock"]
+__all__ = ["clock", "cpu_clock", "thread_clock"]

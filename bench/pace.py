@@ -2,29 +2,45 @@
 
 A virtual machine is told of neither: its frequency is a constant, and time that it shares is not stolen time.  So a
 piece of arithmetic that is always the same is timed before, during and after a batch.  On a shared server it took
-1.7 times as long as usual for some hundredths of a second, several times a second, and so did the kernels.
+1.7 times as long as usual, for milliseconds or for seconds, and so did the kernels; each CPU had its own such times.
+An arm that works in one thread therefore goes to the CPU that is fastest before each batch.  What is usual is known to
+the coordinator, from all arms: one that had only the slow CPU would take that for what it is.
 """
 
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import threading
 from collections import deque
+from collections.abc import Callable
 from queue import SimpleQueue
+from typing import TypeVar
 
-from bench.clocks import clock
+from bench.clocks import clock, cpu_clock, thread_clock
 
-__all__ = ["SLOW", "Pace", "arithmetic_s"]
+__all__ = ["LOOK_EVERY", "SLOW", "Pace", "Readings", "Usual", "arithmetic_s"]
+
+Reading = tuple[int, float]
+"""A CPU and the seconds that the arithmetic took there."""
+Readings = tuple[tuple[Reading, ...], ...]
+"""Those of a batch: for each look, that of the thread that called or, where all CPUs matter, of each of them."""
 
 SLOW = 1.3
 """A CPU is slow where the arithmetic takes so many times as long as usual; less is within its own noise."""
+_T = TypeVar("_T")
+
+LOOK_EVERY = 2
+"""A batch is looked at before it, after it, and between so many of its parts."""
 _TRIES, _STEPS = 3, 300
-_KEPT, _USUAL = 120, 0.1
-"""What is usual is the lower decile of so many readings: a machine that stays slow is soon what is usual."""
+_KEPT, _USUAL = 1000, 0.05
+"""What is usual on a CPU is this quantile of so many readings, which take some seconds: a machine that stays slow
+is soon what is usual."""
+_OTHERS = 0.05
+"""Where a process's other threads have more than this share of its CPU time, it works in several threads."""
 _MOST_CPUS = 4
 """Asking takes some 75 us a CPU: of a larger machine only the CPU that we are on is looked at."""
-_HERE = -1
 
 
 def arithmetic_s() -> float:
@@ -38,43 +54,111 @@ def arithmetic_s() -> float:
     return best
 
 
+def _cpu_teller() -> Callable[[], int]:
+    """What tells the number of the CPU that the caller is on (sched_getcpu, Linux); elsewhere always -1."""
+    try:
+        tell: Callable[[], int] = ctypes.CDLL(None).sched_getcpu
+    except (AttributeError, OSError, TypeError):  # TypeError: Windows has no library that is None
+        return lambda: -1
+    return tell
+
+
+_this_cpu = _cpu_teller()
+
+
+def _few_cpus() -> set[int]:
+    """The CPUs that the calling thread may use, if they are few enough to ask each of them."""
+    if not hasattr(os, "sched_getaffinity"):
+        return set()
+    cpus = os.sched_getaffinity(0)
+    return cpus if 1 < len(cpus) <= _MOST_CPUS else set()
+
+
 class Pace:
-    """What is usual in this process, and how far from it the CPUs were during a batch."""
+    """How fast the CPUs are during a batch, seen from the process that runs it."""
 
     def __init__(self) -> None:
-        self._readings: dict[int, deque[float]] = {}
-        self._present: dict[int, list[float]] = {}
+        self._taken: list[tuple[Reading, ...]] = []
         self._watchers: dict[int, _Watcher] = {}
         self.everywhere = False
         """Whether all CPUs matter, and not only the one that this thread is on."""
 
+    def learn(self, work: Callable[[], _T]) -> _T:
+        """Do what batches are made of, and see whether other threads work at it, too."""
+        all_s, own_s = cpu_clock(), thread_clock()
+        result = work()
+        all_s, own_s = cpu_clock() - all_s, thread_clock() - own_s
+        self.everywhere = all_s - own_s > _OTHERS * all_s
+        return result
+
+    def begin(self) -> None:
+        """Before a batch: go where it is fastest, and look."""
+        if not self.everywhere:
+            _go_to_the_fastest()
+        self.look()
+
     def look(self) -> None:
-        """Read it, some times in a batch at even distances."""
+        """Read it, as often in a batch as `LOOK_EVERY` says."""
         watchers = self._everywhere() if self.everywhere else {}
-        for cpu, watcher in watchers.items():
-            self._present.setdefault(cpu, []).append(watcher.look())
-        if not watchers:
-            self._present.setdefault(_HERE, []).append(arithmetic_s())
+        everywhere = tuple((cpu, watcher.look()) for cpu, watcher in watchers.items())
+        self._taken.append(everywhere or (_read_here(),))
 
-    def of_batch(self) -> float:
-        """How many times as long as usual the arithmetic took in the batch that ends now, on the slowest CPU.
-
-        Its second longest reading counts: a CPU that is slow for half of a batch, which the median of its parts
-        does not forgive, has two of five.
-        """
-        present, self._present = self._present, {}
-        return max(self._compared(cpu, sorted(readings)) for cpu, readings in present.items())
-
-    def _compared(self, cpu: int, present: list[float]) -> float:
-        kept = self._readings.setdefault(cpu, deque(maxlen=_KEPT))
-        kept.extend(present)
-        return present[-2:][0] / sorted(kept)[int(_USUAL * len(kept))]
+    def taken(self) -> Readings:
+        """The readings since this was asked last."""
+        taken, self._taken = tuple(self._taken), []
+        return taken
 
     def _everywhere(self) -> dict[int, _Watcher]:
-        if not self._watchers and hasattr(os, "sched_getaffinity"):
-            cpus = os.sched_getaffinity(0)
-            self._watchers = {cpu: _Watcher(cpu) for cpu in cpus} if 1 < len(cpus) <= _MOST_CPUS else {}
+        if not self._watchers:
+            self._watchers = {cpu: _Watcher(cpu) for cpu in _few_cpus()}
         return self._watchers
+
+
+def _read_here() -> Reading:
+    seconds = arithmetic_s()
+    return _this_cpu(), seconds
+
+
+def _go_to_the_fastest() -> None:
+    """Have this thread go on where the arithmetic is fastest at the moment; it may still use all its CPUs."""
+    cpus = _few_cpus()
+    if not cpus:
+        return
+    with contextlib.suppress(OSError):  # a CPU was taken from us meanwhile: we stay where we are
+        seconds: dict[int, float] = {}
+        for cpu in cpus:
+            os.sched_setaffinity(0, {cpu})
+            seconds[cpu] = arithmetic_s()
+        os.sched_setaffinity(0, {min(seconds, key=seconds.__getitem__)})
+    with contextlib.suppress(OSError):
+        os.sched_setaffinity(0, cpus)
+
+
+class Usual:
+    """What is usual on each CPU, from the readings of all arms; and how far from it the parts of a batch were."""
+
+    def __init__(self) -> None:
+        self._readings: dict[int, deque[float]] = {}
+        self._own: dict[int, float] = {}
+
+    def times(self, process: int, readings: Readings, parts: int, every: int = LOOK_EVERY) -> list[float]:
+        """For each of the `parts` of that process's batch, how many times as long as usual the arithmetic took.
+
+        The slowest reading counts of the two looks that it lies between; there is one after `every` parts.  A process
+        whose arithmetic takes longer than others' by nature is compared with its own best.  Without readings: 1.
+        """
+        if not readings:
+            return [1.0] * parts
+        for cpu, seconds in (reading for look in readings for reading in look):
+            self._readings.setdefault(cpu, deque(maxlen=_KEPT)).append(seconds)
+            self._own[process] = min(seconds, self._own.get(process, seconds))
+        usual = {cpu: max(self._usual(cpu), self._own[process]) for look in readings for cpu, _ in look}
+        slowest = [max(seconds / usual[cpu] for cpu, seconds in look) for look in readings]
+        return [max(slowest[part // every :][:2]) for part in range(parts)]
+
+    def _usual(self, cpu: int) -> float:
+        kept = sorted(self._readings[cpu])
+        return kept[int(_USUAL * len(kept))]
 
 
 class _Watcher:

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 from bench.answers import Loaded
 from bench.environment import last_level_cache, usable_cpus
+from bench.pace import Usual
 from bench.plan import Arm
 from bench.process import ArmError, ArmProcess, Outcome, ask_all
 from bench.station import Station
@@ -37,6 +38,9 @@ class Request:
 
 class Pool(Protocol):
     """Where arms work; the same for processes and for inline mode."""
+
+    usual: Usual
+    """How fast the CPUs usually are, as all arms have seen it."""
 
     def open(self, arms: Sequence[Arm], threads: int) -> dict[Arm, Loaded | ArmError]:
         """Make sure that the arms are there and have imported their backends."""
@@ -61,6 +65,7 @@ class ProcessPool:
     """One process for each arm."""
 
     def __init__(self, plugins: Mapping[str, str], cell_timeout: float) -> None:
+        self.usual = Usual()
         self._plugins = dict(plugins)
         self._timeout = cell_timeout
         self._at_once = usable_cpus()
@@ -133,6 +138,7 @@ class InlinePool:
     """All arms in this process: for debuggers and profilers, not for figures to quote."""
 
     def __init__(self, plugins: Mapping[str, str]) -> None:
+        self.usual = Usual()
         self._plugins = dict(plugins)
         self._stations: dict[Arm, Station] = {}
         self._loaded: dict[Arm, Loaded | ArmError] = {}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from statistics import median
+from statistics import fmean, median
 
 import numpy as np
 
@@ -188,17 +188,20 @@ class Rounds:
         )
         if not foreign.seen:  # what others cause is not what it is used to
             state.waiting.append(share)
-        slow = sample.pace > SLOW
+        times = self._pool.usual.times(self._pool.pid(state.arm), sample.pace, len(sample.parts))
+        slow = min(times) > SLOW
+        fast = [part for part, longer in zip(sample.parts, times, strict=True) if slow or longer <= SLOW]
         state.batches.append(
             Batch(
                 number,
                 order,
                 sample.iterations,
-                median(sample.parts),
+                median(fast),
                 contended or slow,
-                sample.seconds,
+                fmean(part / max(longer, 1.0) for part, longer in zip(sample.parts, times, strict=True)),
                 sample.usage.waited_s,
                 slow,
+                sample.seconds * sample.iterations,
             )
         )
         state.contended += contended or slow

@@ -80,7 +80,6 @@ class Station:
             return Prepared(skip=_reason(skip))
         self._acting = self._work.backend(self.backend)
         threads = int(self.backend.set_threads(case.threads))
-        self._pace.everywhere = threads > 1
         self._slots = self._work.slots(self.backend, case, self._pristine, self._cache_bytes)
         slot = self._slots.ring[0]
         if case.placement == "inplace":
@@ -105,7 +104,7 @@ class Station:
 
     def probe(self, least_s: float) -> float:
         """Seconds per call, the fastest of several probes of at least `least_s` each (or one call)."""
-        seconds = self._calls.probe(least_s)
+        seconds = self._pace.learn(lambda: self._calls.probe(least_s))
         settle()
         return seconds / self._slots.calls
 
@@ -113,7 +112,7 @@ class Station:
         """One timed batch of `iterations` calls, after warming up for `warm_s` seconds or one call."""
         since, cpu_since = self._idle_since or (clock(), cpu_clock())
         idle_s, idle_cpu_s = clock() - since, cpu_clock() - cpu_since
-        self._pace.look()
+        self._pace.begin()
         held: list[Any] = []
         warm_problem = self._warm_up(warm_s, held)
         began, before = clock(), usage()
@@ -139,7 +138,7 @@ class Station:
             usage=spent,
             total_cpu_s=cpu_clock(),
             problem=problem,
-            pace=self._pace.of_batch(),
+            pace=self._pace.taken(),
         )
 
     def _warm_up(self, warm_s: float, held: list[Any]) -> str | None:

@@ -47,7 +47,7 @@ class Tally:
         if known := {label: peak for label, peak in peaks.items() if peak is not None}:
             self.device_peaks[experiment.label] = known
         for state in states:
-            self.timed_s += sum(batch.mean_s * batch.iterations for batch in state.batches)
+            self.timed_s += sum(batch.timed_s for batch in state.batches)
             self.contended += state.contended
             self.on_slow_cpu += sum(batch.slow for batch in state.batches)
             if state.loaded is not None:

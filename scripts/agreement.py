@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import itertools
 import json
 import os
 import subprocess
@@ -22,6 +23,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from statistics import median
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import Progress
@@ -31,7 +33,7 @@ from bench.armstate import ArmState
 from bench.environment import last_level_cache
 from bench.layout import HASH_SEED, fixed_layout
 from bench.options import OptionError, parse
-from bench.pace import SLOW, Pace
+from bench.pace import SLOW, Pace, Usual
 from bench.plan import Experiment
 from bench.pool import SEED, ProcessPool
 from bench.results import Stamp, cells_of
@@ -41,6 +43,9 @@ from bench.timing import at_rest
 from bench.units import ratio_text, seconds_text
 from kernels.api import AXES, Case
 from scripts._cli import Parser, UsageError, positive, run, writable
+
+if TYPE_CHECKING:
+    from torch.utils.benchmark import Timer
 
 __all__ = ["main"]
 
@@ -64,29 +69,37 @@ class _Subject:
         from kernels import registry  # noqa: PLC0415
 
         self.case, self._backend = case, registry.load(name)
-        threads = self._backend.set_threads(case.threads)
+        self._backend.set_threads(case.threads)
         self._slots = Slots(self._backend, case, Pristine(SEED).of(case), last_level_cache())
-        self._pace = Pace()
-        self._pace.everywhere = threads > 1
+        self._pace, self._usual = Pace(), Usual()
+        at_rest()
+        self._pace.learn(lambda: self._timer().blocked_autorange(min_run_time=_PART_S))
 
     def seconds(self) -> float:
         """Seconds per call; the median of the Timer's blocks."""
+        self._slots.move()
+        timer = self._timer()
+        for _ in range(_TRIES):
+            parts: list[list[float]] = []
+            self._pace.begin()
+            for _ in range(_PARTS):
+                parts.append(timer.blocked_autorange(min_run_time=_PART_S).times)
+                self._pace.look()
+            at_rest()
+            slowness = self._usual.times(os.getpid(), self._pace.taken(), _PARTS, every=1)
+            least = max(SLOW, min(slowness))
+            if least == SLOW:
+                break
+        kept = [times for times, longer in zip(parts, slowness, strict=True) if longer <= least]
+        return median(itertools.chain.from_iterable(kept))
+
+    def _timer(self) -> Timer:
+        """The Timer for the calls where they are now."""
         import torch  # noqa: PLC0415  # as above
         from torch.utils.benchmark import Timer  # noqa: PLC0415
 
-        self._slots.move()
         names = {"call": self._slots.ring[0].call, "sync": self._backend.sync}
-        timer = Timer("sync(call())", globals=names, num_threads=torch.get_num_threads())
-        for _ in range(_TRIES):
-            times: list[float] = []
-            self._pace.look()
-            for _ in range(_PARTS):
-                times += timer.blocked_autorange(min_run_time=_PART_S).times
-                self._pace.look()
-            at_rest()
-            if self._pace.of_batch() <= SLOW:
-                break
-        return median(times)
+        return Timer("sync(call())", globals=names, num_threads=torch.get_num_threads())
 
 
 def _start(name: str) -> subprocess.Popen[str]:

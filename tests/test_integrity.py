@@ -17,6 +17,7 @@ from bench.answers import Finished, Loaded, Prepared, Sample
 from bench.clocks import clock
 from bench.experiment import Limits, run
 from bench.integrity import Plants, expected_by
+from bench.pace import Usual
 from bench.plan import Arm, Experiment
 from bench.pool import Request
 from bench.pristine import Pristine
@@ -278,7 +279,7 @@ class SlowClock:
     """A pool whose workers' clock runs at a tenth of the speed."""
 
     def __init__(self, factor: float) -> None:
-        self.factor = factor
+        self.factor, self.usual = factor, Usual()
 
     def open(self, arms: Sequence[Arm], threads: int) -> dict[Arm, Loaded | ArmError]:
         return {arm: Loaded(0.0, {}) for arm in arms}

@@ -1,17 +1,23 @@
-"""A batch that a slow CPU had is measured again, after the others of its round; a moment is forgiven."""
+"""Parts of a batch that a slow CPU had do not count; a batch without any other is measured again."""
 
 from __future__ import annotations
 
 import itertools
+import math
 import os
-from collections.abc import Iterable
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from statistics import median
 
+import numpy as np
 import pytest
 
 from bench import pace
+from bench.answers import Sample
 from bench.armstate import ArmState
+from bench.clocks import cpu_clock
 from bench.experiment import Limits, run
-from bench.pace import Pace, arithmetic_s
+from bench.pace import LOOK_EVERY, SLOW, Pace, Readings, Usual, arithmetic_s
 from bench.plan import Arm, Experiment
 from bench.pool import InlinePool
 from bench.station import Station
@@ -24,61 +30,138 @@ _FEW_CPUS = pytest.mark.skipif(
 )
 
 
-def _of_batch(watched: Pace, monkeypatch: pytest.MonkeyPatch, readings: Iterable[float]) -> float:
-    for reading in readings:
-        monkeypatch.setattr(pace, "arithmetic_s", lambda reading=reading: reading)
-        watched.look()
-    return watched.of_batch()
+_THIS, _OTHER = 11, 22  # process ids
+ONE_CPU = 0
+
+
+def _on(cpu: int, *readings: float) -> Readings:
+    return tuple(((cpu, reading),) for reading in readings)
+
+
+def _fast(usual: Usual, process: int, readings: Readings, parts: int = 8) -> list[bool]:
+    return [times <= SLOW for times in usual.times(process, readings, parts)]
 
 
 @pytest.mark.parametrize(
-    ("readings", "times"),
+    ("readings", "parts", "times"),
     [
-        ([1.0] * 5, 1.0),
-        ([1.0, 1.0, 1.7, 1.0, 1.0], 1.0),  # the median of the parts forgives it, too
-        ([1.0, 1.0, 1.7, 1.7, 1.0], 1.7),
-        ([1.7, 1.7, 1.7, 1.7, 1.7], 1.7),
-        ([1.0, 1.7], 1.0),
-        ([1.7], 1.7),
+        ((1.0, 1.0, 1.0, 1.0, 1.0), 8, [1.0] * 8),
+        ((1.2, 1.2, 1.2, 1.2, 1.2), 8, [1.2] * 8),
+        ((1.0, 1.0, 1.7, 1.0, 1.0), 8, [1.0] * 2 + [1.7] * 4 + [1.0] * 2),
+        ((1.7, 1.0, 1.0, 1.7, 1.8), 8, [1.7] * 2 + [1.0] * 2 + [1.7] * 2 + [1.8] * 2),
+        ((1.0, 1.0, 1.7), 3, [1.0, 1.0, 1.7]),
+        ((1.7, 1.0), 1, [1.7]),
+        ((), 3, [1.0] * 3),
     ],
 )
-def test_half_a_batch_on_a_slow_cpu_is_told(
-    monkeypatch: pytest.MonkeyPatch, readings: list[float], times: float
+def test_parts_beside_a_slow_look_are_told(
+    readings: tuple[float, ...], parts: int, times: list[float]
 ) -> None:
-    watched = Pace()
-    assert _of_batch(watched, monkeypatch, [1.0] * 5) == 1.0
-    assert _of_batch(watched, monkeypatch, readings) == pytest.approx(times)
+    usual = Usual()
+    assert usual.times(_THIS, _on(ONE_CPU, *[1.0] * 5), 8) == [1.0] * 8
+    assert usual.times(_THIS, _on(ONE_CPU, *readings), parts) == times
 
 
-def test_a_machine_that_stays_slow_is_soon_what_is_usual(monkeypatch: pytest.MonkeyPatch) -> None:
-    watched = Pace()
-    for _ in range(30):
-        _of_batch(watched, monkeypatch, [1.0] * 5)
-    told = [_of_batch(watched, monkeypatch, [1.7] * 5) for _ in range(30)]
-    assert told[0] == pytest.approx(1.7)
-    assert told[-1] == 1.0
+def test_there_may_be_a_look_after_each_part() -> None:
+    usual = Usual()
+    assert usual.times(_THIS, _on(ONE_CPU, 1.0, 1.0, 1.7, 1.0, 1.0), 4, every=1) == [1.0, 1.7, 1.7, 1.0]
+
+
+def test_the_slowest_cpu_of_those_that_matter_counts() -> None:
+    usual = Usual()
+    both = ((0, 1.0), (1, 2.0))  # CPU 1 takes longer by nature
+    usual.times(_THIS, (both,) * 5, 8)
+    assert usual.times(_THIS, (both, both), 2) == [1.0] * 2
+    assert usual.times(_THIS, (both, ((0, 1.0), (1, 3.0))), 2) == [1.5] * 2
+
+
+def test_what_is_usual_is_known_from_the_other_arms() -> None:
+    usual = Usual()
+    usual.times(_THIS, _on(ONE_CPU, 1.0, *[1.7] * 4), 8)
+    for _ in range(10):
+        usual.times(_OTHER, _on(ONE_CPU, *[1.0] * 5), 8)
+    assert not any(_fast(usual, _THIS, _on(ONE_CPU, *[1.7] * 5)))
+
+
+def test_a_process_that_is_slower_by_nature_is_compared_with_itself() -> None:
+    usual = Usual()
+    for _ in range(10):
+        usual.times(_OTHER, _on(ONE_CPU, *[1.0] * 5), 8)
+    assert all(_fast(usual, _THIS, _on(ONE_CPU, *[1.7] * 5)))
+    assert not any(_fast(usual, _THIS, _on(ONE_CPU, *[2.5] * 5)))
+
+
+def test_a_machine_that_stays_slow_is_soon_what_is_usual() -> None:
+    usual = Usual()
+    for process in (_THIS, _OTHER):
+        for _ in range(30):
+            usual.times(process, _on(ONE_CPU, *[1.0] * 5), 8)
+    told = [_fast(usual, _OTHER, _on(ONE_CPU, *[1.7] * 5)) for _ in range(250)]
+    assert not any(told[0])
+    assert all(told[-1])
 
 
 @_FEW_CPUS
-def test_everywhere_the_slowest_cpu_counts(monkeypatch: pytest.MonkeyPatch) -> None:
-    slow = max(_CPUS)
+def test_everywhere_each_cpu_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pace, "arithmetic_s", lambda: float(next(iter(os.sched_getaffinity(0)))))
+    watched = Pace()
+    watched.everywhere = True
+    watched.begin()
+    watched.look()
+    assert watched.taken() == (tuple((cpu, float(cpu)) for cpu in _CPUS),) * 2
+    assert watched.taken() == ()
+    assert os.sched_getaffinity(0) == _CPUS
+
+
+@_FEW_CPUS
+@pytest.mark.parametrize("fastest", sorted(_CPUS))
+def test_one_thread_begins_where_it_is_fastest(monkeypatch: pytest.MonkeyPatch, fastest: int) -> None:
     asked: list[set[int]] = []
-    seconds = dict.fromkeys(_CPUS, 1.0)
 
     def told() -> float:
         asked.append(os.sched_getaffinity(0))
-        return seconds[next(iter(asked[-1]))]
+        return 1.0 if asked[-1] == {fastest} else 2.0
 
     monkeypatch.setattr(pace, "arithmetic_s", told)
+    moves: list[set[int]] = []
+    move = os.sched_setaffinity
+    monkeypatch.setattr(os, "sched_setaffinity", lambda pid, cpus: moves.append(set(cpus)) or move(pid, cpus))
+    Pace().begin()
+    assert asked == [*({cpu} for cpu in _CPUS), _CPUS]
+    assert moves[-2:] == [{fastest}, _CPUS]
+
+
+@_FEW_CPUS
+def test_where_a_thread_was_put_it_stays() -> None:
     watched = Pace()
-    watched.everywhere = True
-    for factor in (1.0, 1.7):
-        seconds[slow] = factor
-        for _ in range(2):
-            watched.look()
-        assert watched.of_batch() == factor
-    assert asked == [{cpu} for cpu in _CPUS] * 4
-    assert os.sched_getaffinity(0) == _CPUS
+    try:
+        for cpu in _CPUS:
+            os.sched_setaffinity(0, {cpu})
+            watched.begin()
+            assert os.sched_getaffinity(0) == {cpu}
+            assert [where for look in watched.taken() for where, _ in look] == [cpu]
+    finally:
+        os.sched_setaffinity(0, _CPUS)
+
+
+def _busy(seconds: float) -> None:
+    end = cpu_clock() + seconds
+    while cpu_clock() < end:
+        pass
+
+
+def _busy_elsewhere(seconds: float) -> None:
+    thread = threading.Thread(target=_busy, args=(seconds,))
+    thread.start()
+    thread.join()
+
+
+@pytest.mark.parametrize(("work", "everywhere"), [(_busy, False), (_busy_elsewhere, True)])
+def test_who_works_in_other_threads_is_seen(work: Callable[[float], None], everywhere: bool) -> None:
+    watched = Pace()
+    watched.everywhere = not everywhere
+    watched.learn(lambda: work(0.05))
+    assert watched.everywhere is everywhere
 
 
 def test_arithmetic_takes_longer_where_there_is_more_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -88,41 +171,41 @@ def test_arithmetic_takes_longer_where_there_is_more_of_it(monkeypatch: pytest.M
 
 
 @pytest.mark.parametrize(("iterations", "looks"), [(1, 2), (4, 3), (8, 5), (1000, 5)])
-def test_a_batch_is_looked_at_from_end_to_end(
-    monkeypatch: pytest.MonkeyPatch, iterations: int, looks: int
-) -> None:
-    readings = []
-    monkeypatch.setattr(pace, "arithmetic_s", lambda: readings.append(1) or 1.0)
+def test_a_batch_is_looked_at_from_end_to_end(iterations: int, looks: int) -> None:
     station = Station(lambda: registry.load("numpy_ufunc"), 1, 1 << 20)
     station.load()
     station.prepare(Case("relu", placement="out", n=64))
-    readings.clear()
-    assert station.batch(iterations, 0.0).pace == 1.0
-    assert len(readings) == looks
+    sample = station.batch(iterations, 0.0)
+    assert len(sample.pace) == looks == math.ceil(len(sample.parts) / LOOK_EVERY) + 1
 
 
 def _measured(
-    monkeypatch: pytest.MonkeyPatch, paces: Iterable[float], *, guard: bool
-) -> tuple[list[ArmState], list[int]]:
-    """Two arms in five rounds; their states, and whose batches were measured, in that order."""
-    told, order = iter(paces), list[int]()
+    monkeypatch: pytest.MonkeyPatch, times: Iterable[Sequence[float]], *, guard: bool
+) -> tuple[list[ArmState], list[tuple[int, Sample]]]:
+    """Two arms in five rounds, the arithmetic `times` as long in the 8 parts of each batch; their states, and whose
+    batches they were."""
+    told, batches, batch = iter(times), list[tuple[int, Sample]](), Station.batch
 
-    def of_batch(watched: Pace) -> float:
-        order.append(id(watched))
-        return next(told)
+    def watched(station: Station, iterations: int, warm_s: float) -> Sample:
+        batches.append((id(station), batch(station, iterations, warm_s)))
+        return batches[-1][1]
 
-    monkeypatch.setattr(Pace, "of_batch", of_batch)
+    monkeypatch.setattr(Station, "batch", watched)
+    monkeypatch.setattr(Usual, "times", lambda *_: next(told))
     monkeypatch.setattr("bench.rounds.starved", lambda *_: False)
     monkeypatch.setattr("bench.contention.ForeignUse.contended", False)
     arms = (Arm("numpy_ufunc", "baseline"), Arm("numpy_ufunc", "twin"))
     limits = Limits(60.0, 0.002, 0.0, 1e-9, min_rounds=5, max_rounds=5, guard=guard)
-    return run(Experiment(Case("relu", n=64), arms), InlinePool({}), limits, seed=1), order
+    return run(Experiment(Case("relu", n=64), arms), InlinePool({}), limits, seed=1), batches
+
+
+_FAST, _SLOW = [1.0] * 8, [2.0] * 8
 
 
 def test_a_slow_batch_is_measured_again_after_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    states, order = _measured(monkeypatch, itertools.chain([2.0], itertools.repeat(1.0)), guard=True)
-    assert order[0] == order[2] != order[1]
-    assert len(order) == 11
+    states, batches = _measured(monkeypatch, itertools.chain([_SLOW], itertools.repeat(_FAST)), guard=True)
+    assert batches[0][0] == batches[2][0] != batches[1][0]
+    assert len(batches) == 11
     (slow,) = (state for state in states if state.contended)
     assert [batch.contended for batch in slow.batches] == [True] + [False] * 5
     assert [batch.round for batch in slow.batches] == [0, 0, 1, 2, 3, 4]
@@ -130,11 +213,22 @@ def test_a_slow_batch_is_measured_again_after_the_others(monkeypatch: pytest.Mon
     assert slow.batches[0].order == slow.batches[1].order
 
 
+def test_parts_on_a_slow_cpu_do_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    times = [2.0] * 3 + [0.9, 1.0, 1.2] + [1.5] * 2
+    states, batches = _measured(monkeypatch, itertools.repeat(times), guard=True)
+    assert not any(state.contended for state in states)
+    told = [batch for state in states for batch in state.batches]
+    assert sorted(batch.seconds for batch in told) == sorted(median(each.parts[3:6]) for _, each in batches)
+    means = [np.mean(each.parts / np.maximum(times, 1.0)) for _, each in batches]
+    assert sorted(batch.mean_s for batch in told) == pytest.approx(sorted(means))
+
+
 @pytest.mark.parametrize(("guard", "batches"), [(True, 25), (False, 5)])
 def test_cpus_that_stay_slow_are_counted_and_not_waited_for(
     monkeypatch: pytest.MonkeyPatch, guard: bool, batches: int
 ) -> None:
-    states, _ = _measured(monkeypatch, itertools.repeat(2.0), guard=guard)
+    states, _ = _measured(monkeypatch, itertools.repeat(_SLOW), guard=guard)
     for state in states:
         assert len(state.batches) == state.contended == batches
         assert len(state.samples()) == 5
+        assert {batch.slow for batch in state.batches} == {True}

@@ -15,7 +15,7 @@ from bench.answers import Sample
 from bench.armstate import ArmState
 from bench.contention import Clock, ForeignUse
 from bench.experiment import Limits, run
-from bench.pace import Pace
+from bench.pace import Usual
 from bench.plan import Arm, Experiment
 from bench.pool import InlinePool
 from bench.quiet import Guard, runnable
@@ -26,7 +26,7 @@ from tests.running import wait_until
 @pytest.fixture(autouse=True)
 def fast_cpus(monkeypatch: pytest.MonkeyPatch) -> None:
     """A slow one is another reason to measure again (test_pace.py)."""
-    monkeypatch.setattr(Pace, "of_batch", lambda _: 1.0)
+    monkeypatch.setattr(Usual, "times", lambda _usual, _process, _readings, parts: [1.0] * parts)
 
 
 def _running(monkeypatch: pytest.MonkeyPatch, counts: Iterable[int | None]) -> None:
