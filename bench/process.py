@@ -19,7 +19,7 @@ from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
 
-from bench.layout import HASH_SEED, fixed_layout
+from bench.layout import HASH_SEED, filled_up, fixed_layout
 
 __all__ = ["SHARED_CARD", "ArmError", "ArmProcess", "Outcome", "ask_all"]
 
@@ -52,8 +52,13 @@ class ArmProcess:
         path = os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)
         with fixed_layout():
             self._popen = subprocess.Popen(
-                [sys.executable, "-m", "bench.worker", str(theirs.fileno())],
-                env={**HASH_SEED, **SHARED_CARD, **os.environ, "PYTHONPATH": path, **environ},
+                [
+                    sys.executable,
+                    "-m",
+                    "bench.worker",
+                    f"{theirs.fileno():09}",
+                ],  # as long whatever its number
+                env=filled_up({**HASH_SEED, **SHARED_CARD, **os.environ, "PYTHONPATH": path, **environ}),
                 pass_fds=(theirs.fileno(),),
                 stdin=subprocess.DEVNULL,
                 stdout=self._stderr,

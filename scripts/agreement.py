@@ -31,7 +31,7 @@ from rich.progress import Progress
 from bench import experiment as measuring
 from bench.armstate import ArmState
 from bench.environment import last_level_cache
-from bench.layout import HASH_SEED, fixed_layout
+from bench.layout import HASH_SEED, filled_up, fixed_layout
 from bench.options import OptionError, parse
 from bench.pace import SLOW, Pace, Usual
 from bench.plan import Experiment
@@ -106,7 +106,7 @@ def _start(name: str) -> subprocess.Popen[str]:
     with fixed_layout():  # as our own arms
         return subprocess.Popen(
             [sys.executable, __file__, "--peer", name],
-            env={**HASH_SEED, **os.environ},
+            env=filled_up({**HASH_SEED, **os.environ}),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import subprocess
@@ -180,9 +181,10 @@ def test_worker_imports_no_framework_but_its_own(pool: ProcessPool) -> None:
     assert not any(name in loaded for name in ("libtorch", "jaxlib", "llvmlite"))
 
 
-def _stack_of(process: ArmProcess) -> str:
-    maps = Path(f"/proc/{process.pid}/maps").read_text(encoding="ascii")
-    return next(line.split()[0] for line in maps.splitlines() if line.endswith("[stack]")).split("-")[1]
+def _stack_of(process: ArmProcess) -> int:
+    """Where its stack began (proc_pid_stat, field 28), below arguments and environment."""
+    stat = Path(f"/proc/{process.pid}/stat").read_text(encoding="utf-8")
+    return int(stat.rpartition(")")[2].split()[25])
 
 
 def _may_fix_layouts() -> bool:
@@ -201,12 +203,26 @@ def test_arms_begin_with_the_same_address_layout() -> None:
     libc = ctypes.CDLL(None)
     before = libc.personality(0xFFFFFFFF)
     assert can_be_fixed()
-    arms = [ArmProcess({}) for _ in range(3)]
+    environs = (
+        {},
+        {},
+        {"RELU_BENCH_A": "1"},
+        {"RELU_BENCH_A": "22"},
+        {"RELU_BENCH_B": "é" * 99, "RELU_BENCH_C": ""},
+    )
+    arms: list[ArmProcess] = []
+    with contextlib.ExitStack() as files:
+        for number, environ in enumerate(environs):
+            arms.append(ArmProcess(environ))
+            for _ in range(10**number):  # so that the next one's socket has a number of more digits
+                files.enter_context(Path(os.devnull).open(encoding="utf-8")) if number < 3 else None
     try:
         for arm in arms:
             arm.ask("open", "numpy_ufunc", {}, 1, 1 << 20, seconds=60)
             arm.answer()
-        assert len({_stack_of(arm) for arm in arms}) == 1
+        stacks = {_stack_of(arm) for arm in arms}
+        assert len(stacks) == 1
+        assert stacks != {0}
     finally:
         for arm in arms:
             arm.close()
