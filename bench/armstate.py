@@ -54,6 +54,8 @@ class ArmState:
     finished: Finished | None = None
     dispatch_s: float | None = None
     device_s: float | None = None
+    batch_s: float = 0.0
+    """Seconds that a batch should take at least."""
     iterations: int = 1
     batches: list[Batch] = field(default_factory=list)
     contended: int = 0

@@ -6,7 +6,6 @@ of them alike.  It ends when every arm's interval is narrow enough, or its time 
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -16,14 +15,11 @@ from bench.cards import watch_of
 from bench.plan import Experiment
 from bench.pool import Pool, Request
 from bench.process import ArmError
-from bench.rounds import Limits, Rounds
+from bench.rounds import Limits, Rounds, calls_for
 from bench.workload import workload_of
 
 __all__ = ["Limits", "run"]
 
-_LONG_BATCH_S, _MOST_LONG = 0.12, 12
-"""Where one call is longer than the warm-up, which is then one whole call, too, a batch has some more: at
-least 2 and as many as fit into this, so that most of the time is spent in what is timed."""
 _SMALL_BYTES, _SMALL_SHARE = 256 << 10, 0.5
 """Small arrays are moved and warm at once, so that more rounds of half the length cost little: what differs
 from round to round (where the arrays lie) averages out sooner."""
@@ -121,10 +117,9 @@ def _prepare(experiment: Experiment, pool: Pool, states: Sequence[ArmState]) -> 
 def _calibrate(pool: Pool, states: Sequence[ArmState], batch_s: float, warm_s: float) -> None:
     """How many calls make a batch, from the fastest of several probes; one arm at a time."""
     for state in states:
-        wanted_s = batch_s * (_FLOOR_SHARE if state.arm.role == "floor" else 1.0)
-        for _, per_call in _ask(pool, [state], "probe", wanted_s / 8):
-            least = min(max(math.ceil(_LONG_BATCH_S / per_call), 2), _MOST_LONG) if per_call > warm_s else 1
-            state.iterations = max(least, math.ceil(wanted_s / max(per_call, 1e-9)))
+        state.batch_s = batch_s * (_FLOOR_SHARE if state.arm.role == "floor" else 1.0)
+        for _, per_call in _ask(pool, [state], "probe", state.batch_s / 8):
+            state.iterations = calls_for(per_call, state.batch_s, warm_s)
 
 
 def _finish(pool: Pool, states: Sequence[ArmState], *, on_card: bool) -> None:

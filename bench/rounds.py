@@ -6,6 +6,7 @@ A batch during which others used the machine is measured again, a bounded number
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -25,12 +26,18 @@ from bench.process import ArmError
 from bench.profiles import Profile
 from bench.quiet import Guard
 
-__all__ = ["Limits", "Rounds", "next_check"]
+__all__ = ["Limits", "Rounds", "calls_for", "next_check"]
 
 _REDOS = 2
 _SLOW_REDOS = 4
 _WARM_S = 0.001
 """Longer than the caches and the branch predictor take to learn; one part of a batch, of which the median counts."""
+_LONG_BATCH_S, _MOST_LONG = 0.12, 12
+"""Where one call is longer than the warm-up, which is then one whole call, too, a batch has some more: at
+least 2 and as many as fit into this, so that most of the time is spent in what is timed."""
+_MORE = 1.5
+"""A batch is too short where its calls turn out to be so many times as fast as in the probes, all of which others
+may have disturbed: what follows each look at the CPUs (an OpenMP thread has to wake up) would be most of its parts."""
 _ALLOWANCE, _LEAST_ALLOWANCE_S = 3.0, 1.0
 """For the guard: so many times what the experiment has, which is enough beside who works for two thirds of the time;
 and so much at least, in an experiment that has next to no time itself."""
@@ -54,6 +61,12 @@ class Limits:
         return cls(
             seconds, profile.batch_s, _WARM_S, target_ci, profile.min_rounds, profile.max_rounds, guard=guard
         )
+
+
+def calls_for(per_call_s: float, batch_s: float, warm_s: float) -> int:
+    """How many calls of that length make a batch."""
+    least = min(max(math.ceil(_LONG_BATCH_S / per_call_s), 2), _MOST_LONG) if per_call_s > warm_s else 1
+    return max(least, math.ceil(batch_s / max(per_call_s, 1e-9)))
 
 
 def next_check(number: int) -> int:
@@ -163,6 +176,18 @@ class Rounds:
             guard.spend(time.monotonic() - began)
 
     def _sample(self, state: ArmState, number: int) -> Sample | None:
+        """A batch that is long enough; None where the arm failed."""
+        for _ in range(_REDOS + 1):
+            sample = self._batch(state, number)
+            if sample is None:
+                return None
+            calls = calls_for(min(sample.parts), state.batch_s, self._limits.warm_s)
+            if calls <= _MORE * state.iterations:
+                return sample
+            state.iterations, self._latest = calls, state
+        return sample
+
+    def _batch(self, state: ArmState, number: int) -> Sample | None:
         request = Request(state.arm, "batch", (state.iterations, self._limits.warm_s))
         asked = clock()
         try:
