@@ -10,7 +10,7 @@ Both variables are read when the arm's process starts.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import cycle
 from time import perf_counter
 from typing import Any
@@ -69,11 +69,17 @@ class Planted:
 
 
 def _sometimes_twice(call: Callable[[], Any], sync: Callable[[Any], None], every: int) -> Callable[[], Any]:
+    once = _in_turn([call])  # the second call takes what each call takes, the way through the ring included
+
     def twice() -> Any:
-        sync(call())
+        sync(once())
         return call()
 
-    following = cycle([call] * (every - 1) + [twice] if every else [call]).__next__
+    return _in_turn([call] * (every - 1) + [twice]) if every else once
+
+
+def _in_turn(calls: Sequence[Callable[[], Any]]) -> Callable[[], Any]:
+    following = cycle(calls).__next__
     return lambda: following()()  # noqa: PLW0108  # each call takes the next from the ring
 
 
