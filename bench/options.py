@@ -47,7 +47,7 @@ OPTIONS: tuple[OptionSpec, ...] = (
     OptionSpec(
         "profile",
         "NAME",
-        "quick (default, 3 to 4 minutes), standard (20 to 30 minutes), full (3 hours); longer beside others' work",
+        "quick (default, 3 to 4 minutes), standard (20 to 30 minutes), full (6 hours); longer beside others' work",
         "quick",
     ),
     OptionSpec("backends", "A,B", "backends to measure (default: all that serve the devices asked for)"),

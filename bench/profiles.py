@@ -91,9 +91,9 @@ PROFILES: Mapping[str, Profile] = {
             _grid(placement=("out",), threads=(0, 1), n=_LARGE),
             _grid(op=("leaky_relu",), negative_slope=(0.0, 0.01, 0.2, 1.0, 1.5, -0.5), n=_LARGE),
         ),
-        seconds=10800.0,
+        seconds=21600.0,
         batch_s=0.024,
-        min_rounds=15,
+        min_rounds=24,
         max_rounds=600,
     ),
 }
