@@ -132,6 +132,17 @@ def test_one_thread_begins_where_it_is_fastest(monkeypatch: pytest.MonkeyPatch, 
 
 
 @_FEW_CPUS
+def test_beside_other_threads_it_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    callers = set()
+    monkeypatch.setattr(os, "sched_setaffinity", lambda *_: callers.add(threading.get_ident()))
+    watched = Pace()
+    watched.everywhere = True
+    watched.begin()
+    assert len(watched.taken()[0]) == len(_CPUS)
+    assert threading.get_ident() not in callers
+
+
+@_FEW_CPUS
 def test_where_a_thread_was_put_it_stays() -> None:
     watched = Pace()
     try:
