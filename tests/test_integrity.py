@@ -25,7 +25,8 @@ from bench.process import ArmError
 from bench.slots import Slots
 from bench.station import Station
 from bench.timing import Usage
-from bench.tricks import overlap
+from bench.tricks import overlap, trick
+from kernels import buffers
 from kernels.api import CACHES, DATA, DIRECTIONS, DTYPES, LAYOUTS, OPS, PLACEMENTS, Case
 from kernels.numpy_ufunc import NumpyUfunc
 from tests import mutants
@@ -329,3 +330,15 @@ def test_folder_of_the_parade_has_nothing_but_its_files(parade: Outcome) -> None
     names = {path.name: path.stat().st_size for path in Path(parade.folder).iterdir()}
     assert set(names) == {"cells.csv", "rounds.csv", "compiles.csv", "environment.json"}
     assert "chatter" not in parade.text
+
+
+@pytest.mark.parametrize(
+    ("written", "says"),
+    [(0, "writes nothing: "), (8, "writes nothing: "), (9, "writes only a part (991 of 1000 ")],
+)
+def test_what_an_allocator_leaves_in_a_free_block_is_not_written_by_the_arm(written: int, says: str) -> None:
+    x = np.linspace(1, 2, 1000, dtype=np.float32)
+    result = np.empty_like(x)
+    buffers.poison(result)
+    result[:written] = 0  # 32 bytes are glibc's
+    assert trick(Case("relu", n=1000), (x, None), [], lambda: result, "wrong").startswith(says)

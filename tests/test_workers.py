@@ -223,6 +223,7 @@ def test_arms_begin_with_the_same_address_layout() -> None:
         stacks = {_stack_of(arm) for arm in arms}
         assert len(stacks) == 1
         assert stacks != {0}
+        assert len({len(Path(f"/proc/{arm.pid}/cmdline").read_bytes()) for arm in arms}) == 1
     finally:
         for arm in arms:
             arm.close()
