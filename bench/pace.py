@@ -94,8 +94,8 @@ class Pace:
     def begin(self) -> None:
         """Before a batch: go where it is fastest, and look.
 
-        Not where other threads work, too: the one that calls would share a CPU with one of them, for a whole batch of
-        large arrays (numba_parallel at 16Mi: 70 ms a call instead of 6).
+        Not where other threads work, too: the CPU may be one of theirs.  When the calling thread was moved there as
+        well, numba_parallel took 70 ms a call at 16Mi in some batches, instead of 6.
         """
         if not self.everywhere:
             _go_to_the_fastest()
