@@ -27,7 +27,6 @@ _ASK = 0xFFFFFFFF
 HASH_SEED = {"PYTHONHASHSEED": "0"}
 """Python, too, draws a number at each start, on which the order of its sets depends."""
 
-
 _FILLER = "RELU_BENCH_FILLER"
 _BYTES, _VARIABLES = 4096, 8
 """Multiples that the environment's text and its number of variables, eight bytes each, are filled up to."""
@@ -38,8 +37,8 @@ def filled_up(environ: Mapping[str, str]) -> dict[str, str]:
     missing = -(len(environ) + 1) % _VARIABLES
     filled = {**environ, **{f"{_FILLER}_{number}": "" for number in range(missing)}, _FILLER: ""}
     size = sum(
-        len(os.fsencode(name)) + len(os.fsencode(value)) + 2 for name, value in filled.items()
-    )  # = and \0
+        len(os.fsencode(f"{name}={value}")) + 1 for name, value in filled.items()
+    )  # each ends with a zero byte
     filled[_FILLER] = "x" * (-size % _BYTES)
     return filled
 

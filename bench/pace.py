@@ -22,6 +22,7 @@ from bench.clocks import clock, cpu_clock, thread_clock
 
 __all__ = ["LOOK_EVERY", "SLOW", "Pace", "Readings", "Usual", "arithmetic_s"]
 
+_T = TypeVar("_T")
 Reading = tuple[int, float]
 """A CPU and the seconds that the arithmetic took there."""
 Readings = tuple[tuple[Reading, ...], ...]
@@ -29,8 +30,6 @@ Readings = tuple[tuple[Reading, ...], ...]
 
 SLOW = 1.3
 """A CPU is slow where the arithmetic takes so many times as long as usual; less is within its own noise."""
-_T = TypeVar("_T")
-
 LOOK_EVERY = 2
 """A batch is looked at before it, after it, and between so many of its parts."""
 _TRIES, _STEPS = 3, 300
@@ -156,7 +155,8 @@ class Usual:
         for cpu, seconds in (reading for look in readings for reading in look):
             self._readings.setdefault(cpu, deque(maxlen=_KEPT)).append(seconds)
             self._own[process] = min(seconds, self._own.get(process, seconds))
-        usual = {cpu: max(self._usual(cpu), self._own[process]) for look in readings for cpu, _ in look}
+        cpus = {cpu for look in readings for cpu, _ in look}
+        usual = {cpu: max(self._usual(cpu), self._own[process]) for cpu in cpus}
         slowest = [max(seconds / usual[cpu] for cpu, seconds in look) for look in readings]
         return [max(slowest[part // every :][:2]) for part in range(parts)]
 

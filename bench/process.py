@@ -50,14 +50,10 @@ class ArmProcess:
         ours, theirs = Pipe()
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115  # lives as long as the process
         path = os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)
+        socket = f"{theirs.fileno():09}"  # as long whatever its number, for the layout's sake
         with fixed_layout():
             self._popen = subprocess.Popen(
-                [
-                    sys.executable,
-                    "-m",
-                    "bench.worker",
-                    f"{theirs.fileno():09}",
-                ],  # as long whatever its number
+                [sys.executable, "-m", "bench.worker", socket],
                 env=filled_up({**HASH_SEED, **SHARED_CARD, **os.environ, "PYTHONPATH": path, **environ}),
                 pass_fds=(theirs.fileno(),),
                 stdin=subprocess.DEVNULL,

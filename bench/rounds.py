@@ -222,11 +222,13 @@ class Rounds:
                 order,
                 sample.iterations,
                 median(fast),
-                contended or slow,
-                fmean(part / max(longer, 1.0) for part, longer in zip(sample.parts, times, strict=True)),
-                sample.usage.waited_s,
-                slow,
-                sample.seconds * sample.iterations,
+                contended=contended or slow,
+                mean_s=fmean(
+                    part / max(longer, 1.0) for part, longer in zip(sample.parts, times, strict=True)
+                ),
+                waited_s=sample.usage.waited_s,
+                slow=slow,
+                timed_s=sample.seconds * sample.iterations,
             )
         )
         state.contended += contended or slow
