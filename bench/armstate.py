@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from statistics import median
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -51,6 +52,8 @@ class ArmState:
     arm: Arm
     loaded: Loaded | None = None
     prepared: Prepared | None = None
+    compiled: Prepared | None = None
+    """What a process before the present one answered: one that had compiled (see preparing.py)."""
     finished: Finished | None = None
     dispatch_s: float | None = None
     device_s: float | None = None
@@ -70,6 +73,23 @@ class ArmState:
     def alive(self) -> bool:
         """Whether it still takes part."""
         return self.failure is None
+
+    @property
+    def has_compiled(self) -> bool:
+        """Whether the present process compiled what a compiler's cache could have held."""
+        report = self.prepared.compile_report if self.alive and self.prepared else {}
+        return report.get("cache_hit") == 0
+
+    @property
+    def compile_report(self) -> dict[str, Any]:
+        """As it stands now; a cache hit is one that no process of this arm had to compile for."""
+        latest = self.finished or self.prepared
+        report = dict(latest.compile_report) if latest else {}
+        first = self.compiled or self.prepared
+        before = first.compile_report if first else {}
+        if "cache_hit" in report and "cache_hit" in before:
+            report["cache_hit"] = min(report["cache_hit"], before["cache_hit"])
+        return report
 
     def fail(self, status: str, reason: str) -> None:
         """Leave the experiment."""

@@ -24,8 +24,7 @@ def compiles_of(experiment: Experiment, states: Sequence[ArmState], stamp: Stamp
     case = dataclasses.asdict(experiment.case)
     found = []
     for state in states:
-        latest = state.finished or state.prepared
-        report = latest.compile_report if latest else {}
+        report = state.compile_report
         counts = [int(report[name]) if name in report else None for name in _COUNTS]
         if any(count is not None for count in counts):
             arm = state.arm

@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from typing import Any
+from dataclasses import dataclass
 
 from bench.armstate import ArmState
 from bench.cards import watch_of
 from bench.plan import Experiment
 from bench.pool import Pool, Request
-from bench.process import ArmError
+from bench.preparing import ask, prepare
 from bench.rounds import Limits, Rounds, calls_for
 from bench.workload import workload_of
 
-__all__ = ["Limits", "run"]
+__all__ = ["Extra", "Limits", "run"]
 
 _SMALL_BYTES, _SMALL_SHARE = 256 << 10, 0.5
 """Small arrays are moved and warm at once, so that more rounds of half the length cost little: what differs
@@ -29,6 +29,16 @@ _STRAY, _STRAY_S = 0.15, 0.1
 """What a process at rest may use up: this share of the time, and so many seconds."""
 
 
+@dataclass(frozen=True, slots=True)
+class Extra:
+    """Seconds that an experiment took beyond those it was given."""
+
+    guarded_s: float = 0.0
+    """The contention guard's, for waiting and measuring again."""
+    renewed_s: float = 0.0
+    """For starting arms anew that had compiled."""
+
+
 def run(
     experiment: Experiment,
     pool: Pool,
@@ -36,11 +46,11 @@ def run(
     seed: int,
     on_round: Callable[[int, Sequence[ArmState]], None] = lambda _round, _states: None,
     *,
-    on_guarded: Callable[[float], None] = lambda _seconds: None,
+    on_extra: Callable[[Extra], None] = lambda _extra: None,
 ) -> list[ArmState]:
     """Measure `experiment`; one state for each of its arms, in their order.
 
-    `on_round` hears of each round, `on_guarded` at the end how many seconds the contention guard added.
+    `on_round` hears of each round, `on_extra` at the end what was added to the experiment's time.
 
     Whatever an arm does (raise, die, hang, be wrong) stands in its state and stops no other arm.
     """
@@ -55,85 +65,39 @@ def run(
         for state in states:
             state.fail("skipped", too_large)
         return states
-    _prepare(experiment, pool, states)
+    renewed_s, guarded_s = prepare(experiment, pool, states), 0.0
     if any(state.alive and not state.arm.is_control for state in states):
         small = case.n * case.itemsize <= _SMALL_BYTES
         _calibrate(pool, states, limits.batch_s * (_SMALL_SHARE if small else 1.0), limits.warm_s)
         rounds = Rounds(pool, states, limits, seed, watch_of(case.device))
         rounds.run(on_round)
-        on_guarded(rounds.guarded_s)
+        guarded_s = rounds.guarded_s
         _finish(pool, states, on_card=case.device != "cpu")
     _release(pool, states)
+    on_extra(Extra(guarded_s, renewed_s))
     return states
-
-
-def _ask(
-    pool: Pool, states: Sequence[ArmState], method: str, *arguments: Any, alone: bool = False
-) -> list[tuple[ArmState, Any]]:
-    """Ask all arms that are alive, `alone` one after the other; the answers of those that gave one."""
-    alive = [state for state in states if state.alive]
-    requests = [Request(state.arm, method, arguments) for state in alive]
-    batches = [[request] for request in requests] if alone else [requests]
-    outcomes = [outcome for batch in batches for outcome in pool.call_all(batch)]
-    answered = []
-    for state, outcome in zip(alive, outcomes, strict=True):
-        if isinstance(outcome, ArmError):
-            state.fail(outcome.status, outcome.reason)
-        else:
-            answered.append((state, outcome))
-    return answered
-
-
-def _prepare(experiment: Experiment, pool: Pool, states: Sequence[ArmState]) -> None:
-    opened = pool.open([state.arm for state in states], experiment.case.threads)
-    for state in states:
-        loaded = opened[state.arm]
-        if isinstance(loaded, ArmError):
-            state.fail(loaded.status, loaded.reason)
-        else:
-            state.loaded = loaded
-    copies = [state for state in states if state.arm.role == "ceiling"]
-    racing = [copy for copy, raced in _ask(pool, copies, "raced", experiment.case) if not raced]
-    ablations = [state for state in states if state.arm.role == "ablation"]
-    others = [
-        state
-        for state in states
-        if state.arm.role != "ablation" and not any(state is copy for copy in racing)
-    ]
-    answers = []
-    for together in (others, ablations, *([copy] for copy in racing)):
-        # a copy alone, as long as it has to choose the fastest way by timing several
-        if together:
-            case = experiment.case_for(together[0].arm)
-            answers += _ask(pool, together, "prepare", case, alone=case.device != "cpu")
-    for state, prepared in answers:
-        state.prepared = prepared
-        if prepared.skip is not None:
-            state.fail("skipped", prepared.skip)
-        elif prepared.gate.problem is not None:
-            state.fail("incorrect", prepared.gate.problem)
 
 
 def _calibrate(pool: Pool, states: Sequence[ArmState], batch_s: float, warm_s: float) -> None:
     """How many calls make a batch, from the fastest of several probes; one arm at a time."""
     for state in states:
         state.batch_s = batch_s * (_FLOOR_SHARE if state.arm.role == "floor" else 1.0)
-        for _, per_call in _ask(pool, [state], "probe", state.batch_s / 8):
+        for _, per_call in ask(pool, [state], "probe", state.batch_s / 8):
             state.iterations = calls_for(per_call, state.batch_s, warm_s)
 
 
 def _finish(pool: Pool, states: Sequence[ArmState], *, on_card: bool) -> None:
     """The last looks; the arms share a card one at a time."""
     timed = [state for state in states if state.batches]
-    for state, finished in _ask(pool, timed, "finish", alone=on_card):
+    for state, finished in ask(pool, timed, "finish", alone=on_card):
         state.finished = finished
         problem = finished.problem or (None if pool.pid(state.arm) == os.getpid() else _disturbance(state))
         if problem is not None:
             state.fail("mistrusted", problem)
     for state in states:  # one at a time: this is a measurement, too
-        for _, dispatch_s in _ask(pool, [state] if state.finished else [], "dispatch"):
+        for _, dispatch_s in ask(pool, [state] if state.finished else [], "dispatch"):
             state.dispatch_s = dispatch_s
-        for _, device_s in _ask(pool, [state] if state.finished and on_card else [], "device_time"):
+        for _, device_s in ask(pool, [state] if state.finished and on_card else [], "device_time"):
             state.device_s = device_s
 
 

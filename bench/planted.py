@@ -63,6 +63,11 @@ class Planted:
         """The base's."""
         return self._base.to_numpy(result)
 
+    def compile_report(self) -> dict[str, Any]:
+        """The base's, where it has one."""
+        report: Callable[[], dict[str, Any]] = getattr(self._base, "compile_report", dict)
+        return report()
+
     def versions(self) -> dict[str, str]:
         """The base's."""
         return self._base.versions()

@@ -41,9 +41,15 @@ class Pool(Protocol):
 
     usual: Usual
     """How fast the CPUs usually are, as all arms have seen it."""
+    uncached: set[str]
+    """Backends whose compiler has to work in each process: starting anew is of no use to them."""
+    can_renew: bool
 
     def open(self, arms: Sequence[Arm], threads: int) -> dict[Arm, Loaded | ArmError]:
         """Make sure that the arms are there and have imported their backends."""
+
+    def renew(self, arms: Sequence[Arm], threads: int) -> dict[Arm, Loaded | ArmError]:
+        """Put new processes in the places of the arms' present ones, where `can_renew` says that there are any."""
 
     def call(self, request: Request) -> Any:
         """One answer.  Raises ArmError."""
@@ -64,8 +70,11 @@ class Pool(Protocol):
 class ProcessPool:
     """One process for each arm."""
 
+    can_renew = True
+
     def __init__(self, plugins: Mapping[str, str], cell_timeout: float) -> None:
         self.usual = Usual()
+        self.uncached: set[str] = set()
         self._plugins = dict(plugins)
         self._timeout = cell_timeout
         self._at_once = usable_cpus()
@@ -88,6 +97,12 @@ class ProcessPool:
         for arm, outcome in zip(new, self.call_all(opening), strict=True):
             self._loaded[arm] = outcome
         return {arm: self._loaded[arm] for arm in arms}
+
+    def renew(self, arms: Sequence[Arm], threads: int) -> dict[Arm, Loaded | ArmError]:
+        """End the arms' processes and start them again."""
+        for arm in arms:
+            self._bury(arm)
+        return self.open(arms, threads)
 
     def _hopeless(self, arm: Arm) -> bool:
         """Whether its import has failed for good; one that took too long or died gets a second chance."""
@@ -137,8 +152,11 @@ class ProcessPool:
 class InlinePool:
     """All arms in this process: for debuggers and profilers, not for figures to quote."""
 
+    can_renew = False
+
     def __init__(self, plugins: Mapping[str, str]) -> None:
         self.usual = Usual()
+        self.uncached: set[str] = set()
         self._plugins = dict(plugins)
         self._stations: dict[Arm, Station] = {}
         self._loaded: dict[Arm, Loaded | ArmError] = {}

@@ -81,7 +81,9 @@ def summary(run: Run, write: Write, width: int) -> None:
     if tally.measured:
         write(
             f"{tally.measured} experiments in {_span(tally.wall_s)}, "
-            f"start-up {_span(tally.start_up_s)}; "
+            f"start-up {_span(tally.start_up_s)}"
+            + (f" ({_span(tally.renewed_s)} for arms that had compiled)" if tally.renewed_s else "")
+            + "; "
             f"{100 * tally.timed_share:.0f} % of the rest was spent inside timed rounds; "
             f"{tally.contended} contended batches, {tally.on_slow_cpu} of them on a slow CPU; "
             f"waiting and measuring again took {_span(tally.guarded_s)}"

@@ -181,10 +181,11 @@ def _cell(experiment: Experiment, state: ArmState, stamp: Stamp, common: _Common
         noise_floor=common.noise_floor if samples is not None else None,
     )
     if prepared is not None:
+        first = state.compiled or prepared
         cell = dataclasses.replace(
             cell,
-            first_call_s=prepared.first_call_s,
-            second_call_s=prepared.second_call_s,
+            first_call_s=first.first_call_s,
+            second_call_s=first.second_call_s,
             max_ulp=prepared.gate.max_ulp,
             special_values=prepared.gate.special_values,
             threads_effective=prepared.threads_effective,

@@ -171,18 +171,19 @@ class Run:
         seconds = self._rounds_s(experiment)
         limits = measuring.Limits.of(profile, seconds, settings.target_ci, guard=settings.guard)
         stamp = results.Stamp(self.run_id, self._machine, environment.utc_now(), settings.target_ci)
-        begin, ends, guarded = time.monotonic(), list[float](), list[float]()
+        begin, ends, extras = time.monotonic(), list[float](), list[measuring.Extra]()
         states = measuring.run(
             experiment,
             pool,
             limits,
             len(self._rows),
             lambda *_: ends.append(time.monotonic()),
-            on_guarded=guarded.append,
+            on_extra=extras.append,
         )
         rounds_s = (ends[-1] - ends[0]) * len(ends) / (len(ends) - 1) if len(ends) > 1 else None
-        self._budget.spend(weight(experiment), time.monotonic() - begin, rounds_s, sum(guarded))
-        self.tally.guarded_s += sum(guarded)
+        guarded_s, renewed_s = sum(e.guarded_s for e in extras), sum(e.renewed_s for e in extras)
+        self._budget.spend(weight(experiment), time.monotonic() - begin - renewed_s, rounds_s, guarded_s)
+        self.tally.add_extra(guarded_s, renewed_s)
         if experiment in self._left:
             self._left.remove(experiment)
         self._store(

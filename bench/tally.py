@@ -19,6 +19,9 @@ class Tally:
 
     started: float = field(default_factory=time.monotonic)
     start_up_s: float = 0.0
+    """Until all arms' processes had imported their backends; those that started anew included."""
+    renewed_s: float = 0.0
+    """Of that, what starting anew took (see preparing.py)."""
     timed_s: float = 0.0
     measured: int = 0
     contended: int = 0
@@ -40,6 +43,12 @@ class Tally:
         """Share of the time after start-up that went into timed batches."""
         return self.timed_s / max(self.wall_s - self.start_up_s, 1e-9)
 
+    def add_extra(self, guarded_s: float, renewed_s: float) -> None:
+        """What an experiment took beyond the time that it was given."""
+        self.guarded_s += guarded_s
+        self.start_up_s += renewed_s
+        self.renewed_s += renewed_s
+
     def count(self, experiment: Experiment, states: Sequence[Any]) -> None:
         """Add an experiment that has ended; `states` are `bench.armstate.ArmState`s."""
         self.measured += 1
@@ -52,7 +61,7 @@ class Tally:
             self.on_slow_cpu += sum(batch.slow for batch in state.batches)
             if state.loaded is not None:
                 self.versions[state.arm.label] = state.loaded.versions
-            report = state.finished.compile_report if state.finished else {}
+            report = state.compile_report if state.finished else {}
             for name, value in report.items():
                 counts = self.compile_reports.setdefault(state.arm.label, {})
                 counts[name] = counts.get(name, 0) + int(value)
@@ -64,6 +73,7 @@ class Tally:
             "experiments": self.measured,
             "wall_s": round(self.wall_s, 3),
             "start_up_s": round(self.start_up_s, 3),
+            "renewed_s": round(self.renewed_s, 3),
             "timed_s": round(self.timed_s, 3),
             "timed_share": round(self.timed_share, 4),
             "contended_batches": self.contended,

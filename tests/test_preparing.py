@@ -1,0 +1,179 @@
+"""Arms whose compiler had to work start anew, so that identical arms have one past."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bench.answers import Finished, Prepared
+from bench.armstate import ArmState
+from bench.compiles import compiles_of
+from bench.experiment import Extra, Limits, run
+from bench.options import parse
+from bench.plan import Arm, Experiment
+from bench.planted import Planted
+from bench.pool import InlinePool, Pool, ProcessPool
+from bench.results import Stamp, cells_of
+from bench.session import Run, plan
+from bench.tally import Tally
+from kernels import registry
+from kernels.api import Case
+from tests.compilers import compiled_by
+
+PLUGINS = {
+    "compiler": "tests.compilers:Compiler",
+    "compiler_without_cache": "tests.compilers:CompilerWithoutCache",
+    "dies_once_compiled": "tests.compilers:DiesOnceCompiled",
+    "starts_once": "tests.compilers:StartsOnce",
+}
+LIMITS = Limits(
+    seconds=0.0, batch_s=0.001, warm_s=0.0, target_ci=0.02, min_rounds=2, max_rounds=2, guard=False
+)
+CASE = Case("relu", n=64)
+STAMP = Stamp("r", "m", "now", 0.02)
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A compiler's cache that is empty."""
+    folder = tmp_path / "compiled"
+    folder.mkdir()
+    monkeypatch.setenv("TEST_COMPILED", str(folder))
+    monkeypatch.setattr(registry, "_plugins", {})  # what is registered here is of no use to other tests
+    monkeypatch.setattr(registry, "_loaded", {})
+    return folder
+
+
+@pytest.fixture
+def pool(cache: Path) -> Iterator[ProcessPool]:
+    made = ProcessPool(PLUGINS, cell_timeout=60)
+    yield made
+    made.close()
+
+
+def of(backend: str, case: Case = CASE) -> Experiment:
+    """The backend twice, and one that has nothing to compile."""
+    return Experiment(case, (Arm(backend, "baseline"), Arm("numpy_ufunc"), Arm(backend, "twin")))
+
+
+def pids(pool: Pool, experiment: Experiment) -> list[int]:
+    return [pool.pid(arm) for arm in experiment.arms]
+
+
+def test_no_arm_is_timed_where_its_compiler_has_worked(pool: ProcessPool, cache: Path) -> None:
+    experiment = of("compiler")
+    pool.open(experiment.arms, threads=0)
+    first = pids(pool, experiment)
+    extras: list[Extra] = []
+    states = run(experiment, pool, LIMITS, seed=0, on_extra=extras.append)
+    assert all(len(state.batches) == 2 for state in states)
+    assert extras[0].renewed_s > 0
+    assert compiled_by(cache)["relu"] in (first[0], first[2])
+    kept = [old == new for old, new in zip(first, pids(pool, experiment), strict=True)]
+    assert kept == [False, True, False]  # the arm that found the code, too: both have one past
+
+
+def test_what_has_been_compiled_once_is_fetched_ever_after(pool: ProcessPool) -> None:
+    run(of("compiler"), pool, LIMITS, seed=0)
+    first = pids(pool, of("compiler"))
+    extras: list[Extra] = []
+    run(of("compiler"), pool, LIMITS, seed=1, on_extra=extras.append)
+    assert pids(pool, of("compiler")) == first
+    assert extras == [Extra()]
+    other = of("compiler", Case("leaky_relu", n=64))
+    run(other, pool, LIMITS, seed=2)
+    assert [old == new for old, new in zip(first, pids(pool, other), strict=True)] == [False, True, False]
+
+
+def test_the_ledger_has_what_the_compiler_took(pool: ProcessPool, cache: Path) -> None:
+    experiment = of("compiler")
+    pool.open(experiment.arms, threads=0)
+    first = pids(pool, experiment)
+    states = run(experiment, pool, LIMITS, seed=0)
+    compiler_at = first.index(compiled_by(cache)["relu"])
+    state = states[compiler_at]
+    assert state.compiled is not None
+    assert state.prepared is not None
+    assert state.compiled.first_call_s is not None
+    assert state.prepared.first_call_s is not None
+    assert state.compiled.first_call_s > state.prepared.first_call_s
+    cell = cells_of(experiment, states, STAMP)[compiler_at]
+    assert cell.first_call_s == state.compiled.first_call_s
+    assert cell.second_call_s == state.compiled.second_call_s
+    hits = {row.role: row.cache_hit for row in compiles_of(experiment, states, STAMP)}
+    assert sorted(hits.values()) == [0, 1]
+    assert hits[state.arm.role] == 0
+
+
+def test_a_compiler_that_keeps_nothing_starts_anew_only_once(pool: ProcessPool) -> None:
+    experiment = of("compiler_without_cache")
+    states = run(experiment, pool, LIMITS, seed=0)
+    assert states[0].compiled is not None
+    first = pids(pool, experiment)
+    states = run(of("compiler_without_cache", Case("leaky_relu", n=64)), pool, LIMITS, seed=1)
+    assert pids(pool, experiment) == first
+    assert states[0].compiled is None
+    assert [state.failure for state in states] == [None] * 3
+    assert {row.cache_hit for row in compiles_of(experiment, states, STAMP)} == {0}
+
+
+@pytest.mark.parametrize(("backend", "method"), [("dies_once_compiled", "prepare"), ("starts_once", "open")])
+def test_an_arm_that_cannot_start_anew_fails_alone(pool: ProcessPool, backend: str, method: str) -> None:
+    experiment = Experiment(CASE, (Arm(backend, "baseline"), Arm("numpy_ufunc")))
+    states = run(experiment, pool, LIMITS, seed=0)
+    assert states[0].failure == ("crashed", f"exit status 3 in '{method}'")
+    assert states[1].failure is None
+    assert len(states[1].batches) == 2
+
+
+def test_inline_arms_stay_where_they_are(cache: Path) -> None:
+    pool = InlinePool(PLUGINS)
+    experiment = of("compiler")
+    extras: list[Extra] = []
+    states = run(experiment, pool, LIMITS, seed=0, on_extra=extras.append)
+    assert extras == [Extra()]
+    assert [len(state.batches) for state in states] == [2, 2, 2]
+    assert {row.cache_hit for row in compiles_of(experiment, states, STAMP)} == {0}
+    pool.close()
+
+
+def test_starting_anew_counts_as_start_up(tmp_path: Path, cache: Path) -> None:
+    words = {"backends": "compiler", "baseline": "compiler", "sizes": "64", "ops": "relu", "run_id": "r"}
+    words |= {"directions": "forward", "placements": "out", "results": str(tmp_path / "results")}
+    words |= {"target_ci": "0.9", "plugin": [PLUGINS["compiler"]]}
+    settings = parse(words)
+    (experiment,) = plan(settings)
+    with Run(settings, [experiment]) as measured:
+        left_s, began = measured.seconds_left(), time.monotonic()
+        measured.result(experiment, experiment.arms[0], lambda _: None)
+        took_s, tally = time.monotonic() - began, measured.tally
+        assert 0 < tally.renewed_s < tally.start_up_s < took_s
+        assert left_s - measured.seconds_left() <= took_s - tally.start_up_s + 1e-6
+        assert tally.sitting()["renewed_s"] == pytest.approx(tally.renewed_s, abs=1e-3)
+
+
+def test_what_was_added_is_told_apart() -> None:
+    tally = Tally(start_up_s=2.0)
+    tally.add_extra(guarded_s=1.0, renewed_s=3.0)
+    assert (tally.start_up_s, tally.renewed_s, tally.guarded_s) == (5.0, 3.0, 1.0)
+
+
+def test_a_hit_is_one_that_no_process_had_to_compile_for() -> None:
+    def hit(compiled: int | None, prepared: int, finished: int) -> int:
+        state = ArmState(Arm("any"), prepared=Prepared(compile_report={"cache_hit": prepared, "graphs": 3}))
+        state.finished = Finished(None, {"cache_hit": finished, "graphs": 4})
+        state.compiled = None if compiled is None else Prepared(compile_report={"cache_hit": compiled})
+        assert state.compile_report["graphs"] == 4
+        return int(state.compile_report["cache_hit"])
+
+    assert [hit(None, 1, 1), hit(1, 1, 1)] == [1, 1]
+    assert [hit(0, 1, 1), hit(None, 0, 0), hit(None, 1, 0)] == [0, 0, 0]
+
+
+def test_planted_arms_tell_whether_their_base_has_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert Planted().compile_report() == {}
+    monkeypatch.setenv("RELU_BENCH_PLANT_BASE", "numba_jit")
+    assert Planted().compile_report() == {"cache_hit": False}
