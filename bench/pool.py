@@ -41,15 +41,9 @@ class Pool(Protocol):
 
     usual: Usual
     """How fast the CPUs usually are, as all arms have seen it."""
-    uncached: set[str]
-    """Backends whose compiler has to work in each process: starting anew is of no use to them."""
-    can_renew: bool
 
     def open(self, arms: Sequence[Arm], threads: int) -> dict[Arm, Loaded | ArmError]:
         """Make sure that the arms are there and have imported their backends."""
-
-    def renew(self, arms: Sequence[Arm], threads: int) -> dict[Arm, Loaded | ArmError]:
-        """Put new processes in the places of the arms' present ones, where `can_renew` says that there are any."""
 
     def call(self, request: Request) -> Any:
         """One answer.  Raises ArmError."""
@@ -68,12 +62,15 @@ class Pool(Protocol):
 
 
 class ProcessPool:
-    """One process for each arm."""
+    """One process for each arm.
 
-    can_renew = True
+    `scouts` and `uncached` are what is known of the backends' compilers (see preparing.py): arms whose processes
+    compile what others fetch, and backends for which that is of no use.
+    """
 
     def __init__(self, plugins: Mapping[str, str], cell_timeout: float) -> None:
         self.usual = Usual()
+        self.scouts: set[Arm] = set()
         self.uncached: set[str] = set()
         self._plugins = dict(plugins)
         self._timeout = cell_timeout
@@ -98,11 +95,21 @@ class ProcessPool:
             self._loaded[arm] = outcome
         return {arm: self._loaded[arm] for arm in arms}
 
-    def renew(self, arms: Sequence[Arm], threads: int) -> dict[Arm, Loaded | ArmError]:
-        """End the arms' processes and start them again."""
-        for arm in arms:
+    def pass_on(self, arm: Arm, to: Arm) -> None:
+        """The arm's process goes on as that of another, or ends where that one has a process; the arm has none."""
+        if self.has(to):
             self._bury(arm)
-        return self.open(arms, threads)
+        else:
+            self._processes[to], self._loaded[to] = self._processes.pop(arm), self._loaded[arm]
+
+    def has(self, arm: Arm) -> bool:
+        """Whether the arm has a process."""
+        return arm in self._processes
+
+    def end(self, arm: Arm) -> None:
+        """End the arm's process, if it has one."""
+        if self.has(arm):
+            self._bury(arm)
 
     def _hopeless(self, arm: Arm) -> bool:
         """Whether its import has failed for good; one that took too long or died gets a second chance."""
@@ -152,11 +159,8 @@ class ProcessPool:
 class InlinePool:
     """All arms in this process: for debuggers and profilers, not for figures to quote."""
 
-    can_renew = False
-
     def __init__(self, plugins: Mapping[str, str]) -> None:
         self.usual = Usual()
-        self.uncached: set[str] = set()
         self._plugins = dict(plugins)
         self._stations: dict[Arm, Station] = {}
         self._loaded: dict[Arm, Loaded | ArmError] = {}

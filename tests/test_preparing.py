@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from bench.answers import Finished, Prepared
@@ -76,16 +78,43 @@ def test_no_arm_is_timed_where_its_compiler_has_worked(pool: ProcessPool, cache:
     assert kept == [False, True, False]  # the arm that found the code, too: both have one past
 
 
-def test_what_has_been_compiled_once_is_fetched_ever_after(pool: ProcessPool) -> None:
+def test_the_process_that_compiled_goes_ahead_from_then_on(pool: ProcessPool, cache: Path) -> None:
     run(of("compiler"), pool, LIMITS, seed=0)
     first = pids(pool, of("compiler"))
-    extras: list[Extra] = []
-    run(of("compiler"), pool, LIMITS, seed=1, on_extra=extras.append)
-    assert pids(pool, of("compiler")) == first
-    assert extras == [Extra()]
     other = of("compiler", Case("leaky_relu", n=64))
-    run(other, pool, LIMITS, seed=2)
-    assert [old == new for old, new in zip(first, pids(pool, other), strict=True)] == [False, True, False]
+    states = run(other, pool, LIMITS, seed=1)
+    assert pids(pool, other) == first
+    assert compiled_by(cache)["leaky_relu"] == compiled_by(cache)["relu"]
+    assert [state.prepared.compile_report for state in states if state.prepared] == [
+        {"cache_hit": 1},
+        {},
+        {"cache_hit": 1},
+    ]
+    assert states[0].compiled == states[2].compiled
+    assert {row.cache_hit for row in compiles_of(other, states, STAMP)} == {0}
+
+
+def test_a_scout_that_finds_the_code_is_dismissed(pool: ProcessPool, cache: Path) -> None:
+    run(of("compiler"), pool, LIMITS, seed=0)
+    (scout,) = pool.scouts
+    process = psutil.Process(pool.pid(scout))
+    (cache / "leaky_relu").write_text(str(os.getpid()))
+    other = of("compiler", Case("leaky_relu", n=64))
+    states = run(other, pool, LIMITS, seed=1)
+    assert not process.is_running()
+    assert not pool.scouts
+    assert {row.cache_hit for row in compiles_of(other, states, STAMP)} == {1}
+
+
+@pytest.mark.parametrize("threads", [0, 1])
+def test_what_becomes_of_a_scout_costs_no_arm_its_place(pool: ProcessPool, cache: Path, threads: int) -> None:
+    """It dies, and with another number of threads all processes end."""
+    run(of("compiler"), pool, LIMITS, seed=0)
+    psutil.Process(pool.pid(*pool.scouts)).kill()
+    other = of("compiler", Case("leaky_relu", n=64, threads=threads))
+    states = run(other, pool, LIMITS, seed=1)
+    assert [len(state.batches) for state in states] == [2, 2, 2]
+    assert compiled_by(cache)["leaky_relu"] not in pids(pool, other)
 
 
 def test_the_ledger_has_what_the_compiler_took(pool: ProcessPool, cache: Path) -> None:
@@ -115,6 +144,8 @@ def test_a_compiler_that_keeps_nothing_starts_anew_only_once(pool: ProcessPool) 
     first = pids(pool, experiment)
     states = run(of("compiler_without_cache", Case("leaky_relu", n=64)), pool, LIMITS, seed=1)
     assert pids(pool, experiment) == first
+    assert not pool.scouts
+    assert not pool.has(Arm("compiler_without_cache", "scout"))
     assert states[0].compiled is None
     assert [state.failure for state in states] == [None] * 3
     assert {row.cache_hit for row in compiles_of(experiment, states, STAMP)} == {0}
