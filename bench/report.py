@@ -82,7 +82,7 @@ def summary(run: Run, write: Write, width: int) -> None:
         write(
             f"{tally.measured} experiments in {_span(tally.wall_s)}, "
             f"start-up {_span(tally.start_up_s)}"
-            + (f" ({_span(tally.renewed_s)} for arms that had compiled)" if tally.renewed_s else "")
+            + (f" ({_span(tally.renewed_s)} for arms that had compiled)" if round(tally.renewed_s) else "")
             + "; "
             f"{100 * tally.timed_share:.0f} % of the rest was spent inside timed rounds; "
             f"{tally.contended} contended batches, {tally.on_slow_cpu} of them on a slow CPU; "
