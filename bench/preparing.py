@@ -111,9 +111,9 @@ def _scout(case: Case, pool: ProcessPool, states: Sequence[ArmState]) -> None:
 
 def _rest(pool: ProcessPool) -> None:
     """Scouts keep nothing while others are measured, and one that has ended is none."""
-    pool.scouts = {scout for scout in pool.scouts if pool.has(scout)}
     for method in ("release", "trim"):
-        pool.call_all([Request(scout, method) for scout in pool.scouts])
+        pool.call_all([Request(scout, method) for scout in pool.scouts if pool.has(scout)])
+    pool.scouts = {scout for scout in pool.scouts if pool.has(scout)}
 
 
 def _start_anew(experiment: Experiment, pool: ProcessPool, states: Sequence[ArmState]) -> None:

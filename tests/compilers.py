@@ -10,7 +10,14 @@ from typing import Any
 
 from tests.mutants import Array, HonestNumpy
 
-__all__ = ["Compiler", "CompilerWithoutCache", "DiesOnceCompiled", "StartsOnce", "compiled_by"]
+__all__ = [
+    "Compiler",
+    "CompilerWithoutCache",
+    "DiesOnceCompiled",
+    "DiesWhenReleased",
+    "StartsOnce",
+    "compiled_by",
+]
 
 _FOLDER = "TEST_COMPILED"
 _COMPILING_S = 0.2
@@ -83,3 +90,24 @@ class StartsOnce(Compiler):
         super().__init__()
         if compiled_by(Path(os.environ[_FOLDER])):
             os._exit(3)
+
+
+class DiesWhenReleased(Compiler):
+    """Takes its process with it when what was compiled there is let go."""
+
+    name = "dies_when_released"
+
+    def compile(self, case: Any, x: Array, dy: Array | None, out: Array | None) -> Callable[[], Any]:
+        call = super().compile(case, x, dy, out)
+        return call if self._hit else _Last(call)
+
+
+class _Last:
+    def __init__(self, call: Callable[[], Any]) -> None:
+        self._call = call
+
+    def __call__(self) -> Any:
+        return self._call()
+
+    def __del__(self) -> None:
+        os._exit(3)

@@ -29,6 +29,7 @@ PLUGINS = {
     "compiler": "tests.compilers:Compiler",
     "compiler_without_cache": "tests.compilers:CompilerWithoutCache",
     "dies_once_compiled": "tests.compilers:DiesOnceCompiled",
+    "dies_when_released": "tests.compilers:DiesWhenReleased",
     "starts_once": "tests.compilers:StartsOnce",
 }
 LIMITS = Limits(
@@ -115,6 +116,12 @@ def test_what_becomes_of_a_scout_costs_no_arm_its_place(pool: ProcessPool, cache
     states = run(other, pool, LIMITS, seed=1)
     assert [len(state.batches) for state in states] == [2, 2, 2]
     assert compiled_by(cache)["leaky_relu"] not in pids(pool, other)
+
+
+def test_a_scout_that_dies_at_rest_is_none(pool: ProcessPool) -> None:
+    states = run(of("dies_when_released"), pool, LIMITS, seed=0)
+    assert [len(state.batches) for state in states] == [2, 2, 2]
+    assert not any(pool.has(scout) for scout in pool.scouts)
 
 
 def test_the_ledger_has_what_the_compiler_took(pool: ProcessPool, cache: Path) -> None:
