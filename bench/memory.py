@@ -7,7 +7,7 @@ from pathlib import Path
 import psutil
 
 from bench.environment import last_level_cache
-from bench.places import MOVED_BYTES, PLACES_BYTES
+from bench.places import KEPT_BYTES, MOVED_BYTES, PLACES_BYTES
 from bench.slots import slot_bytes
 from kernels.api import Case
 
@@ -37,14 +37,14 @@ def needed_bytes(case: Case, arms: int) -> int:
     """Bytes that `arms` processes hold at once.
 
     Each has the pristine inputs, its slots and the places that they move among, the gate's copy of a result, and
-    what calls allocate: two results that live at once, or where they are given their target as much as one for
-    scratch.
+    what calls allocate: results that are kept and two that live at once, or where they are given their target as
+    much as one for scratch.
     """
     slot = slot_bytes(case)
     inputs = slot - (case.placement == "out") * case.n * case.itemsize
     ring = slot + 2 * last_level_cache() if case.cache == "cold" else 0
     results = 3 if case.placement == "new" else 2
-    places = PLACES_BYTES if slot <= MOVED_BYTES else 0
+    places = PLACES_BYTES + (case.placement == "new") * KEPT_BYTES if slot <= MOVED_BYTES else 0
     return arms * (inputs + slot + ring + places + results * case.n * case.itemsize)
 
 

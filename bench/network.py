@@ -81,6 +81,11 @@ class NetworkSlots(Slots):
             dy[...] = self.inputs.dy
         self.ring[0] = self.bind(x, dy, None)
 
+    @property
+    def result_bytes(self) -> int:
+        """What a network allocates besides its result is of several sizes: none is moved."""
+        return 0
+
 
 class NetworkPlants:
     """Some rows of the input batch that are changed from batch to batch, and what has to come of them."""

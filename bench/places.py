@@ -1,27 +1,38 @@
 """Where arrays lie: elsewhere for each batch.
 
-How arrays lie to each other and to the cache's sets can cost identical arms some per cent for as long as they stay
-there; moved from batch to batch, it is noise that averages out (Curtsinger & Berger, Stabilizer, ASPLOS 2013).
-An allocator gives the same memory again and again, and with it the same physical pages, which decide about the sets of
-a cache that is larger than a page times its ways: so arrays move among several blocks.
+How arrays lie to each other, to cache lines, to pages and to the cache's sets can cost identical arms some per cent for
+as long as they stay there; moved from batch to batch, it is noise that averages out (Curtsinger & Berger, Stabilizer,
+ASPLOS 2013).  An allocator gives the same memory again and again, and with it the same physical pages, which decide
+about the sets of a cache that is larger than a page times its ways: so arrays move among several blocks, and results
+that calls allocate are kept for a while, which makes the allocator give other memory for the next.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
 from kernels import buffers
 
-__all__ = ["MOVED_BYTES", "PLACES_BYTES", "Places"]
+__all__ = ["MOVED_BYTES", "PLACES_BYTES", "Kept", "Places"]
 
 MOVED_BYTES = 16 << 20
 """Larger slots lie on so many pages that chance evens out where they are."""
-PLACES_BYTES = 32 << 20
-_BLOCKS = 12
-"""So many blocks of each size, or as many as make up `PLACES_BYTES`, but at least twice what one move takes."""
+_BLOCKS, _BLOCKS_BYTES = 12, 32 << 20
+"""So many blocks of each size, or as many as make up these bytes, but at least twice what one move takes."""
 _PAGE, _LINE = 4096, 64
+_HUGE_PAGE, _HUGE_FROM = 2 << 20, 4 << 20
+"""From so many bytes on NumPy asks for huge pages.  How much of an array lies on one, and in which thread's part of it,
+depends on where it begins (of 4 MiB a half or all; backward of numba_parallel takes 76 to 83 us with it)."""
+_GRAIN = 16
+"""What malloc aligns to: leaky_relu of NumPy takes 184 us at 1Mi where its result begins on a multiple of 32 bytes,
+207 where it begins 16 after one."""
+PLACES_BYTES = _BLOCKS_BYTES + 4 * _HUGE_PAGE
+"""What all blocks take at most."""
+_KEPT, KEPT_BYTES = 12, 64 << 20
+"""So many results are kept, or as many as make up these bytes."""
 _RNG = np.random.default_rng()
 """Seeded by the system: an arm and its twin must not be moved alike."""
 
@@ -33,7 +44,7 @@ class Places:
         self._blocks: dict[int, list[np.ndarray]] = {}
 
     def elsewhere(self, arrays: Sequence[np.ndarray | None]) -> list[np.ndarray | None]:
-        """Uninitialised arrays like those, apart from each other, each begun at a random cache line of a page.
+        """Uninitialised arrays like those, apart from each other, each begun at a random cache line.
 
         What was moved last stays as it is; what was moved before that may be overwritten.
         """
@@ -43,14 +54,43 @@ class Places:
 
     def _draw(self, nbytes: int, count: int) -> list[np.ndarray]:
         blocks = self._blocks.setdefault(nbytes, [])
-        while len(blocks) < max(2 * count, min(_BLOCKS, PLACES_BYTES // max(nbytes, 1))):
-            blocks.append(buffers.aligned_empty(nbytes + _PAGE, np.uint8))
+        while len(blocks) < max(2 * count, min(_BLOCKS, _BLOCKS_BYTES // (nbytes + _room(nbytes)))):
+            blocks.append(buffers.aligned_empty(nbytes + _room(nbytes), np.uint8))
         order = [int(index) for index in _RNG.permutation(np.arange(count, len(blocks)))]
         # the first are those that were drawn last, and may still be in use: they come last in the list now
         self._blocks[nbytes] = [blocks[index] for index in (*order, *range(count))]
         return self._blocks[nbytes][:count]
 
 
+class Kept:
+    """Results that calls have allocated, kept for their memory's sake."""
+
+    def __init__(self) -> None:
+        self._results: list[Any] = []
+        self._next: list[Any] = []
+        self._gaps: list[np.ndarray] = []
+
+    def exchange(self, make: Callable[[], Any], nbytes: int) -> None:
+        """Keep what `make` makes, and let go of one kept before: the next result of `nbytes` will lie there.
+
+        Each place has its turn before one comes again.
+        """
+        most = min(_KEPT, KEPT_BYTES // max(nbytes, 1))
+        while len(self._gaps) < most:
+            self._results.append(make())
+            self._gaps.append(np.empty(_GRAIN * int(_RNG.integers(_room(nbytes) // _GRAIN)), np.uint8))
+        self._results.append(make())  # takes the place of the one that was let go
+        if not self._next:
+            self._next = [self._results[index] for index in _RNG.permutation(len(self._results))]
+            self._results = []
+        self._next.pop()
+
+
+def _room(nbytes: int) -> int:
+    """Among how many bytes an array of `nbytes` may begin."""
+    return _HUGE_PAGE if nbytes >= _HUGE_FROM else _PAGE
+
+
 def _like(array: np.ndarray, block: np.ndarray) -> np.ndarray:
-    start = _LINE * int(_RNG.integers(_PAGE // _LINE))
+    start = _LINE * int(_RNG.integers(_room(array.nbytes) // _LINE))
     return np.asarray(block[start : start + array.nbytes].view(array.dtype).reshape(array.shape))

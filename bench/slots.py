@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from bench.clocks import clock
-from bench.places import MOVED_BYTES, Places
+from bench.places import MOVED_BYTES, Kept, Places
 from kernels import buffers
 from kernels.api import Backend, Case
 
@@ -97,6 +97,7 @@ class Slots:
     def __init__(self, backend: Backend, case: Case, inputs: Inputs, cache_bytes: int) -> None:
         self.backend, self.case, self.inputs = backend, case, inputs
         self.places = Places()
+        self.kept = Kept()
         self.first_call_s: float | None = None
         self.ring = [self._build()]
         self._next = 0
@@ -122,10 +123,20 @@ class Slots:
         out = buffers.output_array(self.case) if self.case.placement == "out" else None
         return self.bind(x, dy, out)
 
+    @property
+    def _movable(self) -> bool:
+        lone = len(self.ring) == 1 and self.case.layout == "contiguous"
+        return lone and 0 < slot_bytes(self.case) <= MOVED_BYTES
+
+    @property
+    def result_bytes(self) -> int:
+        """Bytes of the result that a call allocates in main memory, if where it lies may matter; else 0."""
+        allocates = self.case.placement == "new" and self.case.device == "cpu"
+        return self.case.n * self.case.itemsize if allocates and self._movable else 0
+
     def move(self) -> None:
         """Put a lone slot's arrays elsewhere in memory, if they are small enough for that to matter."""
-        case = self.case
-        if len(self.ring) > 1 or case.layout != "contiguous" or not 0 < slot_bytes(case) <= MOVED_BYTES:
+        if not self._movable:
             return
         old = self.ring[0]
         arrays = self.places.elsewhere((old.x, old.dy, old.out))

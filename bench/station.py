@@ -153,6 +153,8 @@ class Station:
                 plants.poison(slot.out)
             if not slot.aliased and slots.case.placement != "inplace":
                 slots.rebind(slot)
+        if slots.result_bytes:
+            slots.kept.exchange(self._result, slots.result_bytes)
         start = clock()
         _, slot = self._calls.run(1, held)
         problem = self._look(slot, held[0])
@@ -168,6 +170,11 @@ class Station:
             if self._unwritable is not None:  # the first timed call, too, has a result to drop
                 self._calls.run(1, held)
         return problem
+
+    def _result(self) -> Any:
+        held: list[Any] = []
+        self._calls.run(1, held)
+        return held[0]
 
     def _spoil(self, result: Any) -> None:
         """Poison a result that will be dropped; keep one that cannot be written to: its memory is not reused."""
