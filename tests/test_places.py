@@ -1,12 +1,23 @@
-"""Arrays move among several blocks of memory, and never onto those in use."""
+"""Arrays move among several blocks of memory, and never onto those in use; results move, too."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
 
-from bench.places import MOVED_BYTES, Places
+from bench.memory import needed_bytes
+from bench.places import KEPT_BYTES, MOVED_BYTES, Kept, Places
+from bench.pristine import Pristine
+from bench.slots import Slots
+from bench.station import Station
 from bench.tricks import overlap
+from kernels.api import Case
+from kernels.numpy_ufunc import NumpyUfunc
+
+CACHE_BYTES = 1 << 20
 
 
 def _pages(array: np.ndarray) -> set[int]:
@@ -51,3 +62,130 @@ def test_large_arrays_have_two_blocks_each() -> None:
         assert moved is not None
         starts.append(moved.ctypes.data)
     assert np.count_nonzero(np.diff(sorted(starts)) > MOVED_BYTES // 2) == 1
+
+
+def test_arrays_on_huge_pages_begin_anywhere_between_two_of_them() -> None:
+    """Within a page of 4 KiB the same part of each would lie on a huge page, in the same thread's share of the work."""
+    places, huge_page = Places(), 2 << 20
+    starts = []
+    for _ in range(100):
+        (moved,) = places.elsewhere((np.empty(4 << 20, np.uint8),))
+        assert moved is not None
+        assert moved.ctypes.data % 64 == 0
+        starts.append(moved.ctypes.data % huge_page)
+    assert len(np.unique(np.array(starts) // (huge_page // 4))) == 4
+
+
+class Allocator:
+    """Gives what was let go last, as malloc does, before anything new."""
+
+    def __init__(self) -> None:
+        self.free: list[int] = []
+        self.places = 0
+
+    def __call__(self) -> Result:
+        if not self.free:
+            self.free, self.places = [self.places], self.places + 1
+        return Result(self, self.free.pop())
+
+
+class Result:
+    """Has a place of the allocator's until it is let go."""
+
+    def __init__(self, allocator: Allocator, place: int) -> None:
+        self.allocator, self.place = allocator, place
+
+    def __del__(self) -> None:
+        self.allocator.free.append(self.place)
+
+
+def _places_of_results(batches: int) -> list[int]:
+    allocator, kept, seen = Allocator(), Kept(), []
+    for _ in range(batches):
+        kept.exchange(allocator, 4096)
+        seen.append(allocator().place)
+    assert allocator.places == 13
+    return seen
+
+
+def test_each_place_of_a_result_has_its_turn_before_one_comes_again() -> None:
+    seen = _places_of_results(3 * 13)
+    for start in (0, 13, 26):
+        assert sorted(seen[start : start + 13]) == list(range(13))
+
+
+def test_results_of_an_arm_and_of_its_twin_do_not_go_in_step() -> None:
+    assert _places_of_results(13) != _places_of_results(13)
+
+
+@pytest.mark.parametrize("nbytes", [1, 8 << 20, MOVED_BYTES])
+def test_results_that_are_kept_take_no_more_than_is_planned_for(nbytes: int) -> None:
+    allocator, kept = Allocator(), Kept()
+    for _ in range(50):
+        kept.exchange(allocator, nbytes)
+    assert 1 < allocator.places <= KEPT_BYTES // nbytes + 1
+    allocator.free.clear()
+    del kept
+    assert len(allocator.free) == allocator.places - 1, "they are let go with the slots"
+
+
+class Noting(NumpyUfunc):
+    """Notes where its results begin."""
+
+    def __init__(self) -> None:
+        self.starts: list[int] = []
+
+    def compile(
+        self, case: Case, x: np.ndarray, dy: np.ndarray | None, out: np.ndarray | None
+    ) -> Callable[[], Any]:
+        """The call, and a note."""
+        call = super().compile(case, x, dy, out)
+
+        def noted() -> Any:
+            result = call()
+            self.starts.append(result.ctypes.data)
+            return result
+
+        return noted
+
+
+@pytest.mark.parametrize("n", [1 << 10, 1 << 15, 1 << 20])
+def test_results_of_timed_calls_lie_elsewhere_in_each_batch(n: int) -> None:
+    backend = Noting()
+    station = Station(lambda: backend, 1, CACHE_BYTES)
+    station.load()
+    assert station.prepare(Case("relu", n=n)).skip is None
+    lines = set()
+    starts = []
+    for _ in range(26):
+        assert station.batch(8, 0.0).problem is None
+        starts.append(backend.starts[-1])
+        lines.add(backend.starts[-1] % 64)
+        assert len(set(backend.starts[-4:])) == 1, "within a batch it is one place, as for a user"
+    assert len(set(starts)) >= 8
+    assert len(lines) >= 2, "how a result lies to cache lines is one of the things that cost"
+
+
+@pytest.mark.parametrize(
+    ("case", "nbytes"),
+    [
+        (Case("relu", n=1024), 4096),
+        (Case("relu", n=1024, dtype="float16"), 2048),
+        (Case("relu", n=4 << 20), MOVED_BYTES),
+        (Case("relu", n=8 << 20), 0),
+        (Case("relu", n=0), 0),
+        (Case("relu", n=1024, placement="out"), 0),
+        (Case("relu", n=1024, placement="inplace"), 0),
+        (Case("relu", n=1024, layout="strided"), 0),
+        (Case("relu", n=1024, cache="cold"), 0),
+    ],
+)
+def test_which_results_move(case: Case, nbytes: int) -> None:
+    slots = Slots(NumpyUfunc(), case, Pristine(1).of(case), CACHE_BYTES)
+    slots.grow()
+    assert slots.result_bytes == nbytes
+
+
+def test_memory_is_planned_for_results_that_are_kept() -> None:
+    new, out = Case("relu", n=1 << 20), Case("relu", n=1 << 20, placement="out")
+    assert needed_bytes(new, 3) - needed_bytes(out, 3) == 3 * KEPT_BYTES, "one more result, one target less"
