@@ -7,7 +7,7 @@ from pathlib import Path
 import psutil
 
 from bench.environment import last_level_cache
-from bench.places import KEPT_BYTES, MOVED_BYTES, PLACES_BYTES
+from bench.places import MOVED_BYTES, kept_bytes, places_bytes
 from bench.slots import slot_bytes
 from kernels.api import Case
 
@@ -40,12 +40,14 @@ def needed_bytes(case: Case, arms: int) -> int:
     what calls allocate: results that are kept and two that live at once, or where they are given their target as
     much as one for scratch.
     """
-    slot = slot_bytes(case)
-    inputs = slot - (case.placement == "out") * case.n * case.itemsize
+    slot, each = slot_bytes(case), case.n * case.itemsize
+    inputs = slot - (case.placement == "out") * each
     ring = slot + 2 * last_level_cache() if case.cache == "cold" else 0
     results = 3 if case.placement == "new" else 2
-    places = PLACES_BYTES + (case.placement == "new") * KEPT_BYTES if slot <= MOVED_BYTES else 0
-    return arms * (inputs + slot + ring + places + results * case.n * case.itemsize)
+    moved = 0
+    if 0 < slot <= MOVED_BYTES:
+        moved = places_bytes(each, slot // each) + (case.placement == "new") * kept_bytes(each)
+    return arms * (inputs + slot + ring + moved + results * each)
 
 
 def why_too_large(case: Case, arms: int) -> str | None:

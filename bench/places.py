@@ -16,7 +16,7 @@ import numpy as np
 
 from kernels import buffers
 
-__all__ = ["MOVED_BYTES", "PLACES_BYTES", "Kept", "Places"]
+__all__ = ["MOVED_BYTES", "Kept", "Places", "kept_bytes", "places_bytes"]
 
 MOVED_BYTES = 16 << 20
 """Larger slots lie on so many pages that chance evens out where they are."""
@@ -29,9 +29,7 @@ depends on where it begins (of 4 MiB a half or all; backward of numba_parallel t
 _GRAIN = 16
 """What malloc aligns to: leaky_relu of NumPy takes 184 us at 1Mi where its result begins on a multiple of 32 bytes,
 207 where it begins 16 after one."""
-PLACES_BYTES = _BLOCKS_BYTES + 4 * _HUGE_PAGE
-"""What all blocks take at most."""
-_KEPT, KEPT_BYTES = 12, 64 << 20
+_KEPT, _KEPT_BYTES = 12, 64 << 20
 """So many results are kept, or as many as make up these bytes."""
 _RNG = np.random.default_rng()
 """Seeded by the system: an arm and its twin must not be moved alike."""
@@ -54,7 +52,7 @@ class Places:
 
     def _draw(self, nbytes: int, count: int) -> list[np.ndarray]:
         blocks = self._blocks.setdefault(nbytes, [])
-        while len(blocks) < max(2 * count, min(_BLOCKS, _BLOCKS_BYTES // (nbytes + _room(nbytes)))):
+        while len(blocks) < _blocks(nbytes, count):
             blocks.append(buffers.aligned_empty(nbytes + _room(nbytes), np.uint8))
         order = [int(index) for index in _RNG.permutation(np.arange(count, len(blocks)))]
         # the first are those that were drawn last, and may still be in use: they come last in the list now
@@ -75,8 +73,7 @@ class Kept:
 
         Each place has its turn before one comes again.
         """
-        most = min(_KEPT, KEPT_BYTES // max(nbytes, 1))
-        while len(self._gaps) < most:
+        while len(self._gaps) < _kept(nbytes):
             self._results.append(make())
             self._gaps.append(np.empty(_GRAIN * int(_RNG.integers(_room(nbytes) // _GRAIN)), np.uint8))
         self._results.append(make())  # takes the place of the one that was let go
@@ -84,6 +81,24 @@ class Kept:
             self._next = [self._results[index] for index in _RNG.permutation(len(self._results))]
             self._results = []
         self._next.pop()
+
+
+def places_bytes(nbytes: int, count: int) -> int:
+    """What the blocks take that `count` arrays of `nbytes` move among."""
+    return _blocks(nbytes, count) * (nbytes + _room(nbytes))
+
+
+def kept_bytes(nbytes: int) -> int:
+    """What the results take that are kept, of `nbytes` each."""
+    return _kept(nbytes) * nbytes
+
+
+def _blocks(nbytes: int, count: int) -> int:
+    return max(2 * count, min(_BLOCKS, _BLOCKS_BYTES // (nbytes + _room(nbytes))))
+
+
+def _kept(nbytes: int) -> int:
+    return min(_KEPT, _KEPT_BYTES // max(nbytes, 1))
 
 
 def _room(nbytes: int) -> int:

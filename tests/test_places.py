@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from bench.memory import needed_bytes
-from bench.places import KEPT_BYTES, MOVED_BYTES, Kept, Places
+from bench.places import MOVED_BYTES, Kept, Places, kept_bytes, places_bytes
 from bench.pristine import Pristine
 from bench.slots import Slots
 from bench.station import Station
@@ -118,15 +118,16 @@ def test_results_of_an_arm_and_of_its_twin_do_not_go_in_step() -> None:
     assert _places_of_results(13) != _places_of_results(13)
 
 
-@pytest.mark.parametrize("nbytes", [1, 8 << 20, MOVED_BYTES])
-def test_results_that_are_kept_take_no_more_than_is_planned_for(nbytes: int) -> None:
+@pytest.mark.parametrize(("nbytes", "places"), [(1, 12), (4 << 20, 12), (8 << 20, 8), (MOVED_BYTES, 4)])
+def test_results_that_are_kept_take_what_is_planned_for(nbytes: int, places: int) -> None:
     allocator, kept = Allocator(), Kept()
     for _ in range(50):
         kept.exchange(allocator, nbytes)
-    assert 1 < allocator.places <= KEPT_BYTES // nbytes + 1
+    assert allocator.places == places + 1
+    assert kept_bytes(nbytes) == places * nbytes
     allocator.free.clear()
     del kept
-    assert len(allocator.free) == allocator.places - 1, "they are let go with the slots"
+    assert len(allocator.free) == places, "they are let go with the slots"
 
 
 class Noting(NumpyUfunc):
@@ -161,7 +162,6 @@ def test_results_of_timed_calls_lie_elsewhere_in_each_batch(n: int) -> None:
         assert station.batch(8, 0.0).problem is None
         starts.append(backend.starts[-1])
         lines.add(backend.starts[-1] % 64)
-        assert len(set(backend.starts[-4:])) == 1, "within a batch it is one place, as for a user"
     assert len(set(starts)) >= 8
     assert len(lines) >= 2, "how a result lies to cache lines is one of the things that cost"
 
@@ -186,6 +186,25 @@ def test_which_results_move(case: Case, nbytes: int) -> None:
     assert slots.result_bytes == nbytes
 
 
-def test_memory_is_planned_for_results_that_are_kept() -> None:
+def test_memory_is_planned_for_blocks_and_for_results_that_are_kept() -> None:
+    each = 4 << 20
     new, out = Case("relu", n=1 << 20), Case("relu", n=1 << 20, placement="out")
-    assert needed_bytes(new, 3) - needed_bytes(out, 3) == 3 * KEPT_BYTES, "one more result, one target less"
+    assert needed_bytes(new, 3) == 3 * (places_bytes(each, 1) + kept_bytes(each) + 5 * each)
+    assert needed_bytes(out, 3) == 3 * (places_bytes(each, 2) + 5 * each)
+    assert needed_bytes(Case("relu"), 12) < 12 << 20, "small cases fit into small machines"
+    assert needed_bytes(Case("relu", n=0), 12) == 0
+
+
+@pytest.mark.parametrize("nbytes", [4096, 1 << 20, 4 << 20, 8 << 20])
+def test_blocks_take_what_is_planned_for(nbytes: int) -> None:
+    places, like = Places(), [np.empty(nbytes, np.uint8), np.empty(nbytes, np.uint8)]
+    lows, highs = [], []
+    for _ in range(60):
+        for moved in places.elsewhere(like):
+            assert moved is not None
+            lows.append(moved.ctypes.data)
+            highs.append(moved.ctypes.data + nbytes)
+    pages = {
+        page for low, high in zip(lows, highs, strict=True) for page in range(low >> 12, (high - 1 >> 12) + 1)
+    }
+    assert len(pages) << 12 <= places_bytes(nbytes, 2) + 12 * 8192
