@@ -7,8 +7,8 @@ from pathlib import Path
 import psutil
 
 from bench.environment import last_level_cache
-from bench.places import MOVED_BYTES, kept_bytes, places_bytes
-from bench.slots import slot_bytes
+from bench.places import moving_bytes
+from bench.slots import moves, slot_bytes
 from kernels.api import Case
 
 __all__ = ["free_bytes", "needed_bytes", "shortage", "why_too_large"]
@@ -36,18 +36,15 @@ def free_bytes() -> int:
 def needed_bytes(case: Case, arms: int) -> int:
     """Bytes that `arms` processes hold at once.
 
-    Each has the pristine inputs, its slots and the places that they move among, the gate's copy of a result, and
-    what calls allocate: results that are kept and two that live at once, or where they are given their target as
-    much as one for scratch.
+    Each has the pristine inputs, its slots, the gate's copy of a result, what calls allocate (two results that live
+    at once, or where they are given their target as much as one for scratch), and what moving them takes.
     """
     slot, each = slot_bytes(case), case.n * case.itemsize
     inputs = slot - (case.placement == "out") * each
     ring = slot + 2 * last_level_cache() if case.cache == "cold" else 0
     results = 3 if case.placement == "new" else 2
-    moved = 0
-    if 0 < slot <= MOVED_BYTES:
-        moved = places_bytes(each, slot // each) + (case.placement == "new") * kept_bytes(each)
-    return arms * (inputs + slot + ring + moved + results * each)
+    moving = moving_bytes(each, slot // each, results=case.placement == "new") if moves(case) else 0
+    return arms * (inputs + slot + ring + moving + results * each)
 
 
 def why_too_large(case: Case, arms: int) -> str | None:

@@ -81,10 +81,8 @@ class NetworkSlots(Slots):
             dy[...] = self.inputs.dy
         self.ring[0] = self.bind(x, dy, None)
 
-    @property
-    def result_bytes(self) -> int:
-        """What a network allocates besides its result is of several sizes: none is moved."""
-        return 0
+    def move_result(self, make: Callable[[], Any]) -> None:
+        """Nothing: what a network allocates besides its result is of several sizes."""
 
 
 class NetworkPlants:

@@ -16,21 +16,22 @@ import numpy as np
 
 from kernels import buffers
 
-__all__ = ["MOVED_BYTES", "Kept", "Places", "kept_bytes", "places_bytes"]
+__all__ = ["MOVED_BYTES", "Kept", "Places", "moving_bytes"]
 
 MOVED_BYTES = 16 << 20
 """Larger slots lie on so many pages that chance evens out where they are."""
 _BLOCKS, _BLOCKS_BYTES = 12, 32 << 20
 """So many blocks of each size, or as many as make up these bytes, but at least twice what one move takes."""
 _PAGE, _LINE = 4096, 64
-_HUGE_PAGE, _HUGE_FROM = 2 << 20, 4 << 20
-"""From so many bytes on NumPy asks for huge pages.  How much of an array lies on one, and in which thread's part of it,
-depends on where it begins (of 4 MiB a half or all; backward of numba_parallel takes 76 to 83 us with it)."""
-_GRAIN = 16
-"""What malloc aligns to: leaky_relu of NumPy takes 184 us at 1Mi where its result begins on a multiple of 32 bytes,
-207 where it begins 16 after one."""
-_KEPT, _KEPT_BYTES = 12, 64 << 20
-"""So many results are kept, or as many as make up these bytes."""
+_HUGE_PAGE, _HUGE_FROM = 2 << 20, (4 << 20) - 2 * _PAGE
+"""NumPy asks for huge pages for blocks from 4 MiB on.  How much of an array lies on one, and in which thread's part of
+it, depends on where it begins (of 4 MiB a half or all; backward of numba_parallel takes 76 to 83 us with it)."""
+_RESULTS, _RESULTS_BYTES, _EVEN = 12, 64 << 20, 4
+"""Results lie in so many places, or as many as make up these bytes, and a multiple of four: malloc's chunks of a round
+size follow each other at 16 bytes past a cache line, 32, 48 and none, and each has to come as often.  leaky_relu of
+NumPy takes 184 us at 1Mi where its result begins on a multiple of 32 bytes, 207 where it begins 16 after one."""
+_GAP = 48
+"""Of bytes modulo a line: with malloc's own 8 or 16 a gap takes up whole lines, and leaves that order as it is."""
 _RNG = np.random.default_rng()
 """Seeded by the system: an arm and its twin must not be moved alike."""
 
@@ -61,44 +62,49 @@ class Places:
 
 
 class Kept:
-    """Results that calls have allocated, kept for their memory's sake."""
+    """Results that calls have allocated, kept for their memory's sake: an allocator gives what was let go last.
+
+    One that gives aligned memory (posix_memalign) often takes new instead, which is another place, too.
+    """
 
     def __init__(self) -> None:
         self._results: list[Any] = []
-        self._next: list[Any] = []
+        self._leaving: list[Any] = []
         self._gaps: list[np.ndarray] = []
 
     def exchange(self, make: Callable[[], Any], nbytes: int) -> None:
         """Keep what `make` makes, and let go of one kept before: the next result of `nbytes` will lie there.
 
-        Each place has its turn before one comes again.
+        Each place has its turn before one comes again.  While there are too few, none is let go: the next is new.
         """
-        while len(self._gaps) < _kept(nbytes):
-            self._results.append(make())
-            self._gaps.append(np.empty(_GRAIN * int(_RNG.integers(_room(nbytes) // _GRAIN)), np.uint8))
         self._results.append(make())  # takes the place of the one that was let go
-        if not self._next:
-            self._next = [self._results[index] for index in _RNG.permutation(len(self._results))]
+        if len(self._results) + len(self._leaving) < _results(nbytes):
+            lines = int(_RNG.integers(_room(nbytes) // _LINE))
+            self._gaps.append(np.empty(lines * _LINE + _GAP, np.uint8))
+            return
+        if not self._leaving:
+            self._leaving = [self._results[index] for index in _RNG.permutation(len(self._results))]
             self._results = []
-        self._next.pop()
+        self._leaving.pop()
 
 
-def places_bytes(nbytes: int, count: int) -> int:
-    """What the blocks take that `count` arrays of `nbytes` move among."""
-    return _blocks(nbytes, count) * (nbytes + _room(nbytes))
+def moving_bytes(nbytes: int, arrays: int, *, results: bool) -> int:
+    """What it takes at most to move `arrays` of `nbytes` each and, if wanted, results.
 
-
-def kept_bytes(nbytes: int) -> int:
-    """What the results take that are kept, of `nbytes` each."""
-    return _kept(nbytes) * nbytes
+    With twice as many results as there are places: aligned memory that was let go is not always given again.
+    """
+    room = _room(nbytes)
+    kept = _results(nbytes) * (2 * nbytes + room) if results else 0
+    return _blocks(nbytes, arrays) * (nbytes + room) + kept
 
 
 def _blocks(nbytes: int, count: int) -> int:
     return max(2 * count, min(_BLOCKS, _BLOCKS_BYTES // (nbytes + _room(nbytes))))
 
 
-def _kept(nbytes: int) -> int:
-    return min(_KEPT, _KEPT_BYTES // max(nbytes, 1))
+def _results(nbytes: int) -> int:
+    places = min(_RESULTS, _RESULTS_BYTES // max(nbytes, 1))
+    return max(places // _EVEN * _EVEN, 1)
 
 
 def _room(nbytes: int) -> int:

@@ -19,7 +19,7 @@ from bench.places import MOVED_BYTES, Kept, Places
 from kernels import buffers
 from kernels.api import Backend, Case
 
-__all__ = ["Inputs", "Slot", "Slots", "aliases", "slot_bytes"]
+__all__ = ["Inputs", "Slot", "Slots", "aliases", "moves", "slot_bytes"]
 
 MOST_SLOTS = 256
 INPLACE_BYTES = 256 << 10
@@ -91,6 +91,15 @@ def slot_bytes(case: Case) -> int:
     return (inputs + (case.placement == "out")) * case.n * case.itemsize
 
 
+def moves(case: Case) -> bool:
+    """Whether the arrays of a lone slot, and what its calls allocate, lie elsewhere in memory for each batch.
+
+    In main memory, contiguous, and small enough for that to matter.
+    """
+    usual = case.device == "cpu" and case.layout == "contiguous" and case.cache == "hot"
+    return usual and 0 < slot_bytes(case) <= MOVED_BYTES
+
+
 class Slots:
     """The slots of one case under one backend; a ring that calls are taken from in turn."""
 
@@ -123,20 +132,9 @@ class Slots:
         out = buffers.output_array(self.case) if self.case.placement == "out" else None
         return self.bind(x, dy, out)
 
-    @property
-    def _movable(self) -> bool:
-        lone = len(self.ring) == 1 and self.case.layout == "contiguous"
-        return lone and 0 < slot_bytes(self.case) <= MOVED_BYTES
-
-    @property
-    def result_bytes(self) -> int:
-        """Bytes of the result that a call allocates in main memory, if where it lies may matter; else 0."""
-        allocates = self.case.placement == "new" and self.case.device == "cpu"
-        return self.case.n * self.case.itemsize if allocates and self._movable else 0
-
     def move(self) -> None:
         """Put a lone slot's arrays elsewhere in memory, if they are small enough for that to matter."""
-        if not self._movable:
+        if len(self.ring) > 1 or not moves(self.case):
             return
         old = self.ring[0]
         arrays = self.places.elsewhere((old.x, old.dy, old.out))
@@ -146,6 +144,12 @@ class Slots:
         x, dy, out = arrays
         assert x is not None
         self.ring[0] = self.bind(x, dy, out)
+
+    def move_result(self, make: Callable[[], Any]) -> None:
+        """Have what calls allocate lie elsewhere, too, from the next one on; `make` calls and gives the result."""
+        case = self.case
+        if case.placement == "new" and len(self.ring) == 1 and moves(case):
+            self.kept.exchange(make, case.n * case.itemsize)
 
     def _copy(self, array: np.ndarray) -> np.ndarray:
         copy = buffers.host_array(self.case)  # np.copy keeps neither layout nor alignment

@@ -153,8 +153,7 @@ class Station:
                 plants.poison(slot.out)
             if not slot.aliased and slots.case.placement != "inplace":
                 slots.rebind(slot)
-        if slots.result_bytes:
-            slots.kept.exchange(self._result, slots.result_bytes)
+        slots.move_result(self._result)
         start = clock()
         _, slot = self._calls.run(1, held)
         problem = self._look(slot, held[0])
@@ -167,8 +166,9 @@ class Station:
                 slots.hand_over(slot)
         if slots.case.placement == "new":
             self._spoil(held[0])
-            if self._unwritable is not None:  # the first timed call, too, has a result to drop
-                self._calls.run(1, held)
+            if self._unwritable is not None:  # it has the place that the timed results were to lie in
+                slots.move_result(self._result)
+                self._calls.run(1, held)  # the first timed call, too, has a result to drop
         return problem
 
     def _result(self) -> Any:
