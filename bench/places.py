@@ -28,10 +28,11 @@ _HUGE_PAGE, _HUGE_FROM = 2 << 20, (4 << 20) - 2 * _PAGE
 it, depends on where it begins (of 4 MiB a half or all; backward of numba_parallel takes 76 to 83 us with it)."""
 _RESULTS, _RESULTS_BYTES, _EVEN = 12, 64 << 20, 4
 """Results lie in so many places, or as many as make up these bytes, and a multiple of four: malloc's chunks of a round
-size follow each other at 16 bytes past a cache line, 32, 48 and none, and each has to come as often.  leaky_relu of
-NumPy takes 184 us at 1Mi where its result begins on a multiple of 32 bytes, 207 where it begins 16 after one."""
+size follow each other at 16 bytes past a cache line, 32, 48 and none, and each is to come about as often (of twelve
+places 2 to 4 at 32Ki and 1Mi: seen, not promised).  leaky_relu of NumPy takes 184 us at 1Mi where its result begins on
+a multiple of 32 bytes, 207 where it begins 16 after one."""
 _GAP = 48
-"""Of bytes modulo a line: with malloc's own 8 or 16 a gap takes up whole lines, and leaves that order as it is."""
+"""Bytes of a gap beyond whole lines: with malloc's own 8, rounded up to 16, it fills one more, and keeps that order."""
 _RNG = np.random.default_rng()
 """Seeded by the system: an arm and its twin must not be moved alike."""
 
