@@ -9,8 +9,8 @@ import numba
 import numpy as np
 
 from kernels.api import Case
-from kernels.buffers import output_array
 from kernels.numba_simd import LINE, STREAMING
+from kernels.numbers.host_arrays import output_array
 from kernels.tuned_bind import Bound, Mode, Walk, bind, streams, walk_of
 from kernels.tuned_loops import Loop, locator
 

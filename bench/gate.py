@@ -18,8 +18,9 @@ import numpy as np
 from bench.integrity import Plants, expected_by, output_of, share_memory
 from bench.slots import Inputs, Slot, Slots
 from bench.tricks import Operands, host_view, overlap, spoil_free_memory, trick
-from kernels import buffers, policy
+from kernels import policy
 from kernels.api import Backend, Case
+from kernels.numbers import host_arrays
 
 __all__ = ["GateReport", "after", "before"]
 
@@ -43,7 +44,7 @@ class _Lacing:
 
     def __init__(self, case: Case, inputs: Inputs) -> None:
         self._inputs = inputs
-        special = buffers.specials(case.dtype)
+        special = host_arrays.specials(case.dtype)
         plain = np.resize(np.array([0.75, -1.25], special.dtype), special.size)
         # In backward each operand meets the specials while the other is plain.
         backward = case.direction == "backward"
@@ -135,7 +136,7 @@ def before(backend: Backend, case: Case, slots: Slots) -> GateReport:
             lacing.put(number)
             lacing.renew(slots, slot)
             if slot.out is not None:
-                buffers.poison(slot.out)
+                host_arrays.poison(slot.out)
             elif case.placement == "new":
                 spoil_free_memory(case)
             result = slot.call()
@@ -231,7 +232,7 @@ def _wrong_when_unforeseen(
     slots.refill(slot, plants.put)
     place = output_of(backend, case, slot, earlier)
     if case.placement != "inplace" and place.flags.writeable:
-        buffers.poison(place)
+        host_arrays.poison(place)
     result = slot.call()
     backend.sync(result)
     if slot.aliased:

@@ -16,9 +16,10 @@ import numpy as np
 
 from bench.slots import Inputs, Slot
 from bench.tricks import Array, Operands, host_view, trick
-from kernels import buffers, policy
+from kernels import policy
 from kernels.api import Backend, Case
-from kernels.floats import format_of
+from kernels.numbers import host_arrays
+from kernels.numbers.floats import format_of
 
 __all__ = ["Plants", "expected_by", "output_of", "share_memory"]
 
@@ -38,7 +39,7 @@ class Plants:
         self.case, self.inputs = case, inputs
         self._rng = np.random.default_rng()
         self._deck: list[int] = []
-        special = buffers.specials(case.dtype)
+        special = host_arrays.specials(case.dtype)
         self._special = special
         self._plain = np.resize(np.array([0.75, -1.25], special.dtype), special.size)
         self._flat = np.empty(0, np.intp)

@@ -26,9 +26,9 @@ from bench.timing import at_rest
 from bench.tricks import host_view, overlap
 from kernels import mlp
 from kernels.api import Backend, Case
-from kernels.buffers import aligned_empty
 from kernels.mlp.case import NetworkCase
 from kernels.mlp.weights import pristine
+from kernels.numbers.host_arrays import aligned_empty
 
 __all__ = ["Network", "NetworkPlants", "NetworkSlots"]
 

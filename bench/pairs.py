@@ -20,7 +20,7 @@ import numpy as np
 
 from kernels import registry
 from kernels.api import Backend, Case
-from kernels.buffers import aligned_empty
+from kernels.numbers.host_arrays import aligned_empty
 
 __all__ = ["PAIRS", "PairNumbaTuned", "PairTorch", "kept_bytes", "pair_bytes"]
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from kernels import buffers
+from kernels.numbers import host_arrays
 
 __all__ = ["MOVED_BYTES", "Kept", "Places", "moving_bytes"]
 
@@ -55,7 +55,7 @@ class Places:
     def _draw(self, nbytes: int, count: int) -> list[np.ndarray]:
         blocks = self._blocks.setdefault(nbytes, [])
         while len(blocks) < _blocks(nbytes, count):
-            blocks.append(buffers.aligned_empty(nbytes + _room(nbytes), np.uint8))
+            blocks.append(host_arrays.aligned_empty(nbytes + _room(nbytes), np.uint8))
         order = [int(index) for index in _RNG.permutation(np.arange(count, len(blocks)))]
         # the first are those that were drawn last, and may still be in use: they come last in the list now
         self._blocks[nbytes] = [blocks[index] for index in (*order, *range(count))]

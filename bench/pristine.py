@@ -10,8 +10,8 @@ import numpy as np
 
 from bench.memory import free_bytes
 from bench.slots import Inputs
-from kernels import buffers
 from kernels.api import Case
+from kernels.numbers import host_arrays
 
 __all__ = ["Pristine"]
 
@@ -51,6 +51,6 @@ class Pristine:
 
 
 def _filled(case: Case, data: str, seed: int) -> np.ndarray:
-    array = buffers.host_array(case)
-    buffers.fill(array, data, seed)
+    array = host_arrays.host_array(case)
+    host_arrays.fill(array, data, seed)
     return array

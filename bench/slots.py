@@ -16,8 +16,8 @@ import numpy as np
 
 from bench.clocks import clock
 from bench.places import MOVED_BYTES, Kept, Places
-from kernels import buffers
 from kernels.api import Backend, Case
+from kernels.numbers import host_arrays
 
 __all__ = ["Inputs", "Slot", "Slots", "aliases", "moves", "slot_bytes"]
 
@@ -129,7 +129,7 @@ class Slots:
     def _build(self) -> Slot:
         x = self._copy(self.inputs.x)
         dy = None if self.inputs.dy is None else self._copy(self.inputs.dy)
-        out = buffers.output_array(self.case) if self.case.placement == "out" else None
+        out = host_arrays.output_array(self.case) if self.case.placement == "out" else None
         return self.bind(x, dy, out)
 
     def move(self) -> None:
@@ -152,7 +152,7 @@ class Slots:
             self.kept.exchange(make, case.n * case.itemsize)
 
     def _copy(self, array: np.ndarray) -> np.ndarray:
-        copy = buffers.host_array(self.case)  # np.copy keeps neither layout nor alignment
+        copy = host_arrays.host_array(self.case)  # np.copy keeps neither layout nor alignment
         copy[...] = array
         return copy
 

@@ -27,14 +27,14 @@ _JUDGES = (
     "bench.station",
     "bench.timing",
     "bench.tricks",
-    "kernels.buffers",
+    "kernels.numbers.host_arrays",
     "kernels.mlp.reference",
     "kernels.mlp.weights",
     "kernels.policy",
     "kernels.reference",
     "kernels.rules",
     "kernels.survey",
-    "kernels.ulp",
+    "kernels.numbers.ulp",
 )
 
 Parts = Mapping[str, object]

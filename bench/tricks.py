@@ -15,10 +15,11 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 
-from kernels import buffers, policy
+from kernels import policy
 from kernels.api import Case
-from kernels.floats import bits
-from kernels.ulp import same_bits
+from kernels.numbers import host_arrays
+from kernels.numbers.floats import bits
+from kernels.numbers.ulp import same_bits
 
 __all__ = ["Operands", "host_view", "overlap", "spoil_free_memory", "trick"]
 
@@ -77,13 +78,13 @@ def _settled(look: Callable[[], Any]) -> Array:
     for _ in range(_LOOKS):
         time.sleep(_LATE_S)
         later: Array = look().copy()
-        if not buffers.is_poison(later).any():
+        if not host_arrays.is_poison(later).any():
             break
     return later
 
 
 def _unwritten(seen: Array) -> str | None:
-    unwritten = buffers.is_poison(seen).reshape(-1)
+    unwritten = host_arrays.is_poison(seen).reshape(-1)
     count = int(unwritten.sum())
     if count == 0:
         return None
@@ -143,7 +144,7 @@ def spoil_free_memory(case: Case) -> None:
     if case.n * case.itemsize > _ALWAYS_MAPPED and sys.platform == "linux":
         return
     for _ in range(2):  # the first one may be a mapping of its own, which is unmapped again
-        buffers.poison(np.empty(case.n, buffers.np_dtype(case.dtype)))
+        host_arrays.poison(np.empty(case.n, host_arrays.np_dtype(case.dtype)))
 
 
 def overlap(arrays: Sequence[Array]) -> bool:

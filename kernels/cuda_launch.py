@@ -13,8 +13,8 @@ from kernels.cards import Array
 from kernels.cuda_elements import FORMATS
 from kernels.cuda_kernels import kernel, launch_shape
 from kernels.cuda_words import SIMULATED, cuda
-from kernels.floats import np_dtype
 from kernels.numba_card import CardArray, select
+from kernels.numbers.floats import np_dtype
 
 __all__ = ["adopted", "launcher"]
 

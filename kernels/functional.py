@@ -19,7 +19,7 @@ import ml_dtypes
 import numpy as np
 
 from kernels.api import DTYPES, Backend, Case
-from kernels.buffers import ALIGNMENT, aligned_empty, np_dtype
+from kernels.numbers.host_arrays import ALIGNMENT, aligned_empty, np_dtype
 from kernels.registry import load
 
 __all__ = ["leaky_relu", "leaky_relu_backward", "relu", "relu_backward"]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from kernels.floats import bits
+from kernels.numbers.floats import bits
 from kernels.rules import Elements, Mask
 
 __all__ = ["Notes", "take_notes"]

@@ -16,11 +16,11 @@ import numpy as np
 
 from kernels import reference
 from kernels.api import Case
-from kernels.buffers import is_poison
-from kernels.floats import Array, bits, blocks, flat_index, format_of, np_dtype
+from kernels.numbers.floats import Array, bits, blocks, flat_index, format_of, np_dtype
+from kernels.numbers.host_arrays import is_poison
+from kernels.numbers.ulp import ulp_distance
 from kernels.rules import Question
 from kernels.survey import Tally, survey
-from kernels.ulp import ulp_distance
 
 __all__ = ["Judgement", "describe", "judge", "unchanged"]
 

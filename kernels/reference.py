@@ -19,7 +19,7 @@ from __future__ import annotations
 import numpy as np
 
 from kernels.api import OPS
-from kernels.floats import Array, blocks, format_of
+from kernels.numbers.floats import Array, blocks, format_of
 
 __all__ = ["backward", "forward", "models", "scale"]
 

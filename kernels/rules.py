@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels import reference
-from kernels.floats import Array, Format, bits, is_nan
-from kernels.ulp import ulp_distance
+from kernels.numbers.floats import Array, Format, bits, is_nan
+from kernels.numbers.ulp import ulp_distance
 
 __all__ = ["Elements", "Question", "ulps_and_excuses"]
 

@@ -12,8 +12,8 @@ from functools import lru_cache
 import numpy as np
 
 from kernels import reference
-from kernels.floats import Array, bits, blocks, flat_index, is_nan, np_dtype
 from kernels.notes import Notes, take_notes
+from kernels.numbers.floats import Array, bits, blocks, flat_index, is_nan, np_dtype
 from kernels.rules import Elements, Mask, Question, ulps_and_excuses
 
 __all__ = ["Tally", "survey"]

@@ -17,7 +17,7 @@ import triton
 from kernels import torch_arrays, torch_card
 from kernels.api import Case
 from kernels.cards import Array
-from kernels.floats import np_dtype
+from kernels.numbers.floats import np_dtype
 from kernels.triton_kernels import BLOCK, backward, forward
 
 __all__ = ["TritonJit"]

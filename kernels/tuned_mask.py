@@ -12,8 +12,8 @@ import numba
 import numpy as np
 
 from kernels.api import OPS
-from kernels.floats import format_of
 from kernels.numba_simd import LINE
+from kernels.numbers.floats import format_of
 from kernels.tuned_bind import Walk, bind_addresses
 from kernels.tuned_choice import choose
 from kernels.tuned_loops import Loop

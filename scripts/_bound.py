@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from bench.slots import aliases
-from kernels import buffers
 from kernels.api import Backend, Case
-from kernels.floats import Array
+from kernels.numbers import host_arrays
+from kernels.numbers.floats import Array
+from kernels.numbers.ulp import same_bits
 from kernels.policy import unchanged
-from kernels.ulp import same_bits
 
 __all__ = ["Bound"]
 
@@ -26,10 +26,10 @@ class Bound:
 
     def __init__(self, backend: Backend, case: Case, *, misaligned: bool = False) -> None:
         self._backend, self._case = backend, case
-        self.x = _array(buffers.host_array, case, misaligned)
+        self.x = _array(host_arrays.host_array, case, misaligned)
         backward, given = case.direction == "backward", case.placement == "out"
-        self._dy = _array(buffers.host_array, case, misaligned) if backward else None
-        self._out = _array(buffers.output_array, case, misaligned) if given else None
+        self._dy = _array(host_arrays.host_array, case, misaligned) if backward else None
+        self._out = _array(host_arrays.output_array, case, misaligned) if given else None
         self._run: Callable[[], Any] | None = None
         self._aliased = False
         self._earlier: tuple[Array, Array] | None = None
@@ -41,7 +41,7 @@ class Bound:
         """
         run = self._ready(x, dy)
         if self._out is not None:
-            buffers.poison(self._out)
+            host_arrays.poison(self._out)
         with np.errstate(all="ignore"):
             result = run()
             self._backend.sync(result)

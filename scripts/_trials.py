@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from kernels import buffers
 from kernels.api import Case
-from kernels.floats import FORMATS, Array
+from kernels.numbers import host_arrays
+from kernels.numbers.floats import FORMATS, Array
 
 __all__ = ["SLOPES", "Trial", "trials"]
 
@@ -79,7 +79,7 @@ def _long_values(case: Case) -> tuple[Array, Array | None]:
     """Bit patterns (all there are, or random ones), every special value against every other, normals."""
     plain, other = _plain(case, 2)[0]
     patterns = _patterns(case)
-    special = buffers.specials(case.dtype)
+    special = host_arrays.specials(case.dtype)
     left, right = np.resize(np.repeat(special, special.size), case.n), np.resize(special, case.n)
     if case.direction == "forward":
         return np.stack([patterns, left, plain]), None
@@ -88,7 +88,7 @@ def _long_values(case: Case) -> tuple[Array, Array | None]:
 
 def _swept_values(case: Case) -> tuple[Array, Array | None]:
     """Every special value at every position; in backward in x, then in dy, the other being plain."""
-    special = buffers.specials(case.dtype)
+    special = host_arrays.specials(case.dtype)
     index = (np.arange(special.size)[:, None] + np.arange(case.n)) % special.size
     swept = special[index]
     if case.direction == "forward":
@@ -98,9 +98,9 @@ def _swept_values(case: Case) -> tuple[Array, Array | None]:
 
 
 def _plain(case: Case, rows: int) -> tuple[Array, Array | None]:
-    values = np.empty((rows, case.n), buffers.np_dtype(case.dtype))
+    values = np.empty((rows, case.n), host_arrays.np_dtype(case.dtype))
     for seed, row in enumerate(values):
-        buffers.fill(row, "normal", seed)
+        host_arrays.fill(row, "normal", seed)
     return values, (values[::-1] if case.direction == "backward" else None)
 
 

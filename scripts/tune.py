@@ -21,8 +21,8 @@ import numpy as np
 from rich.console import Console
 from rich.progress import Progress
 
-from kernels import buffers
 from kernels.api import DIRECTIONS, DTYPES
+from kernels.numbers import host_arrays
 from kernels.tuned_bind import Mode, Walk, bind, streams, walk_of
 from kernels.tuned_choice import TABLE, traffic
 from kernels.tuned_elements import ELEMENTS
@@ -78,17 +78,17 @@ def crossing(points: Sequence[float], wins: Sequence[bool]) -> float | None:
 def _arrays(element: str, dtype: str, shape: str, n: int) -> tuple[Array, list[Array], Walk]:
     """A target and inputs of about `n` elements that are walked in that shape."""
     rng = np.random.default_rng(n)
-    kind = buffers.np_dtype(dtype)
+    kind = host_arrays.np_dtype(dtype)
     rows = 64 * max(round(n**0.5 / 64), 1)
     columns = 64 * max(round(n / rows / 64), 1)
     size = {"pairs": 2 * n, "strided": 3 * n, "tiles": rows * columns}.get(shape, n)
     inputs = []
     for _ in range(ELEMENTS[element].inputs):
-        base = buffers.aligned_empty(size, kind)
+        base = host_arrays.aligned_empty(size, kind)
         base[...] = np.resize(rng.standard_normal(min(size, 99_991)).astype(kind), size)
         step = {"pairs": 2, "strided": 3}.get(shape, 1)
         inputs.append(base.reshape(columns, rows).T if shape == "tiles" else base[::step])
-    target = buffers.aligned_empty(inputs[0].shape, kind)
+    target = host_arrays.aligned_empty(inputs[0].shape, kind)
     target[...] = 0
     walk = walk_of(target, inputs)
     assert walk is not None

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from kernels import buffers, policy, registry
+from kernels import policy, registry
 from kernels.api import Backend, Case
+from kernels.numbers import host_arrays
 
 CPU_BACKENDS = [name for name in registry.names() if "cpu" in registry.devices(name)]
 
@@ -42,9 +43,9 @@ class Driver:
 
     def __init__(self, backend: Backend, case: Case) -> None:
         self.backend, self.case = backend, case
-        self.x = buffers.host_array(case)
-        self.dy = buffers.host_array(case) if case.direction == "backward" else None
-        self.out = buffers.output_array(case) if case.placement == "out" else None
+        self.x = host_arrays.host_array(case)
+        self.dy = host_arrays.host_array(case) if case.direction == "backward" else None
+        self.out = host_arrays.output_array(case) if case.placement == "out" else None
         self._run = None
 
     def call(self, x: np.ndarray, dy: np.ndarray | None) -> Called:
@@ -54,7 +55,7 @@ class Driver:
                 handles = [self._adopt(array) for array in (self.x, self.dy, self.out)]
                 self._run = self.backend.compile(self.case, *handles)
             if self.out is not None:
-                buffers.poison(self.out)
+                host_arrays.poison(self.out)
             self._fill(x, dy)
             answer = self._run()
         self.backend.sync(answer)
@@ -73,7 +74,7 @@ class Driver:
 
 def special_rows(case: Case, step: int) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
     """Inputs of `case.n` elements; with step 1, every special value stands at every position once."""
-    special = buffers.specials(case.dtype)
+    special = host_arrays.specials(case.dtype)
     places = np.arange(case.n)
     for shift in range(0, special.size, step):
         x = special[(places + shift) % special.size]

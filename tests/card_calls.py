@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from kernels import buffers
 from kernels.api import Backend, Case
+from kernels.numbers import host_arrays
 from tests.calls import Called, Driver
 
 __all__ = ["CardDriver"]
@@ -27,7 +27,7 @@ class CardDriver(Driver):
     def call(self, x: np.ndarray, dy: np.ndarray | None) -> Called:
         self._fill(x, dy)
         if self.out is not None:
-            buffers.poison(self.out)
+            host_arrays.poison(self.out)
         for handle, host in zip(self._handles, self._hosts, strict=True):
             if host is not None:
                 assert self._card.update(handle, host)

@@ -9,8 +9,9 @@ from itertools import product
 
 import numpy as np
 
-from kernels import buffers, policy, registry
+from kernels import policy, registry
 from kernels.api import DIRECTIONS, DTYPES, OPS, PLACEMENTS, Backend, Case
+from kernels.numbers import host_arrays
 from tests.calls import Driver, check
 from tests.card_calls import CardDriver
 
@@ -52,7 +53,7 @@ def patterns(backend: Backend) -> int:
         else:
             kind = np.uint32 if dtype == "float32" else np.uint64
             bits = np.random.default_rng(3).integers(0, np.iinfo(kind).max, 2001, kind)
-        x = bits.view(buffers.np_dtype(dtype))
+        x = bits.view(host_arrays.np_dtype(dtype))
         dy = np.random.default_rng(5).permutation(x) if direction == "backward" else None
         case = Case(op, direction, "new", dtype, x.size, device=device_of(backend))
         called = driver_of(backend)(backend, case).call(x, dy)
@@ -67,8 +68,8 @@ def shapes(backend: Backend) -> int:
     count = 0
     for n, dtype, direction in product((0, 1023, 4099), ("bfloat16", "float64"), DIRECTIONS):
         case = Case("leaky_relu", direction, "new", dtype, n, device=device)
-        x = buffers.host_array(case)
-        buffers.fill(x, "special", 1)
+        x = host_arrays.host_array(case)
+        host_arrays.fill(x, "special", 1)
         dy = x[::-1].copy() if direction == "backward" else None
         called = drive(backend, case).call(x, dy)
         assert called.result.shape == x.shape

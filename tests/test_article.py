@@ -9,10 +9,10 @@ import pytest
 
 import kernels
 from kernels import mlp
-from kernels.buffers import aligned_empty
 from kernels.mlp import reference
 from kernels.mlp.case import NetworkCase
 from kernels.mlp.weights import pristine
+from kernels.numbers.host_arrays import aligned_empty
 from kernels.registry import BUILTINS, MissingBackendError, devices
 
 LIST = [-2, -1, 0, 1, 2]

@@ -12,8 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kernels import buffers, reference
+from kernels import reference
 from kernels.api import DIRECTIONS, DTYPES, OPS, PLACEMENTS, Case
+from kernels.numbers import host_arrays
 from tests.calls import CPU_BACKENDS, Driver, check, load
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -88,7 +89,7 @@ def test_numba_parallel_and_torch_obey_set_threads() -> None:
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_numpy_does_not_warn_of_ordinary_special_values(dtype: str) -> None:
     """Warnings are errors here.  Signalling NaNs are no ordinary values; frameworks do not make them."""
-    special = buffers.specials(dtype)
+    special = host_arrays.specials(dtype)
     with np.errstate(invalid="ignore"):
         special = special * special.dtype.type(1)  # quiets them
     for op, direction, slope in product(OPS, DIRECTIONS, (0.0, 0.01, 1.5)):
@@ -124,7 +125,7 @@ def test_jax_keeps_float64_and_leaves_the_configuration_alone() -> None:
 @pytest.mark.parametrize("direction", DIRECTIONS)
 def test_jax_in_place_is_a_donation(direction: str) -> None:
     backend, case = load("jax_jit"), Case("leaky_relu", direction, "inplace", n=64)
-    host = buffers.host_array(case)
+    host = host_arrays.host_array(case)
     host[...] = -1
     x, dy = backend.adopt(host, case), backend.adopt(host, case) if direction == "backward" else None
     donated = x if dy is None else dy
@@ -161,7 +162,7 @@ def test_jax_threads_are_fixed_at_first_use() -> None:
 def test_torch_adopts_a_read_only_array_without_a_warning() -> None:
     backend = load("torch_eager")
     for dtype in ("float32", "bfloat16"):
-        host = np.ones(4, buffers.np_dtype(dtype))
+        host = np.ones(4, host_arrays.np_dtype(dtype))
         host.flags.writeable = False
         handle = backend.adopt(host, Case("relu", dtype=dtype, n=4))
         assert np.shares_memory(backend.to_numpy(handle), host)

@@ -8,8 +8,9 @@ from itertools import product
 import numpy as np
 import pytest
 
-from kernels import buffers, policy
+from kernels import policy
 from kernels.api import DIRECTIONS, DTYPES, OPS, PLACEMENTS, Backend, Case
+from kernels.numbers import host_arrays
 from tests.calls import CPU_BACKENDS, Driver, check, load
 
 CASES = [Case(*axes) for axes in product(OPS, DIRECTIONS, PLACEMENTS, DTYPES)]
@@ -72,7 +73,7 @@ def test_layouts(case: Case, name: str, layout: str) -> None:
 def test_every_bit_pattern_of_16_bits(dtype: str, op: str, direction: str, name: str) -> None:
     backend, case = load(name), Case(op, direction, "new", dtype, 1 << 16)
     demand(backend, case)
-    x = np.arange(1 << 16, dtype=np.uint16).view(buffers.np_dtype(dtype))
+    x = np.arange(1 << 16, dtype=np.uint16).view(host_arrays.np_dtype(dtype))
     dy = np.random.default_rng(5).permutation(x) if direction == "backward" else None
     called = Driver(backend, case).call(x, dy)
     assert policy.judge(case, x, dy, called.result).problem is None
@@ -88,9 +89,9 @@ def test_lengths_that_run_in_parallel(direction: str, dtype: str, name: str) -> 
     demand(backend, case)
     driver = Driver(backend, case)
     x, dy = np.empty_like(driver.x), None if driver.dy is None else np.empty_like(driver.dy)
-    buffers.fill(x, "special", 1)
+    host_arrays.fill(x, "special", 1)
     if dy is not None:
-        buffers.fill(dy, "normal", 2)
+        host_arrays.fill(dy, "normal", 2)
     assert policy.judge(case, x, dy, driver.call(x, dy).result).problem is None
 
 
@@ -139,7 +140,7 @@ def test_adopt_aliases_the_host_array(name: str, dtype: str, layout: str) -> Non
     if name == "torch_compile" and layout != "contiguous":
         pytest.skip("torch_eager adopts for it")
     demand(backend, case)
-    host = buffers.host_array(case)
+    host = host_arrays.host_array(case)
     host[...] = 1
     handle = backend.adopt(host, case)
     run = backend.compile(case, handle, None, None)
@@ -190,6 +191,6 @@ def test_a_second_set_of_buffers_gets_its_own_results(name: str) -> None:
 @OUR_BACKENDS
 def test_gradients_do_not_turn_infinities_into_nan(name: str, dtype: str, placement: str) -> None:
     """dy * (x > 0) would: inf * 0 is NaN."""
-    x, dy = (np.array(values, buffers.np_dtype(dtype)) for values in ([-1, 1], [np.inf, np.inf]))
+    x, dy = (np.array(values, host_arrays.np_dtype(dtype)) for values in ([-1, 1], [np.inf, np.inf]))
     called = Driver(load(name), Case("relu", "backward", placement, dtype, 2)).call(x, dy)
     assert called.result.tolist() == [0, np.inf]

@@ -12,16 +12,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kernels import buffers
 from kernels.api import DATA, DTYPES, LAYOUTS, Case
-from kernels.floats import FORMATS, bits, blocks, flat_index, is_nan
+from kernels.numbers import host_arrays
+from kernels.numbers.floats import FORMATS, bits, blocks, flat_index, is_nan
 
 SIGNED_KINDS = ("normal", "alternating", "subnormal")
 
 
 def made(kind: str, dtype: str, n: int, layout: str = "contiguous", seed: int = 1) -> np.ndarray:
-    array = buffers.host_array(Case("relu", dtype=dtype, n=n, layout=layout))
-    buffers.fill(array, kind, seed)
+    array = host_arrays.host_array(Case("relu", dtype=dtype, n=n, layout=layout))
+    host_arrays.fill(array, kind, seed)
     return array
 
 
@@ -31,8 +31,8 @@ def in_memory_order(array: np.ndarray) -> np.ndarray:
 
 @given(st.lists(st.integers(0, 9), max_size=4), st.sampled_from(DTYPES))
 def test_aligned_empty_is_aligned_contiguous_and_writable(shape: list[int], dtype: str) -> None:
-    array = buffers.aligned_empty(tuple(shape), buffers.np_dtype(dtype))
-    assert array.ctypes.data % buffers.ALIGNMENT == 0
+    array = host_arrays.aligned_empty(tuple(shape), host_arrays.np_dtype(dtype))
+    assert array.ctypes.data % host_arrays.ALIGNMENT == 0
     assert array.flags.c_contiguous
     assert array.shape == tuple(shape)
     array[...] = 1
@@ -44,9 +44,9 @@ def test_aligned_empty_is_aligned_contiguous_and_writable(shape: list[int], dtyp
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_host_array_has_the_layout_and_output_its_shape(layout: str, n: int, dtype: str) -> None:
     case = Case("relu", dtype=dtype, n=n, layout=layout)
-    array, out = buffers.host_array(case), buffers.output_array(case)
+    array, out = host_arrays.host_array(case), host_arrays.output_array(case)
     assert array.size == n
-    assert array.dtype == out.dtype == buffers.np_dtype(dtype)
+    assert array.dtype == out.dtype == host_arrays.np_dtype(dtype)
     assert array.ctypes.data % 64 == out.ctypes.data % 64 == 0
     assert out.shape == array.shape
     assert out.flags.c_contiguous
@@ -117,7 +117,7 @@ def test_each_kind_is_what_it_says(n: int, layout: str, dtype: str) -> None:
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_special_data_brings_every_special_value_to_every_vector_lane(dtype: str) -> None:
     data = bits(made("special", dtype, 20_000))
-    for word in bits(buffers.specials(dtype)):
+    for word in bits(host_arrays.specials(dtype)):
         lanes = np.flatnonzero(data == word) % 64
         assert np.unique(lanes).size == 64, hex(word)
 
@@ -134,24 +134,24 @@ def test_copies_of_the_block_change_lanes(kind: str, dtype: str) -> None:
 def test_fill_takes_any_shape(kind: str) -> None:
     for array in (np.empty(()), np.empty(0), np.empty((0, 3)), np.empty((4, 6))[::2, 1:5], np.empty(9)[::-1]):
         array[...] = 0
-        buffers.fill(array, kind, 1)
+        host_arrays.fill(array, kind, 1)
         assert (array != 0).all() or kind == "special"
 
 
 def test_fill_refuses_what_it_does_not_know() -> None:
     with pytest.raises(ValueError, match="data is 'norml'; allowed: normal, positive"):
-        buffers.fill(np.empty(3), "norml", 1)
+        host_arrays.fill(np.empty(3), "norml", 1)
     with pytest.raises(TypeError, match="dtype is int64; allowed: float16, bfloat16"):
-        buffers.fill(np.empty(3, int), "normal", 1)
+        host_arrays.fill(np.empty(3, int), "normal", 1)
     with pytest.raises(TypeError, match="native byte order"):
-        buffers.fill(np.empty(3, np.dtype("f4").newbyteorder()), "normal", 1)
+        host_arrays.fill(np.empty(3, np.dtype("f4").newbyteorder()), "normal", 1)
     with pytest.raises(ValueError, match="dtype is 'float8'; allowed"):
-        buffers.np_dtype("float8")
+        host_arrays.np_dtype("float8")
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_specials_hold_every_class_of_value(dtype: str) -> None:
-    form, special = FORMATS[dtype], buffers.specials(dtype)
+    form, special = FORMATS[dtype], host_arrays.specials(dtype)
     assert special.dtype == form.dtype
     words = set(bits(special).tolist())
     nan, small, top = form.infinity | form.quiet, form.smallest_normal, form.infinity
@@ -167,21 +167,21 @@ def test_specials_hold_every_class_of_value(dtype: str) -> None:
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("shape", [(), (0,), (17,), (3, 5)])
 def test_poison_marks_what_nobody_wrote(shape: tuple[int, ...], dtype: str) -> None:
-    array = buffers.aligned_empty(shape, buffers.np_dtype(dtype))
-    buffers.poison(array)
-    assert buffers.is_poison(array).shape == shape
-    assert buffers.is_poison(array).all()
+    array = host_arrays.aligned_empty(shape, host_arrays.np_dtype(dtype))
+    host_arrays.poison(array)
+    assert host_arrays.is_poison(array).shape == shape
+    assert host_arrays.is_poison(array).all()
     assert is_nan(array).all()
     with np.errstate(invalid="ignore"):
         computed = np.array(np.inf, array.dtype) * array.dtype.type(0)
     array[...] = computed
-    assert not buffers.is_poison(array).any()
+    assert not host_arrays.is_poison(array).any()
 
 
 def test_poison_survives_neither_half_of_a_strided_array() -> None:
     whole = np.zeros(20, np.float32)
-    buffers.poison(whole[::2])
-    assert buffers.is_poison(whole).tolist() == [True, False] * 10
+    host_arrays.poison(whole[::2])
+    assert host_arrays.is_poison(whole).tolist() == [True, False] * 10
 
 
 @given(st.lists(st.integers(0, 40), max_size=3), st.integers(1, 50))

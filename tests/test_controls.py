@@ -18,9 +18,9 @@ from bench.copies import candidates
 from bench.pristine import Pristine
 from bench.race import Race
 from bench.slots import Slots
-from kernels import buffers
 from kernels.api import Backend, Case
 from kernels.numba_simd import STREAMING
+from kernels.numbers import host_arrays
 from kernels.registry import instantiate
 from kernels.tuned_loops import Loop, assembly
 
@@ -37,8 +37,8 @@ def _arrays(case: Case) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | Non
     inputs = Pristine(3).of(case)
     out = None
     if case.placement == "out":
-        out = buffers.output_array(case)
-        buffers.poison(out)
+        out = host_arrays.output_array(case)
+        host_arrays.poison(out)
     return inputs.x, inputs.dy, out
 
 
@@ -153,7 +153,7 @@ def test_an_empty_call_does_nothing() -> None:
         result = EmptyCall().compile(case, x, None, out)()
         assert np.array_equal(_bits(x), before)
         assert result.shape == x.shape
-        assert out is None or buffers.is_poison(out).all()
+        assert out is None or host_arrays.is_poison(out).all()
         assert np.shares_memory(result, x) == (placement == "inplace")
         assert EmptyCall().expected(case, x, None) is None
 

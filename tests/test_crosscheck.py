@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kernels import buffers
 from kernels.api import DIRECTIONS, DTYPES, Case
-from kernels.floats import bits
+from kernels.numbers import host_arrays
+from kernels.numbers.floats import bits
 from scripts._check_rows import COLUMNS, Row, condensed
 from scripts._checking import check
 from scripts._cli import UsageError
@@ -197,7 +197,7 @@ def tried(case: Case) -> dict[str, Trial]:
 @pytest.mark.parametrize("direction", DIRECTIONS)
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_every_special_value_is_tried_at_every_position(dtype: str, direction: str) -> None:
-    special = set(bits(buffers.specials(dtype)).tolist())
+    special = set(bits(host_arrays.specials(dtype)).tolist())
     for n in (1, 7, 16, 17, 1023):
         trial = tried(Case("relu", direction, dtype=dtype))[f"length {n}"]
         for operand in trial.make(trial.case):

@@ -13,7 +13,7 @@ from hypothesis.extra import numpy as hnp
 import kernels
 from kernels import policy, registry
 from kernels.api import DTYPES, Case
-from kernels.buffers import np_dtype, specials
+from kernels.numbers.host_arrays import np_dtype, specials
 from tests.calls import CPU_BACKENDS, load
 from tests.mutants import HonestNumpy
 

@@ -26,8 +26,8 @@ from bench.slots import Slots
 from bench.station import Station
 from bench.timing import Usage
 from bench.tricks import overlap, trick
-from kernels import buffers
 from kernels.api import CACHES, DATA, DIRECTIONS, DTYPES, LAYOUTS, OPS, PLACEMENTS, Case
+from kernels.numbers import host_arrays
 from kernels.numpy_ufunc import NumpyUfunc
 from tests import mutants
 from tests.mutants import HonestNumpy
@@ -339,6 +339,6 @@ def test_folder_of_the_parade_has_nothing_but_its_files(parade: Outcome) -> None
 def test_what_an_allocator_leaves_in_a_free_block_is_not_written_by_the_arm(written: int, says: str) -> None:
     x = np.linspace(1, 2, 1000, dtype=np.float32)
     result = np.empty_like(x)
-    buffers.poison(result)
+    host_arrays.poison(result)
     result[:written] = 0  # 32 bytes are glibc's
     assert trick(Case("relu", n=1000), (x, None), [], lambda: result, "wrong").startswith(says)

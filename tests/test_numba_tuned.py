@@ -8,10 +8,11 @@ import threading
 import numpy as np
 import pytest
 
-from kernels import buffers, policy
+from kernels import policy
 from kernels.api import Backend, Case
 from kernels.numba_simd import VECTOR_BYTES
 from kernels.numba_tuned import NumbaTuned
+from kernels.numbers import host_arrays
 from kernels.tuned_bind import Mode, bind, walk_of
 from kernels.tuned_loops import Loop
 
@@ -50,15 +51,15 @@ def _judge(
 def _mixed(shape: int | tuple[int, ...], dtype: str, seed: int) -> np.ndarray:
     """Normals with a special value at about every fourth place."""
     rng = np.random.default_rng(seed)
-    array = rng.standard_normal(shape).astype(buffers.np_dtype(dtype))
-    special = buffers.specials(dtype)
+    array = rng.standard_normal(shape).astype(host_arrays.np_dtype(dtype))
+    special = host_arrays.specials(dtype)
     where = rng.random(shape) < 0.25
     array[where] = special[rng.integers(0, special.size, int(where.sum()))]
     return array
 
 
 def _lengths(dtype: str) -> list[int]:
-    lanes = VECTOR_BYTES // buffers.np_dtype(dtype).itemsize
+    lanes = VECTOR_BYTES // host_arrays.np_dtype(dtype).itemsize
     return [0, 1, 7, lanes - 1, lanes + 1, 4 * lanes, 1023]
 
 
@@ -71,9 +72,9 @@ def test_contiguous_of_all_lengths_and_starts(plan: str, op: str, direction: str
         for n, start in itertools.product(_lengths(dtype), (0, 3) if placement == "out" else (0,)):
             x = _mixed(n + start, dtype, n)[start:]
             dy = _mixed(n + start, dtype, n + 1)[start:] if direction == "backward" else None
-            out = buffers.aligned_empty(n + 5, x.dtype)[start : n + start] if placement == "out" else None
+            out = host_arrays.aligned_empty(n + 5, x.dtype)[start : n + start] if placement == "out" else None
             if out is not None:
-                buffers.poison(out)
+                host_arrays.poison(out)
             _judge(backend, Case(op, direction, placement, dtype, n), x, dy, out)
 
 
@@ -85,16 +86,16 @@ def test_strided_and_transposed(plan: str, op: str, direction: str) -> None:
     for dtype, placement in itertools.product(DTYPES, PLACEMENTS):
         for layout, n in (("strided", 1), ("strided", 133), ("transposed", 64 * 96), ("transposed", 37 * 41)):
             case = Case(op, direction, placement, dtype, n, layout)
-            x = buffers.host_array(case)
+            x = host_arrays.host_array(case)
             x[...] = _mixed(x.shape, dtype, n)
             dy = None
             if direction == "backward":
-                dy = buffers.host_array(case)
+                dy = host_arrays.host_array(case)
                 dy[...] = _mixed(x.shape, dtype, n + 1)
             out = None
             if placement == "out":
-                out = buffers.output_array(case)
-                buffers.poison(out)
+                out = host_arrays.output_array(case)
+                host_arrays.poison(out)
             _judge(backend, case, x, dy, out)
 
 
@@ -154,7 +155,7 @@ def _new(case: Case, x: np.ndarray, dy: np.ndarray) -> np.ndarray:
 def test_all_patterns_of_16_bits(op: str, direction: str, carrier: str) -> None:
     """``float16bits`` is what hosts without conversion instructions run."""
     dtype = carrier.removesuffix("bits")
-    x = np.arange(1 << 16, dtype=np.uint16).view(buffers.np_dtype(dtype))
+    x = np.arange(1 << 16, dtype=np.uint16).view(host_arrays.np_dtype(dtype))
     dy = x[np.random.default_rng(0).permutation(x.size)]
     out = np.empty_like(x)
     inputs = [x, dy] if direction == "backward" else [x]
@@ -191,7 +192,7 @@ def test_it_is_a_backend_and_says_why_not() -> None:
 
 def test_adopt_aliases_and_the_call_follows_its_input() -> None:
     backend, case = NumbaTuned(), Case("relu", placement="out", n=100)
-    x, out = buffers.host_array(case), buffers.output_array(case)
+    x, out = host_arrays.host_array(case), host_arrays.output_array(case)
     x[...] = 1
     call = backend.compile(case, backend.adopt(x, case), None, backend.adopt(out, case))
     x[...] = 2
@@ -201,7 +202,7 @@ def test_adopt_aliases_and_the_call_follows_its_input() -> None:
 
 def test_the_call_keeps_its_inputs_alive() -> None:
     case = Case("relu", "backward", "out", n=1 << 16)
-    out = buffers.output_array(case)
+    out = host_arrays.output_array(case)
     call = NumbaTuned().compile(case, np.ones(case.n, np.float32), np.full(case.n, 7, np.float32), out)
     junk = [np.zeros(case.n, np.float32) for _ in range(8)]  # would be given their memory
     out[...] = 0

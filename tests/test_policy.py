@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kernels import buffers, reference
+from kernels import reference
 from kernels.api import DATA, DIRECTIONS, DTYPES, LAYOUTS, OPS, Backend, Case
-from kernels.floats import FORMATS, bits, is_nan
+from kernels.numbers import host_arrays
+from kernels.numbers.floats import FORMATS, bits, is_nan
 from kernels.policy import describe, judge, unchanged
 from tests import mutants
 
@@ -36,12 +37,12 @@ def answer(case: Case, x: np.ndarray, dy: np.ndarray | None, model: str = "A") -
 
 
 def inputs(case: Case, seed: int = 1) -> tuple[np.ndarray, np.ndarray | None]:
-    x = buffers.host_array(case)
-    buffers.fill(x, case.data, seed)
+    x = host_arrays.host_array(case)
+    host_arrays.fill(x, case.data, seed)
     if case.direction == "forward":
         return x, None
-    dy = buffers.host_array(case)
-    buffers.fill(dy, case.data, seed + 1)
+    dy = host_arrays.host_array(case)
+    host_arrays.fill(dy, case.data, seed + 1)
     return x, dy
 
 
@@ -127,7 +128,7 @@ def flushed(values: np.ndarray) -> np.ndarray:
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_what_implementations_do_to_subnormals_is_reported(dtype: str) -> None:
-    x = buffers.specials(dtype)
+    x = host_arrays.specials(dtype)
     x = x[~is_nan(x) & (np.abs(x) < FORMATS[dtype].tiny)]
     relu, leaky = Case("relu", dtype=dtype), Case("leaky_relu", dtype=dtype)
     right = reference.forward("leaky_relu", x, 0.01)
@@ -262,7 +263,7 @@ def test_slopes_that_are_not_finite_are_reported(slope: float) -> None:
         assert judgement.problem is None
         assert judgement.notes.get(f"x>0, slope {slope:g}") == seen
     unwritten = array("float32", INF, 0, 2, NAN)
-    buffers.poison(unwritten[2:])
+    host_arrays.poison(unwritten[2:])
     assert "left unwritten" in str(judge(case, x, None, unwritten).problem)
 
 
@@ -429,7 +430,7 @@ def test_poison_left_over_is_named(direction: str, dtype: str) -> None:
     x[16] = NAN  # even where a NaN is wanted
     for index in (0, 16):
         result = answer(case, x, dy)
-        buffers.poison(result[index : index + 1])
+        host_arrays.poison(result[index : index + 1])
         problem = str(judge(case, x, dy, result).problem)
         assert problem.startswith(f"left unwritten: at index {index} of 17 x=")
         assert "was never written" in problem
@@ -529,7 +530,7 @@ def test_big_arrays_need_little_memory() -> None:
 
 
 def test_describe_has_one_order() -> None:
-    x = buffers.specials("float32")
+    x = host_arrays.specials("float32")
     judgement = judge(Case("leaky_relu"), x, None, reference.forward("leaky_relu", x, 0.01))
     assert describe(judgement) == "model=A; leaky(-0)=-0; nan payload=kept; subnormals=kept"
     wrong = judge(Case("relu"), x, None, x)
@@ -554,11 +555,11 @@ def run(backend: Any, case: Case, x: np.ndarray, dy: np.ndarray | None) -> tuple
     """The judge's problem with the backend's answer, and what it did to its input."""
     own_x, own_dy = x.copy("K"), None if dy is None else dy.copy("K")
     if case.layout == "strided":
-        own_x = buffers.host_array(case)
+        own_x = host_arrays.host_array(case)
         own_x[...] = x
-    out = buffers.output_array(case) if case.placement == "out" else None
+    out = host_arrays.output_array(case) if case.placement == "out" else None
     if out is not None:
-        buffers.poison(out)
+        host_arrays.poison(out)
     result = backend.to_numpy(backend.compile(case, own_x, own_dy, out)())
     return judge(case, x, dy, result).problem, unchanged(x, own_x)
 

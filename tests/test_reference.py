@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from kernels import reference
 from kernels.api import DIRECTIONS, DTYPES, OPS
-from kernels.floats import FORMATS, Format, bits, is_nan
-from kernels.ulp import same_bits
+from kernels.numbers.floats import FORMATS, Format, bits, is_nan
+from kernels.numbers.ulp import same_bits
 
 MODELS = [(dtype, model) for dtype in DTYPES for model in reference.models(dtype)]
 

@@ -7,9 +7,10 @@ import itertools
 import numpy as np
 import pytest
 
-from kernels import buffers, policy
+from kernels import policy
 from kernels.api import Case
 from kernels.numba_simd import STREAMING
+from kernels.numbers import host_arrays
 from kernels.tuned_bind import Mode
 from kernels.tuned_mask import backward_mask, forward_mask, mask_bytes
 
@@ -19,9 +20,9 @@ MODES = [(Mode(), False), (Mode(2), False), (Mode(3, 512), True), (Mode(), True)
 
 def _mixed(n: int, dtype: str, seed: int) -> np.ndarray:
     rng = np.random.default_rng(seed)
-    array = buffers.aligned_empty(n, buffers.np_dtype(dtype))
+    array = host_arrays.aligned_empty(n, host_arrays.np_dtype(dtype))
     array[...] = rng.standard_normal(n).astype(array.dtype)
-    special = buffers.specials(dtype)
+    special = host_arrays.specials(dtype)
     where = rng.random(n) < 0.25
     array[where] = special[rng.integers(0, special.size, int(where.sum()))]
     return array
@@ -39,7 +40,7 @@ def test_forward_and_backward(
     slope = 0.0 if op == "relu" else 0.2
     for n in (0, 1, 7, 8, 9, 31, 32, 33, 64, 127, 1023, 3000):
         x, dy = _mixed(n, dtype, n), _mixed(n, dtype, n + 1)
-        y, dx = buffers.aligned_empty(n, x.dtype), buffers.aligned_empty(n, x.dtype)
+        y, dx = host_arrays.aligned_empty(n, x.dtype), host_arrays.aligned_empty(n, x.dtype)
         bits = np.full(mask_bytes(n) + 1, 0xA5, np.uint8)
         assert forward_mask(x, y, bits, op, slope) is y
         case = Case(op, "forward", "out", dtype, n, negative_slope=slope)
@@ -68,7 +69,7 @@ def test_in_place_and_of_any_shape() -> None:
 
 
 def test_a_start_off_the_line_is_served() -> None:
-    x, y = _mixed(2003, "float32", 1)[3:], buffers.aligned_empty(2003, np.float32)[3:]
+    x, y = _mixed(2003, "float32", 1)[3:], host_arrays.aligned_empty(2003, np.float32)[3:]
     bits = np.empty(mask_bytes(2000) + 1, np.uint8)[1:]
     forward_mask(x, y, bits, "relu")
     assert np.array_equal(np.unpackbits(bits, bitorder="little")[:2000], (x > 0) | np.isnan(x))
@@ -114,7 +115,7 @@ def test_modes_agree_bit_for_bit(monkeypatch: pytest.MonkeyPatch) -> None:
         if mode[1] and not STREAMING:
             continue
         monkeypatch.setattr("kernels.tuned_mask.choose", lambda *_, mode=mode: mode)
-        y, bits = buffers.aligned_empty(5000, np.float32), np.empty(mask_bytes(5000), np.uint8)
+        y, bits = host_arrays.aligned_empty(5000, np.float32), np.empty(mask_bytes(5000), np.uint8)
         forward_mask(x, y, bits, "leaky_relu", 0.01)
         results.append((y.view(np.uint32), bits))
     for one, other in itertools.pairwise(results):

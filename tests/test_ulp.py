@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kernels.api import DTYPES
-from kernels.buffers import np_dtype
-from kernels.floats import FORMATS, is_nan
-from kernels.ulp import same_bits, ulp_distance
+from kernels.numbers.floats import FORMATS, is_nan
+from kernels.numbers.host_arrays import np_dtype
+from kernels.numbers.ulp import same_bits, ulp_distance
 
 
 def every_pattern(dtype: str) -> np.ndarray:

@@ -16,13 +16,13 @@ from numba import carray, njit, types  # type: ignore[attr-defined]  # exported,
 from numba.extending import intrinsic
 
 from kernels.api import Case
-from kernels.buffers import aligned_empty
 from kernels.mlp import blas
 from kernels.mlp import case as network
 from kernels.mlp import numba_parts as parts
 from kernels.mlp.case import ABLATED, NetworkCase
 from kernels.mlp.weights import Weights, initial, pack
 from kernels.numba_jit import NumbaJit
+from kernels.numbers.host_arrays import aligned_empty
 from kernels.tuned_loops import address_of, entry_of, locator
 
 __all__ = ["NumbaMlp"]

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from kernels.buffers import aligned_empty
 from kernels.mlp.case import NetworkCase
+from kernels.numbers.host_arrays import aligned_empty
 
 __all__ = ["SEED", "Weights", "initial", "pack", "pristine", "unpack"]
 

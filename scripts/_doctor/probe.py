@@ -63,10 +63,10 @@ def _wrong(backend: Any) -> str | None:
     """What is wrong with relu of some numbers; None if nothing is."""
     import numpy as np  # noqa: PLC0415  # a machine without it is a finding, too
 
-    from kernels import buffers  # noqa: PLC0415
+    from kernels.numbers import host_arrays  # noqa: PLC0415
 
     case = Case("relu", n=_LENGTH)
-    host = buffers.aligned_empty(_LENGTH, np.dtype(np.float32))
+    host = host_arrays.aligned_empty(_LENGTH, np.dtype(np.float32))
     host[...] = np.linspace(-1, 1, _LENGTH, dtype=np.float32)
     wanted = np.where(host > 0, host, np.float32(0))
     call = backend.compile(case, backend.adopt(host, case), None, None)

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from kernels.api import DATA
-from kernels.floats import Array, Format, bits, format_of, np_dtype
+from kernels.numbers.floats import Array, Format, bits, format_of, np_dtype
 
 __all__ = ["BLOCK", "NEGATIVE_FRACTION", "fill", "specials"]
 

@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels.api import Case
-from kernels.data import fill, specials
-from kernels.floats import Array, bits, format_of, np_dtype
+from kernels.numbers.data import fill, specials
+from kernels.numbers.floats import Array, bits, format_of, np_dtype
 
 __all__ = [
     "ALIGNMENT",

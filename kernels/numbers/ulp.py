@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from kernels.floats import Array, bits, blocks, format_of, is_nan
+from kernels.numbers.floats import Array, bits, blocks, format_of, is_nan
 
 __all__ = ["same_bits", "ulp_distance"]
 

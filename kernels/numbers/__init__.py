@@ -1,0 +1,1 @@
+"""The float formats, distances in ULP, inputs, and host arrays."""
