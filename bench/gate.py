@@ -18,8 +18,8 @@ import numpy as np
 from bench.integrity import Plants, expected_by, output_of, share_memory
 from bench.slots import Inputs, Slot, Slots
 from bench.tricks import Operands, host_view, overlap, spoil_free_memory, trick
-from kernels import policy
 from kernels.api import Backend, Case
+from kernels.correctness import policy
 from kernels.numbers import host_arrays
 
 __all__ = ["GateReport", "after", "before"]

@@ -16,8 +16,8 @@ import numpy as np
 
 from bench.slots import Inputs, Slot
 from bench.tricks import Array, Operands, host_view, trick
-from kernels import policy
 from kernels.api import Backend, Case
+from kernels.correctness import policy
 from kernels.numbers import host_arrays
 from kernels.numbers.floats import format_of
 

@@ -30,10 +30,10 @@ _JUDGES = (
     "kernels.numbers.host_arrays",
     "kernels.mlp.reference",
     "kernels.mlp.weights",
-    "kernels.policy",
-    "kernels.reference",
-    "kernels.rules",
-    "kernels.survey",
+    "kernels.correctness.policy",
+    "kernels.correctness.reference",
+    "kernels.correctness.rules",
+    "kernels.correctness.survey",
     "kernels.numbers.ulp",
 )
 

@@ -1,7 +1,7 @@
 """The name of the trick: what an arm does instead of the work, where that explains a wrong result.
 
 "Off by 3 ULP" sends a reader to the arithmetic; "returns an earlier result again" says where to look.
-Nothing here decides whether a result is wrong: that is `kernels.policy`'s business.
+Nothing here decides whether a result is wrong: that is `kernels.correctness.policy`'s business.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 
-from kernels import policy
 from kernels.api import Case
+from kernels.correctness import policy
 from kernels.numbers import host_arrays
 from kernels.numbers.floats import bits
 from kernels.numbers.ulp import same_bits

@@ -71,7 +71,7 @@ class Workload(Protocol):
 
 
 class _Activation:
-    """ReLU and its like, element by element: judged by `kernels.policy`."""
+    """ReLU and its like, element by element: judged by `kernels.correctness.policy`."""
 
     def why_too_large(self, case: Case, arms: int, seconds: float) -> str | None:
         return memory.why_too_large(case, arms)

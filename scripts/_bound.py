@@ -10,10 +10,10 @@ import numpy as np
 
 from bench.slots import aliases
 from kernels.api import Backend, Case
+from kernels.correctness.policy import unchanged
 from kernels.numbers import host_arrays
 from kernels.numbers.floats import Array
 from kernels.numbers.ulp import same_bits
-from kernels.policy import unchanged
 
 __all__ = ["Bound"]
 

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from kernels.api import Backend, Case
+from kernels.correctness.policy import Judgement, judge
 from kernels.numbers.floats import Array
 from kernels.numbers.host_arrays import ALIGNMENT
-from kernels.policy import Judgement, judge
 from scripts._bound import Bound
 from scripts._trials import SLOPES, Trial, trials
 

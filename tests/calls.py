@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from kernels import policy, registry
+from kernels import registry
 from kernels.api import Backend, Case
+from kernels.correctness import policy
 from kernels.numbers import host_arrays
 
 CPU_BACKENDS = [name for name in registry.names() if "cpu" in registry.devices(name)]

@@ -9,8 +9,9 @@ from itertools import product
 
 import numpy as np
 
-from kernels import policy, registry
+from kernels import registry
 from kernels.api import DIRECTIONS, DTYPES, OPS, PLACEMENTS, Backend, Case
+from kernels.correctness import policy
 from kernels.numbers import host_arrays
 from tests.calls import Driver, check
 from tests.card_calls import CardDriver

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kernels.reference import backward, forward
+from kernels.correctness.reference import backward, forward
 
 HOLD_S = 300e-6
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kernels import reference
 from kernels.api import DIRECTIONS, DTYPES, OPS, PLACEMENTS, Case
+from kernels.correctness import reference
 from kernels.numbers import host_arrays
 from tests.calls import CPU_BACKENDS, Driver, check, load
 

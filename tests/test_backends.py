@@ -8,8 +8,8 @@ from itertools import product
 import numpy as np
 import pytest
 
-from kernels import policy
 from kernels.api import DIRECTIONS, DTYPES, OPS, PLACEMENTS, Backend, Case
+from kernels.correctness import policy
 from kernels.numbers import host_arrays
 from tests.calls import CPU_BACKENDS, Driver, check, load
 

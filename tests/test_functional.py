@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 import kernels
-from kernels import policy, registry
+from kernels import registry
 from kernels.api import DTYPES, Case
+from kernels.correctness import policy
 from kernels.numbers.host_arrays import np_dtype, specials
 from tests.calls import CPU_BACKENDS, load
 from tests.mutants import HonestNumpy

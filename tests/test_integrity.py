@@ -259,7 +259,7 @@ def test_only_the_control_arms_own_classes_say_what_to_expect() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["bench.timing.timed", "bench.integrity.Plants.problem", "kernels.policy.judge"]
+    "name", ["bench.timing.timed", "bench.integrity.Plants.problem", "kernels.correctness.policy.judge"]
 )
 def test_replacing_a_judge_is_seen(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     before = tampering.snapshot()

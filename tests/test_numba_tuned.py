@@ -8,8 +8,8 @@ import threading
 import numpy as np
 import pytest
 
-from kernels import policy
 from kernels.api import Backend, Case
+from kernels.correctness import policy
 from kernels.numba_simd import VECTOR_BYTES
 from kernels.numba_tuned import NumbaTuned
 from kernels.numbers import host_arrays

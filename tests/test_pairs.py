@@ -15,8 +15,8 @@ from bench.pairs import PAIRS, kept_bytes, pair_bytes
 from bench.plan import Variant
 from bench.pristine import Pristine
 from bench.slots import Slots
-from kernels import policy
 from kernels.api import OPS, Backend, Case
+from kernels.correctness import policy
 from kernels.plugins import instantiate
 from kernels.tuned_mask import mask_bytes
 from scripts._measured import Arms, Figures, measure, settings_of

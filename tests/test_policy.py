@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kernels import reference
 from kernels.api import DATA, DIRECTIONS, DTYPES, LAYOUTS, OPS, Backend, Case
+from kernels.correctness import reference
+from kernels.correctness.policy import describe, judge, unchanged
 from kernels.numbers import host_arrays
 from kernels.numbers.floats import FORMATS, bits, is_nan
-from kernels.policy import describe, judge, unchanged
 from tests import mutants
 
 NAN = float("nan")

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from kernels import reference
 from kernels.api import DIRECTIONS, DTYPES, OPS
+from kernels.correctness import reference
 from kernels.numbers.floats import FORMATS, Format, bits, is_nan
 from kernels.numbers.ulp import same_bits
 

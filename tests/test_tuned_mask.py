@@ -7,8 +7,8 @@ import itertools
 import numpy as np
 import pytest
 
-from kernels import policy
 from kernels.api import Case
+from kernels.correctness import policy
 from kernels.numba_simd import STREAMING
 from kernels.numbers import host_arrays
 from kernels.tuned_bind import Mode

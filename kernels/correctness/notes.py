@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from kernels.correctness.rules import Elements, Mask
 from kernels.numbers.floats import bits
-from kernels.rules import Elements, Mask
 
 __all__ = ["Notes", "take_notes"]
 

@@ -14,13 +14,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from kernels import reference
 from kernels.api import Case
+from kernels.correctness import reference
+from kernels.correctness.rules import Question
+from kernels.correctness.survey import Tally, survey
 from kernels.numbers.floats import Array, bits, blocks, flat_index, format_of, np_dtype
 from kernels.numbers.host_arrays import is_poison
 from kernels.numbers.ulp import ulp_distance
-from kernels.rules import Question
-from kernels.survey import Tally, survey
 
 __all__ = ["Judgement", "describe", "judge", "unchanged"]
 

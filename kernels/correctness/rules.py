@@ -1,7 +1,7 @@
 """The policy, element by element: what is wrong, what is excused, what is merely reported.
 
 Works on a few compressed elements in float64, which holds every value of the four dtypes
-exactly.  The speed is in `kernels.survey`, which brings only elements here that need a look.
+exactly.  The speed is in `kernels.correctness.survey`, which brings only elements here that need a look.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from kernels import reference
+from kernels.correctness import reference
 from kernels.numbers.floats import Array, Format, bits, is_nan
 from kernels.numbers.ulp import ulp_distance
 

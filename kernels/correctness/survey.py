@@ -1,7 +1,7 @@
 """One pass over an answer under one rounding model, block by block, at a few memory passes.
 
 Nearly every element of an honest answer has the bits of the reference, and is neither zero nor
-subnormal nor NaN: integer arithmetic sees that at once.  Only the others go to `kernels.rules`.
+subnormal nor NaN: integer arithmetic sees that at once.  Only the others go to `kernels.correctness.rules`.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from functools import lru_cache
 
 import numpy as np
 
-from kernels import reference
-from kernels.notes import Notes, take_notes
+from kernels.correctness import reference
+from kernels.correctness.notes import Notes, take_notes
+from kernels.correctness.rules import Elements, Mask, Question, ulps_and_excuses
 from kernels.numbers.floats import Array, bits, blocks, flat_index, is_nan, np_dtype
-from kernels.rules import Elements, Mask, Question, ulps_and_excuses
 
 __all__ = ["Tally", "survey"]
 
