@@ -25,7 +25,7 @@ from bench.copies import Array, candidates, out_of_reach, result_like, unsigned
 from bench.plan import CONTROLS
 from bench.race import Race
 from kernels.api import Case
-from kernels.numba_bind import library_versions
+from kernels.numba_cpu.bind import library_versions
 from kernels.tuned_elements import sign_bit
 
 __all__ = ["CONTROLS", "CopyPlain", "CopyStreaming", "EmptyCall"]

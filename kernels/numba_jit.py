@@ -9,8 +9,8 @@ import numpy as np
 from numba import njit
 
 from kernels.api import Case
-from kernels.numba_bind import CacheWatch, bind_loop, library_versions
-from kernels.numba_bits import leaky, leaky_grad, rectify, rectify_grad
+from kernels.numba_cpu.bind import CacheWatch, bind_loop, library_versions
+from kernels.numba_cpu.elements import leaky, leaky_grad, rectify, rectify_grad
 
 __all__ = ["NumbaJit"]
 

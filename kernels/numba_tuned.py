@@ -21,7 +21,7 @@ import numpy as np
 
 from kernels import tuned_pool
 from kernels.api import Case
-from kernels.numba_bind import library_versions
+from kernels.numba_cpu.bind import library_versions
 from kernels.tuned_bind import Bound, Mode, Walk, bind, streams, walk_of
 from kernels.tuned_choice import choose, thresholds
 from kernels.tuned_loops import Loop, address_of, cache_hit, locator

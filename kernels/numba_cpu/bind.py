@@ -12,7 +12,7 @@ import numba
 import numpy as np
 
 from kernels.api import Case
-from kernels.numba_bits import CARRIER
+from kernels.numba_cpu.elements import CARRIER
 
 __all__ = ["CacheWatch", "bind_loop", "library_versions"]
 

@@ -1,0 +1,1 @@
+"""What the backends of Numba on the CPU have in common."""
