@@ -26,7 +26,7 @@ from bench.plan import CONTROLS
 from bench.race import Race
 from kernels.api import Case
 from kernels.numba_cpu.bind import library_versions
-from kernels.tuned_elements import sign_bit
+from kernels.tuned.elements import sign_bit
 
 __all__ = ["CONTROLS", "CopyPlain", "CopyStreaming", "EmptyCall"]
 

@@ -9,10 +9,10 @@ import numba
 import numpy as np
 
 from kernels.api import Case
-from kernels.numba_simd import LINE, STREAMING
 from kernels.numbers.host_arrays import output_array
-from kernels.tuned_bind import Bound, Mode, Walk, bind, streams, walk_of
-from kernels.tuned_loops import Loop, locator
+from kernels.tuned.bind import Bound, Mode, Walk, bind, streams, walk_of
+from kernels.tuned.loops import Loop, locator
+from kernels.tuned.simd import LINE, STREAMING
 
 __all__ = ["Array", "Call", "candidates", "out_of_reach", "result_like", "unsigned"]
 

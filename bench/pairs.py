@@ -100,14 +100,14 @@ class PairTorch(_Pair):
 
 
 class PairNumbaTuned(_Pair):
-    """Our loops with a bit mask (`kernels.tuned_mask`)."""
+    """Our loops with a bit mask (`kernels.tuned.mask`)."""
 
     name = "pair_numba_tuned"
     base = "numba_tuned"
 
     def compile(self, case: Case, x: Any, dy: Any, out: Any) -> Callable[[], Any]:
         """Both loops compiled, or fetched, and run once."""
-        from kernels.tuned_mask import backward_mask, forward_mask  # noqa: PLC0415  # brings Numba
+        from kernels.tuned.mask import backward_mask, forward_mask  # noqa: PLC0415  # brings Numba
 
         op, slope = case.op, case.negative_slope
         y = self.forward_result = aligned_empty(x.shape, x.dtype)

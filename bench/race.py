@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from bench.timing import waited_s
-from kernels.tuned_host import caches
+from kernels.tuned.caches import caches
 
 __all__ = ["Race"]
 

@@ -19,12 +19,12 @@ from typing import Any, Literal
 import numba
 import numpy as np
 
-from kernels import tuned_pool
 from kernels.api import Case
 from kernels.numba_cpu.bind import library_versions
-from kernels.tuned_bind import Bound, Mode, Walk, bind, streams, walk_of
-from kernels.tuned_choice import choose, thresholds
-from kernels.tuned_loops import Loop, address_of, cache_hit, locator
+from kernels.tuned import memory_pool
+from kernels.tuned.bind import Bound, Mode, Walk, bind, streams, walk_of
+from kernels.tuned.choice import choose, thresholds
+from kernels.tuned.loops import Loop, address_of, cache_hit, locator
 
 __all__ = ["NumbaTuned", "Plan"]
 
@@ -151,7 +151,7 @@ def _allocating(bound: Bound, inputs: Sequence[Array]) -> Callable[[], Array]:
     entry, rest, shape, dtype = bound.entry, bound.rest, like.shape, like.dtype
     order = _order(like)
     locate = locator(like.ndim, like.itemsize)
-    empty = np.empty if like.nbytes < thresholds().pool_from else tuned_pool.shared().empty
+    empty = np.empty if like.nbytes < thresholds().pool_from else memory_pool.shared().empty
 
     def call(_kept: object = tuple(inputs)) -> Array:  # as above
         result = empty(shape, dtype, order)

@@ -26,9 +26,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from kernels.tuned_mask import mask_bytes
-from kernels.tuned_scope import FallbackWarning, dense, reason_against, say_once
-from kernels.tuned_tensors import fresh, plain, restore, save
+from kernels.tuned.mask import mask_bytes
+from kernels.tuned.tensor_scope import FallbackWarning, dense, reason_against, say_once
+from kernels.tuned.tensors import fresh, plain, restore, save
 
 __all__ = [
     "SMALL",

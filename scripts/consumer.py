@@ -166,8 +166,8 @@ def _chosen(case: Case) -> str:
     """What `numba_tuned` does here: asked of its own table, as the call would ask it."""
     import numba  # noqa: PLC0415  # only a run of this machine needs it
 
-    from kernels.tuned_bind import Walk  # noqa: PLC0415
-    from kernels.tuned_choice import choose  # noqa: PLC0415
+    from kernels.tuned.bind import Walk  # noqa: PLC0415
+    from kernels.tuned.choice import choose  # noqa: PLC0415
 
     threads = int(numba.get_num_threads())
     return (

@@ -23,12 +23,12 @@ from rich.progress import Progress
 
 from kernels.api import DIRECTIONS, DTYPES
 from kernels.numbers import host_arrays
-from kernels.tuned_bind import Mode, Walk, bind, streams, walk_of
-from kernels.tuned_choice import TABLE, traffic
-from kernels.tuned_elements import ELEMENTS
-from kernels.tuned_host import caches
-from kernels.tuned_loops import Loop, locator
-from kernels.tuned_pool import Pool
+from kernels.tuned.bind import Mode, Walk, bind, streams, walk_of
+from kernels.tuned.caches import caches
+from kernels.tuned.choice import TABLE, traffic
+from kernels.tuned.elements import ELEMENTS
+from kernels.tuned.loops import Loop, locator
+from kernels.tuned.memory_pool import Pool
 from scripts import _cli
 
 __all__ = ["crossing", "least_times", "main"]

@@ -19,10 +19,10 @@ from bench.pristine import Pristine
 from bench.race import Race
 from bench.slots import Slots
 from kernels.api import Backend, Case
-from kernels.numba_simd import STREAMING
 from kernels.numbers import host_arrays
 from kernels.registry import instantiate
-from kernels.tuned_loops import Loop, assembly
+from kernels.tuned.loops import Loop, assembly
+from kernels.tuned.simd import STREAMING
 
 DIRECTIONS = ("forward", "backward")
 PLACEMENTS = ("new", "out", "inplace")

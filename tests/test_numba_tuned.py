@@ -10,11 +10,11 @@ import pytest
 
 from kernels.api import Backend, Case
 from kernels.correctness import policy
-from kernels.numba_simd import VECTOR_BYTES
 from kernels.numba_tuned import NumbaTuned
 from kernels.numbers import host_arrays
-from kernels.tuned_bind import Mode, bind, walk_of
-from kernels.tuned_loops import Loop
+from kernels.tuned.bind import Mode, bind, walk_of
+from kernels.tuned.loops import Loop
+from kernels.tuned.simd import VECTOR_BYTES
 
 OPS = ("relu", "leaky_relu")
 DIRECTIONS = ("forward", "backward")

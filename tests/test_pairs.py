@@ -18,7 +18,7 @@ from bench.slots import Slots
 from kernels.api import OPS, Backend, Case
 from kernels.correctness import policy
 from kernels.plugins import instantiate
-from kernels.tuned_mask import mask_bytes
+from kernels.tuned.mask import mask_bytes
 from scripts._measured import Arms, Figures, measure, settings_of
 
 

@@ -17,7 +17,7 @@ from torch import Tensor, nn  # noqa: E402
 from torch.nn import functional  # noqa: E402
 from torch.utils.checkpoint import checkpoint  # noqa: E402
 
-from kernels import torch_module, tuned_scope, tuned_tensors  # noqa: E402
+from kernels import torch_module
 from kernels.torch_module import (  # noqa: E402
     FallbackWarning,
     TunedLeakyReLU,
@@ -25,6 +25,10 @@ from kernels.torch_module import (  # noqa: E402
     leaky_relu,
     relu,
     replace_activations,
+)
+from kernels.tuned import (
+    tensor_scope,
+    tensors,
 )
 
 Function = Callable[[Tensor], Tensor]
@@ -42,7 +46,7 @@ PAIRS: dict[str, tuple[Function, Function]] = {
 def _ours_everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ours for small tensors as well, and no reason given yet."""
     monkeypatch.setattr(torch_module, "SMALL", 0)
-    monkeypatch.setattr(tuned_scope, "_said", set())
+    monkeypatch.setattr(tensor_scope, "_said", set())
     torch.manual_seed(0)
 
 
@@ -102,7 +106,7 @@ def test_on_several_threads(dtype: torch.dtype) -> None:
 
 
 def test_large_results_come_from_the_pool_and_are_ordinary_tensors(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tuned_tensors, "_POOLED_FROM", 1 << 12)
+    monkeypatch.setattr(tensors, "_POOLED_FROM", 1 << 12)
     for dtype in DTYPES:
         x = _mixed(64, 80, dtype=dtype).t()
         one, other = _both_ways(relu, x, x), _both_ways(functional.relu, x, x)
@@ -301,7 +305,7 @@ def test_errors_are_those_of_torch() -> None:
         relu(torch.ones(3, dtype=torch.complex64))
 
 
-@pytest.mark.filterwarnings("ignore::kernels.tuned_scope.FallbackWarning")
+@pytest.mark.filterwarnings("ignore::kernels.tuned.tensor_scope.FallbackWarning")
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch.func.jvp scripts its own decompositions
 def test_transforms_and_forward_mode() -> None:
     x = torch.randn(4, 6, dtype=torch.float64)
@@ -321,7 +325,7 @@ def test_transforms_and_forward_mode() -> None:
     assert torch.equal(tangent, torch.where(x > 0, x.new_tensor(1.0), x.new_tensor(0.3)))
 
 
-@pytest.mark.filterwarnings("ignore::kernels.tuned_scope.FallbackWarning")
+@pytest.mark.filterwarnings("ignore::kernels.tuned.tensor_scope.FallbackWarning")
 def test_a_batched_gradient_reads_the_same_bits() -> None:
     for view in (lambda v: v, lambda v: v.t()):
         x = torch.randn(3, 5, requires_grad=True)
@@ -362,16 +366,16 @@ def test_threads() -> None:
 
 def test_one_thread_is_respected(monkeypatch: pytest.MonkeyPatch) -> None:
     seen = []
-    real = tuned_tensors.choose
-    monkeypatch.setattr(tuned_tensors, "choose", lambda *a: seen.append(a[-1]) or real(*a))
-    tuned_tensors._call.cache_clear()
+    real = tensors.choose
+    monkeypatch.setattr(tensors, "choose", lambda *a: seen.append(a[-1]) or real(*a))
+    tensors._call.cache_clear()
     before = torch.get_num_threads()
     try:
         torch.set_num_threads(1)
         relu(torch.randn(100_000))
     finally:
         torch.set_num_threads(before)
-        tuned_tensors._call.cache_clear()
+        tensors._call.cache_clear()
     assert seen == [1]
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from kernels.tuned_choice import TABLE
+from kernels.tuned.choice import TABLE
 from scripts.tune import crossing, least_times, main
 
 

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from kernels.api import DIRECTIONS, DTYPES, OPS
-from kernels.numba_simd import LINE, STREAMING, VECTOR_BYTES
-from kernels.tuned_bind import Walk, streams, walk_of
-from kernels.tuned_choice import (
+from kernels.tuned.bind import Walk, streams, walk_of
+from kernels.tuned.caches import Caches, caches, read_caches
+from kernels.tuned.choice import (
     STREAMING_SWITCH,
     TABLE,
     Thresholds,
@@ -23,9 +23,9 @@ from kernels.tuned_choice import (
     forced_streaming,
     thresholds,
 )
-from kernels.tuned_elements import CARRIERS, ELEMENTS
-from kernels.tuned_host import Caches, caches, read_caches
-from kernels.tuned_loops import Loop, assembly, serial
+from kernels.tuned.elements import CARRIERS, ELEMENTS
+from kernels.tuned.loops import Loop, assembly, serial
+from kernels.tuned.simd import LINE, STREAMING, VECTOR_BYTES
 
 
 @pytest.mark.skipif(not STREAMING, reason="no streaming stores here")
@@ -65,9 +65,9 @@ def test_the_table_is_complete() -> None:
 
 def test_the_choice_goes_by_size_threads_and_cache(monkeypatch: pytest.MonkeyPatch) -> None:
     table = Thresholds({"relu float32 line": 1000}, {"forward line": 2.0}, 1 << 20)
-    monkeypatch.setattr("kernels.tuned_choice.thresholds", lambda: table)
-    monkeypatch.setattr("kernels.tuned_choice.forced_streaming", lambda: None)
-    monkeypatch.setattr("kernels.tuned_choice.caches", lambda: Caches(last=1 << 20))
+    monkeypatch.setattr("kernels.tuned.choice.thresholds", lambda: table)
+    monkeypatch.setattr("kernels.tuned.choice.forced_streaming", lambda: None)
+    monkeypatch.setattr("kernels.tuned.choice.caches", lambda: Caches(last=1 << 20))
 
     def chosen(n: int, threads: int) -> tuple[int, bool]:
         array = np.empty(n, np.float32)
@@ -154,9 +154,9 @@ def test_a_second_process_fetches_compiled_code() -> None:
 _GUARDED = """
 import ctypes, itertools, mmap
 import numpy as np
-from kernels.tuned_bind import Mode, Walk, bind_addresses
-from kernels.tuned_elements import CARRIERS
-from kernels.tuned_loops import Loop
+from kernels.tuned.bind import Mode, Walk, bind_addresses
+from kernels.tuned.elements import CARRIERS
+from kernels.tuned.loops import Loop
 
 libc = ctypes.CDLL(None, use_errno=True)
 libc.mmap.restype = ctypes.c_void_p

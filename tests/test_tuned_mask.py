@@ -9,10 +9,10 @@ import pytest
 
 from kernels.api import Case
 from kernels.correctness import policy
-from kernels.numba_simd import STREAMING
 from kernels.numbers import host_arrays
-from kernels.tuned_bind import Mode
-from kernels.tuned_mask import backward_mask, forward_mask, mask_bytes
+from kernels.tuned.bind import Mode
+from kernels.tuned.mask import backward_mask, forward_mask, mask_bytes
+from kernels.tuned.simd import STREAMING
 
 DTYPES = ("float16", "bfloat16", "float32", "float64")
 MODES = [(Mode(), False), (Mode(2), False), (Mode(3, 512), True), (Mode(), True)]
@@ -36,7 +36,7 @@ def test_forward_and_backward(
 ) -> None:
     if mode[1] and not STREAMING:
         pytest.skip("no streaming stores here")
-    monkeypatch.setattr("kernels.tuned_mask.choose", lambda *_: mode)
+    monkeypatch.setattr("kernels.tuned.mask.choose", lambda *_: mode)
     slope = 0.0 if op == "relu" else 0.2
     for n in (0, 1, 7, 8, 9, 31, 32, 33, 64, 127, 1023, 3000):
         x, dy = _mixed(n, dtype, n), _mixed(n, dtype, n + 1)
@@ -114,7 +114,7 @@ def test_modes_agree_bit_for_bit(monkeypatch: pytest.MonkeyPatch) -> None:
     for mode in MODES:
         if mode[1] and not STREAMING:
             continue
-        monkeypatch.setattr("kernels.tuned_mask.choose", lambda *_, mode=mode: mode)
+        monkeypatch.setattr("kernels.tuned.mask.choose", lambda *_, mode=mode: mode)
         y, bits = host_arrays.aligned_empty(5000, np.float32), np.empty(mask_bytes(5000), np.uint8)
         forward_mask(x, y, bits, "leaky_relu", 0.01)
         results.append((y.view(np.uint32), bits))

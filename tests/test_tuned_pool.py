@@ -18,8 +18,8 @@ import pytest
 
 from kernels.api import Case
 from kernels.numba_tuned import NumbaTuned
-from kernels.tuned_choice import thresholds
-from kernels.tuned_pool import ENVIRONMENT, Pool, default_limit
+from kernels.tuned.choice import thresholds
+from kernels.tuned.memory_pool import ENVIRONMENT, Pool, default_limit
 
 FLOAT = np.dtype(np.float32)
 MIB = 1 << 20

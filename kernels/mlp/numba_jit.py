@@ -23,7 +23,7 @@ from kernels.mlp.case import ABLATED, NetworkCase
 from kernels.mlp.weights import Weights, initial, pack
 from kernels.numba_jit import NumbaJit
 from kernels.numbers.host_arrays import aligned_empty
-from kernels.tuned_loops import address_of, entry_of, locator
+from kernels.tuned.loops import address_of, entry_of, locator
 
 __all__ = ["NumbaMlp"]
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from llvmlite import ir  # type: ignore[import-untyped]  # it carries no type hints
 
-from kernels.numba_simd import VECTOR_BYTES, Sweep, counted, fence, i64
+from kernels.tuned.simd import VECTOR_BYTES, Sweep, counted, fence, i64
 
 __all__ = ["Tiles", "emit_tiles", "tile_lanes"]
 

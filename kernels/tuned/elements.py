@@ -17,8 +17,15 @@ from dataclasses import dataclass
 
 from llvmlite import ir  # type: ignore[import-untyped]  # it carries no type hints
 
-from kernels.numba_simd import HALF_CONVERSIONS
-from kernels.tuned_half import from_bfloat, from_half, native_from_half, native_to_half, to_bfloat, to_half
+from kernels.tuned.half_floats import (
+    from_bfloat,
+    from_half,
+    native_from_half,
+    native_to_half,
+    to_bfloat,
+    to_half,
+)
+from kernels.tuned.simd import HALF_CONVERSIONS
 
 __all__ = ["CARRIERS", "ELEMENTS", "Carrier", "Kind", "forward", "gradient", "positive", "sign_bit"]
 

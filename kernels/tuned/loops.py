@@ -21,11 +21,11 @@ from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from kernels import numba_simd, tuned_bits, tuned_elements, tuned_half, tuned_tiles
-from kernels.numba_simd import Memory, Sweep, emit_line, emit_pairs, emit_strided
-from kernels.tuned_bits import emit_restore, emit_save
-from kernels.tuned_elements import CARRIERS, ELEMENTS, gradient, positive
-from kernels.tuned_tiles import Tiles, emit_tiles
+from kernels.tuned import bit_loops, elements, half_floats, simd, tiles
+from kernels.tuned.bit_loops import emit_restore, emit_save
+from kernels.tuned.elements import CARRIERS, ELEMENTS, gradient, positive
+from kernels.tuned.simd import Memory, Sweep, emit_line, emit_pairs, emit_strided
+from kernels.tuned.tiles import Tiles, emit_tiles
 
 __all__ = [
     "LINE_TYPE",
@@ -52,7 +52,7 @@ def digest(*modules: Any) -> str:
     return f"{zlib.crc32(b''.join(Path(module.__file__).read_bytes() for module in modules)):08x}"
 
 
-_DIGEST = digest(numba_simd, tuned_bits, tuned_elements, tuned_half, tuned_tiles)
+_DIGEST = digest(simd, bit_loops, elements, half_floats, tiles)
 
 
 @dataclass(frozen=True, slots=True)

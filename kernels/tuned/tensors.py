@@ -13,13 +13,13 @@ import numba
 import numpy as np
 import torch
 
-from kernels import tuned_pool
-from kernels.numba_simd import LINE
-from kernels.tuned_bind import Walk, bind_addresses
-from kernels.tuned_choice import choose, thresholds
-from kernels.tuned_loops import Entry, Loop
-from kernels.tuned_mask import mask_bytes
-from kernels.tuned_scope import DTYPES
+from kernels.tuned import memory_pool
+from kernels.tuned.bind import Walk, bind_addresses
+from kernels.tuned.choice import choose, thresholds
+from kernels.tuned.loops import Entry, Loop
+from kernels.tuned.mask import mask_bytes
+from kernels.tuned.simd import LINE
+from kernels.tuned.tensor_scope import DTYPES
 
 __all__ = ["fresh", "plain", "restore", "save"]
 
@@ -35,9 +35,9 @@ def fresh(like: torch.Tensor) -> torch.Tensor:
     Large ones come from the pool of `tuned_pool` (and cannot be grown by ``resize_``).
     """
     size = like.numel() * like.itemsize
-    if size < _POOLED_FROM or size > tuned_pool.shared().limit:
+    if size < _POOLED_FROM or size > memory_pool.shared().limit:
         return torch.empty_like(like)
-    storage = torch.from_numpy(tuned_pool.shared().empty((size,), _BYTE)).untyped_storage()
+    storage = torch.from_numpy(memory_pool.shared().empty((size,), _BYTE)).untyped_storage()
     # set_ and not view: a view could not be changed in place once autograd knows of it.
     return torch.empty(0, dtype=like.dtype, device="cpu").set_(storage, 0, like.shape, like.stride())
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from llvmlite import ir  # type: ignore[import-untyped]  # it carries no type hints
 
-from kernels.numba_simd import Sweep, counted, fence, i64
+from kernels.tuned.simd import Sweep, counted, fence, i64
 
 __all__ = ["emit_restore", "emit_save"]
 

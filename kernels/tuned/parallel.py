@@ -18,7 +18,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 from numba.np.ufunc.parallel import threading_layer
 
-from kernels.tuned_loops import LINE_TYPE, STRIDED_TYPE, TILES_TYPE, Entry, Loop, entry_of, jit, native
+from kernels.tuned.loops import LINE_TYPE, STRIDED_TYPE, TILES_TYPE, Entry, Loop, entry_of, jit, native
 
 __all__ = ["driver", "driver_cache_hit", "safe_driver"]
 

@@ -1,7 +1,7 @@
 """ReLU and LeakyReLU that keep one bit an element for their gradient, in place of x.
 
 Backward then reads dy and n / 8 bytes, where it would read dy and x: two thirds of the traffic, and
-1/32 of the memory (float32) kept between the two.  The bits: `kernels.tuned_bits`.
+1/32 of the memory (float32) kept between the two.  The bits: `kernels.tuned.bit_loops`.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ import numba
 import numpy as np
 
 from kernels.api import OPS
-from kernels.numba_simd import LINE
 from kernels.numbers.floats import format_of
-from kernels.tuned_bind import Walk, bind_addresses
-from kernels.tuned_choice import choose
-from kernels.tuned_loops import Loop
+from kernels.tuned.bind import Walk, bind_addresses
+from kernels.tuned.choice import choose
+from kernels.tuned.loops import Loop
+from kernels.tuned.simd import LINE
 
 __all__ = ["backward_mask", "forward_mask", "mask_bytes", "run_at"]
 

@@ -20,10 +20,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from kernels.numba_simd import STREAMING
-from kernels.tuned_bind import Mode, Walk
-from kernels.tuned_elements import ELEMENTS
-from kernels.tuned_host import caches
+from kernels.tuned.bind import Mode, Walk
+from kernels.tuned.caches import caches
+from kernels.tuned.elements import ELEMENTS
+from kernels.tuned.simd import STREAMING
 
 __all__ = [
     "STREAMING_SWITCH",
@@ -36,7 +36,7 @@ __all__ = [
     "traffic",
 ]
 
-TABLE = Path(__file__).with_name("tuned_thresholds.json")
+TABLE = Path(__file__).with_name("thresholds.json")
 STREAMING_SWITCH = "RELU_BENCH_STREAMING"
 
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from kernels.numba_simd import LINE, VECTOR_BYTES
-from kernels.tuned_loops import Entry, Loop, address_of, native, serial
-from kernels.tuned_parallel import safe_driver
-from kernels.tuned_tiles import tile_lanes
+from kernels.tuned.loops import Entry, Loop, address_of, native, serial
+from kernels.tuned.parallel import safe_driver
+from kernels.tuned.simd import LINE, VECTOR_BYTES
+from kernels.tuned.tiles import tile_lanes
 
 __all__ = ["Bound", "Mode", "Walk", "bind", "bind_addresses", "streams", "walk_of"]
 

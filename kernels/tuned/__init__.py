@@ -1,0 +1,1 @@
+"""The engine room of numba_tuned."""
