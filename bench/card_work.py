@@ -15,7 +15,7 @@ import numpy as np
 from bench.clocks import clock
 from bench.slots import Inputs, Slot, Slots, slot_bytes
 from kernels.api import Backend, Case
-from kernels.cards import Card
+from kernels.gpu.card import Card
 
 __all__ = ["CardSlots", "card_of", "device_seconds", "steady", "why_no_room"]
 

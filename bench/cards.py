@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
-from kernels.cards import ordinal
+from kernels.gpu.card import ordinal
 
 __all__ = ["Gauge", "Reading", "Watch", "describe", "watch_of"]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from kernels.api import Case
-from kernels.cuda_launch import launcher
-from kernels.cuda_words import cuda
-from kernels.numba_card import CardArray
+from kernels.gpu.cuda_launch import launcher
+from kernels.gpu.cuda_words import cuda
+from kernels.gpu.numba_card import CardArray
 
 __all__ = ["copying", "like"]
 

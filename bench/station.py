@@ -23,7 +23,7 @@ from bench.timing import settle, timed, usage
 from bench.tricks import host_view
 from bench.workload import workload_of
 from kernels.api import Backend, Case
-from kernels.cards import Card
+from kernels.gpu.card import Card
 
 __all__ = ["Station"]
 

@@ -111,7 +111,7 @@ class Backend(Protocol):
     Optional attributes are read where present: ``distribution`` (the package that
     ``pip install`` brings it with), ``deviations`` (a mapping from a special value's
     name to the reason why this backend is known to differ there; printed, never excused), and
-    ``card(device)``, what a harness needs of a device that is no CPU (`kernels.cards.Card`).
+    ``card(device)``, what a harness needs of a device that is no CPU (`kernels.gpu.card.Card`).
     The callable that `compile` returns may say in ``calls`` how many calls of the operation it
     makes at once, as a CUDA graph does; its time is divided by them.
     """

@@ -21,7 +21,7 @@ import numpy as np
 from jax._src import xla_bridge  # only for backends_are_initialized, which has no public name
 
 from kernels.api import Case
-from kernels.jax_card import JaxCard, device_of, why_no_card
+from kernels.gpu.jax_card import JaxCard, device_of, why_no_card
 
 __all__ = ["JaxJit"]
 

@@ -10,12 +10,12 @@ from collections.abc import Callable
 
 import numba
 
-from kernels import numba_card
 from kernels.api import Case
-from kernels.cards import Array
-from kernels.cuda_launch import adopted, launcher
-from kernels.cuda_words import cuda
-from kernels.numba_card import CardArray
+from kernels.gpu import numba_card
+from kernels.gpu.card import Array
+from kernels.gpu.cuda_launch import adopted, launcher
+from kernels.gpu.cuda_words import cuda
+from kernels.gpu.numba_card import CardArray
 
 __all__ = ["NumbaCuda"]
 

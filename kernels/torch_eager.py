@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from kernels import torch_arrays, torch_card
+from kernels import torch_arrays
 from kernels.api import Case
+from kernels.gpu import torch_card
 
 __all__ = ["TorchEager"]
 

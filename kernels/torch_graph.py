@@ -11,8 +11,8 @@ from collections.abc import Callable
 
 import torch
 
-from kernels import torch_card
 from kernels.api import Case
+from kernels.gpu import torch_card
 from kernels.torch_eager import TorchEager
 
 __all__ = ["CALLS", "Replay", "TorchGraph"]

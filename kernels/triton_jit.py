@@ -14,11 +14,12 @@ from functools import partial
 import torch
 import triton
 
-from kernels import torch_arrays, torch_card
+from kernels import torch_arrays
 from kernels.api import Case
-from kernels.cards import Array
+from kernels.gpu import torch_card
+from kernels.gpu.card import Array
+from kernels.gpu.triton_kernels import BLOCK, backward, forward
 from kernels.numbers.floats import np_dtype
-from kernels.triton_kernels import BLOCK, backward, forward
 
 __all__ = ["TritonJit"]
 

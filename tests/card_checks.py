@@ -115,7 +115,7 @@ def indexes(backend: Backend) -> int:
     from numba.cuda.simulator import kernel as simulator
     from numba.cuda.simulator.kernelapi import FakeCUDAModule
 
-    from kernels.cuda_kernels import kernel
+    from kernels.gpu.cuda_kernels import kernel
 
     n = (1 << 33) + 3
     blocks, threads = 1 << 29, 4
@@ -142,7 +142,7 @@ def compiled(backend: Backend) -> int:
     from triton.backends.compiler import GPUTarget
     from triton.compiler import ASTSource
 
-    from kernels import triton_kernels
+    from kernels.gpu import triton_kernels
 
     count = 0
     for dtype, function in product(("fp16", "bf16", "fp32", "fp64"), ("forward", "backward")):

@@ -57,7 +57,7 @@ class Event:
 
 
 class QueueCard:
-    """`kernels.cards.Card` on the queue."""
+    """`kernels.gpu.card.Card` on the queue."""
 
     def __init__(self, stream: Stream) -> None:
         self._stream = stream

@@ -17,7 +17,7 @@ from bench.pool import SEED
 from bench.station import Station
 from bench.worker import reason_of
 from kernels.api import Case
-from kernels.cards import ordinal, why_not_there
+from kernels.gpu.card import ordinal, why_not_there
 from tests import standin
 from tests.running import ROOT, bench, environ
 
@@ -251,7 +251,7 @@ def test_nothing_of_cuda_is_imported_for_a_cpu(tmp_path: Path) -> None:
         "import sys; from bench.station import Station; from kernels import registry; from kernels.api import Case\n"
         "s = Station(lambda: registry.load('numba_jit'), 1, 1 << 16); s.load(); s.prepare(Case('relu'))\n"
         "s.batch(10, 0); s.finish()\n"
-        "bad = ('pynvml', 'torch', 'jax', 'triton', 'numba.cuda', 'kernels.cuda_words')\n"
+        "bad = ('pynvml', 'torch', 'jax', 'triton', 'numba.cuda', 'kernels.gpu.cuda_words')\n"
         "print([name for name in bad if name in sys.modules])"
     )
     done = subprocess.run(

@@ -10,8 +10,8 @@ import numba
 import numpy as np
 from numba.cuda.cudadrv.error import CudaSupportError
 
-from kernels.cards import Array, ordinal, why_not_there
-from kernels.cuda_words import SIMULATED, cuda
+from kernels.gpu.card import Array, ordinal, why_not_there
+from kernels.gpu.cuda_words import SIMULATED, cuda
 
 __all__ = ["CardArray", "NumbaCard", "select", "versions", "why_no_card"]
 
@@ -70,7 +70,7 @@ def versions() -> dict[str, str]:
 
 
 class NumbaCard:
-    """`kernels.cards.Card`, by numba.cuda."""
+    """`kernels.gpu.card.Card`, by numba.cuda."""
 
     def __init__(self, device: str) -> None:
         select(device)

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from kernels.api import Case
-from kernels.cards import Array
-from kernels.cuda_elements import FORMATS
-from kernels.cuda_kernels import kernel, launch_shape
-from kernels.cuda_words import SIMULATED, cuda
-from kernels.numba_card import CardArray, select
+from kernels.gpu.card import Array
+from kernels.gpu.cuda_elements import FORMATS
+from kernels.gpu.cuda_kernels import kernel, launch_shape
+from kernels.gpu.cuda_words import SIMULATED, cuda
+from kernels.gpu.numba_card import CardArray, select
 from kernels.numbers.floats import np_dtype
 
 __all__ = ["adopted", "launcher"]

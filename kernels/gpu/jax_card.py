@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from kernels.cards import Array, ordinal, why_not_there
+from kernels.gpu.card import Array, ordinal, why_not_there
 
 __all__ = ["JaxCard", "device_of", "why_no_card"]
 
@@ -35,7 +35,7 @@ def _cards() -> list[jax.Device]:
 
 
 class JaxCard:
-    """`kernels.cards.Card`, as far as JAX goes."""
+    """`kernels.gpu.card.Card`, as far as JAX goes."""
 
     def __init__(self, device: str) -> None:
         self._device = device_of(device)

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from kernels.cuda_elements import FORMATS, element, paired, paired_backward
-from kernels.cuda_words import SIMULATED, VECTOR_BYTES, cuda, load4, store4
+from kernels.gpu.cuda_elements import FORMATS, element, paired, paired_backward
+from kernels.gpu.cuda_words import SIMULATED, VECTOR_BYTES, cuda, load4, store4
 
 __all__ = ["kernel", "launch_shape"]
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from kernels.cuda_words import bits_of, bits_of_double, device, double_of, float_of, from_half, to_half
+from kernels.gpu.cuda_words import bits_of, bits_of_double, device, double_of, float_of, from_half, to_half
 
 __all__ = ["FORMATS", "Format", "element", "paired", "paired_backward"]
 

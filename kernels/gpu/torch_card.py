@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from kernels.cards import Array, why_not_there
+from kernels.gpu.card import Array, why_not_there
 
 __all__ = ["TorchCard", "to_card", "versions", "wait", "why_no_card"]
 
@@ -42,7 +42,7 @@ def versions() -> dict[str, str]:
 
 
 class TorchCard:
-    """`kernels.cards.Card`, by torch."""
+    """`kernels.gpu.card.Card`, by torch."""
 
     def __init__(self, device: str) -> None:
         self._device = torch.device(device)

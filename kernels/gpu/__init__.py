@@ -1,0 +1,1 @@
+"""What the backends on CUDA cards have in common."""
