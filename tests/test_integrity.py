@@ -27,8 +27,8 @@ from bench.station import Station
 from bench.timing import Usage
 from bench.tricks import overlap, trick
 from kernels.api import CACHES, DATA, DIRECTIONS, DTYPES, LAYOUTS, OPS, PLACEMENTS, Case
+from kernels.backends.numpy_ufunc import NumpyUfunc
 from kernels.numbers import host_arrays
-from kernels.numpy_ufunc import NumpyUfunc
 from tests import mutants
 from tests.mutants import HonestNumpy
 from tests.running import Outcome, bench

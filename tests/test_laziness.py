@@ -28,7 +28,7 @@ def imported_by(program: str) -> set[str]:
         "import kernels",
         "import kernels; dir(kernels); kernels.Case('relu'); kernels.load; kernels.available",
         "from kernels import registry; registry.names(); registry.devices('jax_jit'); registry.spec_of('jax_jit')",
-        "from kernels.registry import plugin_name; assert plugin_name('kernels.jax_jit:JaxJit') == 'jax_jit'",
+        "from kernels.registry import plugin_name; assert plugin_name('kernels.backends.jax_jit:JaxJit') == 'jax_jit'",
         "from kernels.registry import register; assert register('tests.mutants:DropsNan') == 'drops_nan'",
         "from kernels import load\ntry: load('nothing')\nexcept ValueError: pass",
     ],

@@ -20,11 +20,11 @@ from bench.options import OptionError, parse
 from bench.station import Station
 from kernels import mlp
 from kernels.api import Case
+from kernels.backends.numpy_ufunc import NumpyUfunc
 from kernels.mlp import reference
 from kernels.mlp.case import NetworkCase, case_of, parse_widths
 from kernels.mlp.numpy_ufunc import NumpyMlp
 from kernels.mlp.weights import Weights, initial, pack, pristine, unpack
-from kernels.numpy_ufunc import NumpyUfunc
 from scripts import network as script
 from tests.running import Outcome, bench
 

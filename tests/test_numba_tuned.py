@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from kernels.api import Backend, Case
+from kernels.backends.numba_tuned import NumbaTuned
 from kernels.correctness import policy
-from kernels.numba_tuned import NumbaTuned
 from kernels.numbers import host_arrays
 from kernels.tuned.bind import Mode, bind, walk_of
 from kernels.tuned.loops import Loop

@@ -17,7 +17,7 @@ from bench.slots import moves, slot_bytes
 from bench.station import Station
 from bench.tricks import overlap
 from kernels.api import Case
-from kernels.numpy_ufunc import NumpyUfunc
+from kernels.backends.numpy_ufunc import NumpyUfunc
 from tests.running import ROOT
 
 CACHE_BYTES = 1 << 20

@@ -110,7 +110,7 @@ def test_a_plugin_cannot_take_a_built_in_s_name(plugin) -> None:
     plugin("usurper", HONEST + "class Mine(HonestNumpy): name = 'numba_jit'")
     with pytest.raises(ValueError, match=r"kernels\.numba_jit:NumbaJit and usurper:Mine"):
         registry.register("usurper:Mine")
-    assert registry.register("kernels.numba_jit:NumbaJit") == "numba_jit"
+    assert registry.register("kernels.backends.numba_jit:NumbaJit") == "numba_jit"
 
 
 def test_a_plugin_may_print_while_it_is_imported(plugin) -> None:
@@ -192,7 +192,7 @@ def test_an_installed_entry_point_is_a_backend_like_any_other(tmp_path: Path) ->
 def test_an_entry_point_with_a_name_that_is_taken_is_an_error(tmp_path: Path) -> None:
     install(tmp_path, "theirs", "jax_jit = their_kernels:Theirs")
     program = "from kernels import registry\ntry: registry.names()\nexcept ValueError as error: print(error)"
-    assert "'jax_jit': kernels.jax_jit:JaxJit and their_kernels:Theirs" in python(program, tmp_path)
+    assert "'jax_jit': kernels.backends.jax_jit:JaxJit and their_kernels:Theirs" in python(program, tmp_path)
 
 
 # --- missing or broken ---------------------------------------------------------------------

@@ -137,7 +137,7 @@ def test_every_loop_has_a_name_of_its_own_that_can_be_read_back() -> None:
 _SECOND = """
 import numpy as np
 from kernels.api import Case
-from kernels.numba_tuned import NumbaTuned
+from kernels.backends.numba_tuned import NumbaTuned
 backend = NumbaTuned()
 backend.compile(Case("relu", n=100), np.ones(100, np.float32), None, None)
 print(backend.compile_report()["cache_hit"])

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from kernels.api import Case
-from kernels.numba_tuned import NumbaTuned
+from kernels.backends.numba_tuned import NumbaTuned
 from kernels.tuned.choice import thresholds
 from kernels.tuned.memory_pool import ENVIRONMENT, Pool, default_limit
 
@@ -173,7 +173,7 @@ _SWITCHED = """
 import numpy as np
 from kernels import tuned_pool
 from kernels.api import Case
-from kernels.numba_tuned import NumbaTuned
+from kernels.backends.numba_tuned import NumbaTuned
 n = 1 << 21
 call = NumbaTuned().compile(Case("relu", n=n), np.ones(n, np.float32), None, None)
 result = call()

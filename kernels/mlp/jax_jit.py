@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from kernels.api import Case
-from kernels.jax_jit import JaxJit
+from kernels.backends.jax_jit import JaxJit
 from kernels.mlp import case as network
 from kernels.mlp.case import ABLATED, NetworkCase
 from kernels.mlp.weights import initial, pack

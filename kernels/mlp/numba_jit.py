@@ -1,6 +1,6 @@
 """The network in Numba: one fused loop for small ones, BLAS and fused loops around it for large ones.
 
-The small ones are called with addresses, past Numba's dispatcher (as kernels/numba_tuned.py is), since a call
+The small ones are called with addresses, past Numba's dispatcher (as kernels/backends/numba_tuned.py is), since a call
 of microseconds would be mostly that.  The gradients are written by hand.  A call that `bind` returns has
 scratch memory of its own: make it from one thread at a time.
 """
@@ -16,12 +16,12 @@ from numba import carray, njit, types  # type: ignore[attr-defined]  # exported,
 from numba.extending import intrinsic
 
 from kernels.api import Case
+from kernels.backends.numba_jit import NumbaJit
 from kernels.mlp import blas
 from kernels.mlp import case as network
 from kernels.mlp import numba_parts as parts
 from kernels.mlp.case import ABLATED, NetworkCase
 from kernels.mlp.weights import Weights, initial, pack
-from kernels.numba_jit import NumbaJit
 from kernels.numbers.host_arrays import aligned_empty
 from kernels.tuned.loops import address_of, entry_of, locator
 

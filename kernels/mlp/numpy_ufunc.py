@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from kernels.api import Case
+from kernels.backends.numpy_ufunc import NumpyUfunc
 from kernels.mlp import blas
 from kernels.mlp import case as network
 from kernels.mlp.case import ABLATED, NetworkCase
 from kernels.mlp.weights import Weights, initial, pack
-from kernels.numpy_ufunc import NumpyUfunc
 
 __all__ = ["NumpyMlp"]
 

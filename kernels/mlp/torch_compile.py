@@ -15,10 +15,10 @@ import torch
 from torch.nn import functional
 
 from kernels.api import Case
+from kernels.backends.torch_compile import TorchCompile, _Graph
 from kernels.mlp import case as network
 from kernels.mlp.case import ABLATED, NetworkCase
 from kernels.mlp.weights import initial, pack
-from kernels.torch_compile import TorchCompile, _Graph
 
 __all__ = ["TorchCompileMlp"]
 

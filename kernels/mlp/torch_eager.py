@@ -15,10 +15,10 @@ import torch
 from torch import nn
 
 from kernels.api import Case
+from kernels.backends.torch_eager import TorchEager
 from kernels.mlp import case as network
 from kernels.mlp.case import ABLATED, NetworkCase
 from kernels.mlp.weights import initial, pack
-from kernels.torch_eager import TorchEager
 
 __all__ = ["TorchEagerMlp", "model_of"]
 

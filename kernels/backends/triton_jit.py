@@ -14,8 +14,8 @@ from functools import partial
 import torch
 import triton
 
-from kernels import torch_arrays
 from kernels.api import Case
+from kernels.backends import _torch_arrays
 from kernels.gpu import torch_card
 from kernels.gpu.card import Array
 from kernels.gpu.triton_kernels import BLOCK, backward, forward
@@ -50,7 +50,7 @@ class TritonJit:
 
     def adopt(self, host: Array, case: Case) -> Tensor:
         """A copy on the card; `host`'s own memory where Triton interprets."""
-        tensor = torch_arrays.from_host(host, case.dtype)
+        tensor = _torch_arrays.from_host(host, case.dtype)
         if case.device == "cpu":
             return tensor
         torch.cuda.set_device(torch.device(case.device))  # Triton launches on the current one
@@ -90,7 +90,7 @@ class TritonJit:
 
     def to_numpy(self, result: Tensor) -> Array:
         """A copy on the host; the tensor's own memory on the CPU."""
-        return torch_arrays.to_host(result)
+        return _torch_arrays.to_host(result)
 
     def versions(self) -> dict[str, str]:
         """Triton's version, and torch's."""

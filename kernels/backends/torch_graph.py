@@ -12,8 +12,8 @@ from collections.abc import Callable
 import torch
 
 from kernels.api import Case
+from kernels.backends.torch_eager import TorchEager
 from kernels.gpu import torch_card
-from kernels.torch_eager import TorchEager
 
 __all__ = ["CALLS", "Replay", "TorchGraph"]
 

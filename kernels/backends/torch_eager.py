@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from kernels import torch_arrays
 from kernels.api import Case
+from kernels.backends import _torch_arrays
 from kernels.gpu import torch_card
 
 __all__ = ["TorchEager"]
@@ -41,7 +41,7 @@ class TorchEager:
 
     def adopt(self, host: Array, case: Case) -> Tensor:
         """A tensor of the same shape and strides: on `host`'s memory, or a copy on a card."""
-        tensor = torch_arrays.from_host(host, case.dtype)
+        tensor = _torch_arrays.from_host(host, case.dtype)
         self._on_card = case.device != "cpu"
         return torch_card.to_card(tensor, case.device) if self._on_card else tensor
 
@@ -76,7 +76,7 @@ class TorchEager:
 
     def to_numpy(self, result: Tensor) -> Array:
         """An array on the tensor's memory, or a copy from a card."""
-        return torch_arrays.to_host(result)
+        return _torch_arrays.to_host(result)
 
     def versions(self) -> dict[str, str]:
         """torch's version, the instruction set that its CPU kernels use, and its CUDA."""

@@ -23,7 +23,7 @@ from torch._inductor.cpp_builder import get_cpp_compiler
 from torch._inductor.exc import InvalidCxxCompiler
 
 from kernels.api import Case
-from kernels.torch_eager import TorchEager
+from kernels.backends.torch_eager import TorchEager
 
 with warnings.catch_warnings():  # it uses torch's own deprecated functions, and would at the first call
     warnings.simplefilter("ignore", DeprecationWarning)

@@ -1,0 +1,1 @@
+"""The implementations, a file each; its name is the registry key and the value in the CSV."""
