@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from bench.schema import ROLES, SCHEMA, STATUSES, VERDICTS, Cell, Round
 from kernels.api import CACHES, DATA, DIRECTIONS, DTYPES, LAYOUTS, OPS, PLACEMENTS
-from kernels.mlp.case import NETWORK_DIRECTIONS, NETWORK_OPS, WIDTHS
+from kernels.networks.case import NETWORK_DIRECTIONS, NETWORK_OPS, WIDTHS
 
 if TYPE_CHECKING:
     import pandas as pd

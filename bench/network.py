@@ -2,7 +2,7 @@
 
 The rules are the same as for activations: the very callable that is timed is proved right before its first
 timed call, its input changes from batch to batch, and what it made of the last batch is judged again.  The
-judge is `kernels.mlp.reference`, within the bound that is stated there.
+judge is `kernels.networks.reference`, within the bound that is stated there.
 
 A training step changes the weights, so the call starts every batch from fresh ones and goes on from step to
 step as in real training.  After the last batch its weights have to stand where that many steps lead.
@@ -24,10 +24,10 @@ from bench.pristine import Pristine
 from bench.slots import Inputs, Slot, Slots
 from bench.timing import at_rest
 from bench.tricks import host_view, overlap
-from kernels import mlp
+from kernels import networks
 from kernels.api import Backend, Case
-from kernels.mlp.case import NetworkCase
-from kernels.mlp.weights import pristine
+from kernels.networks.case import NetworkCase
+from kernels.networks.weights import pristine
 from kernels.numbers.host_arrays import aligned_empty
 
 __all__ = ["Network", "NetworkPlants", "NetworkSlots"]
@@ -148,13 +148,13 @@ class Network:
 
     def why_not(self, loaded: Backend, case: Case) -> str | None:
         """A backend without a network is skipped."""
-        if expected_by(loaded) is None and loaded.name not in mlp.NETWORKS:
-            return f"{loaded.name} has no network; those that have one: {', '.join(mlp.NETWORKS)}"
+        if expected_by(loaded) is None and loaded.name not in networks.NETWORKS:
+            return f"{loaded.name} has no network; those that have one: {', '.join(networks.NETWORKS)}"
         return self.backend(loaded).why_not(case)
 
     def backend(self, loaded: Backend) -> Backend:
         """The network of the same name; a control arm is itself."""
-        return loaded if expected_by(loaded) is not None else mlp.load(loaded.name)
+        return loaded if expected_by(loaded) is not None else networks.load(loaded.name)
 
     def slots(self, backend: Backend, case: Case, pristine: Pristine, cache_bytes: int) -> NetworkSlots:
         """Standard normal inputs and targets."""

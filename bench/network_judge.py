@@ -1,4 +1,4 @@
-"""Whether what a network returned is right: against `kernels.mlp.reference`, within its bound."""
+"""Whether what a network returned is right: against `kernels.networks.reference`, within its bound."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from kernels.mlp import reference
-from kernels.mlp.case import NetworkCase
-from kernels.mlp.weights import Weights, unpack
+from kernels.networks import reference
+from kernels.networks.case import NetworkCase
+from kernels.networks.weights import Weights, unpack
 
 __all__ = ["moved", "outputs", "rows", "steps", "trained"]
 

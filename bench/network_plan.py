@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bench.plan import FLOOR, Arm, Experiment, Variant
-from kernels.mlp import NETWORKS
-from kernels.mlp.case import NETWORK_DIRECTIONS, NETWORK_OPS, NetworkCase, parse_widths
+from kernels.networks import NETWORKS
+from kernels.networks.case import NETWORK_DIRECTIONS, NETWORK_OPS, NetworkCase, parse_widths
 
 if TYPE_CHECKING:
     from bench.options import Settings

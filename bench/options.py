@@ -19,7 +19,7 @@ from bench.profiles import AXIS_OPTIONS, PROFILES, Grid, Profile
 from bench.values import OptionError
 from kernels import registry
 from kernels.api import CACHES, DATA, DIRECTIONS, DTYPES, LAYOUTS, OPS, PLACEMENTS
-from kernels.mlp.case import NETWORK_DIRECTIONS, NETWORK_OPS
+from kernels.networks.case import NETWORK_DIRECTIONS, NETWORK_OPS
 
 __all__ = ["OPTIONS", "OptionError", "OptionSpec", "Settings", "parse"]
 

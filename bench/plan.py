@@ -10,7 +10,7 @@ from bench.profiles import Grid
 from bench.sizes import format_size
 from kernels import registry
 from kernels.api import AXES, Case
-from kernels.mlp.case import ABLATED, NetworkCase
+from kernels.networks.case import ABLATED, NetworkCase
 
 __all__ = ["CONTROLS", "Arm", "Experiment", "Variant", "cases", "experiments", "weight"]
 

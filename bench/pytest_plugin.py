@@ -20,7 +20,7 @@ from bench.plan import Arm, Experiment
 from bench.records import RunFilesError
 from bench.replay import Replay
 from bench.session import Run, plan
-from kernels.mlp.case import NETWORK_DIRECTIONS, NETWORK_OPS
+from kernels.networks.case import NETWORK_DIRECTIONS, NETWORK_OPS
 
 __all__ = ["PlannedCell"]
 

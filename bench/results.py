@@ -15,7 +15,7 @@ from bench.plan import Experiment
 from bench.schema import SCHEMA, Cell, Round
 from bench.stats import Interval
 from kernels.api import AXES
-from kernels.mlp.case import case_of
+from kernels.networks.case import case_of
 
 __all__ = ["Stamp", "cells_of", "rounds_of"]
 

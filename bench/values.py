@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from bench.sizes import parse_sizes
-from kernels.mlp.case import parse_widths
+from kernels.networks.case import parse_widths
 
 __all__ = ["OptionError", "batches", "choice", "choices", "devices", "items", "number", "sizes", "widths"]
 

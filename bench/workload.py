@@ -19,7 +19,7 @@ from bench.pristine import Pristine
 from bench.slots import Slot, Slots
 from bench.timing import settle
 from kernels.api import Backend, Case
-from kernels.mlp.case import NetworkCase
+from kernels.networks.case import NetworkCase
 
 __all__ = ["Planted", "Workload", "workload_of"]
 

@@ -13,7 +13,7 @@ from bench.plan import Experiment
 from bench.stats import Interval
 from bench.units import number_text, percent_text, ratio_text, seconds_text
 from kernels.api import AXES
-from kernels.mlp.case import case_of
+from kernels.networks.case import case_of
 from scripts._remarks import arm_name, clean
 from scripts._tables import Block, Section
 

@@ -21,7 +21,7 @@ from bench.fastest import COMPETING
 from bench.reading import timed
 from bench.schema import CELL_KEY
 from bench.stats import Interval
-from kernels.mlp.case import NETWORK_OPS, parse_widths
+from kernels.networks.case import NETWORK_OPS, parse_widths
 
 __all__ = ["COLUMNS", "figures"]
 

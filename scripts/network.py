@@ -15,7 +15,7 @@ from bench.columns import nearest
 from bench.reading import read_cells, read_rounds
 from bench.runs import find_runs
 from bench.units import percent_text, ratio_text, seconds_text
-from kernels.mlp.case import NETWORK_DIRECTIONS, NETWORK_OPS
+from kernels.networks.case import NETWORK_DIRECTIONS, NETWORK_OPS
 from scripts import _cli
 from scripts._markers import MarkerError, update
 from scripts._network import figures

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 import kernels
-from kernels import mlp
-from kernels.mlp import reference
-from kernels.mlp.case import NetworkCase
-from kernels.mlp.weights import pristine
+from kernels import networks
+from kernels.networks import reference
+from kernels.networks.case import NetworkCase
+from kernels.networks.weights import pristine
 from kernels.numbers.host_arrays import aligned_empty
 from kernels.registry import BUILTINS, MissingBackendError, devices
 
@@ -83,7 +83,7 @@ class TestTorch:
     def test_network_is_the_one_that_is_measured(self, torch: Any) -> None:
         from torch import nn
 
-        from kernels.mlp.torch_eager import model_of
+        from kernels.networks.torch_eager import model_of
 
         case = NetworkCase("mlp_relu")
         model = nn.Sequential(nn.Linear(10, 5), nn.ReLU(), nn.Linear(5, 3))
@@ -118,13 +118,13 @@ def test_numpy_rounds_the_slope_to_an_integers_type() -> None:
     assert np.maximum(x, 0.01 * x).dtype == np.float64
 
 
-@pytest.mark.parametrize("name", [name for name in mlp.NETWORKS if name != "torch_compile"])
+@pytest.mark.parametrize("name", [name for name in networks.NETWORKS if name != "torch_compile"])
 def test_every_framework_computes_the_same_network(name: str) -> None:
     usable(name)
     case = NetworkCase("mlp_relu")
     x = aligned_empty((1, 10), np.float32)
     x[...] = np.random.default_rng(0).standard_normal((1, 10))
-    network = mlp.load(name)
+    network = networks.load(name)
     assert network.why_not(case) is None
     result = network.compile(case, network.adopt(x, case), None, None)()
     network.sync(result)

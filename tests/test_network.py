@@ -18,13 +18,13 @@ from bench.answers import Finished, Prepared, Sample
 from bench.network_plan import network_cases, network_plan
 from bench.options import OptionError, parse
 from bench.station import Station
-from kernels import mlp
+from kernels import networks
 from kernels.api import Case
 from kernels.backends.numpy_ufunc import NumpyUfunc
-from kernels.mlp import reference
-from kernels.mlp.case import NetworkCase, case_of, parse_widths
-from kernels.mlp.numpy_ufunc import NumpyMlp
-from kernels.mlp.weights import Weights, initial, pack, pristine, unpack
+from kernels.networks import reference
+from kernels.networks.case import NetworkCase, case_of, parse_widths
+from kernels.networks.numpy_ufunc import NumpyMlp
+from kernels.networks.weights import Weights, initial, pack, pristine, unpack
 from scripts import network as script
 from tests.running import Outcome, bench
 
@@ -167,7 +167,7 @@ def test_weights_show_how_many_steps_were_made() -> None:
 def worked(
     backend: Any, case: NetworkCase, monkeypatch: pytest.MonkeyPatch
 ) -> tuple[Prepared, list[Sample], Finished]:
-    monkeypatch.setitem(mlp._loaded, "numpy_ufunc", backend)
+    monkeypatch.setitem(networks._loaded, "numpy_ufunc", backend)
     station = Station(NumpyUfunc, 1, 1 << 16)
     station.load()
     prepared = station.prepare(case)
@@ -192,7 +192,7 @@ def test_honest_work_is_believed(
 ) -> None:
     for rows in (1, 4):
         case = NetworkCase(op, direction, n=rows * parse_widths(layout)[0], layout=layout)
-        prepared, samples, finished = worked(mlp.load(name), case, monkeypatch)
+        prepared, samples, finished = worked(networks.load(name), case, monkeypatch)
         assert prepared.skip is None
         assert prepared.gate.problem is None
         assert [sample.problem for sample in samples] == [None] * 3

@@ -10,16 +10,16 @@ import importlib
 from collections.abc import Mapping
 
 from kernels.api import Backend
-from kernels.mlp.case import NetworkCase
+from kernels.networks.case import NetworkCase
 
 __all__ = ["NETWORKS", "NetworkCase", "load"]
 
 NETWORKS: Mapping[str, str] = {
-    "numpy_ufunc": "kernels.mlp.numpy_ufunc:NumpyMlp",
-    "numba_jit": "kernels.mlp.numba_jit:NumbaMlp",
-    "jax_jit": "kernels.mlp.jax_jit:JaxMlp",
-    "torch_eager": "kernels.mlp.torch_eager:TorchEagerMlp",
-    "torch_compile": "kernels.mlp.torch_compile:TorchCompileMlp",
+    "numpy_ufunc": "kernels.networks.numpy_ufunc:NumpyMlp",
+    "numba_jit": "kernels.networks.numba_jit:NumbaMlp",
+    "jax_jit": "kernels.networks.jax_jit:JaxMlp",
+    "torch_eager": "kernels.networks.torch_eager:TorchEagerMlp",
+    "torch_compile": "kernels.networks.torch_compile:TorchCompileMlp",
 }
 """The networks there are, by the registry name of the backend that they belong to: ``MODULE:CLASS``."""
 

@@ -16,9 +16,9 @@ from torch.nn import functional
 
 from kernels.api import Case
 from kernels.backends.torch_compile import TorchCompile, _Graph
-from kernels.mlp import case as network
-from kernels.mlp.case import ABLATED, NetworkCase
-from kernels.mlp.weights import initial, pack
+from kernels.networks import case as network
+from kernels.networks.case import ABLATED, NetworkCase
+from kernels.networks.weights import initial, pack
 
 __all__ = ["TorchCompileMlp"]
 

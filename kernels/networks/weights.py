@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from kernels.mlp.case import NetworkCase
+from kernels.networks.case import NetworkCase
 from kernels.numbers.host_arrays import aligned_empty
 
 __all__ = ["SEED", "Weights", "initial", "pack", "pristine", "unpack"]

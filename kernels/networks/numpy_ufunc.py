@@ -9,10 +9,10 @@ import numpy as np
 
 from kernels.api import Case
 from kernels.backends.numpy_ufunc import NumpyUfunc
-from kernels.mlp import blas
-from kernels.mlp import case as network
-from kernels.mlp.case import ABLATED, NetworkCase
-from kernels.mlp.weights import Weights, initial, pack
+from kernels.networks import blas
+from kernels.networks import case as network
+from kernels.networks.case import ABLATED, NetworkCase
+from kernels.networks.weights import Weights, initial, pack
 
 __all__ = ["NumpyMlp"]
 

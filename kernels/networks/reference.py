@@ -23,8 +23,8 @@ from typing import Any
 
 import numpy as np
 
-from kernels.mlp.case import NetworkCase
-from kernels.mlp.weights import Weights
+from kernels.networks.case import NetworkCase
+from kernels.networks.weights import Weights
 
 __all__ = ["C", "Pass", "Trained", "flow", "forward", "loss", "train"]
 

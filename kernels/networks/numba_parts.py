@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from kernels.mlp.case import ABLATED
+from kernels.networks.case import ABLATED
 
 __all__ = ["ACTIVATIONS", "add_bias", "back", "descend", "remember", "to_error"]
 

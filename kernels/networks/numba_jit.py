@@ -17,11 +17,11 @@ from numba.extending import intrinsic
 
 from kernels.api import Case
 from kernels.backends.numba_jit import NumbaJit
-from kernels.mlp import blas
-from kernels.mlp import case as network
-from kernels.mlp import numba_parts as parts
-from kernels.mlp.case import ABLATED, NetworkCase
-from kernels.mlp.weights import Weights, initial, pack
+from kernels.networks import blas
+from kernels.networks import case as network
+from kernels.networks import numba_parts as parts
+from kernels.networks.case import ABLATED, NetworkCase
+from kernels.networks.weights import Weights, initial, pack
 from kernels.numbers.host_arrays import aligned_empty
 from kernels.tuned.loops import address_of, entry_of, locator
 
