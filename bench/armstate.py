@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bench import counted
-from bench.answers import Finished, Loaded, Prepared
+from bench.messages import Finished, Loaded, Prepared
 from bench.plan import Arm
 
 __all__ = ["ArmState", "Batch"]

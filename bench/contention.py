@@ -17,7 +17,7 @@ from statistics import median
 
 import psutil
 
-from bench.answers import Sample
+from bench.messages import Sample
 
 __all__ = ["Clock", "ForeignUse", "starved", "waiting_share"]
 

@@ -14,8 +14,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from bench.answers import Loaded
 from bench.environment import last_level_cache, usable_cpus
+from bench.messages import Loaded
 from bench.pace import Usual
 from bench.plan import Arm
 from bench.process import ArmError, ArmProcess, Outcome, ask_all

@@ -14,8 +14,8 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bench.answers import Loaded
 from bench.armstate import ArmState
+from bench.messages import Loaded
 from bench.plan import Arm, Experiment
 from bench.pool import Pool, ProcessPool, Request
 from bench.process import ArmError

@@ -15,11 +15,11 @@ from statistics import fmean, median
 import numpy as np
 
 from bench import stats
-from bench.answers import Sample
 from bench.armstate import ArmState, Batch
 from bench.cards import Watch
 from bench.clocks import clock
 from bench.contention import Clock, ForeignUse, starved, waiting_share
+from bench.messages import Sample
 from bench.pace import SLOW
 from bench.pool import Pool, Request
 from bench.process import ArmError

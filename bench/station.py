@@ -11,11 +11,11 @@ from functools import partial
 from typing import Any
 
 from bench import tampering
-from bench.answers import Finished, Loaded, Prepared, Sample
 from bench.calls import Calls
 from bench.card_work import CardSlots, device_seconds, steady
 from bench.clocks import clock, cpu_clock
 from bench.integrity import expected_by, output_of, share_memory
+from bench.messages import Finished, Loaded, Prepared, Sample
 from bench.pace import Pace
 from bench.pristine import Pristine
 from bench.slots import Slot

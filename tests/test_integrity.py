@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 
 from bench import gate, tampering
-from bench.answers import Finished, Loaded, Prepared, Sample
 from bench.clocks import clock
 from bench.experiment import Limits, run
 from bench.integrity import Plants, expected_by
+from bench.messages import Finished, Loaded, Prepared, Sample
 from bench.pace import Usual
 from bench.plan import Arm, Experiment
 from bench.pool import Request

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from bench import network_judge
-from bench.answers import Finished, Prepared, Sample
+from bench.messages import Finished, Prepared, Sample
 from bench.network_plan import network_cases, network_plan
 from bench.options import OptionError, parse
 from bench.station import Station

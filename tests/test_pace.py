@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 
 from bench import pace
-from bench.answers import Sample
 from bench.armstate import ArmState
 from bench.clocks import cpu_clock
 from bench.experiment import Limits, run
+from bench.messages import Sample
 from bench.pace import LOOK_EVERY, SLOW, Pace, Readings, Usual, arithmetic_s
 from bench.plan import Arm, Experiment
 from bench.pool import InlinePool

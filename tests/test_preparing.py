@@ -10,10 +10,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from bench.answers import Finished, Prepared
 from bench.armstate import ArmState
 from bench.compiles import compiles_of
 from bench.experiment import Extra, Limits, run
+from bench.messages import Finished, Prepared
 from bench.options import parse
 from bench.plan import Arm, Experiment
 from bench.planted import Planted

@@ -11,10 +11,10 @@ from dataclasses import replace
 import pytest
 
 from bench import quiet, rounds
-from bench.answers import Sample
 from bench.armstate import ArmState
 from bench.contention import Clock, ForeignUse
 from bench.experiment import Limits, run
+from bench.messages import Sample
 from bench.pace import Usual
 from bench.plan import Arm, Experiment
 from bench.pool import InlinePool

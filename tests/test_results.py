@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from bench.answers import Finished, Prepared
 from bench.armstate import ArmState, Batch
+from bench.messages import Finished, Prepared
 from bench.plan import Arm, Experiment, Variant
 from bench.results import Stamp, cells_of, rounds_of
 from bench.schema import Cell
