@@ -1,6 +1,6 @@
 """Puts the harness's pytest hooks in place for ``pytest bench/``."""
 
-from bench.pytest_plugin import (
+from bench.plugin.hooks import (
     pytest_addoption,
     pytest_collection_finish,
     pytest_collection_modifyitems,

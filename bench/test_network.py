@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from bench.pytest_plugin import PlannedCell, measured
+from bench.plugin.hooks import PlannedCell, measured
 from bench.session import Run
 
 

@@ -352,7 +352,7 @@ def test_what_would_take_minutes_or_all_memory_is_skipped_with_the_figures() -> 
 
 @pytest.mark.parametrize("option", ["sizes", "layouts", "placements"])
 def test_options_that_networks_lack_are_refused_where_they_stand_alone(option: str, tmp_path: Path) -> None:
-    from bench.pytest_plugin import _scoped
+    from bench.plugin.hooks import _scoped
 
     values = {"sizes": "1Ki", "layouts": "strided", "placements": "out"}
     config: Any = type("Config", (), {"args": ["bench/test_network.py::test_network"]})

@@ -13,12 +13,12 @@ from typing import Any
 
 import pytest
 
-from bench import report
 from bench.network_plan import BUDGETS, network_plan
 from bench.options import OPTIONS, OptionError, Settings, parse
 from bench.plan import Arm, Experiment
+from bench.plugin import console
+from bench.plugin.replay import Replay
 from bench.records import RunFilesError
-from bench.replay import Replay
 from bench.session import Run, plan
 from kernels.networks.case import NETWORK_DIRECTIONS, NETWORK_OPS
 
@@ -160,7 +160,7 @@ def run(request: pytest.FixtureRequest) -> Iterator[Run]:
     try:
         with Run(config.stash[_SETTINGS], config.stash[_PLANNED]) as run:
             config.stash[_RUN] = run
-            report.announce(run, _writer(config))
+            console.announce(run, _writer(config))
             yield run
     except RunFilesError as error:
         pytest.exit(f"--run-id/--results: {error}", returncode=pytest.ExitCode.USAGE_ERROR)
@@ -170,7 +170,7 @@ def measured(cell: PlannedCell, run: Run, request: pytest.FixtureRequest) -> Any
     """The cell's result; skips or fails the item as its status says."""
     experiment = next(each for each in run.chosen if each.case == cell.experiment.case)
     result = run.result(
-        experiment, cell.arm, lambda ended: report.progress(run, ended, _writer(request.config))
+        experiment, cell.arm, lambda ended: console.progress(run, ended, _writer(request.config))
     )
     row = result.row
     if row["status"] == "skipped":
@@ -182,7 +182,7 @@ def measured(cell: PlannedCell, run: Run, request: pytest.FixtureRequest) -> Any
     return result
 
 
-def _writer(config: pytest.Config) -> report.Write:
+def _writer(config: pytest.Config) -> console.Write:
     reporter = config.pluginmanager.get_plugin("terminalreporter")
     if reporter is None:
         return lambda _line: None
@@ -202,4 +202,4 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     run = config.stash.get(_RUN, None)
     if run is not None and not config.getoption("collectonly"):
         terminalreporter.section("relu-bench")
-        report.summary(run, terminalreporter.write_line, terminalreporter._tw.fullwidth)
+        console.summary(run, terminalreporter.write_line, terminalreporter._tw.fullwidth)

@@ -1,0 +1,1 @@
+"""pytest's side: options, an item a cell, the replay into pytest-benchmark, what is printed."""
