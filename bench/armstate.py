@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from bench import counted
 from bench.messages import Finished, Loaded, Prepared
-from bench.plan import Arm
+from bench.plan.experiments import Arm
 
 __all__ = ["ArmState", "Batch"]
 

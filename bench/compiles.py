@@ -10,7 +10,7 @@ import dataclasses
 from collections.abc import Sequence
 
 from bench.armstate import ArmState
-from bench.plan import Experiment
+from bench.plan.experiments import Experiment
 from bench.results import Stamp
 from bench.schema import Compile
 

@@ -22,7 +22,7 @@ import numpy as np
 from bench import card_controls
 from bench.card_controls import Side
 from bench.copies import Array, candidates, out_of_reach, result_like, unsigned
-from bench.plan import CONTROLS
+from bench.plan.experiments import CONTROLS
 from bench.race import Race
 from kernels.api import Case
 from kernels.numba_cpu.bind import library_versions

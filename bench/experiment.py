@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from bench.armstate import ArmState
 from bench.cards import watch_of
-from bench.plan import Experiment
+from bench.plan.experiments import Experiment
 from bench.pool import Pool, Request
 from bench.preparing import ask, prepare
 from bench.rounds import Limits, Rounds, calls_for

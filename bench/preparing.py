@@ -16,7 +16,7 @@ from typing import Any
 
 from bench.armstate import ArmState
 from bench.messages import Loaded
-from bench.plan import Arm, Experiment
+from bench.plan.experiments import Arm, Experiment
 from bench.pool import Pool, ProcessPool, Request
 from bench.process import ArmError
 from kernels.api import Case

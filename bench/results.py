@@ -11,7 +11,7 @@ import numpy as np
 from bench import stats
 from bench.armstate import ArmState
 from bench.counted import paired
-from bench.plan import Experiment
+from bench.plan.experiments import Experiment
 from bench.schema import SCHEMA, Cell, Round
 from bench.stats import Interval
 from kernels.api import AXES

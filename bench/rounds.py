@@ -21,9 +21,9 @@ from bench.clocks import clock
 from bench.contention import Clock, ForeignUse, starved, waiting_share
 from bench.messages import Sample
 from bench.pace import SLOW
+from bench.plan.profiles import Profile
 from bench.pool import Pool, Request
 from bench.process import ArmError
-from bench.profiles import Profile
 from bench.quiet import Guard
 
 __all__ = ["Limits", "Rounds", "calls_for", "next_check"]

@@ -16,8 +16,8 @@ from typing import Any
 
 from bench import counted, environment
 from bench.budget import Budget
-from bench.options import Settings
-from bench.plan import Arm, Experiment, experiments, weight
+from bench.plan.experiments import Arm, Experiment, experiments, weight
+from bench.plan.options import Settings
 from bench.records import Key, RunFiles, RunFilesError, key_of
 from bench.schema import CELL_COLUMNS
 from bench.tally import Tally

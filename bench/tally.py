@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bench import environment
-from bench.plan import Experiment
+from bench.plan.experiments import Experiment
 
 __all__ = ["Tally"]
 

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from multiprocessing.connection import Connection
 from typing import Any
 
-from bench.plan import CONTROLS
+from bench.plan.experiments import CONTROLS
 from bench.station import Station
 from kernels import registry
 from kernels.api import Backend

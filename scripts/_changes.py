@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from bench.comparison import Comparison
-from bench.plan import Experiment
+from bench.plan.experiments import Experiment
 from bench.stats import Interval
 from bench.units import number_text, percent_text, ratio_text, seconds_text
 from kernels.api import AXES

@@ -20,8 +20,8 @@ from rich.progress import Progress
 from bench import stats
 from bench.columns import TIMED
 from bench.counted import Timed, paired
-from bench.options import Settings, parse
-from bench.plan import Arm, Experiment, Variant
+from bench.plan.experiments import Arm, Experiment, Variant
+from bench.plan.options import Settings, parse
 from bench.reading import read_cells, read_rounds, timed
 from bench.runs import find_runs
 from bench.session import Run

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from bench import stats
 from bench.pairs import kept_bytes, pair_bytes
-from bench.plan import Experiment, Variant
+from bench.plan.experiments import Experiment, Variant
 from bench.sizes import format_size
 from bench.stats import Interval
 from bench.units import number_text, ratio_text, seconds_text

@@ -32,9 +32,9 @@ from bench import experiment as measuring
 from bench.armstate import ArmState
 from bench.environment import last_level_cache
 from bench.layout import HASH_SEED, filled_up, fixed_layout
-from bench.options import OptionError, parse
 from bench.pace import SLOW, Pace, Usual
-from bench.plan import Experiment
+from bench.plan.experiments import Experiment
+from bench.plan.options import OptionError, parse
 from bench.pool import SEED, ProcessPool
 from bench.results import Stamp, cells_of
 from bench.schema import Cell

@@ -15,8 +15,8 @@ from pathlib import Path
 
 from bench import environment, stats
 from bench.consumers import BASE, PLUGIN
-from bench.options import OptionError
-from bench.plan import Experiment, Variant
+from bench.plan.experiments import Experiment, Variant
+from bench.plan.options import OptionError
 from bench.reading import ReadError
 from bench.records import RunFilesError
 from bench.sizes import format_size, parse_sizes

@@ -22,10 +22,10 @@ from rich.progress import Progress
 from tabulate import tabulate
 
 from bench import experiment as measuring
-from bench.options import OptionError, parse
-from bench.plan import Experiment
+from bench.plan.experiments import Experiment
+from bench.plan.options import OptionError, parse
+from bench.plan.profiles import PROFILES
 from bench.pool import ProcessPool
-from bench.profiles import PROFILES
 from bench.results import Stamp, cells_of
 from bench.schema import Cell
 from bench.session import plan

@@ -12,8 +12,8 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.options import OptionError
 from bench.pairs import PAIRS
+from bench.plan.options import OptionError
 from bench.reading import ReadError
 from bench.records import RunFilesError
 from bench.sizes import format_size

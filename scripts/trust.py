@@ -19,10 +19,10 @@ from rich.progress import Progress
 from rich.table import Table
 
 from bench import experiment as measuring
-from bench.options import OptionError, parse
-from bench.plan import Arm, Experiment, Variant, cases, weight
+from bench.plan.experiments import Arm, Experiment, Variant, cases, weight
+from bench.plan.options import OptionError, parse
+from bench.plan.profiles import PROFILES
 from bench.pool import ProcessPool
-from bench.profiles import PROFILES
 from bench.results import Stamp, cells_of
 from bench.schema import Cell
 from scripts._cli import Parser, UsageError, count, run, writable

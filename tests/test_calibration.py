@@ -6,7 +6,7 @@ import pytest
 
 from bench.armstate import ArmState
 from bench.experiment import Limits, run
-from bench.plan import Arm, Experiment
+from bench.plan.experiments import Arm, Experiment
 from bench.pool import InlinePool
 from bench.rounds import calls_for
 from bench.station import Station

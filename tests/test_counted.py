@@ -11,7 +11,7 @@ import pytest
 
 from bench.armstate import ArmState, Batch
 from bench.counted import ENOUGH, Timed, by_round, paired
-from bench.plan import Arm, Experiment
+from bench.plan.experiments import Arm, Experiment
 from bench.reading import counted_rounds, timed
 from bench.results import cells_of, rounds_of
 from bench.schema import CELL_KEY

@@ -180,7 +180,7 @@ def test_a_watch_tells_of_heat_and_waits() -> None:
 
 def test_a_throttled_round_is_contended(monkeypatch: pytest.MonkeyPatch) -> None:
     from bench import experiment
-    from bench.plan import Arm, Experiment
+    from bench.plan.experiments import Arm, Experiment
     from bench.pool import InlinePool
     from kernels import registry
 

@@ -18,7 +18,7 @@ from bench.experiment import Limits, run
 from bench.integrity import Plants, expected_by
 from bench.messages import Finished, Loaded, Prepared, Sample
 from bench.pace import Usual
-from bench.plan import Arm, Experiment
+from bench.plan.experiments import Arm, Experiment
 from bench.pool import Request
 from bench.pristine import Pristine
 from bench.process import ArmError

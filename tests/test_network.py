@@ -15,8 +15,8 @@ import pytest
 
 from bench import network_judge
 from bench.messages import Finished, Prepared, Sample
-from bench.network_plan import network_cases, network_plan
-from bench.options import OptionError, parse
+from bench.plan.networks import network_cases, network_plan
+from bench.plan.options import OptionError, parse
 from bench.station import Station
 from kernels import networks
 from kernels.api import Case

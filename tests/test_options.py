@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.options import OPTIONS, OptionError, parse
-from bench.profiles import PROFILES
+from bench.plan.options import OPTIONS, OptionError, parse
+from bench.plan.profiles import PROFILES
 from bench.sizes import format_size, parse_sizes
 from tests.running import ROOT, bench
 
@@ -117,7 +117,7 @@ def test_naming_a_backend_that_is_not_measured_is_an_error(option: str) -> None:
 def test_a_control_arms_name_is_taken() -> None:
     """In a process of its own: a registered plugin stays registered."""
     program = (
-        "from bench.options import parse; parse({'plugin': ['tests.broken_plugins:TakesAControlsName']})"
+        "from bench.plan.options import parse; parse({'plugin': ['tests.broken_plugins:TakesAControlsName']})"
     )
     done = subprocess.run(
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False

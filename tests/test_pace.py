@@ -18,7 +18,7 @@ from bench.clocks import cpu_clock
 from bench.experiment import Limits, run
 from bench.messages import Sample
 from bench.pace import LOOK_EVERY, SLOW, Pace, Readings, Usual, arithmetic_s
-from bench.plan import Arm, Experiment
+from bench.plan.experiments import Arm, Experiment
 from bench.pool import InlinePool
 from bench.station import Station
 from kernels import registry

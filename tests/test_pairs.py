@@ -12,7 +12,7 @@ import pytest
 from bench import gate
 from bench.consumers import BASE, PLUGIN, ThenSum
 from bench.pairs import PAIRS, kept_bytes, pair_bytes
-from bench.plan import Variant
+from bench.plan.experiments import Variant
 from bench.pristine import Pristine
 from bench.slots import Slots
 from kernels.api import OPS, Backend, Case

@@ -11,7 +11,7 @@ import pytest
 from bench.armstate import ArmState, Batch
 from bench.clocks import clock
 from bench.experiment import Limits, run
-from bench.plan import Arm, Experiment
+from bench.plan.experiments import Arm, Experiment
 from bench.pool import InlinePool
 from bench.station import Station
 from kernels import registry

@@ -6,9 +6,9 @@ import dataclasses
 
 import pytest
 
-from bench.options import parse
-from bench.plan import Arm, Experiment, Variant, cases, experiments
-from bench.profiles import PROFILES
+from bench.plan.experiments import Arm, Experiment, Variant, cases, experiments
+from bench.plan.options import parse
+from bench.plan.profiles import PROFILES
 from kernels.api import AXES, DATA, DTYPES, LAYOUTS, PLACEMENTS, Case
 
 GRID = {axis: (getattr(Case("relu"), axis),) for axis in AXES}

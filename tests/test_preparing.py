@@ -14,8 +14,8 @@ from bench.armstate import ArmState
 from bench.compiles import compiles_of
 from bench.experiment import Extra, Limits, run
 from bench.messages import Finished, Prepared
-from bench.options import parse
-from bench.plan import Arm, Experiment
+from bench.plan.experiments import Arm, Experiment
+from bench.plan.options import parse
 from bench.planted import Planted
 from bench.pool import InlinePool, Pool, ProcessPool
 from bench.results import Stamp, cells_of

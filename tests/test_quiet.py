@@ -16,7 +16,7 @@ from bench.contention import Clock, ForeignUse
 from bench.experiment import Limits, run
 from bench.messages import Sample
 from bench.pace import Usual
-from bench.plan import Arm, Experiment
+from bench.plan.experiments import Arm, Experiment
 from bench.pool import InlinePool
 from bench.quiet import Guard, runnable
 from kernels.api import Case

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from bench.environment import machine_name
-from bench.options import Settings, parse
+from bench.plan.options import Settings, parse
 from bench.reading import ReadError
 from bench.schema import Cell
 from scripts._cli import UsageError

@@ -8,7 +8,7 @@ import pytest
 
 from bench.armstate import ArmState, Batch
 from bench.messages import Finished, Prepared
-from bench.plan import Arm, Experiment, Variant
+from bench.plan.experiments import Arm, Experiment, Variant
 from bench.results import Stamp, cells_of, rounds_of
 from bench.schema import Cell
 from kernels.api import Case

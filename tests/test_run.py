@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from bench.network_plan import network_plan
-from bench.options import parse
+from bench.plan.networks import network_plan
+from bench.plan.options import parse
 from bench.schema import CELL_KEY, STATUSES
 from bench.session import plan
 from kernels import registry

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from bench.contention import Clock, ForeignUse
-from bench.options import parse
-from bench.plan import weight
+from bench.plan.experiments import weight
+from bench.plan.options import parse
 from bench.schema import SCHEMA, Cell
 from bench.session import Run, plan
 

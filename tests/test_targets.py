@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.plan import Arm
+from bench.plan.experiments import Arm
 from bench.schema import ROUND_COLUMNS, Cell, Round
 from kernels.api import AXES, Case
 from scripts import consumer, targets

@@ -15,7 +15,7 @@ import pytest
 
 from bench.experiment import Limits, run
 from bench.layout import can_be_fixed
-from bench.plan import Arm, Experiment, Variant
+from bench.plan.experiments import Arm, Experiment, Variant
 from bench.pool import InlinePool, ProcessPool, Request
 from bench.process import ArmError, ArmProcess, ask_all
 from bench.results import Stamp, cells_of

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.fastest import fastest_set
-from bench.plan import Experiment
+from bench.plan.experiments import Experiment
 from bench.session import Run
 from bench.units import seconds_text
 

@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from bench.network_plan import BUDGETS, network_plan
-from bench.options import OPTIONS, OptionError, Settings, parse
-from bench.plan import Arm, Experiment
+from bench.plan.experiments import Arm, Experiment
+from bench.plan.networks import BUDGETS, network_plan
+from bench.plan.options import OPTIONS, OptionError, Settings, parse
 from bench.plugin import console
 from bench.plugin.replay import Replay
 from bench.records import RunFilesError
@@ -46,7 +46,7 @@ class PlannedCell:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Offer the options of `bench.options`."""
+    """Offer the options of `bench.plan.options`."""
     group = parser.getgroup("relu-bench", "which ReLU, for my tensor, on my machine")
     for spec in OPTIONS:
         flag = "--" + spec.name.replace("_", "-")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping, Sequence
 
-from bench.profiles import AXIS_OPTIONS
+from bench.plan.profiles import AXIS_OPTIONS
 from bench.sizes import format_size
 from kernels.api import Case
 

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench import values as take
-from bench.network_plan import NetworkWish
-from bench.plan import CONTROLS, Variant
-from bench.profiles import AXIS_OPTIONS, PROFILES, Grid, Profile
-from bench.values import OptionError
+from bench.plan import option_values as take
+from bench.plan.experiments import CONTROLS, Variant
+from bench.plan.networks import NetworkWish
+from bench.plan.option_values import OptionError
+from bench.plan.profiles import AXIS_OPTIONS, PROFILES, Grid, Profile
 from kernels import registry
 from kernels.api import CACHES, DATA, DIRECTIONS, DTYPES, LAYOUTS, OPS, PLACEMENTS
 from kernels.networks.case import NETWORK_DIRECTIONS, NETWORK_OPS

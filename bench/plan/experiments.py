@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from bench.profiles import Grid
+from bench.plan.profiles import Grid
 from bench.sizes import format_size
 from kernels import registry
 from kernels.api import AXES, Case

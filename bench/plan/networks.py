@@ -10,12 +10,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bench.plan import FLOOR, Arm, Experiment, Variant
+from bench.plan.experiments import FLOOR, Arm, Experiment, Variant
 from kernels.networks import NETWORKS
 from kernels.networks.case import NETWORK_DIRECTIONS, NETWORK_OPS, NetworkCase, parse_widths
 
 if TYPE_CHECKING:
-    from bench.options import Settings
+    from bench.plan.options import Settings
 
 __all__ = ["BUDGETS", "NetworkWish", "network_cases", "network_plan"]
 

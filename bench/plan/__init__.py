@@ -1,0 +1,1 @@
+"""From options to experiments: which cases, which arms."""
