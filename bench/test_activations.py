@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bench.plugin.hooks import PlannedCell, measured
-from bench.session import Run
+from bench.run.run import Run
 
 
 def test_activation(cell: PlannedCell, run: Run, benchmark: Any, request: pytest.FixtureRequest) -> None:

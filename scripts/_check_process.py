@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from multiprocessing import Pipe
 from pathlib import Path
 
-from bench.process import SHARED_CARD
+from bench.run.process import SHARED_CARD
 from kernels.api import Case
 from scripts._checking import About, Outcome
 

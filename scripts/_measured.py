@@ -23,8 +23,8 @@ from bench.counted import Timed, paired
 from bench.plan.experiments import Arm, Experiment, Variant
 from bench.plan.options import Settings, parse
 from bench.reading import read_cells, read_rounds, timed
+from bench.run.run import Run
 from bench.runs import find_runs
-from bench.session import Run
 from bench.sizes import parse_sizes
 from bench.stats import Interval
 from kernels.api import AXES, OPS, Case

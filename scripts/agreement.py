@@ -28,17 +28,17 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import Progress
 
-from bench import experiment as measuring
-from bench.armstate import ArmState
 from bench.environment import last_level_cache
 from bench.layout import HASH_SEED, filled_up, fixed_layout
 from bench.pace import SLOW, Pace, Usual
 from bench.plan.experiments import Experiment
 from bench.plan.options import OptionError, parse
-from bench.pool import SEED, ProcessPool
-from bench.results import Stamp, cells_of
+from bench.run import experiment as measuring
+from bench.run.arm_state import ArmState
+from bench.run.pool import SEED, ProcessPool
+from bench.run.rows import Stamp, cells_of
+from bench.run.run import plan
 from bench.schema import Cell
-from bench.session import plan
 from bench.timing import at_rest
 from bench.units import ratio_text, seconds_text
 from kernels.api import AXES, Case

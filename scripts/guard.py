@@ -21,14 +21,14 @@ from rich.console import Console
 from rich.progress import Progress
 from tabulate import tabulate
 
-from bench import experiment as measuring
 from bench.plan.experiments import Experiment
 from bench.plan.options import OptionError, parse
 from bench.plan.profiles import PROFILES
-from bench.pool import ProcessPool
-from bench.results import Stamp, cells_of
+from bench.run import experiment as measuring
+from bench.run.pool import ProcessPool
+from bench.run.rows import Stamp, cells_of
+from bench.run.run import plan
 from bench.schema import Cell
-from bench.session import plan
 from scripts._cli import Parser, UsageError, count, positive, run
 
 __all__ = ["main"]

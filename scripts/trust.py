@@ -18,12 +18,12 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from bench import experiment as measuring
 from bench.plan.experiments import Arm, Experiment, Variant, cases, weight
 from bench.plan.options import OptionError, parse
 from bench.plan.profiles import PROFILES
-from bench.pool import ProcessPool
-from bench.results import Stamp, cells_of
+from bench.run import experiment as measuring
+from bench.run.pool import ProcessPool
+from bench.run.rows import Stamp, cells_of
 from bench.schema import Cell
 from scripts._cli import Parser, UsageError, count, run, writable
 

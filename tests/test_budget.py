@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bench.budget import Budget
+from bench.run.budget import Budget
 
 
 def _spent(weights: list[float], beside_per_weight: float, allowed_s: float) -> list[float]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from bench.armstate import ArmState
-from bench.experiment import Limits, run
 from bench.plan.experiments import Arm, Experiment
-from bench.pool import InlinePool
-from bench.rounds import calls_for
+from bench.run.arm_state import ArmState
+from bench.run.experiment import Limits, run
+from bench.run.pool import InlinePool
+from bench.run.rounds import calls_for
 from bench.station import Station
 from kernels.api import Case
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from bench import stats
-from bench.rounds import next_check
+from bench.run.rounds import next_check
 
 EXPERIMENTS = 1000
 MOST_ROUNDS = 60

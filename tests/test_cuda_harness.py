@@ -13,7 +13,7 @@ import pytest
 
 from bench import card_work, cards
 from bench.cards import Reading, Watch
-from bench.pool import SEED
+from bench.run.pool import SEED
 from bench.station import Station
 from bench.worker import reason_of
 from kernels.api import Case
@@ -179,9 +179,9 @@ def test_a_watch_tells_of_heat_and_waits() -> None:
 
 
 def test_a_throttled_round_is_contended(monkeypatch: pytest.MonkeyPatch) -> None:
-    from bench import experiment
     from bench.plan.experiments import Arm, Experiment
-    from bench.pool import InlinePool
+    from bench.run import experiment
+    from bench.run.pool import InlinePool
     from kernels import registry
 
     registry.register("tests.standin:QueueRelu", "queue_relu")

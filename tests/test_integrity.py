@@ -14,14 +14,14 @@ import pytest
 
 from bench import gate, tampering
 from bench.clocks import clock
-from bench.experiment import Limits, run
 from bench.integrity import Plants, expected_by
 from bench.messages import Finished, Loaded, Prepared, Sample
 from bench.pace import Usual
 from bench.plan.experiments import Arm, Experiment
-from bench.pool import Request
 from bench.pristine import Pristine
-from bench.process import ArmError
+from bench.run.experiment import Limits, run
+from bench.run.pool import Request
+from bench.run.process import ArmError
 from bench.slots import Slots
 from bench.station import Station
 from bench.timing import Usage

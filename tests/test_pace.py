@@ -13,13 +13,13 @@ import numpy as np
 import pytest
 
 from bench import pace
-from bench.armstate import ArmState
 from bench.clocks import cpu_clock
-from bench.experiment import Limits, run
 from bench.messages import Sample
 from bench.pace import LOOK_EVERY, SLOW, Pace, Readings, Usual, arithmetic_s
 from bench.plan.experiments import Arm, Experiment
-from bench.pool import InlinePool
+from bench.run.arm_state import ArmState
+from bench.run.experiment import Limits, run
+from bench.run.pool import InlinePool
 from bench.station import Station
 from kernels import registry
 from kernels.api import Case
@@ -203,7 +203,7 @@ def _measured(
 
     monkeypatch.setattr(Station, "batch", watched)
     monkeypatch.setattr(Usual, "times", lambda *_: next(told))
-    monkeypatch.setattr("bench.rounds.starved", lambda *_: False)
+    monkeypatch.setattr("bench.run.rounds.starved", lambda *_: False)
     monkeypatch.setattr("bench.contention.ForeignUse.contended", False)
     arms = (Arm("numpy_ufunc", "baseline"), Arm("numpy_ufunc", "twin"))
     limits = Limits(60.0, 0.002, 0.0, 1e-9, min_rounds=5, max_rounds=5, guard=guard)

@@ -8,11 +8,11 @@ from itertools import cycle
 import numpy as np
 import pytest
 
-from bench.armstate import ArmState, Batch
 from bench.clocks import clock
-from bench.experiment import Limits, run
 from bench.plan.experiments import Arm, Experiment
-from bench.pool import InlinePool
+from bench.run.arm_state import ArmState, Batch
+from bench.run.experiment import Limits, run
+from bench.run.pool import InlinePool
 from bench.station import Station
 from kernels import registry
 from kernels.api import Case

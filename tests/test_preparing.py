@@ -10,17 +10,17 @@ from pathlib import Path
 import psutil
 import pytest
 
-from bench.armstate import ArmState
-from bench.compiles import compiles_of
-from bench.experiment import Extra, Limits, run
 from bench.messages import Finished, Prepared
 from bench.plan.experiments import Arm, Experiment
 from bench.plan.options import parse
 from bench.planted import Planted
-from bench.pool import InlinePool, Pool, ProcessPool
-from bench.results import Stamp, cells_of
-from bench.session import Run, plan
-from bench.tally import Tally
+from bench.run.arm_state import ArmState
+from bench.run.compiles import compiles_of
+from bench.run.experiment import Extra, Limits, run
+from bench.run.pool import InlinePool, Pool, ProcessPool
+from bench.run.rows import Stamp, cells_of
+from bench.run.run import Run, plan
+from bench.run.time_account import Tally
 from kernels import registry
 from kernels.api import Case
 from tests.compilers import compiled_by

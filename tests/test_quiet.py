@@ -10,15 +10,16 @@ from dataclasses import replace
 
 import pytest
 
-from bench import quiet, rounds
-from bench.armstate import ArmState
+from bench import quiet
 from bench.contention import Clock, ForeignUse
-from bench.experiment import Limits, run
 from bench.messages import Sample
 from bench.pace import Usual
 from bench.plan.experiments import Arm, Experiment
-from bench.pool import InlinePool
 from bench.quiet import Guard, runnable
+from bench.run import rounds
+from bench.run.arm_state import ArmState
+from bench.run.experiment import Limits, run
+from bench.run.pool import InlinePool
 from kernels.api import Case
 from tests.running import wait_until
 

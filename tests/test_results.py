@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import pytest
 
-from bench.armstate import ArmState, Batch
 from bench.messages import Finished, Prepared
 from bench.plan.experiments import Arm, Experiment, Variant
-from bench.results import Stamp, cells_of, rounds_of
+from bench.run.arm_state import ArmState, Batch
+from bench.run.rows import Stamp, cells_of, rounds_of
 from bench.schema import Cell
 from kernels.api import Case
 

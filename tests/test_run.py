@@ -16,8 +16,8 @@ import pytest
 
 from bench.plan.networks import network_plan
 from bench.plan.options import parse
+from bench.run.run import plan
 from bench.schema import CELL_KEY, STATUSES
-from bench.session import plan
 from kernels import registry
 from tests.running import ROOT, Outcome, bench, interrupt, read, start, wait_until
 from tests.test_workers import ended
@@ -301,7 +301,7 @@ def test_collecting_imports_no_framework(monkeypatch: pytest.MonkeyPatch) -> Non
     imported = {
         line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if line.startswith("import time")
     }
-    assert "bench.session" in imported
+    assert "bench.run.run" in imported
     assert imported.isdisjoint(
         {"numpy", "torch", "jax", "jaxlib", "numba", "llvmlite", "pandas", "ml_dtypes"}
     )

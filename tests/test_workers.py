@@ -13,12 +13,12 @@ from pathlib import Path
 import psutil
 import pytest
 
-from bench.experiment import Limits, run
 from bench.layout import can_be_fixed
 from bench.plan.experiments import Arm, Experiment, Variant
-from bench.pool import InlinePool, ProcessPool, Request
-from bench.process import ArmError, ArmProcess, ask_all
-from bench.results import Stamp, cells_of
+from bench.run.experiment import Limits, run
+from bench.run.pool import InlinePool, ProcessPool, Request
+from bench.run.process import ArmError, ArmProcess, ask_all
+from bench.run.rows import Stamp, cells_of
 from kernels.api import Case
 from tests.running import ROOT, wait_until
 
@@ -142,7 +142,7 @@ def test_workers_die_with_their_parent() -> None:
     """Also one that is busy and would not notice that nobody listens any more."""
     program = (
         "import sys, time\n"
-        "from bench.process import ArmProcess\n"
+        "from bench.run.process import ArmProcess\n"
         "from kernels.api import Case\n"
         "process = ArmProcess({})\n"
         "process.ask('open', 'hangs', {'hangs': 'tests.tricksters:Hangs'}, 0, 1 << 20, seconds=60)\n"

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from bench.fastest import fastest_set
 from bench.plan.experiments import Experiment
-from bench.session import Run
+from bench.run.run import Run
 from bench.units import seconds_text
 
 __all__ = ["Write", "announce", "progress", "summary"]

@@ -19,7 +19,7 @@ from bench.plan.options import OPTIONS, OptionError, Settings, parse
 from bench.plugin import console
 from bench.plugin.replay import Replay
 from bench.records import RunFilesError
-from bench.session import Run, plan
+from bench.run.run import Run, plan
 from kernels.networks.case import NETWORK_DIRECTIONS, NETWORK_OPS
 
 __all__ = ["PlannedCell"]

@@ -18,7 +18,7 @@ from bench.environment import last_level_cache, usable_cpus
 from bench.messages import Loaded
 from bench.pace import Usual
 from bench.plan.experiments import Arm
-from bench.process import ArmError, ArmProcess, Outcome, ask_all
+from bench.run.process import ArmError, ArmProcess, Outcome, ask_all
 from bench.station import Station
 from bench.worker import load_backend, reason_of
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
-from bench.armstate import ArmState
 from bench.plan.experiments import Experiment
-from bench.results import Stamp
+from bench.run.arm_state import ArmState
+from bench.run.rows import Stamp
 from bench.schema import Compile
 
 __all__ = ["compiles_of"]

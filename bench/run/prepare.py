@@ -14,11 +14,11 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bench.armstate import ArmState
 from bench.messages import Loaded
 from bench.plan.experiments import Arm, Experiment
-from bench.pool import Pool, ProcessPool, Request
-from bench.process import ArmError
+from bench.run.arm_state import ArmState
+from bench.run.pool import Pool, ProcessPool, Request
+from bench.run.process import ArmError
 from kernels.api import Case
 
 __all__ = ["ask", "prepare"]

@@ -50,7 +50,7 @@ class Tally:
         self.renewed_s += renewed_s
 
     def count(self, experiment: Experiment, states: Sequence[Any]) -> None:
-        """Add an experiment that has ended; `states` are `bench.armstate.ArmState`s."""
+        """Add an experiment that has ended; `states` are `bench.run.arm_state.ArmState`s."""
         self.measured += 1
         peaks = {s.arm.label: s.finished.device_peak_bytes for s in states if s.finished}
         if known := {label: peak for label, peak in peaks.items() if peak is not None}:

@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from bench import counted, environment
-from bench.budget import Budget
 from bench.plan.experiments import Arm, Experiment, experiments, weight
 from bench.plan.options import Settings
 from bench.records import Key, RunFiles, RunFilesError, key_of
+from bench.run.budget import Budget
+from bench.run.time_account import Tally
 from bench.schema import CELL_COLUMNS
-from bench.tally import Tally
 from kernels.api import AXES
 
 __all__ = ["CellResult", "Run", "plan"]
@@ -151,7 +151,7 @@ class Run:
 
     def _start_pool(self, experiment: Experiment) -> Any:
         if self._pool is None:
-            from bench import pool  # noqa: PLC0415  # brings NumPy, which collecting a plan must not need
+            from bench.run import pool  # noqa: PLC0415  # brings NumPy, which collecting a plan must not need
 
             begin = time.monotonic()
             if self.settings.inline:
@@ -163,14 +163,17 @@ class Run:
         return self._pool
 
     def _measure(self, experiment: Experiment) -> None:
-        from bench import compiles, results  # noqa: PLC0415
-        from bench import experiment as measuring  # noqa: PLC0415  # as above
+        from bench.run import (
+            compiles,
+            rows,
+        )
+        from bench.run import experiment as measuring  # noqa: PLC0415  # as above
 
         pool = self._start_pool(experiment)
         profile, settings = self.settings.profile, self.settings
         seconds = self._rounds_s(experiment)
         limits = measuring.Limits.of(profile, seconds, settings.target_ci, guard=settings.guard)
-        stamp = results.Stamp(self.run_id, self._machine, environment.utc_now(), settings.target_ci)
+        stamp = rows.Stamp(self.run_id, self._machine, environment.utc_now(), settings.target_ci)
         begin, ends, extras = time.monotonic(), list[float](), list[measuring.Extra]()
         states = measuring.run(
             experiment,
@@ -188,8 +191,8 @@ class Run:
             self._left.remove(experiment)
         self._store(
             experiment,
-            results.cells_of(experiment, states, stamp),
-            results.rounds_of(experiment, states, stamp),
+            rows.cells_of(experiment, states, stamp),
+            rows.rounds_of(experiment, states, stamp),
             compiles.compiles_of(experiment, states, stamp),
         )
         self.tally.count(experiment, states)

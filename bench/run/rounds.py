@@ -15,16 +15,16 @@ from statistics import fmean, median
 import numpy as np
 
 from bench import stats
-from bench.armstate import ArmState, Batch
 from bench.cards import Watch
 from bench.clocks import clock
 from bench.contention import Clock, ForeignUse, starved, waiting_share
 from bench.messages import Sample
 from bench.pace import SLOW
 from bench.plan.profiles import Profile
-from bench.pool import Pool, Request
-from bench.process import ArmError
 from bench.quiet import Guard
+from bench.run.arm_state import ArmState, Batch
+from bench.run.pool import Pool, Request
+from bench.run.process import ArmError
 
 __all__ = ["Limits", "Rounds", "calls_for", "next_check"]
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from bench import stats
-from bench.armstate import ArmState
 from bench.counted import paired
 from bench.plan.experiments import Experiment
+from bench.run.arm_state import ArmState
 from bench.schema import SCHEMA, Cell, Round
 from bench.stats import Interval
 from kernels.api import AXES
