@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from bench.arm.timed_loop import Usage
 from bench.gate import GateReport
 from bench.pace import Readings
-from bench.timing import Usage
 
 __all__ = ["Finished", "Loaded", "Prepared", "Sample"]
 

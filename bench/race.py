@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.timing import waited_s
+from bench.arm.timed_loop import waited_s
 from kernels.tuned.caches import caches
 
 __all__ = ["Race"]

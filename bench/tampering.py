@@ -14,18 +14,18 @@ __all__ = ["replaced", "snapshot"]
 
 _CLOCKS = ("perf_counter", "perf_counter_ns", "process_time", "monotonic", "sleep")
 _JUDGES = (
-    "bench.calls",
+    "bench.arm.call_loops",
     "bench.clocks",
     "bench.gate",
     "bench.integrity",
-    "bench.network",
+    "bench.arm.network",
     "bench.network_judge",
     "bench.pace",
     "bench.places",
     "bench.pristine",
     "bench.slots",
-    "bench.station",
-    "bench.timing",
+    "bench.arm.server",
+    "bench.arm.timed_loop",
     "bench.tricks",
     "kernels.numbers.host_arrays",
     "kernels.networks.reference",

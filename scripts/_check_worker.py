@@ -9,7 +9,7 @@ import faulthandler
 import sys
 from multiprocessing.connection import Connection
 
-from bench.worker import load_backend, reason_of
+from bench.arm.worker import load_backend, reason_of
 from kernels.api import Backend, Case
 from scripts._checking import About, Outcome, check
 

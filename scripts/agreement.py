@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import Progress
 
+from bench.arm.timed_loop import at_rest
 from bench.environment import last_level_cache
 from bench.layout import HASH_SEED, filled_up, fixed_layout
 from bench.pace import SLOW, Pace, Usual
@@ -39,7 +40,6 @@ from bench.run.pool import SEED, ProcessPool
 from bench.run.rows import Stamp, cells_of
 from bench.run.run import plan
 from bench.schema import Cell
-from bench.timing import at_rest
 from bench.units import ratio_text, seconds_text
 from kernels.api import AXES, Case
 from scripts._cli import Parser, UsageError, positive, run, writable

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from bench.arm.server import Station
 from bench.plan.experiments import Arm, Experiment
 from bench.run.arm_state import ArmState
 from bench.run.experiment import Limits, run
 from bench.run.pool import InlinePool
 from bench.run.rounds import calls_for
-from bench.station import Station
 from kernels.api import Case
 
 LIMITS = Limits(5.0, 0.002, 0.0005, 1e-9, min_rounds=4, max_rounds=4, guard=False)

@@ -11,9 +11,9 @@ from collections.abc import Iterator
 import psutil
 import pytest
 
+from bench.arm.timed_loop import at_rest
 from bench.clocks import clock
 from bench.contention import Clock, ForeignUse, starved
-from bench.timing import at_rest
 from tests.running import wait_until
 
 _BUSY = "while True: pass"

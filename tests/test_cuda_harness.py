@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from bench import card_work, cards
+from bench.arm.server import Station
+from bench.arm.worker import reason_of
 from bench.cards import Reading, Watch
 from bench.run.pool import SEED
-from bench.station import Station
-from bench.worker import reason_of
 from kernels.api import Case
 from kernels.gpu.card import ordinal, why_not_there
 from tests import standin
@@ -248,7 +248,7 @@ def test_without_a_card_every_row_is_skipped_with_the_reason(tmp_path: Path) -> 
 
 def test_nothing_of_cuda_is_imported_for_a_cpu(tmp_path: Path) -> None:
     program = (
-        "import sys; from bench.station import Station; from kernels import registry; from kernels.api import Case\n"
+        "import sys; from bench.arm.server import Station; from kernels import registry; from kernels.api import Case\n"
         "s = Station(lambda: registry.load('numba_jit'), 1, 1 << 16); s.load(); s.prepare(Case('relu'))\n"
         "s.batch(10, 0); s.finish()\n"
         "bad = ('pynvml', 'torch', 'jax', 'triton', 'numba.cuda', 'kernels.gpu.cuda_words')\n"

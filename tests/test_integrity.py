@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 
 from bench import gate, tampering
+from bench.arm.server import Station
+from bench.arm.timed_loop import Usage
 from bench.clocks import clock
 from bench.integrity import Plants, expected_by
 from bench.messages import Finished, Loaded, Prepared, Sample
@@ -23,8 +25,6 @@ from bench.run.experiment import Limits, run
 from bench.run.pool import Request
 from bench.run.process import ArmError
 from bench.slots import Slots
-from bench.station import Station
-from bench.timing import Usage
 from bench.tricks import overlap, trick
 from kernels.api import CACHES, DATA, DIRECTIONS, DTYPES, LAYOUTS, OPS, PLACEMENTS, Case
 from kernels.backends.numpy_ufunc import NumpyUfunc
@@ -259,7 +259,8 @@ def test_only_the_control_arms_own_classes_say_what_to_expect() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["bench.timing.timed", "bench.integrity.Plants.problem", "kernels.correctness.policy.judge"]
+    "name",
+    ["bench.arm.timed_loop.timed", "bench.integrity.Plants.problem", "kernels.correctness.policy.judge"],
 )
 def test_replacing_a_judge_is_seen(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     before = tampering.snapshot()

@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 
 from bench import network_judge
+from bench.arm.server import Station
 from bench.messages import Finished, Prepared, Sample
 from bench.plan.networks import network_cases, network_plan
 from bench.plan.options import OptionError, parse
-from bench.station import Station
 from kernels import networks
 from kernels.api import Case
 from kernels.backends.numpy_ufunc import NumpyUfunc
@@ -337,7 +337,7 @@ def test_axes_are_crossed_and_named() -> None:
 
 
 def test_what_would_take_minutes_or_all_memory_is_skipped_with_the_figures() -> None:
-    from bench.network import Network
+    from bench.arm.network import Network
 
     huge = NetworkCase("mlp_relu", n=4096 * 4096, layout="4096-4096-4096")
     reason = Network().why_too_large(huge, 2, 10.0)

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from bench import pace
+from bench.arm.server import Station
 from bench.clocks import cpu_clock
 from bench.messages import Sample
 from bench.pace import LOOK_EVERY, SLOW, Pace, Readings, Usual, arithmetic_s
@@ -20,7 +21,6 @@ from bench.plan.experiments import Arm, Experiment
 from bench.run.arm_state import ArmState
 from bench.run.experiment import Limits, run
 from bench.run.pool import InlinePool
-from bench.station import Station
 from kernels import registry
 from kernels.api import Case
 

@@ -8,12 +8,12 @@ from itertools import cycle
 import numpy as np
 import pytest
 
+from bench.arm.server import Station
 from bench.clocks import clock
 from bench.plan.experiments import Arm, Experiment
 from bench.run.arm_state import ArmState, Batch
 from bench.run.experiment import Limits, run
 from bench.run.pool import InlinePool
-from bench.station import Station
 from kernels import registry
 from kernels.api import Case
 from tests.mutants import HonestNumpy

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from bench import pristine
+from bench.arm.server import Station
 from bench.pristine import Pristine
 from bench.slots import Inputs
-from bench.station import Station
 from kernels import registry
 from kernels.api import Case
 from tests.mutants import HonestNumpy

@@ -425,15 +425,15 @@ class PatchesHarness(Trickster):
     name = "patches_harness"
 
     def trick(self, honest: Call, x: Array, out: Array | None) -> Call:
-        from bench import calls
+        from bench.arm import call_loops
 
-        real = calls.timed
+        real = call_loops.timed
         if real.__name__ == "timed":
 
             def third(*args: Any) -> Any:
                 return real(*args) / 3
 
-            calls.timed = third
+            call_loops.timed = third
         return honest
 
 
@@ -653,7 +653,7 @@ CAUGHT: dict[type, tuple[tuple[str, ...], str]] = {
     AllocatesLater: (WRONG, "writes nothing"),
     JudgesItself: (WRONG, "writes nothing"),
     PatchesClock: (WRONG, "replaces time.perf_counter"),
-    PatchesHarness: (WRONG, "replaces bench.calls.timed"),
+    PatchesHarness: (WRONG, "replaces bench.arm.call_loops.timed"),
     SlowsOthers: (WRONG, "keeps a CPU busy while other arms are measured"),
     RaisesInCompile: (("failed",), "ValueError: no kernel for today nor for tomorrow"),
     RaisesInThirdBatch: (("failed",), "RuntimeError: the fifth input"),

@@ -10,13 +10,13 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from bench.arm.workload import workload_of
 from bench.cards import watch_of
 from bench.plan.experiments import Experiment
 from bench.run.arm_state import ArmState
 from bench.run.pool import Pool, Request
 from bench.run.prepare import ask, prepare
 from bench.run.rounds import Limits, Rounds, calls_for
-from bench.workload import workload_of
 
 __all__ = ["Extra", "Limits", "run"]
 

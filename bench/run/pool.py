@@ -14,13 +14,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from bench.arm.server import Station
+from bench.arm.worker import load_backend, reason_of
 from bench.environment import last_level_cache, usable_cpus
 from bench.messages import Loaded
 from bench.pace import Usual
 from bench.plan.experiments import Arm
 from bench.run.process import ArmError, ArmProcess, Outcome, ask_all
-from bench.station import Station
-from bench.worker import load_backend, reason_of
 
 __all__ = ["InlinePool", "Pool", "ProcessPool", "Request"]
 

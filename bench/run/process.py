@@ -41,7 +41,7 @@ Outcome = Any
 
 
 class ArmProcess:
-    """One ``python -m bench.worker`` and the socket to it.
+    """One ``python -m bench.arm.worker`` and the socket to it.
 
     `environ` is set before the process exists, so that allocators and libraries read it at start.
     """
@@ -53,7 +53,7 @@ class ArmProcess:
         socket = f"{theirs.fileno():09}"  # as long whatever its number, for the layout's sake
         with fixed_layout():
             self._popen = subprocess.Popen(
-                [sys.executable, "-m", "bench.worker", socket],
+                [sys.executable, "-m", "bench.arm.worker", socket],
                 env=filled_up({**HASH_SEED, **SHARED_CARD, **os.environ, "PYTHONPATH": path, **environ}),
                 pass_fds=(theirs.fileno(),),
                 stdin=subprocess.DEVNULL,

@@ -11,10 +11,10 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 import torch
 
+from bench.arm.timed_loop import without_gc
 from bench.clocks import clock
 from bench.sizes import format_size
 from bench.stats import ratio
-from bench.timing import without_gc
 from kernels.api import Case
 from kernels.registry import load
 from scripts._claims.data import rng

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from statistics import median_low
 from typing import Any
 
+from bench.arm.timed_loop import timed
 from bench.clocks import clock
 from bench.pace import LOOK_EVERY
 from bench.slots import Slot, Slots
-from bench.timing import timed
 
 __all__ = ["Calls"]
 

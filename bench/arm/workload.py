@@ -11,13 +11,13 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from bench import gate, memory
+from bench.arm.network import Network
+from bench.arm.timed_loop import settle
 from bench.card_work import CardSlots, card_of, why_no_room
 from bench.gate import GateReport
 from bench.integrity import Plants
-from bench.network import Network
 from bench.pristine import Pristine
 from bench.slots import Slot, Slots
-from bench.timing import settle
 from kernels.api import Backend, Case
 from kernels.networks.case import NetworkCase
 

@@ -11,7 +11,9 @@ from functools import partial
 from typing import Any
 
 from bench import tampering
-from bench.calls import Calls
+from bench.arm.call_loops import Calls
+from bench.arm.timed_loop import settle, timed, usage
+from bench.arm.workload import workload_of
 from bench.card_work import CardSlots, device_seconds, steady
 from bench.clocks import clock, cpu_clock
 from bench.integrity import expected_by, output_of, share_memory
@@ -19,9 +21,7 @@ from bench.messages import Finished, Loaded, Prepared, Sample
 from bench.pace import Pace
 from bench.pristine import Pristine
 from bench.slots import Slot
-from bench.timing import settle, timed, usage
 from bench.tricks import host_view
-from bench.workload import workload_of
 from kernels.api import Backend, Case
 from kernels.gpu.card import Card
 

@@ -1,4 +1,4 @@
-"""The process of one arm: ``python -m bench.worker FD``.
+"""The process of one arm: ``python -m bench.arm.worker FD``.
 
 Reads requests (method name and arguments of `Station`) from a socket and answers each with
 ("done", value) or (status, reason).  Environment variables of a variant are set
@@ -15,8 +15,8 @@ from collections.abc import Mapping
 from multiprocessing.connection import Connection
 from typing import Any
 
+from bench.arm.server import Station
 from bench.plan.experiments import CONTROLS
-from bench.station import Station
 from kernels import registry
 from kernels.api import Backend
 from kernels.plugins import instantiate

@@ -1,0 +1,1 @@
+"""The process that is measured: one backend, one case after another."""
