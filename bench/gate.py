@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
+from bench.arrays.call_ring import Inputs, Slot, Slots
 from bench.integrity import Plants, expected_by, output_of, share_memory
-from bench.slots import Inputs, Slot, Slots
 from bench.tricks import Operands, host_view, overlap, spoil_free_memory, trick
 from kernels.api import Backend, Case
 from kernels.correctness import policy

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.slots import Inputs, Slot
+from bench.arrays.call_ring import Inputs, Slot
 from bench.tricks import Array, Operands, host_view, trick
 from kernels.api import Backend, Case
 from kernels.correctness import policy

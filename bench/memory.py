@@ -6,9 +6,9 @@ from pathlib import Path
 
 import psutil
 
+from bench.arrays.call_ring import moves, slot_bytes
+from bench.arrays.relocation import moving_bytes
 from bench.environment import last_level_cache
-from bench.places import moving_bytes
-from bench.slots import moves, slot_bytes
 from kernels.api import Case
 
 __all__ = ["free_bytes", "needed_bytes", "shortage", "why_too_large"]

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.slots import aliases
+from bench.arrays.call_ring import aliases
 from kernels.api import Backend, Case
 from kernels.correctness.policy import unchanged
 from kernels.numbers import host_arrays

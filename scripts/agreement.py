@@ -64,8 +64,8 @@ class _Subject:
     """One backend at one case, timed by torch's Timer; its arrays move before each time, as ours do."""
 
     def __init__(self, name: str, case: Case) -> None:
-        from bench.pristine import Pristine  # noqa: PLC0415  # only a peer needs frameworks
-        from bench.slots import Slots  # noqa: PLC0415
+        from bench.arrays.call_ring import Slots  # noqa: PLC0415
+        from bench.arrays.inputs import Pristine  # noqa: PLC0415  # only a peer needs frameworks
         from kernels import registry  # noqa: PLC0415
 
         self.case, self._backend = case, registry.load(name)

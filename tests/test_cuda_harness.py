@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from bench import card_work, cards
+from bench import cards
 from bench.arm.server import Station
 from bench.arm.worker import reason_of
+from bench.arrays import gpu_ring
 from bench.cards import Reading, Watch
 from bench.run.pool import SEED
 from kernels.api import Case
@@ -154,7 +155,7 @@ def test_warm_up_lasts_until_two_windows_agree(times, windows: int, settled: boo
         now[0] += least_s
         return next(left)
 
-    assert card_work.steady(window, 1.0, clock=lambda: now[0]) is settled
+    assert gpu_ring.steady(window, 1.0, clock=lambda: now[0]) is settled
     assert len(times) - len(list(left)) == windows
 
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from bench import gate
-from bench.pristine import Pristine
-from bench.slots import Slots
+from bench.arrays.call_ring import Slots
+from bench.arrays.inputs import Pristine
 from kernels.api import Backend, Case
 from kernels.plugins import instantiate
 from scripts._checking import check

@@ -15,16 +15,16 @@ import pytest
 from bench import gate, tampering
 from bench.arm.server import Station
 from bench.arm.timed_loop import Usage
+from bench.arrays.call_ring import Slots
+from bench.arrays.inputs import Pristine
 from bench.clocks import clock
 from bench.integrity import Plants, expected_by
 from bench.messages import Finished, Loaded, Prepared, Sample
 from bench.pace import Usual
 from bench.plan.experiments import Arm, Experiment
-from bench.pristine import Pristine
 from bench.run.experiment import Limits, run
 from bench.run.pool import Request
 from bench.run.process import ArmError
-from bench.slots import Slots
 from bench.tricks import overlap, trick
 from kernels.api import CACHES, DATA, DIRECTIONS, DTYPES, LAYOUTS, OPS, PLACEMENTS, Case
 from kernels.backends.numpy_ufunc import NumpyUfunc

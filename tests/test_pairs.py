@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from bench import gate
+from bench.arrays.call_ring import Slots
+from bench.arrays.inputs import Pristine
 from bench.consumers import BASE, PLUGIN, ThenSum
 from bench.pairs import PAIRS, kept_bytes, pair_bytes
 from bench.plan.experiments import Variant
-from bench.pristine import Pristine
-from bench.slots import Slots
 from kernels.api import OPS, Backend, Case
 from kernels.correctness import policy
 from kernels.plugins import instantiate

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from bench.arm.server import Station
+from bench.arrays.call_ring import moves, slot_bytes
+from bench.arrays.relocation import MOVED_BYTES, Kept, Places, moving_bytes
 from bench.environment import last_level_cache
 from bench.memory import needed_bytes
-from bench.places import MOVED_BYTES, Kept, Places, moving_bytes
-from bench.slots import moves, slot_bytes
 from bench.tricks import overlap
 from kernels.api import Case
 from kernels.backends.numpy_ufunc import NumpyUfunc

@@ -8,10 +8,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bench import pristine
 from bench.arm.server import Station
-from bench.pristine import Pristine
-from bench.slots import Inputs
+from bench.arrays import inputs
+from bench.arrays.call_ring import Inputs
+from bench.arrays.inputs import Pristine
 from kernels import registry
 from kernels.api import Case
 from tests.mutants import HonestNumpy
@@ -45,10 +45,10 @@ def test_another_case_has_its_own(change: dict[str, object]) -> None:
 def test_scarce_memory_is_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
     kept = Pristine(3)
     first = kept.of(FORWARD)
-    monkeypatch.setattr(pristine, "free_bytes", lambda: 1 << 40)
+    monkeypatch.setattr(inputs, "free_bytes", lambda: 1 << 40)
     kept.trim()
     assert kept.of(FORWARD).x is first.x
-    monkeypatch.setattr(pristine, "free_bytes", lambda: first.nbytes)
+    monkeypatch.setattr(inputs, "free_bytes", lambda: first.nbytes)
     kept.trim()
     assert kept.of(FORWARD).x is not first.x
 

@@ -7,9 +7,9 @@ from statistics import median_low
 from typing import Any
 
 from bench.arm.timed_loop import timed
+from bench.arrays.call_ring import Slot, Slots
 from bench.clocks import clock
 from bench.pace import LOOK_EVERY
-from bench.slots import Slot, Slots
 
 __all__ = ["Calls"]
 

@@ -17,12 +17,12 @@ import numpy as np
 
 from bench import memory, network_judge
 from bench.arm.timed_loop import at_rest
+from bench.arrays.call_ring import Inputs, Slot, Slots
+from bench.arrays.inputs import Pristine
+from bench.arrays.relocation import MOVED_BYTES
 from bench.environment import usable_cpus
 from bench.gate import GateReport
 from bench.integrity import expected_by, share_memory
-from bench.places import MOVED_BYTES
-from bench.pristine import Pristine
-from bench.slots import Inputs, Slot, Slots
 from bench.tricks import host_view, overlap
 from kernels import networks
 from kernels.api import Backend, Case

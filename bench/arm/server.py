@@ -14,13 +14,13 @@ from bench import tampering
 from bench.arm.call_loops import Calls
 from bench.arm.timed_loop import settle, timed, usage
 from bench.arm.workload import workload_of
-from bench.card_work import CardSlots, device_seconds, steady
+from bench.arrays.call_ring import Slot
+from bench.arrays.gpu_ring import CardSlots, device_seconds, steady
+from bench.arrays.inputs import Pristine
 from bench.clocks import clock, cpu_clock
 from bench.integrity import expected_by, output_of, share_memory
 from bench.messages import Finished, Loaded, Prepared, Sample
 from bench.pace import Pace
-from bench.pristine import Pristine
-from bench.slots import Slot
 from bench.tricks import host_view
 from kernels.api import Backend, Case
 from kernels.gpu.card import Card

@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from itertools import repeat
 from typing import Any
 
+from bench.arrays.call_ring import Slot
 from bench.clocks import clock, cpu_clock
-from bench.slots import Slot
 
 __all__ = ["Usage", "at_rest", "settle", "timed", "usage", "waited_s", "without_gc"]
 

@@ -13,11 +13,11 @@ from typing import Any, Protocol
 from bench import gate, memory
 from bench.arm.network import Network
 from bench.arm.timed_loop import settle
-from bench.card_work import CardSlots, card_of, why_no_room
+from bench.arrays.call_ring import Slot, Slots
+from bench.arrays.gpu_ring import CardSlots, card_of, why_no_room
+from bench.arrays.inputs import Pristine
 from bench.gate import GateReport
 from bench.integrity import Plants
-from bench.pristine import Pristine
-from bench.slots import Slot, Slots
 from kernels.api import Backend, Case
 from kernels.networks.case import NetworkCase
 

@@ -1,0 +1,1 @@
+"""The memory that calls work on: inputs, rings of buffers, where they lie, what they take."""
