@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bench.arm.timed_loop import Usage
-from bench.gate import GateReport
+from bench.judging.gate import GateReport
 from bench.pace import Readings
 
 __all__ = ["Finished", "Loaded", "Prepared", "Sample"]

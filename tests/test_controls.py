@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bench import gate
 from bench.arrays.call_ring import Slots
 from bench.arrays.inputs import Pristine
 from bench.clocks import clock
 from bench.controls import CONTROLS, CopyPlain, CopyStreaming, EmptyCall
 from bench.copies import candidates
+from bench.judging import gate
 from bench.race import Race
 from kernels.api import Backend, Case
 from kernels.numbers import host_arrays

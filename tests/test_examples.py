@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from bench import gate
 from bench.arrays.call_ring import Slots
 from bench.arrays.inputs import Pristine
+from bench.judging import gate
 from kernels.api import Backend, Case
 from kernels.plugins import instantiate
 from scripts._checking import check

@@ -12,20 +12,20 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bench import gate, tampering
 from bench.arm.server import Station
 from bench.arm.timed_loop import Usage
 from bench.arrays.call_ring import Slots
 from bench.arrays.inputs import Pristine
 from bench.clocks import clock
-from bench.integrity import Plants, expected_by
+from bench.judging import gate, tampering
+from bench.judging.diagnosis import overlap, trick
+from bench.judging.plants import Plants, expected_by
 from bench.messages import Finished, Loaded, Prepared, Sample
 from bench.pace import Usual
 from bench.plan.experiments import Arm, Experiment
 from bench.run.experiment import Limits, run
 from bench.run.pool import Request
 from bench.run.process import ArmError
-from bench.tricks import overlap, trick
 from kernels.api import CACHES, DATA, DIRECTIONS, DTYPES, LAYOUTS, OPS, PLACEMENTS, Case
 from kernels.backends.numpy_ufunc import NumpyUfunc
 from kernels.numbers import host_arrays
@@ -260,7 +260,7 @@ def test_only_the_control_arms_own_classes_say_what_to_expect() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["bench.arm.timed_loop.timed", "bench.integrity.Plants.problem", "kernels.correctness.policy.judge"],
+    ["bench.arm.timed_loop.timed", "bench.judging.plants.Plants.problem", "kernels.correctness.policy.judge"],
 )
 def test_replacing_a_judge_is_seen(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     before = tampering.snapshot()
@@ -270,11 +270,11 @@ def test_replacing_a_judge_is_seen(name: str, monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_replacing_a_judges_code_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    from bench import integrity
+    from bench.judging import plants
 
     before = tampering.snapshot()
-    monkeypatch.setattr(integrity.share_memory, "__code__", (lambda backend, first, second: False).__code__)
-    assert tampering.replaced(before) == "bench.integrity.share_memory"
+    monkeypatch.setattr(plants.share_memory, "__code__", (lambda backend, first, second: False).__code__)
+    assert tampering.replaced(before) == "bench.judging.plants.share_memory"
 
 
 class SlowClock:

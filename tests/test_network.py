@@ -13,8 +13,8 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from bench import network_judge
 from bench.arm.server import Station
+from bench.judging import network
 from bench.messages import Finished, Prepared, Sample
 from bench.plan.networks import network_cases, network_plan
 from bench.plan.options import OptionError, parse
@@ -139,15 +139,15 @@ def test_bound_fits_float32_and_nothing_less(layout: str) -> None:
     a = parse_widths(layout)[0]
     case = NetworkCase("mlp_leaky_relu", n=a * 8, layout=layout)
     x, _ = batch(case)
-    problem, used = network_judge.outputs(case, pristine(case), x, float32(case, x))
+    problem, used = network.outputs(case, pristine(case), x, float32(case, x))
     assert problem is None
     assert used < 0.2
     for narrow in (np.float16, ml_dtypes.bfloat16):
         y = float32(case, x, lambda array, narrow=narrow: array.astype(narrow))  # type: ignore[misc]
-        assert network_judge.outputs(case, pristine(case), x, y)[0], narrow
+        assert network.outputs(case, pristine(case), x, y)[0], narrow
     for other in ("mlp_relu", "mlp_identity"):
         y = float32(NetworkCase(other, n=case.n, layout=layout), x)
-        assert network_judge.outputs(case, pristine(case), x, y)[0], other
+        assert network.outputs(case, pristine(case), x, y)[0], other
 
 
 def test_weights_show_how_many_steps_were_made() -> None:
@@ -155,7 +155,7 @@ def test_weights_show_how_many_steps_were_made() -> None:
     x, target = batch(case)
     for made, called, fine in ((900, 900, True), (810, 900, False), (1, 2, False)):
         done = reference.train(case, pristine(case), x, target, made)
-        problem = network_judge.steps(
+        problem = network.steps(
             case, pristine(case), x, target, pack(done.loss, Weights(*done.weights)), count=called
         )
         assert (problem is None) == fine, (made, called, problem)

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench import gate
 from bench.arrays.call_ring import Slots
 from bench.arrays.inputs import Pristine
 from bench.consumers import BASE, PLUGIN, ThenSum
+from bench.judging import gate
 from bench.pairs import PAIRS, kept_bytes, pair_bytes
 from bench.plan.experiments import Variant
 from kernels.api import OPS, Backend, Case

@@ -15,15 +15,16 @@ from typing import Any
 
 import numpy as np
 
-from bench import memory, network_judge
+from bench import memory
 from bench.arm.timed_loop import at_rest
 from bench.arrays.call_ring import Inputs, Slot, Slots
 from bench.arrays.inputs import Pristine
 from bench.arrays.relocation import MOVED_BYTES
 from bench.environment import usable_cpus
-from bench.gate import GateReport
-from bench.integrity import expected_by, share_memory
-from bench.tricks import host_view, overlap
+from bench.judging import network
+from bench.judging.diagnosis import host_view, overlap
+from bench.judging.gate import GateReport
+from bench.judging.plants import expected_by, share_memory
 from kernels import networks
 from kernels.api import Backend, Case
 from kernels.networks.case import NetworkCase
@@ -118,10 +119,8 @@ class NetworkPlants:
     def problem(self, look: Callable[[], Any]) -> str | None:
         """Forward: what is wrong with the changed rows.  Training: whether weights moved and are numbers."""
         if self._case.direction == "train_step":
-            return network_judge.moved(self._case, self._weights, look())
-        return network_judge.rows(
-            self._case, self._weights, self._rows, self._x, earlier=self._earlier, look=look
-        )
+            return network.moved(self._case, self._weights, look())
+        return network.rows(self._case, self._weights, self._rows, self._x, earlier=self._earlier, look=look)
 
 
 class Network:
@@ -210,9 +209,9 @@ class Network:
         weights, (slot, result) = pristine(case), last
         value = _host(backend, result)
         if case.direction == "forward":
-            problem, _ = network_judge.outputs(case, weights, slot.x, value)
+            problem, _ = network.outputs(case, weights, slot.x, value)
         else:
-            problem = network_judge.steps(case, weights, slot.x, slot.dy, value, count=slots.steps)
+            problem = network.steps(case, weights, slot.x, slot.dy, value, count=slots.steps)
         if problem:
             return GateReport(f"the timed output is wrong: {problem}")
         plants.change()
@@ -241,7 +240,7 @@ def _tried(
         if share_memory(backend, result, slot.x):
             return "returns memory of its input", 0.0
         slot.x.fill(0.8125)  # what is computed only when looked at is another result
-    return network_judge.outputs(case, pristine(case), given, _host(backend, result))
+    return network.outputs(case, pristine(case), given, _host(backend, result))
 
 
 def _trained(backend: Backend, case: NetworkCase, slot: Slot) -> tuple[str | None, float]:
@@ -253,7 +252,7 @@ def _trained(backend: Backend, case: NetworkCase, slot: Slot) -> tuple[str | Non
         backend.sync(result)
     if not (np.array_equal(x, slot.x) and np.array_equal(target, slot.dy)):
         return "writes into its inputs", 0.0
-    return network_judge.trained(case, pristine(case), x, target, _host(backend, result), count=count)
+    return network.trained(case, pristine(case), x, target, _host(backend, result), count=count)
 
 
 def _with_nan(x: Array) -> Array:

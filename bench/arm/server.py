@@ -10,7 +10,6 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from bench import tampering
 from bench.arm.call_loops import Calls
 from bench.arm.timed_loop import settle, timed, usage
 from bench.arm.workload import workload_of
@@ -18,10 +17,11 @@ from bench.arrays.call_ring import Slot
 from bench.arrays.gpu_ring import CardSlots, device_seconds, steady
 from bench.arrays.inputs import Pristine
 from bench.clocks import clock, cpu_clock
-from bench.integrity import expected_by, output_of, share_memory
+from bench.judging import tampering
+from bench.judging.diagnosis import host_view
+from bench.judging.plants import expected_by, output_of, share_memory
 from bench.messages import Finished, Loaded, Prepared, Sample
 from bench.pace import Pace
-from bench.tricks import host_view
 from kernels.api import Backend, Case
 from kernels.gpu.card import Card
 

@@ -10,14 +10,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from bench import gate, memory
+from bench import memory
 from bench.arm.network import Network
 from bench.arm.timed_loop import settle
 from bench.arrays.call_ring import Slot, Slots
 from bench.arrays.gpu_ring import CardSlots, card_of, why_no_room
 from bench.arrays.inputs import Pristine
-from bench.gate import GateReport
-from bench.integrity import Plants
+from bench.judging import gate
+from bench.judging.gate import GateReport
+from bench.judging.plants import Plants
 from kernels.api import Backend, Case
 from kernels.networks.case import NetworkCase
 
@@ -25,7 +26,7 @@ __all__ = ["Planted", "Workload", "workload_of"]
 
 
 class Planted(Protocol):
-    """What changes from batch to batch, and what has to come of it; see `bench.integrity.Plants`."""
+    """What changes from batch to batch, and what has to come of it; see `bench.judging.plants.Plants`."""
 
     def change(self) -> None:
         """Draw anew what is changed."""

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from bench.arrays.call_ring import Inputs, Slot
-from bench.tricks import Array, Operands, host_view, trick
+from bench.judging.diagnosis import Array, Operands, host_view, trick
 from kernels.api import Backend, Case
 from kernels.correctness import policy
 from kernels.numbers import host_arrays

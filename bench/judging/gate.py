@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 
 from bench.arrays.call_ring import Inputs, Slot, Slots
-from bench.integrity import Plants, expected_by, output_of, share_memory
-from bench.tricks import Operands, host_view, overlap, spoil_free_memory, trick
+from bench.judging.diagnosis import Operands, host_view, overlap, spoil_free_memory, trick
+from bench.judging.plants import Plants, expected_by, output_of, share_memory
 from kernels.api import Backend, Case
 from kernels.correctness import policy
 from kernels.numbers import host_arrays

@@ -1,0 +1,1 @@
+"""Whether an arm did the work: the gate, planted inputs, tampering."""
