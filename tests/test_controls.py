@@ -14,10 +14,10 @@ import pytest
 from bench.arrays.call_ring import Slots
 from bench.arrays.inputs import Pristine
 from bench.clocks import clock
-from bench.controls import CONTROLS, CopyPlain, CopyStreaming, EmptyCall
-from bench.copies import candidates
+from bench.controls.arms import CONTROLS, CopyPlain, CopyStreaming, EmptyCall
+from bench.controls.cpu_copies import candidates
+from bench.controls.pick_fastest import Race
 from bench.judging import gate
-from bench.race import Race
 from kernels.api import Backend, Case
 from kernels.numbers import host_arrays
 from kernels.registry import instantiate
@@ -234,7 +234,7 @@ def test_a_race_goes_on_until_ways_with_threads_are_undisturbed(
         while clock() - start < 1e-4:
             pass
 
-    monkeypatch.setattr("bench.race.waited_s", lambda: waited[0])
+    monkeypatch.setattr("bench.controls.pick_fastest.waited_s", lambda: waited[0])
     ways: dict[str, Callable[[], None]] = {"serial": serial, "parallel": parallel}
     winner = Race().winner("key", ways)
     assert winner is ways["parallel" if disturbed_s < 1 else "serial"]

@@ -248,7 +248,7 @@ def test_plants_see_a_result_that_is_not_of_now() -> None:
 
 
 def test_only_the_control_arms_own_classes_say_what_to_expect() -> None:
-    from bench.controls import CopyPlain
+    from bench.controls.arms import CopyPlain
 
     class Impostor(CopyPlain):
         pass

@@ -15,9 +15,9 @@ from kernels.networks.case import ABLATED, NetworkCase
 __all__ = ["CONTROLS", "Arm", "Experiment", "Variant", "cases", "experiments", "weight"]
 
 CONTROLS: Mapping[str, str] = {
-    "copy_plain": "bench.controls:CopyPlain",
-    "copy_streaming": "bench.controls:CopyStreaming",
-    "empty_call": "bench.controls:EmptyCall",
+    "copy_plain": "bench.controls.arms:CopyPlain",
+    "copy_streaming": "bench.controls.arms:CopyStreaming",
+    "empty_call": "bench.controls.arms:EmptyCall",
 }
 CEILINGS = ("copy_plain", "copy_streaming")
 FLOOR = "empty_call"

@@ -14,7 +14,7 @@ from kernels.api import Backend, Case
 
 __all__ = ["Side", "side_of", "why_not"]
 
-_SIDES = {"torch_eager": "bench.torch_copies", "numba_cuda": "bench.numba_copies"}
+_SIDES = {"torch_eager": "bench.controls.torch_copies", "numba_cuda": "bench.controls.numba_copies"}
 """Backends that may lend their arrays, and the module that copies them."""
 
 

@@ -1,4 +1,4 @@
-"""The ways to copy a case's bytes; bench/controls.py races them."""
+"""The ways to copy a case's bytes; bench/controls/arms.py races them."""
 
 from __future__ import annotations
 

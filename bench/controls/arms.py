@@ -7,7 +7,7 @@ and writes what the case's kernel reads and writes, as unsigned integers of the 
 - backward: ``x ^ dy`` into the result, or into dy in place.
 
 A ceiling is only one if nothing is faster, so `compile` races the ways to copy on the very buffers
-(bench/race.py) and returns the winner.  `expected` says what has to come out, bit for bit.
+(bench/controls/pick_fastest.py) and returns the winner.  `expected` says what has to come out, bit for bit.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from typing import Any
 import numba
 import numpy as np
 
-from bench import card_controls
-from bench.card_controls import Side
-from bench.copies import Array, candidates, out_of_reach, result_like, unsigned
+from bench.controls import gpu
+from bench.controls.cpu_copies import Array, candidates, out_of_reach, result_like, unsigned
+from bench.controls.gpu import Side
+from bench.controls.pick_fastest import Race
 from bench.plan.experiments import CONTROLS
-from bench.race import Race
 from kernels.api import Case
 from kernels.numba_cpu.bind import library_versions
 from kernels.tuned.elements import sign_bit
@@ -42,7 +42,7 @@ class _Control:
 
     def why_not(self, case: Case) -> str | None:
         """None on the CPU, and on a card that torch or numba.cuda sees."""
-        return None if case.device == "cpu" else card_controls.why_not(self.name, case.device)
+        return None if case.device == "cpu" else gpu.why_not(self.name, case.device)
 
     def set_threads(self, count: int) -> int:
         """Numba's thread count, at most the NUMBA_NUM_THREADS that it started with (also the default)."""
@@ -55,7 +55,7 @@ class _Control:
         if case.device == "cpu":
             self._side = None
             return host
-        side = card_controls.side_of(case.device)
+        side = gpu.side_of(case.device)
         if isinstance(side, str):
             raise ValueError(side)
         self._side = side
@@ -63,7 +63,7 @@ class _Control:
 
     def card(self, device: str) -> Any:
         """What the harness needs of the card."""
-        side = card_controls.side_of(device)
+        side = gpu.side_of(device)
         return None if isinstance(side, str) else side.backend.card(device)
 
     def sync(self, result: Any) -> None:

@@ -1,0 +1,1 @@
+"""The control arms: copies of the same bytes, and an empty call."""
