@@ -7,7 +7,7 @@ from typing import Any
 
 from bench.arm.timed_loop import Usage
 from bench.judging.gate import GateReport
-from bench.pace import Readings
+from bench.machine.cpu_speed import Readings
 
 __all__ = ["Finished", "Loaded", "Prepared", "Sample"]
 

@@ -29,9 +29,9 @@ from rich.console import Console
 from rich.progress import Progress
 
 from bench.arm.timed_loop import at_rest
-from bench.environment import last_level_cache
-from bench.layout import HASH_SEED, filled_up, fixed_layout
-from bench.pace import SLOW, Pace, Usual
+from bench.machine.address_layout import HASH_SEED, filled_up, fixed_layout
+from bench.machine.cpu_speed import SLOW, Pace, Usual
+from bench.machine.environment import last_level_cache
 from bench.plan.experiments import Experiment
 from bench.plan.options import OptionError, parse
 from bench.run import experiment as measuring

@@ -18,7 +18,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from bench.environment import describe
+from bench.machine.environment import describe
 from scripts import _cli
 from scripts._claims.catalogue import CATALOGUE
 from scripts._claims.figures import as_svg

@@ -13,8 +13,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import environment, stats
+from bench import stats
 from bench.consumers import BASE, PLUGIN
+from bench.machine import environment
 from bench.plan.experiments import Experiment, Variant
 from bench.plan.options import OptionError
 from bench.reading import ReadError

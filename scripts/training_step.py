@@ -32,7 +32,8 @@ from rich.console import Console
 from rich.progress import Progress
 from tabulate import tabulate
 
-from bench import environment, memory, stats
+from bench import stats
+from bench.machine import environment, memory
 from bench.units import percent_text, ratio_text, seconds_text
 from scripts._cli import Parser, UsageError, comma_list, count, run
 from scripts._training import ACTIVATIONS, BASELINE, NETWORKS, NOTHING, Kept, Spec, serve

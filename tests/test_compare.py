@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from bench.comparison import CHANGES
-from bench.environment import DIFFERS, describe
+from bench.machine.environment import DIFFERS, describe
 from bench.reading import ReadError
 from bench.schema import Cell, Round
 from kernels.api import AXES

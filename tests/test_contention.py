@@ -12,8 +12,8 @@ import psutil
 import pytest
 
 from bench.arm.timed_loop import at_rest
-from bench.clocks import clock
-from bench.contention import Clock, ForeignUse, starved
+from bench.machine.clocks import clock
+from bench.machine.foreign_load import Clock, ForeignUse, starved
 from tests.running import wait_until
 
 _BUSY = "while True: pass"

@@ -13,11 +13,11 @@ import pytest
 
 from bench.arrays.call_ring import Slots
 from bench.arrays.inputs import Pristine
-from bench.clocks import clock
 from bench.controls.arms import CONTROLS, CopyPlain, CopyStreaming, EmptyCall
 from bench.controls.cpu_copies import candidates
 from bench.controls.pick_fastest import Race
 from bench.judging import gate
+from bench.machine.clocks import clock
 from kernels.api import Backend, Case
 from kernels.numbers import host_arrays
 from kernels.registry import instantiate

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from bench import cards
 from bench.arm.server import Station
 from bench.arm.worker import reason_of
 from bench.arrays import gpu_ring
-from bench.cards import Reading, Watch
+from bench.machine import nvidia
+from bench.machine.nvidia import Reading, Watch
 from bench.run.pool import SEED
 from kernels.api import Case
 from kernels.gpu.card import ordinal, why_not_there
@@ -197,9 +197,9 @@ def test_a_throttled_round_is_contended(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_nothing_is_known_of_a_cpu_and_little_without_a_driver() -> None:
-    assert cards.describe(["cpu"]) is None
-    assert cards.watch_of("cpu").throttled() == ""
-    (card,) = cards.describe(["cpu", "cuda"])
+    assert nvidia.describe(["cpu"]) is None
+    assert nvidia.watch_of("cpu").throttled() == ""
+    (card,) = nvidia.describe(["cpu", "cuda"])
     assert card["device"] == "cuda:0"
 
 

@@ -16,12 +16,12 @@ from bench.arm.server import Station
 from bench.arm.timed_loop import Usage
 from bench.arrays.call_ring import Slots
 from bench.arrays.inputs import Pristine
-from bench.clocks import clock
 from bench.judging import gate, tampering
 from bench.judging.diagnosis import overlap, trick
 from bench.judging.plants import Plants, expected_by
+from bench.machine.clocks import clock
+from bench.machine.cpu_speed import Usual
 from bench.messages import Finished, Loaded, Prepared, Sample
-from bench.pace import Usual
 from bench.plan.experiments import Arm, Experiment
 from bench.run.experiment import Limits, run
 from bench.run.pool import Request

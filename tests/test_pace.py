@@ -12,11 +12,11 @@ from statistics import median
 import numpy as np
 import pytest
 
-from bench import pace
 from bench.arm.server import Station
-from bench.clocks import cpu_clock
+from bench.machine import cpu_speed
+from bench.machine.clocks import cpu_clock
+from bench.machine.cpu_speed import LOOK_EVERY, SLOW, Pace, Readings, Usual, arithmetic_s
 from bench.messages import Sample
-from bench.pace import LOOK_EVERY, SLOW, Pace, Readings, Usual, arithmetic_s
 from bench.plan.experiments import Arm, Experiment
 from bench.run.arm_state import ArmState
 from bench.run.experiment import Limits, run
@@ -103,7 +103,7 @@ def test_a_machine_that_stays_slow_is_soon_what_is_usual() -> None:
 
 @_FEW_CPUS
 def test_everywhere_each_cpu_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pace, "arithmetic_s", lambda: float(next(iter(os.sched_getaffinity(0)))))
+    monkeypatch.setattr(cpu_speed, "arithmetic_s", lambda: float(next(iter(os.sched_getaffinity(0)))))
     watched = Pace()
     watched.everywhere = True
     watched.begin()
@@ -122,7 +122,7 @@ def test_one_thread_begins_where_it_is_fastest(monkeypatch: pytest.MonkeyPatch, 
         asked.append(os.sched_getaffinity(0))
         return 1.0 if asked[-1] == {fastest} else 2.0
 
-    monkeypatch.setattr(pace, "arithmetic_s", told)
+    monkeypatch.setattr(cpu_speed, "arithmetic_s", told)
     moves: list[set[int]] = []
     move = os.sched_setaffinity
     monkeypatch.setattr(os, "sched_setaffinity", lambda pid, cpus: moves.append(set(cpus)) or move(pid, cpus))
@@ -177,7 +177,7 @@ def test_who_works_in_other_threads_is_seen(work: Callable[[float], None], every
 
 def test_arithmetic_takes_longer_where_there_is_more_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
     usual = min(arithmetic_s() for _ in range(20))
-    monkeypatch.setattr(pace, "_STEPS", 20 * pace._STEPS)
+    monkeypatch.setattr(cpu_speed, "_STEPS", 20 * cpu_speed._STEPS)
     assert min(arithmetic_s() for _ in range(20)) > 5 * usual
 
 
@@ -204,7 +204,7 @@ def _measured(
     monkeypatch.setattr(Station, "batch", watched)
     monkeypatch.setattr(Usual, "times", lambda *_: next(told))
     monkeypatch.setattr("bench.run.rounds.starved", lambda *_: False)
-    monkeypatch.setattr("bench.contention.ForeignUse.contended", False)
+    monkeypatch.setattr("bench.machine.foreign_load.ForeignUse.contended", False)
     arms = (Arm("numpy_ufunc", "baseline"), Arm("numpy_ufunc", "twin"))
     limits = Limits(60.0, 0.002, 0.0, 1e-9, min_rounds=5, max_rounds=5, guard=guard)
     return run(Experiment(Case("relu", n=64), arms), InlinePool({}), limits, seed=1), batches

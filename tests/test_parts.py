@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from bench.arm.server import Station
-from bench.clocks import clock
+from bench.machine.clocks import clock
 from bench.plan.experiments import Arm, Experiment
 from bench.run.arm_state import ArmState, Batch
 from bench.run.experiment import Limits, run

@@ -10,12 +10,12 @@ from dataclasses import replace
 
 import pytest
 
-from bench import quiet
-from bench.contention import Clock, ForeignUse
+from bench.machine import guard
+from bench.machine.cpu_speed import Usual
+from bench.machine.foreign_load import Clock, ForeignUse
+from bench.machine.guard import Guard, runnable
 from bench.messages import Sample
-from bench.pace import Usual
 from bench.plan.experiments import Arm, Experiment
-from bench.quiet import Guard, runnable
 from bench.run import rounds
 from bench.run.arm_state import ArmState
 from bench.run.experiment import Limits, run
@@ -32,7 +32,7 @@ def fast_cpus(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def _running(monkeypatch: pytest.MonkeyPatch, counts: Iterable[int | None]) -> None:
     told = iter(counts)
-    monkeypatch.setattr(quiet, "runnable", lambda: next(told))
+    monkeypatch.setattr(guard, "runnable", lambda: next(told))
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="told by Linux only")
@@ -49,7 +49,7 @@ def test_runnable_counts_what_is_busy() -> None:
 
 def test_waits_until_the_others_have_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     told = iter([999, 999, 998, 1])
-    monkeypatch.setattr(quiet, "runnable", lambda: next(told))
+    monkeypatch.setattr(guard, "runnable", lambda: next(told))
     guard = Guard(Clock(), 1.0)
     guard.wait()
     assert next(told, "nobody asked again") == "nobody asked again"
@@ -162,7 +162,7 @@ def test_once_alarmed_a_batch_beside_others_is_repeated(
 ) -> None:
     """Something runs after each batch; without a tick of foreign time it is the arm's own threads that spin."""
     monkeypatch.setattr(Guard, "alarmed", True)
-    monkeypatch.setattr(Guard, "others_run", lambda _self, for_s=quiet._SPIN_S: for_s == quiet._SPIN_S)
+    monkeypatch.setattr(Guard, "others_run", lambda _self, for_s=guard._SPIN_S: for_s == guard._SPIN_S)
     monkeypatch.setattr(Clock, "window", lambda _: ForeignUse(1.0, foreign_s))
     monkeypatch.setattr(rounds, "waiting_share", lambda _: 0.0)
     for state in _measured(_limits(guard=True)):

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from bench.environment import machine_name
+from bench.machine.environment import machine_name
 from bench.plan.options import Settings, parse
 from bench.reading import ReadError
 from bench.schema import Cell

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.contention import Clock, ForeignUse
+from bench.machine.foreign_load import Clock, ForeignUse
 from bench.plan.experiments import weight
 from bench.plan.options import parse
 from bench.run.run import Run, plan
@@ -20,7 +20,7 @@ def test_what_the_guard_takes_is_told_and_added(tmp_path: Path, monkeypatch: pyt
     words = {"backends": "numpy_ufunc", "sizes": "64,65", "ops": "relu", "directions": "forward"}
     words |= {"placements": "out", "isolation": "inline", "results": str(tmp_path), "run_id": "r"}
     words |= {"target_ci": "0.5"}  # a few rounds are enough
-    monkeypatch.setattr("bench.quiet.runnable", lambda: 1)
+    monkeypatch.setattr("bench.machine.guard.runnable", lambda: 1)
     settings = parse(words)
     chosen = plan(settings)
     with Run(settings, chosen) as run:

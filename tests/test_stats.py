@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from bench import stats
-from bench.contention import ForeignUse
+from bench.machine.foreign_load import ForeignUse
 from bench.stats import Interval
 
 

@@ -153,7 +153,7 @@ def test_a_pair_that_loses_where_we_stream_is_named(
     sums = ("then_sum[plain]", "then_sum[streaming]", "then_sum[torch]")
     times = dict(zip((*names, *sums), (9e-3, 4e-3, 2e-3, 5e-3, 6e-3, 12e-3), strict=True))
     run = _run(tmp_path / "run", _cells(Case("relu", placement="out", n=LARGE), times))
-    monkeypatch.setattr("bench.environment.machine_name", lambda: "test-2c")
+    monkeypatch.setattr("bench.machine.environment.machine_name", lambda: "test-2c")
     monkeypatch.setattr(consumer, "_chosen", lambda case: "streaming")
     words = ["--run", run, "--sizes", "1Mi", "--placements", "out"]
     assert consumer.main(words) == 0

@@ -9,7 +9,7 @@ import pytest
 
 pytest.importorskip("torch", reason="needs PyTorch")
 
-from bench import memory
+from bench.machine import memory
 from kernels import torch_module
 from scripts import training_step
 from scripts._cli import UsageError

@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from bench.layout import can_be_fixed
+from bench.machine.address_layout import can_be_fixed
 from bench.plan.experiments import Arm, Experiment, Variant
 from bench.run.experiment import Limits, run
 from bench.run.pool import InlinePool, ProcessPool, Request

@@ -8,8 +8,8 @@ from typing import Any
 
 from bench.arm.timed_loop import timed
 from bench.arrays.call_ring import Slot, Slots
-from bench.clocks import clock
-from bench.pace import LOOK_EVERY
+from bench.machine.clocks import clock
+from bench.machine.cpu_speed import LOOK_EVERY
 
 __all__ = ["Calls"]
 

@@ -15,16 +15,16 @@ from typing import Any
 
 import numpy as np
 
-from bench import memory
 from bench.arm.timed_loop import at_rest
 from bench.arrays.call_ring import Inputs, Slot, Slots
 from bench.arrays.inputs import Pristine
 from bench.arrays.relocation import MOVED_BYTES
-from bench.environment import usable_cpus
 from bench.judging import network
 from bench.judging.diagnosis import host_view, overlap
 from bench.judging.gate import GateReport
 from bench.judging.plants import expected_by, share_memory
+from bench.machine import memory
+from bench.machine.environment import usable_cpus
 from kernels import networks
 from kernels.api import Backend, Case
 from kernels.networks.case import NetworkCase

@@ -16,12 +16,12 @@ from bench.arm.workload import workload_of
 from bench.arrays.call_ring import Slot
 from bench.arrays.gpu_ring import CardSlots, device_seconds, steady
 from bench.arrays.inputs import Pristine
-from bench.clocks import clock, cpu_clock
 from bench.judging import tampering
 from bench.judging.diagnosis import host_view
 from bench.judging.plants import expected_by, output_of, share_memory
+from bench.machine.clocks import clock, cpu_clock
+from bench.machine.cpu_speed import Pace
 from bench.messages import Finished, Loaded, Prepared, Sample
-from bench.pace import Pace
 from kernels.api import Backend, Case
 from kernels.gpu.card import Card
 

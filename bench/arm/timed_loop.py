@@ -19,7 +19,7 @@ from itertools import repeat
 from typing import Any
 
 from bench.arrays.call_ring import Slot
-from bench.clocks import clock, cpu_clock
+from bench.machine.clocks import clock, cpu_clock
 
 __all__ = ["Usage", "at_rest", "settle", "timed", "usage", "waited_s", "without_gc"]
 

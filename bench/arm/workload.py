@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from bench import memory
 from bench.arm.network import Network
 from bench.arm.timed_loop import settle
 from bench.arrays.call_ring import Slot, Slots
@@ -19,6 +18,7 @@ from bench.arrays.inputs import Pristine
 from bench.judging import gate
 from bench.judging.gate import GateReport
 from bench.judging.plants import Plants
+from bench.machine import memory
 from kernels.api import Backend, Case
 from kernels.networks.case import NetworkCase
 

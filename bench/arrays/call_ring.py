@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from bench.arrays.relocation import MOVED_BYTES, Kept, Places
-from bench.clocks import clock
+from bench.machine.clocks import clock
 from kernels.api import Backend, Case
 from kernels.numbers import host_arrays
 

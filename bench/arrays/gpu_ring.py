@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from bench.arrays.call_ring import Inputs, Slot, Slots, slot_bytes
-from bench.clocks import clock
+from bench.machine.clocks import clock
 from kernels.api import Backend, Case
 from kernels.gpu.card import Card
 

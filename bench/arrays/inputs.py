@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from bench.arrays.call_ring import Inputs
-from bench.memory import free_bytes
+from bench.machine.memory import free_bytes
 from kernels.api import Case
 from kernels.numbers import host_arrays
 

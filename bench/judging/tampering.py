@@ -15,12 +15,12 @@ __all__ = ["replaced", "snapshot"]
 _CLOCKS = ("perf_counter", "perf_counter_ns", "process_time", "monotonic", "sleep")
 _JUDGES = (
     "bench.arm.call_loops",
-    "bench.clocks",
+    "bench.machine.clocks",
     "bench.judging.gate",
     "bench.judging.plants",
     "bench.arm.network",
     "bench.judging.network",
-    "bench.pace",
+    "bench.machine.cpu_speed",
     "bench.arrays.relocation",
     "bench.arrays.inputs",
     "bench.arrays.call_ring",

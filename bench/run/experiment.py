@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from bench.arm.workload import workload_of
-from bench.cards import watch_of
+from bench.machine.nvidia import watch_of
 from bench.plan.experiments import Experiment
 from bench.run.arm_state import ArmState
 from bench.run.pool import Pool, Request

@@ -16,9 +16,9 @@ from typing import Any, Protocol
 
 from bench.arm.server import Station
 from bench.arm.worker import load_backend, reason_of
-from bench.environment import last_level_cache, usable_cpus
+from bench.machine.cpu_speed import Usual
+from bench.machine.environment import last_level_cache, usable_cpus
 from bench.messages import Loaded
-from bench.pace import Usual
 from bench.plan.experiments import Arm
 from bench.run.process import ArmError, ArmProcess, Outcome, ask_all
 

@@ -19,7 +19,7 @@ from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
 
-from bench.layout import HASH_SEED, filled_up, fixed_layout
+from bench.machine.address_layout import HASH_SEED, filled_up, fixed_layout
 
 __all__ = ["SHARED_CARD", "ArmError", "ArmProcess", "Outcome", "ask_all"]
 

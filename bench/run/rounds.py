@@ -15,13 +15,13 @@ from statistics import fmean, median
 import numpy as np
 
 from bench import stats
-from bench.cards import Watch
-from bench.clocks import clock
-from bench.contention import Clock, ForeignUse, starved, waiting_share
+from bench.machine.clocks import clock
+from bench.machine.cpu_speed import SLOW
+from bench.machine.foreign_load import Clock, ForeignUse, starved, waiting_share
+from bench.machine.guard import Guard
+from bench.machine.nvidia import Watch
 from bench.messages import Sample
-from bench.pace import SLOW
 from bench.plan.profiles import Profile
-from bench.quiet import Guard
 from bench.run.arm_state import ArmState, Batch
 from bench.run.pool import Pool, Request
 from bench.run.process import ArmError

@@ -14,7 +14,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bench import counted, environment
+from bench import counted
+from bench.machine import environment
 from bench.plan.experiments import Arm, Experiment, experiments, weight
 from bench.plan.options import Settings
 from bench.records import Key, RunFiles, RunFilesError, key_of
@@ -225,9 +226,9 @@ def _cards(name: str, devices: Sequence[str]) -> dict[str, Any]:
     """The cards among the devices, as they are now, for environment.json; nothing for CPUs alone."""
     if set(devices) <= {"cpu"}:
         return {}
-    from bench import cards  # noqa: PLC0415  # costs nothing where no card is asked for
+    from bench.machine import nvidia  # noqa: PLC0415  # costs nothing where no card is asked for
 
-    return {name: cards.describe(devices)}
+    return {name: nvidia.describe(devices)}
 
 
 def _text(value: Any) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from bench import environment
+from bench.machine import environment
 from bench.plan.experiments import Experiment
 
 __all__ = ["Tally"]

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from bench.arm.timed_loop import without_gc
-from bench.clocks import clock
+from bench.machine.clocks import clock
 from bench.sizes import format_size
 from bench.stats import ratio
 from kernels.api import Case

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from bench.pace import SLOW, arithmetic_s
+from bench.machine.cpu_speed import SLOW, arithmetic_s
 from scripts._doctor.finding import OK, WARNING, Finding, read
 
 __all__ = ["jitter", "neighbours", "steadiness", "timer"]

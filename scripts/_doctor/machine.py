@@ -9,8 +9,8 @@ from pathlib import Path
 
 import psutil
 
-from bench.contention import Clock
-from bench.environment import usable_cpus
+from bench.machine.environment import usable_cpus
+from bench.machine.foreign_load import Clock
 from scripts._doctor.finding import OK, WARNING, Finding, read
 
 __all__ = [

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import psutil
 
-from bench.environment import last_level_cache, usable_cpus
+from bench.machine.environment import last_level_cache, usable_cpus
 from scripts._doctor.finding import OK, WARNING, Finding, read
 
 __all__ = ["bandwidth", "pages"]

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.environment import machine_name
+from bench.machine.environment import machine_name
 from kernels.api import Case
 from scripts._recommend.answer import Answer, Missing, arm_of, break_even
 from scripts._recommend.ratios import Ratio, Row

@@ -9,8 +9,8 @@ from typing import Any
 
 import pandas as pd
 
-from bench.environment import machine_name
 from bench.fastest import COMPETING
+from bench.machine.environment import machine_name
 from bench.reading import ReadError, read_cells, read_rounds
 from bench.runs import find_runs, has_rows
 from kernels.api import AXES, Case

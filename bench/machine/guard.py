@@ -12,8 +12,8 @@ import os
 import time
 from pathlib import Path
 
-from bench.contention import Clock, ForeignUse
-from bench.environment import usable_cpus
+from bench.machine.environment import usable_cpus
+from bench.machine.foreign_load import Clock, ForeignUse
 
 __all__ = ["Guard", "runnable"]
 

@@ -8,7 +8,7 @@ import psutil
 
 from bench.arrays.call_ring import moves, slot_bytes
 from bench.arrays.relocation import moving_bytes
-from bench.environment import last_level_cache
+from bench.machine.environment import last_level_cache
 from kernels.api import Case
 
 __all__ = ["free_bytes", "needed_bytes", "shortage", "why_too_large"]

@@ -13,7 +13,7 @@ from typing import Any
 
 import psutil
 
-from bench.layout import can_be_fixed
+from bench.machine.address_layout import can_be_fixed
 
 __all__ = ["DIFFERS", "cache_bytes", "describe", "last_level_cache", "machine_name", "utc_now"]
 

@@ -1,6 +1,6 @@
 """Was anything else using the machine during a round?
 
-Two witnesses here; a third, who is ready to run at this moment, is in bench/quiet.py.  A thread that was
+Two witnesses here; a third, who is ready to run at this moment, is in bench/machine/guard.py.  A thread that was
 ready to run and had no CPU shared it with somebody, and the kernel counts the nanoseconds: a batch that spent
 a share of its time so is contended.  And over a whole round, the CPU time that the machine spent
 (``/proc/stat``, in 10 ms ticks, stolen time included) less what our own processes spent is what others spent.

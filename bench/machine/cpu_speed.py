@@ -18,7 +18,7 @@ from collections.abc import Callable
 from queue import SimpleQueue
 from typing import TypeVar
 
-from bench.clocks import clock, cpu_clock, thread_clock
+from bench.machine.clocks import clock, cpu_clock, thread_clock
 
 __all__ = ["LOOK_EVERY", "SLOW", "Pace", "Readings", "Usual", "arithmetic_s"]
 
