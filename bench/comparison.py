@@ -22,9 +22,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from bench.columns import TIMED
 from bench.drift import scatter, scatter_df, shifts
 from bench.fastest import COMPETING
+from bench.records.columns import TIMED
 from bench.significance import holm, t_bound, two_sided_p, welch_df
 from bench.spread import spread_of_rounds
 from bench.stats import Interval

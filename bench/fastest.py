@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from bench.columns import TIMED
+from bench.records.columns import TIMED
 
 if TYPE_CHECKING:
     import numpy as np
@@ -87,7 +87,7 @@ def fastest_set(rows: Iterable[RowT]) -> list[RowT]:
 
 
 def mark_fastest(frame: pd.DataFrame, cases: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
-    """For each row of `frame` (as `bench.reading.read_cells` returns it) whether it is in a fastest set.
+    """For each row of `frame` (as `bench.records.reading.read_cells` returns it) whether it is in a fastest set.
 
     `cases` numbers the case of each row, from 0 up.
     """

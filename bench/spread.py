@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from bench.reading import counted_rounds, group_ids
+from bench.records.reading import counted_rounds, group_ids
 from bench.stats import ESTIMATORS, HEADLINE, Samples
 from kernels.api import AXES
 

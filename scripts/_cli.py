@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from bench.columns import nearest
+from bench.records.columns import nearest
 
 __all__ = ["Parser", "UsageError", "comma_list", "count", "one_of", "positive", "run", "writable"]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.machine.environment import DIFFERS
-from bench.reading import ReadError
+from bench.records.reading import ReadError
 from scripts._remarks import clean
 
 __all__ = ["differences", "read_environment", "remarks"]

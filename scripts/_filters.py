@@ -6,8 +6,8 @@ import argparse
 
 import pandas as pd
 
-from bench.columns import columns_of, nearest
-from bench.schema import Cell
+from bench.records.columns import columns_of, nearest
+from bench.records.schema import Cell
 from scripts import _cli
 
 __all__ = ["add_filters", "chosen"]

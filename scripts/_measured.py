@@ -18,13 +18,13 @@ from rich.console import Console
 from rich.progress import Progress
 
 from bench import stats
-from bench.columns import TIMED
 from bench.counted import Timed, paired
 from bench.plan.experiments import Arm, Experiment, Variant
 from bench.plan.options import Settings, parse
-from bench.reading import read_cells, read_rounds, timed
+from bench.records.columns import TIMED
+from bench.records.find_runs import find_runs
+from bench.records.reading import read_cells, read_rounds, timed
 from bench.run.run import Run
-from bench.runs import find_runs
 from bench.sizes import parse_sizes
 from bench.stats import Interval
 from kernels.api import AXES, OPS, Case

@@ -15,11 +15,11 @@ import numpy as np
 import pandas as pd
 
 from bench import stats
-from bench.columns import TIMED
 from bench.counted import Timed, paired
 from bench.fastest import COMPETING
-from bench.reading import timed
-from bench.schema import CELL_KEY
+from bench.records.columns import TIMED
+from bench.records.reading import timed
+from bench.records.schema import CELL_KEY
 from bench.stats import Interval
 from kernels.networks.case import NETWORK_OPS, parse_widths
 

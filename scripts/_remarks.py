@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from bench.fastest import COMPETING, RULE
-from bench.schema import STATUSES
+from bench.records.schema import STATUSES
 
 __all__ = [
     "LEGEND",

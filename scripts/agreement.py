@@ -34,12 +34,12 @@ from bench.machine.cpu_speed import SLOW, Pace, Usual
 from bench.machine.environment import last_level_cache
 from bench.plan.experiments import Experiment
 from bench.plan.options import OptionError, parse
+from bench.records.schema import Cell
 from bench.run import experiment as measuring
 from bench.run.arm_state import ArmState
 from bench.run.pool import SEED, ProcessPool
 from bench.run.rows import Stamp, cells_of
 from bench.run.run import plan
-from bench.schema import Cell
 from bench.units import ratio_text, seconds_text
 from kernels.api import AXES, Case
 from scripts._cli import Parser, UsageError, positive, run, writable

@@ -18,8 +18,8 @@ from bench.consumers import BASE, PLUGIN
 from bench.machine import environment
 from bench.plan.experiments import Experiment, Variant
 from bench.plan.options import OptionError
-from bench.reading import ReadError
-from bench.records import RunFilesError
+from bench.records.reading import ReadError
+from bench.records.writing import RunFilesError
 from bench.sizes import format_size, parse_sizes
 from bench.stats import Interval
 from bench.units import ratio_text, seconds_text

@@ -22,7 +22,7 @@ from queue import SimpleQueue
 from rich.console import Console
 from rich.progress import Progress
 
-from bench.columns import nearest
+from bench.records.columns import nearest
 from kernels import registry
 from kernels.api import DIRECTIONS, DTYPES, OPS, PLACEMENTS, Case
 from scripts import _cli

@@ -16,7 +16,7 @@ import pandas as pd
 from tabulate import tabulate
 
 from bench.counted import paired
-from bench.reading import ReadError, read_rounds, timed
+from bench.records.reading import ReadError, read_rounds, timed
 from bench.sizes import format_size
 from bench.stats import ESTIMATORS
 from kernels.api import AXES

@@ -24,11 +24,11 @@ from tabulate import tabulate
 from bench.plan.experiments import Experiment
 from bench.plan.options import OptionError, parse
 from bench.plan.profiles import PROFILES
+from bench.records.schema import Cell
 from bench.run import experiment as measuring
 from bench.run.pool import ProcessPool
 from bench.run.rows import Stamp, cells_of
 from bench.run.run import plan
-from bench.schema import Cell
 from scripts._cli import Parser, UsageError, count, positive, run
 
 __all__ = ["main"]

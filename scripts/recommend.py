@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.reading import ReadError
+from bench.records.reading import ReadError
 from bench.sizes import parse_sizes
 from kernels.api import CACHES, DIRECTIONS, DTYPES, LAYOUTS, OPS, PLACEMENTS, Case
 from scripts import _cli

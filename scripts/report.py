@@ -12,8 +12,8 @@ import pandas as pd
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from bench.reading import ReadError, read_cells
-from bench.runs import find_runs
+from bench.records.find_runs import find_runs
+from bench.records.reading import ReadError, read_cells
 from scripts import _cli
 from scripts._environments import Environment, read_environment
 from scripts._filters import add_filters, chosen

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from bench.reading import ReadError, read_cells
-from bench.runs import find_runs
+from bench.records.find_runs import find_runs
+from bench.records.reading import ReadError, read_cells
 from scripts import _cli
 from scripts._filters import add_filters, chosen
 from scripts._markers import MarkerError, update

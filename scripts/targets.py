@@ -14,8 +14,8 @@ from pathlib import Path
 
 from bench.pairs import PAIRS
 from bench.plan.options import OptionError
-from bench.reading import ReadError
-from bench.records import RunFilesError
+from bench.records.reading import ReadError
+from bench.records.writing import RunFilesError
 from bench.sizes import format_size
 from bench.units import number_text, ratio_text
 from scripts import _cli

@@ -21,10 +21,10 @@ from rich.table import Table
 from bench.plan.experiments import Arm, Experiment, Variant, cases, weight
 from bench.plan.options import OptionError, parse
 from bench.plan.profiles import PROFILES
+from bench.records.schema import Cell
 from bench.run import experiment as measuring
 from bench.run.pool import ProcessPool
 from bench.run.rows import Stamp, cells_of
-from bench.schema import Cell
 from scripts._cli import Parser, UsageError, count, run, writable
 
 __all__ = ["main"]

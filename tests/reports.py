@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
-from bench.schema import Cell
+from bench.records.schema import Cell
 from tests.factories import cell, experiment, write_run
 
 ROOT = Path(__file__).resolve().parent.parent

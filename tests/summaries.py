@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bench.schema import Cell
+from bench.records.schema import Cell
 from scripts.summarise import main
 from tests.factories import cell, experiment
 

@@ -18,8 +18,8 @@ import pytest
 
 from bench.comparison import CHANGES
 from bench.machine.environment import DIFFERS, describe
-from bench.reading import ReadError
-from bench.schema import Cell, Round
+from bench.records.reading import ReadError
+from bench.records.schema import Cell, Round
 from kernels.api import AXES
 from scripts._cli import UsageError
 from scripts.compare import main

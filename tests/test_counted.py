@@ -11,11 +11,11 @@ import pytest
 
 from bench.counted import ENOUGH, Timed, by_round, paired
 from bench.plan.experiments import Arm, Experiment
-from bench.reading import counted_rounds, timed
+from bench.records.reading import counted_rounds, timed
+from bench.records.schema import CELL_KEY
 from bench.run.arm_state import ArmState, Batch
 from bench.run.rows import cells_of, rounds_of
 from bench.run.run import _by_round
-from bench.schema import CELL_KEY
 from bench.spread import spread_of_rounds
 from tests.test_results import CASE, STAMP, state, states
 

@@ -14,8 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bench.fastest import fastest_set, mark_fastest
-from bench.reading import group_ids, read_cells
-from bench.schema import CELL_COLUMNS, Cell
+from bench.records.reading import group_ids, read_cells
+from bench.records.schema import CELL_COLUMNS, Cell
 from kernels.api import AXES
 from tests.factories import as_csv, cell, experiment, row_text
 

@@ -431,7 +431,7 @@ def test_other_readers_take_networks_too(ran: Outcome, capsys: pytest.CaptureFix
 
 
 def test_mixed_up_rows_are_named(ran: Outcome, tmp_path: Path) -> None:
-    from bench.reading import ReadError, read_cells
+    from bench.records.reading import ReadError, read_cells
 
     text = (ran.folder / "cells.csv").read_text()
     for old, new, says in (

@@ -11,13 +11,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bench import reading
-from bench.blame import explain
-from bench.columns import columns_of
-from bench.quick import read_quickly
-from bench.reading import ReadError, group_ids, read_cells, read_rounds
-from bench.records import RunFiles
-from bench.schema import CELL_COLUMNS, ROUND_COLUMNS, SCHEMA, Cell, Round
+from bench.records import reading
+from bench.records.blame import explain
+from bench.records.columns import columns_of
+from bench.records.quick import read_quickly
+from bench.records.reading import ReadError, group_ids, read_cells, read_rounds
+from bench.records.schema import CELL_COLUMNS, ROUND_COLUMNS, SCHEMA, Cell, Round
+from bench.records.writing import RunFiles
 from tests.factories import as_csv, cell, experiment, row_text, write_run
 
 CELLS = [

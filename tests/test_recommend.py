@@ -14,8 +14,8 @@ import pytest
 
 from bench.machine.environment import machine_name
 from bench.plan.options import Settings, parse
-from bench.reading import ReadError
-from bench.schema import Cell
+from bench.records.reading import ReadError
+from bench.records.schema import Cell
 from scripts._cli import UsageError
 from scripts.recommend import main
 from tests.factories import experiment, sampled, write_run

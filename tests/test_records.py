@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.records import RunFiles, RunFilesError, key_of
-from bench.schema import CELL_COLUMNS, CELL_KEY, ROUND_COLUMNS, SCHEMA, Cell, Compile, Round
+from bench.records.schema import CELL_COLUMNS, CELL_KEY, ROUND_COLUMNS, SCHEMA, Cell, Compile, Round
+from bench.records.writing import RunFiles, RunFilesError, key_of
 from kernels.api import AXES
 from tests.running import ROOT, read
 
@@ -157,7 +157,7 @@ def test_rows_are_on_the_disk_when_append_returns(tmp_path: Path) -> None:
     """A process that appends and is then killed without any chance to flush leaves whole rows."""
     program = (
         "import os, sys, pathlib\n"
-        "from bench.records import RunFiles\n"
+        "from bench.records.writing import RunFiles\n"
         "from tests.test_records import cell, rounds\n"
         "files = RunFiles(pathlib.Path(sys.argv[1]))\n"
         "files.open()\n"

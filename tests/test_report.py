@@ -16,7 +16,7 @@ import pytest
 pytest.importorskip("altair", reason="the report needs Vega-Altair: pip install altair vl-convert-python")
 pytest.importorskip("vl_convert", reason="the report needs vl-convert: pip install vl-convert-python")
 
-from bench.reading import ReadError, read_cells
+from bench.records.reading import ReadError, read_cells
 from scripts._cli import UsageError
 from scripts._report.data import COLUMNS, arms_of, overall, reduce
 from scripts._report.figures import FigureError, as_svg, figures

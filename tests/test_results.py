@@ -8,9 +8,9 @@ import pytest
 
 from bench.messages import Finished, Prepared
 from bench.plan.experiments import Arm, Experiment, Variant
+from bench.records.schema import Cell
 from bench.run.arm_state import ArmState, Batch
 from bench.run.rows import Stamp, cells_of, rounds_of
-from bench.schema import Cell
 from kernels.api import Case
 
 STAMP = Stamp("run", "machine", "2026-01-01T00:00:00Z", target_ci=0.02)

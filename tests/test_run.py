@@ -16,8 +16,8 @@ import pytest
 
 from bench.plan.networks import network_plan
 from bench.plan.options import parse
+from bench.records.schema import CELL_KEY, STATUSES
 from bench.run.run import plan
-from bench.schema import CELL_KEY, STATUSES
 from kernels import registry
 from tests.running import ROOT, Outcome, bench, interrupt, read, start, wait_until
 from tests.test_workers import ended

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.reading import ReadError
-from bench.runs import find_runs
+from bench.records.find_runs import find_runs
+from bench.records.reading import ReadError
 from tests.factories import as_csv, experiment, write_run
 
 CELLS = experiment({"numpy_ufunc": 2e-3, "torch_eager": 1e-3})

@@ -11,8 +11,8 @@ import pytest
 from bench.machine.foreign_load import Clock, ForeignUse
 from bench.plan.experiments import weight
 from bench.plan.options import parse
+from bench.records.schema import SCHEMA, Cell
 from bench.run.run import Run, plan
-from bench.schema import SCHEMA, Cell
 
 
 def test_what_the_guard_takes_is_told_and_added(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

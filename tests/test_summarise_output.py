@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from bench.schema import CELL_COLUMNS, ROLES, ROUND_COLUMNS, STATUSES
+from bench.records.schema import CELL_COLUMNS, ROLES, ROUND_COLUMNS, STATUSES
 from scripts._cli import UsageError
 from scripts._markers import MarkerError
 from scripts.summarise import main

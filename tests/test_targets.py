@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bench.plan.experiments import Arm
-from bench.schema import ROUND_COLUMNS, Cell, Round
+from bench.records.schema import ROUND_COLUMNS, Cell, Round
 from kernels.api import AXES, Case
 from scripts import consumer, targets
 from scripts._targets import ROWS, experiments

@@ -18,7 +18,7 @@ from bench.plan.networks import BUDGETS, network_plan
 from bench.plan.options import OPTIONS, OptionError, Settings, parse
 from bench.plugin import console
 from bench.plugin.replay import Replay
-from bench.records import RunFilesError
+from bench.records.writing import RunFilesError
 from bench.run.run import Run, plan
 from kernels.networks.case import NETWORK_DIRECTIONS, NETWORK_OPS
 

@@ -10,9 +10,9 @@ import dataclasses
 from collections.abc import Sequence
 
 from bench.plan.experiments import Experiment
+from bench.records.schema import Compile
 from bench.run.arm_state import ArmState
 from bench.run.rows import Stamp
-from bench.schema import Compile
 
 __all__ = ["compiles_of"]
 

@@ -11,8 +11,8 @@ import numpy as np
 from bench import stats
 from bench.counted import paired
 from bench.plan.experiments import Experiment
+from bench.records.schema import SCHEMA, Cell, Round
 from bench.run.arm_state import ArmState
-from bench.schema import SCHEMA, Cell, Round
 from bench.stats import Interval
 from kernels.api import AXES
 from kernels.networks.case import case_of

@@ -18,10 +18,10 @@ from bench import counted
 from bench.machine import environment
 from bench.plan.experiments import Arm, Experiment, experiments, weight
 from bench.plan.options import Settings
-from bench.records import Key, RunFiles, RunFilesError, key_of
+from bench.records.schema import CELL_COLUMNS
+from bench.records.writing import Key, RunFiles, RunFilesError, key_of
 from bench.run.budget import Budget
 from bench.run.time_account import Tally
-from bench.schema import CELL_COLUMNS
 from kernels.api import AXES
 
 __all__ = ["CellResult", "Run", "plan"]

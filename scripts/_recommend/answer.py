@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bench.columns import nearest
 from bench.curves import Curve, Stretch, ratio_misses, stretches
 from bench.fastest import fastest_set
+from bench.records.columns import nearest
 from bench.sizes import format_size
 from kernels.api import Case
 from scripts import _cli

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from bench import counted
-from bench.reading import timed
-from bench.schema import CELL_KEY
+from bench.records.reading import timed
+from bench.records.schema import CELL_KEY
 from bench.stats import Interval, ratio, verdict
 from scripts._recommend.runs import Evidence
 

@@ -14,8 +14,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from bench.fastest import COMPETING
-from bench.reading import group_ids
-from bench.schema import ROLES
+from bench.records.reading import group_ids
+from bench.records.schema import ROLES
 from kernels.registry import BUILTINS
 from scripts._remarks import arm_name
 from scripts._summary import CASE, NEEDED

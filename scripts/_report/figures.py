@@ -15,7 +15,7 @@ import pandas as pd
 import vl_convert
 
 from bench.fastest import COMPETING
-from bench.reading import group_ids
+from bench.records.reading import group_ids
 from bench.sizes import format_size
 from bench.units import seconds_text
 from kernels.api import PLACEMENTS

@@ -1,7 +1,7 @@
 """Reads cells.csv and rounds.csv, ours or anyone's with the same columns, and trusts nothing.
 
-A file of a million rows is parsed and checked column by column (`bench.quick`); only where that
-raises a doubt is a part of it read again row by row (`bench.blame`), to name the row and the column.
+A file of a million rows is parsed and checked column by column (`bench.records.quick`); only where that
+raises a doubt is a part of it read again row by row (`bench.records.blame`), to name the row and the column.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ import numpy.typing as npt
 import pandas as pd
 from pandas.api.types import union_categoricals
 
-from bench.blame import ReadError, check_header, explain
-from bench.columns import Column, columns_of, schema_problem
 from bench.counted import ENOUGH, Timed
-from bench.quick import read_quickly
-from bench.schema import CELL_KEY, SCHEMA, Cell, Round
+from bench.records.blame import ReadError, check_header, explain
+from bench.records.columns import Column, columns_of, schema_problem
+from bench.records.quick import read_quickly
+from bench.records.schema import CELL_KEY, SCHEMA, Cell, Round
 
 __all__ = ["ReadError", "counted_rounds", "group_ids", "read_cells", "read_rounds", "timed"]
 

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from bench.schema import (
+from bench.records.schema import (
     CELL_COLUMNS,
     CELL_KEY,
     COMPILE_COLUMNS,

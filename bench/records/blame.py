@@ -1,4 +1,4 @@
-"""Says what is wrong with a CSV file, and where: the slow, exact half of `bench.reading`."""
+"""Says what is wrong with a CSV file, and where: the slow, exact half of `bench.records.reading`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import csv
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from bench.columns import Column, cell_problem, nearest, quoted
+from bench.records.columns import Column, cell_problem, nearest, quoted
 
 __all__ = ["ReadError", "check_header", "explain"]
 

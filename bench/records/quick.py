@@ -1,5 +1,5 @@
 """Reads a million rows in seconds, and tells whether anything about them is doubtful: the quick half
-of `bench.reading`.
+of `bench.records.reading`.
 
 Whole columns are checked at once.  The commas are counted as the bytes go by: rows that are too
 short or too long would be filled up or cut off by the parser without a word.
@@ -15,7 +15,7 @@ from typing import BinaryIO
 import numpy as np
 import pandas as pd
 
-from bench.columns import NULLS, Column, suspicious, suspicious_cells
+from bench.records.columns import NULLS, Column, suspicious, suspicious_cells
 
 __all__ = ["read_quickly"]
 

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, dataclass, fields
 from typing import TYPE_CHECKING
 
-from bench.schema import ROLES, SCHEMA, STATUSES, VERDICTS, Cell, Round
+from bench.records.schema import ROLES, SCHEMA, STATUSES, VERDICTS, Cell, Round
 from kernels.api import CACHES, DATA, DIRECTIONS, DTYPES, LAYOUTS, OPS, PLACEMENTS
 from kernels.networks.case import NETWORK_DIRECTIONS, NETWORK_OPS, WIDTHS
 
