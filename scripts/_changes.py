@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bench.comparison import Comparison
 from bench.plan.experiments import Experiment
-from bench.stats import Interval
+from bench.stats.comparison import Comparison
+from bench.stats.estimates import Interval
 from bench.units import number_text, percent_text, ratio_text, seconds_text
 from kernels.api import AXES
 from kernels.networks.case import case_of

@@ -9,8 +9,8 @@ from typing import Any
 
 import pandas as pd
 
-from bench.fastest import COMPETING
 from bench.records.columns import TIMED
+from bench.stats.fastest import COMPETING
 from bench.units import number_text, seconds_text
 from scripts._changes import cell_name
 from scripts._cli import UsageError

@@ -17,8 +17,6 @@ import pandas as pd
 from rich.console import Console
 from rich.progress import Progress
 
-from bench import stats
-from bench.counted import Timed, paired
 from bench.plan.experiments import Arm, Experiment, Variant
 from bench.plan.options import Settings, parse
 from bench.records.columns import TIMED
@@ -26,7 +24,9 @@ from bench.records.find_runs import find_runs
 from bench.records.reading import read_cells, read_rounds, timed
 from bench.run.run import Run
 from bench.sizes import parse_sizes
-from bench.stats import Interval
+from bench.stats import estimates
+from bench.stats.counted import Timed, paired
+from bench.stats.estimates import Interval
 from kernels.api import AXES, OPS, Case
 
 __all__ = ["Arms", "Figures", "Name", "add_run_options", "label", "measure", "settings_of", "size"]
@@ -154,7 +154,7 @@ class Figures:
         if self.trouble(case, other) or self.trouble(case, ours):
             return None
         seconds = paired(self._rounds[case, other], self._rounds[case, ours])
-        return stats.ratio(seconds[:, 0], seconds[:, 1]) if len(seconds) else None
+        return estimates.ratio(seconds[:, 0], seconds[:, 1]) if len(seconds) else None
 
 
 def label(name: Name) -> str:

@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bench import stats
-from bench.counted import Timed, paired
-from bench.fastest import COMPETING
 from bench.records.columns import TIMED
 from bench.records.reading import timed
 from bench.records.schema import CELL_KEY
-from bench.stats import Interval
+from bench.stats import estimates
+from bench.stats.counted import Timed, paired
+from bench.stats.estimates import Interval
+from bench.stats.fastest import COMPETING
 from kernels.networks.case import NETWORK_OPS, parse_widths
 
 __all__ = ["COLUMNS", "figures"]
@@ -102,4 +102,4 @@ def _ratio(one: _Arm | None, other: _Arm | None) -> Interval:
     both = paired(one.rounds, other.rounds)
     if not len(both):
         return Interval(one.time_s / other.time_s, np.nan, np.nan)
-    return stats.ratio(both[:, 0], both[:, 1])
+    return estimates.ratio(both[:, 0], both[:, 1])

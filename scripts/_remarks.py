@@ -7,8 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from bench.fastest import COMPETING, RULE
 from bench.records.schema import STATUSES
+from bench.stats.fastest import COMPETING, RULE
 
 __all__ = [
     "LEGEND",

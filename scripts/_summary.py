@@ -8,10 +8,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from bench.fastest import COMPETING, mark_fastest
-from bench.fits import fit_lines
 from bench.records.columns import TIMED
 from bench.records.reading import group_ids
+from bench.stats.fastest import COMPETING, mark_fastest
+from bench.stats.latency_fit import fit_lines
 from kernels.api import AXES, OPS
 
 __all__ = ["ARM_COLUMNS", "CASE", "NEEDED", "Keep", "arms", "fastest", "fits", "prepare", "ranked"]

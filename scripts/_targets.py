@@ -10,11 +10,11 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from bench import stats
 from bench.pairs import kept_bytes, pair_bytes
 from bench.plan.experiments import Experiment, Variant
 from bench.sizes import format_size
-from bench.stats import Interval
+from bench.stats import estimates
+from bench.stats.estimates import Interval
 from bench.units import number_text, ratio_text, seconds_text
 from kernels.api import DIRECTIONS, OPS, Case
 from scripts._measured import Arms, Figures, Name, label
@@ -193,7 +193,7 @@ def standing(target: Target, figures: Figures) -> Standing:
         return Standing(target, label(other), None, "not measured", "no round that both arms have")
     wanted = target.at_least
     scaled = Interval(figure.value / wanted, figure.lo / wanted, figure.hi / wanted)
-    verdict = VERDICTS[stats.verdict(scaled, figures.noise_floor(target.case))]
+    verdict = VERDICTS[estimates.verdict(scaled, figures.noise_floor(target.case))]
     limit = "" if verdict == "reached" else _limit(target, other, figures)
     return Standing(target, label(other), figure, verdict, limit)
 

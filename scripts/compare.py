@@ -9,9 +9,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.comparison import NEEDED, Comparison, Run, compare
 from bench.records.find_runs import find_runs, has_rows
 from bench.records.reading import ReadError, read_cells, read_rounds
+from bench.stats.comparison import NEEDED, Comparison, Run, compare
 from bench.units import percent_text
 from scripts import _cli
 from scripts._changes import blocks, legend, summary

@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import stats
 from bench.consumers import BASE, PLUGIN
 from bench.machine import environment
 from bench.plan.experiments import Experiment, Variant
@@ -21,7 +20,8 @@ from bench.plan.options import OptionError
 from bench.records.reading import ReadError
 from bench.records.writing import RunFilesError
 from bench.sizes import format_size, parse_sizes
-from bench.stats import Interval
+from bench.stats import estimates
+from bench.stats.estimates import Interval
 from bench.units import ratio_text, seconds_text
 from kernels.api import OPS, Case
 from scripts import _cli
@@ -158,7 +158,7 @@ def _found(case: Case, figures: Figures) -> _Found:
     chosen = _chosen(case) if figures.machine == environment.machine_name() else "?"
     pair = figures.ratio(case, _SUMS[0], _SUMS[1])
     ours = _SUMS[0] if chosen == "plain" else _SUMS[1]
-    verdict = _PAIR[stats.verdict(pair, figures.noise_floor(case))] if pair else "-"
+    verdict = _PAIR[estimates.verdict(pair, figures.noise_floor(case))] if pair else "-"
     alone, torch = figures.ratio(case, _PLAIN, _STREAMING), figures.ratio(case, _SUMS[2], ours)
     return _Found(case, alone, pair, torch, chosen, verdict, trouble)
 

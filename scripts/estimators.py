@@ -15,10 +15,10 @@ import numpy as np
 import pandas as pd
 from tabulate import tabulate
 
-from bench.counted import paired
 from bench.records.reading import ReadError, read_rounds, timed
 from bench.sizes import format_size
-from bench.stats import ESTIMATORS
+from bench.stats.counted import paired
+from bench.stats.estimates import ESTIMATORS
 from kernels.api import AXES
 from scripts._cli import Parser, UsageError, run
 

@@ -32,8 +32,8 @@ from rich.console import Console
 from rich.progress import Progress
 from tabulate import tabulate
 
-from bench import stats
 from bench.machine import environment, memory
+from bench.stats import estimates
 from bench.units import percent_text, ratio_text, seconds_text
 from scripts._cli import Parser, UsageError, comma_list, count, run
 from scripts._training import ACTIVATIONS, BASELINE, NETWORKS, NOTHING, Kept, Spec, serve
@@ -63,9 +63,9 @@ class Row:
     op: str
     arm: str
     rounds: int
-    step_s: stats.Interval
-    ratio: stats.Interval
-    share: stats.Interval
+    step_s: estimates.Interval
+    ratio: estimates.Interval
+    share: estimates.Interval
     verdict: str
     peak_bytes: int
     peak_by: str
@@ -161,15 +161,15 @@ def measure(spec: Spec, seconds: float, bar: Progress) -> list[Row]:
 
 def _rows(
     spec: Spec,
-    times: Mapping[str, stats.Samples],
+    times: Mapping[str, estimates.Samples],
     peaks: Mapping[str, tuple[int, str]],
     kept: Mapping[str, Kept],
 ) -> list[Row]:
     base = times[BASELINE]
-    floor = stats.noise_floor(stats.ratio(base, times[TWIN]))
+    floor = estimates.noise_floor(estimates.ratio(base, times[TWIN]))
     rows = []
     for name, samples in times.items():
-        speedup = stats.ratio(base, samples)
+        speedup = estimates.ratio(base, samples)
         compared = name not in (BASELINE, TWIN, NOTHING)
         rows.append(
             Row(
@@ -177,10 +177,10 @@ def _rows(
                 spec.op,
                 name,
                 samples.size,
-                stats.estimate(samples),
-                stats.ratio(samples, base),
-                stats.estimate(1.0 - times[NOTHING] / samples),
-                stats.verdict(speedup, floor) if compared else "",
+                estimates.estimate(samples),
+                estimates.ratio(samples, base),
+                estimates.estimate(1.0 - times[NOTHING] / samples),
+                estimates.verdict(speedup, floor) if compared else "",
                 *peaks[name],
                 kept[name],
             )

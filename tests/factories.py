@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from bench.records.schema import CELL_COLUMNS, CELL_KEY, ROUND_COLUMNS, SCHEMA, Cell, Round
-from bench.stats import estimate, ratio
+from bench.stats.estimates import estimate, ratio
 from kernels.api import Case
 
 

@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bench.comparison import CHANGES
 from bench.machine.environment import DIFFERS, describe
 from bench.records.reading import ReadError
 from bench.records.schema import Cell, Round
+from bench.stats.comparison import CHANGES
 from kernels.api import AXES
 from scripts._cli import UsageError
 from scripts.compare import main

@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bench.comparison import Comparison, Run, compare
-from bench.drift import scatter
-from bench.significance import holm, t_bound, two_sided_p, welch_df
-from bench.spread import spread_of_rounds
+from bench.stats.bootstrap import spread_of_rounds
+from bench.stats.comparison import Comparison, Run, compare
+from bench.stats.drift import scatter
+from bench.stats.significance import holm, t_bound, two_sided_p, welch_df
 from kernels.api import AXES, Case
 
 Noise = Callable[[np.random.Generator, tuple[int, int]], Any]

@@ -9,14 +9,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bench.counted import ENOUGH, Timed, by_round, paired
 from bench.plan.experiments import Arm, Experiment
 from bench.records.reading import counted_rounds, timed
 from bench.records.schema import CELL_KEY
 from bench.run.arm_state import ArmState, Batch
 from bench.run.rows import cells_of, rounds_of
 from bench.run.run import _by_round
-from bench.spread import spread_of_rounds
+from bench.stats.bootstrap import spread_of_rounds
+from bench.stats.counted import ENOUGH, Timed, by_round, paired
 from tests.test_results import CASE, STAMP, state, states
 
 

@@ -13,8 +13,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from bench import stats
 from bench.run.rounds import next_check
+from bench.stats import estimates
 
 EXPERIMENTS = 1000
 MOST_ROUNDS = 60
@@ -37,7 +37,7 @@ def drift(rng: np.random.Generator, rounds: int, period: float = 60.0) -> np.nda
     return 1 + 0.3 * np.sin(2 * np.pi * (np.arange(rounds) / period + rng.random()))
 
 
-def _stopped(interval_of: Callable[[int], stats.Interval], first: int = 8) -> stats.Interval:
+def _stopped(interval_of: Callable[[int], estimates.Interval], first: int = 8) -> estimates.Interval:
     """The interval at which the harness would have stopped."""
     rounds = first
     interval = interval_of(rounds)
@@ -47,7 +47,7 @@ def _stopped(interval_of: Callable[[int], stats.Interval], first: int = 8) -> st
     return interval
 
 
-def _coverage(truth: float, draw: Callable[[], Callable[[int], stats.Interval]]) -> float:
+def _coverage(truth: float, draw: Callable[[], Callable[[int], estimates.Interval]]) -> float:
     held = 0
     for _ in range(EXPERIMENTS):
         interval = _stopped(draw())
@@ -60,9 +60,9 @@ def test_interval_of_a_time_holds_the_median(noise: Noise) -> None:
     rng = np.random.default_rng(1)
     truth = float(np.median(noise(rng, 1_000_000)))
 
-    def draw() -> Callable[[int], stats.Interval]:
+    def draw() -> Callable[[int], estimates.Interval]:
         samples = noise(rng, MOST_ROUNDS)
-        return lambda rounds: stats.estimate(samples[:rounds])
+        return lambda rounds: estimates.estimate(samples[:rounds])
 
     assert 0.92 <= _coverage(truth, draw) <= 0.98
 
@@ -71,10 +71,10 @@ def test_interval_of_a_time_holds_the_median(noise: Noise) -> None:
 def test_interval_of_a_ratio_holds_it_while_both_arms_drift(noise: Noise) -> None:
     rng = np.random.default_rng(2)
 
-    def draw() -> Callable[[int], stats.Interval]:
+    def draw() -> Callable[[int], estimates.Interval]:
         shared = drift(rng, MOST_ROUNDS)
         slow, fast = 1.1 * shared * noise(rng, MOST_ROUNDS), shared * noise(rng, MOST_ROUNDS)
-        return lambda rounds: stats.ratio(slow[:rounds], fast[:rounds])
+        return lambda rounds: estimates.ratio(slow[:rounds], fast[:rounds])
 
     assert 0.92 <= _coverage(1.1, draw) <= 0.98
 
@@ -82,8 +82,8 @@ def test_interval_of_a_ratio_holds_it_while_both_arms_drift(noise: Noise) -> Non
 def test_interval_of_a_time_does_not_hold_what_a_slow_drift_hid() -> None:
     rng = np.random.default_rng(3)
 
-    def draw() -> Callable[[int], stats.Interval]:
+    def draw() -> Callable[[int], estimates.Interval]:
         samples = drift(rng, MOST_ROUNDS, period=2000.0) * heavy(rng, MOST_ROUNDS)
-        return lambda rounds: stats.estimate(samples[:rounds])
+        return lambda rounds: estimates.estimate(samples[:rounds])
 
     assert _coverage(1.0, draw) < 0.50

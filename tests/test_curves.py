@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from bench.curves import Curve, Stretch, ratio_misses, stretches
+from bench.stats.size_curves import Curve, Stretch, ratio_misses, stretches
 
 SIZES = [1 << power for power in range(10, 27, 2)]
 CACHES = (1 << 15, 1 << 20, 1 << 25)

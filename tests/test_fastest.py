@@ -13,9 +13,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bench.fastest import fastest_set, mark_fastest
 from bench.records.reading import group_ids, read_cells
 from bench.records.schema import CELL_COLUMNS, Cell
+from bench.stats.fastest import fastest_set, mark_fastest
 from kernels.api import AXES
 from tests.factories import as_csv, cell, experiment, row_text
 
@@ -117,7 +117,7 @@ def test_rows_of_text_as_they_stand_in_the_file() -> None:
 
 
 def test_the_rule_needs_neither_numpy_nor_pandas() -> None:
-    code = "import sys, bench.fastest; sys.exit(sorted({'numpy', 'pandas'} & set(sys.modules)) != [])"
+    code = "import sys, bench.stats.fastest; sys.exit(sorted({'numpy', 'pandas'} & set(sys.modules)) != [])"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

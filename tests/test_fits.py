@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bench.fits import fit_lines
+from bench.stats.latency_fit import fit_lines
 
 BYTES = np.array([1e3, 1e4, 1e5, 1e6, 1e8])
 

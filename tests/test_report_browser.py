@@ -16,7 +16,7 @@ pytest.importorskip("altair", reason="the report needs Vega-Altair: pip install 
 pytest.importorskip("vl_convert", reason="the report needs vl-convert: pip install vl-convert-python")
 pytest.importorskip("playwright.sync_api", reason="drives the browser: pip install playwright")
 
-from bench.fastest import fastest_set
+from bench.stats.fastest import fastest_set
 from bench.units import calls_text, number_text, percent_text, ratio_text, seconds_text
 from scripts.report import main
 from tests.reports import EVIL, bare, hostile, mixed

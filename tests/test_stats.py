@@ -7,9 +7,9 @@ import math
 import numpy as np
 import pytest
 
-from bench import stats
 from bench.machine.foreign_load import ForeignUse
-from bench.stats import Interval
+from bench.stats import estimates
+from bench.stats.estimates import Interval
 
 
 @pytest.mark.parametrize(
@@ -18,38 +18,38 @@ from bench.stats import Interval
 )
 def test_estimators_on_one_to_eight(estimator: str, answer: float) -> None:
     samples = np.random.default_rng(0).permutation(np.arange(1.0, 9.0))
-    assert stats.estimate(samples, estimator).value == pytest.approx(answer)
+    assert estimates.estimate(samples, estimator).value == pytest.approx(answer)
 
 
 def test_trimmed_mean_drops_a_quarter_at_each_end() -> None:
     samples = np.array([-1e9, -1e9, 1.0, 2.0, 3.0, 6.0, 1e9, 1e9])
-    assert stats.estimate(samples, "trimmed_mean").value == pytest.approx(3.0)
+    assert estimates.estimate(samples, "trimmed_mean").value == pytest.approx(3.0)
 
 
-@pytest.mark.parametrize("estimator", sorted(stats.ESTIMATORS))
+@pytest.mark.parametrize("estimator", sorted(estimates.ESTIMATORS))
 def test_estimators_work_along_the_last_axis(estimator: str) -> None:
     samples = np.random.default_rng(1).random((3, 17))
-    function = stats.ESTIMATORS[estimator]
+    function = estimates.ESTIMATORS[estimator]
     assert np.allclose(function(samples), [float(function(row)) for row in samples])
 
 
 def test_equal_samples_have_no_width() -> None:
-    interval = stats.estimate(np.full(20, 3.0))
+    interval = estimates.estimate(np.full(20, 3.0))
     assert (interval.lo, interval.value, interval.hi) == (3.0, 3.0, 3.0)
     assert interval.half_width == 0.0
 
 
 def test_one_sample_says_nothing_of_its_spread() -> None:
-    interval = stats.estimate(np.array([2.0]))
+    interval = estimates.estimate(np.array([2.0]))
     assert interval.value == 2.0
     assert interval.half_width == math.inf
 
 
 def test_interval_contains_its_estimate_and_scales_with_the_samples() -> None:
     samples = np.random.default_rng(2).lognormal(0.0, 0.2, 40)
-    interval = stats.estimate(samples)
+    interval = estimates.estimate(samples)
     assert interval.lo < interval.value < interval.hi
-    scaled = stats.estimate(1e-9 * samples)
+    scaled = estimates.estimate(1e-9 * samples)
     assert (scaled.lo, scaled.value, scaled.hi) == pytest.approx(
         (1e-9 * interval.lo, 1e-9 * interval.value, 1e-9 * interval.hi)
     )
@@ -58,7 +58,7 @@ def test_interval_contains_its_estimate_and_scales_with_the_samples() -> None:
 def test_interval_narrows_with_the_root_of_the_rounds() -> None:
     rng = np.random.default_rng(3)
     widths = [
-        np.median([stats.estimate(rng.normal(1.0, 0.1, rounds)).half_width for _ in range(60)])
+        np.median([estimates.estimate(rng.normal(1.0, 0.1, rounds)).half_width for _ in range(60)])
         for rounds in (25, 400)
     ]
     assert widths[0] / widths[1] == pytest.approx(4.0, rel=0.35)
@@ -66,7 +66,7 @@ def test_interval_narrows_with_the_root_of_the_rounds() -> None:
 
 def test_interval_of_the_median_holds_the_truth_about_as_often_as_it_says() -> None:
     rng = np.random.default_rng(4)
-    intervals = [stats.estimate(rng.lognormal(0.0, 0.3, 30)) for _ in range(400)]
+    intervals = [estimates.estimate(rng.lognormal(0.0, 0.3, 30)) for _ in range(400)]
     held = np.mean([interval.lo <= 1.0 <= interval.hi for interval in intervals])
     assert held >= 0.92
     assert np.median([interval.half_width for interval in intervals]) < 0.3
@@ -74,7 +74,7 @@ def test_interval_of_the_median_holds_the_truth_about_as_often_as_it_says() -> N
 
 def test_the_same_samples_have_the_same_interval() -> None:
     samples = np.random.default_rng(5).random(30)
-    assert stats.estimate(samples) == stats.estimate(samples)
+    assert estimates.estimate(samples) == estimates.estimate(samples)
 
 
 def test_half_width_is_the_farther_bound_as_a_fraction() -> None:
@@ -89,24 +89,24 @@ def test_paired_ratio_cancels_what_slows_whole_rounds() -> None:
     weather = np.exp(rng.uniform(0, np.log(9), 40))
     base = 5.0 * weather * rng.normal(1, 0.002, 40)
     arm = 4.0 * weather * rng.normal(1, 0.002, 40)
-    paired = stats.ratio(base, arm)
+    paired = estimates.ratio(base, arm)
     assert paired.value == pytest.approx(1.25, rel=0.003)
     assert paired.half_width < 0.005
-    assert stats.estimate(base).half_width > 0.2
+    assert estimates.estimate(base).half_width > 0.2
 
 
 def test_ratio_of_the_inverse_is_the_inverse() -> None:
     rng = np.random.default_rng(7)
     one, other = rng.lognormal(0, 0.1, 25), rng.lognormal(0.2, 0.1, 25)
-    there, back = stats.ratio(one, other), stats.ratio(other, one)
+    there, back = estimates.ratio(one, other), estimates.ratio(other, one)
     assert back.value == pytest.approx(1 / there.value)
     assert back.lo == pytest.approx(1 / there.hi, rel=0.02)
 
 
 def test_noise_floor_is_the_twins_farther_bound() -> None:
-    assert stats.noise_floor(Interval(1.0, 0.98, 1.05)) == pytest.approx(0.05)
-    assert stats.noise_floor(Interval(0.99, 0.8, 1.1)) == pytest.approx(0.25)
-    assert stats.noise_floor(Interval(1.0, 1.0, 1.0)) == 0.0
+    assert estimates.noise_floor(Interval(1.0, 0.98, 1.05)) == pytest.approx(0.05)
+    assert estimates.noise_floor(Interval(0.99, 0.8, 1.1)) == pytest.approx(0.25)
+    assert estimates.noise_floor(Interval(1.0, 1.0, 1.0)) == 0.0
 
 
 @pytest.mark.parametrize(
@@ -129,7 +129,7 @@ def test_noise_floor_is_the_twins_farther_bound() -> None:
     ],
 )
 def test_verdict(speedup: Interval, floor: float, verdict: str) -> None:
-    assert stats.verdict(speedup, floor) == verdict
+    assert estimates.verdict(speedup, floor) == verdict
 
 
 def test_verdict_does_not_depend_on_which_arm_is_the_baseline() -> None:
@@ -138,8 +138,8 @@ def test_verdict_does_not_depend_on_which_arm_is_the_baseline() -> None:
     for factor in (0.7, 0.97, 1.0, 1.04, 1.5):
         one = rng.lognormal(0, 0.03, 30)
         other = one / factor * rng.lognormal(0, 0.01, 30)
-        there, back = stats.ratio(one, other), stats.ratio(other, one)
-        assert stats.verdict(back, 0.03) == opposite[stats.verdict(there, 0.03)]
+        there, back = estimates.ratio(one, other), estimates.ratio(other, one)
+        assert estimates.verdict(back, 0.03) == opposite[estimates.verdict(there, 0.03)]
 
 
 def test_identical_arms_are_seldom_called_different() -> None:
@@ -149,8 +149,8 @@ def test_identical_arms_are_seldom_called_different() -> None:
     for _ in range(300):
         weather = rng.lognormal(0, 0.3, 20)
         base, twin, arm = (weather * rng.lognormal(0, 0.03, 20) for _ in range(3))
-        floor = stats.noise_floor(stats.ratio(base, twin))
-        different += stats.verdict(stats.ratio(base, arm), floor) != "tie"
+        floor = estimates.noise_floor(estimates.ratio(base, twin))
+        different += estimates.verdict(estimates.ratio(base, arm), floor) != "tie"
     assert different / 300 <= 0.05
 
 

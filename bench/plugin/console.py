@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping, Sequence
 from rich.console import Console
 from rich.table import Table
 
-from bench.fastest import fastest_set
 from bench.plan.experiments import Experiment
 from bench.run.run import Run
+from bench.stats.fastest import fastest_set
 from bench.units import seconds_text
 
 __all__ = ["Write", "announce", "progress", "summary"]

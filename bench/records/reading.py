@@ -17,11 +17,11 @@ import numpy.typing as npt
 import pandas as pd
 from pandas.api.types import union_categoricals
 
-from bench.counted import ENOUGH, Timed
 from bench.records.blame import ReadError, check_header, explain
 from bench.records.columns import Column, columns_of, schema_problem
 from bench.records.quick import read_quickly
 from bench.records.schema import CELL_KEY, SCHEMA, Cell, Round
+from bench.stats.counted import ENOUGH, Timed
 
 __all__ = ["ReadError", "counted_rounds", "group_ids", "read_cells", "read_rounds", "timed"]
 
@@ -53,7 +53,7 @@ def read_rounds(paths: Iterable[Path]) -> pd.DataFrame:
 
 
 def counted_rounds(rounds: pd.DataFrame, arm: Sequence[str]) -> pd.DataFrame:
-    """The rows of `rounds` that count (see `bench.counted`); the columns `arm` name an arm of an experiment."""
+    """The rows of `rounds` that count (see `bench.stats.counted`); the columns `arm` name an arm of an experiment."""
     last = rounds.drop_duplicates([*arm, "round"], keep="last")
     clean = pd.Series(last["contended"] == 0, last.index)
     left = clean.groupby(group_ids(last, arm)).transform("sum")
@@ -61,7 +61,7 @@ def counted_rounds(rounds: pd.DataFrame, arm: Sequence[str]) -> pd.DataFrame:
 
 
 def timed(rounds: pd.DataFrame) -> list[Timed]:
-    """The rounds of one arm, for `bench.counted`."""
+    """The rounds of one arm, for `bench.stats.counted`."""
     contended = rounds["contended"] != 0
     return list(zip(rounds["round"].tolist(), rounds["seconds"].tolist(), contended.tolist(), strict=True))
 

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from bench import counted
 from bench.messages import Finished, Loaded, Prepared
 from bench.plan.experiments import Arm
+from bench.stats import counted
 
 __all__ = ["ArmState", "Batch"]
 

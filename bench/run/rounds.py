@@ -14,7 +14,6 @@ from statistics import fmean, median
 
 import numpy as np
 
-from bench import stats
 from bench.machine.clocks import clock
 from bench.machine.cpu_speed import SLOW
 from bench.machine.foreign_load import Clock, ForeignUse, starved, waiting_share
@@ -25,6 +24,7 @@ from bench.plan.profiles import Profile
 from bench.run.arm_state import ArmState, Batch
 from bench.run.pool import Pool, Request
 from bench.run.process import ArmError
+from bench.stats import estimates
 
 __all__ = ["Limits", "Rounds", "calls_for", "next_check"]
 
@@ -243,7 +243,9 @@ class Rounds:
     def _precise(self) -> bool:
         """Whether every arm's interval is within the target; the floor's nanoseconds need not be."""
         judged = [state for state in self._states if state.alive and state.arm.role != "floor"]
-        return all(stats.estimate(state.samples()).half_width <= self._limits.target_ci for state in judged)
+        return all(
+            estimates.estimate(state.samples()).half_width <= self._limits.target_ci for state in judged
+        )
 
 
 def _impossible(sample: Sample, asked: float, answered: float) -> str | None:

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bench import stats
-from bench.counted import paired
 from bench.plan.experiments import Experiment
 from bench.records.schema import SCHEMA, Cell, Round
 from bench.run.arm_state import ArmState
-from bench.stats import Interval
+from bench.stats import estimates
+from bench.stats.counted import paired
+from bench.stats.estimates import Interval
 from kernels.api import AXES
 from kernels.networks.case import case_of
 
@@ -91,13 +91,13 @@ def _common(placement: str, states: Sequence[ArmState]) -> _Common:
     return _Common(
         baseline,
         min(
-            (stats.estimate(copy.samples()) for copy in copies),
+            (estimates.estimate(copy.samples()) for copy in copies),
             key=lambda interval: interval.value,
             default=None,
         ),
         _limit(copies),
         _ABOVE_CEILING[placement],
-        stats.noise_floor(against) if against else None,
+        estimates.noise_floor(against) if against else None,
         float(np.median(floor.samples())) if floor else 0.0,
     )
 
@@ -122,7 +122,7 @@ def _speedup(baseline: ArmState, state: ArmState) -> Interval | None:
     if not (_timed(baseline) and _timed(state)):
         return None
     both = paired(baseline.timed(), state.timed())
-    return stats.ratio(both[:, 0], both[:, 1]) if len(both) else None
+    return estimates.ratio(both[:, 0], both[:, 1]) if len(both) else None
 
 
 def _status(state: ArmState, time: Interval | None, stamp: Stamp, common: _Common) -> tuple[str, str]:
@@ -162,7 +162,7 @@ def _one_line(reason: str) -> str:
 def _cell(experiment: Experiment, state: ArmState, stamp: Stamp, common: _Common) -> Cell:
     case, arm, prepared = experiment.case, state.arm, state.prepared
     samples = state.samples() if state.batches else None
-    time = stats.estimate(samples) if samples is not None else None
+    time = estimates.estimate(samples) if samples is not None else None
     status, reason = _status(state, time, stamp, common)
     cell = Cell(
         schema=SCHEMA,
@@ -239,5 +239,5 @@ def _with_ratios(cell: Cell, state: ArmState, time: Interval, common: _Common) -
         speedup=speedup.value,
         speedup_lo=speedup.lo,
         speedup_hi=speedup.hi,
-        verdict=stats.verdict(speedup, common.noise_floor or 0.0) if judged else "",
+        verdict=estimates.verdict(speedup, common.noise_floor or 0.0) if judged else "",
     )

@@ -14,7 +14,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bench import counted
 from bench.machine import environment
 from bench.plan.experiments import Arm, Experiment, experiments, weight
 from bench.plan.options import Settings
@@ -22,6 +21,7 @@ from bench.records.schema import CELL_COLUMNS
 from bench.records.writing import Key, RunFiles, RunFilesError, key_of
 from bench.run.budget import Budget
 from bench.run.time_account import Tally
+from bench.stats import counted
 from kernels.api import AXES
 
 __all__ = ["CellResult", "Run", "plan"]

@@ -14,7 +14,7 @@ import torch
 from bench.arm.timed_loop import without_gc
 from bench.machine.clocks import clock
 from bench.sizes import format_size
-from bench.stats import ratio
+from bench.stats.estimates import ratio
 from kernels.api import Case
 from kernels.registry import load
 from scripts._claims.data import rng

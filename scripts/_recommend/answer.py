@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bench.curves import Curve, Stretch, ratio_misses, stretches
-from bench.fastest import fastest_set
 from bench.records.columns import nearest
 from bench.sizes import format_size
+from bench.stats.fastest import fastest_set
+from bench.stats.size_curves import Curve, Stretch, ratio_misses, stretches
 from kernels.api import Case
 from scripts import _cli
 from scripts._recommend.ratios import Ratio, Row, paired

@@ -9,10 +9,10 @@ from typing import Any
 
 import pandas as pd
 
-from bench.fastest import COMPETING
 from bench.machine.environment import machine_name
 from bench.records.find_runs import find_runs, has_rows
 from bench.records.reading import ReadError, read_cells, read_rounds
+from bench.stats.fastest import COMPETING
 from kernels.api import AXES, Case
 from scripts import _cli
 from scripts._environments import read_environment

@@ -14,9 +14,9 @@ import numpy as np
 import pandas as pd
 import vl_convert
 
-from bench.fastest import COMPETING
 from bench.records.reading import group_ids
 from bench.sizes import format_size
+from bench.stats.fastest import COMPETING
 from bench.units import seconds_text
 from kernels.api import PLACEMENTS
 from scripts._remarks import axis_text

@@ -1,4 +1,4 @@
-// The fastest set: the rule of bench/fastest.py, here because it depends on what the reader switches off.
+// The fastest set: the rule of bench/stats/fastest.py, here because it depends on what the reader switches off.
 function contender(row) {
   const known = (value, otherwise) => (Number.isNaN(value) ? otherwise : value);
   const own = row.role === "baseline" ? 1 : NaN;

@@ -1,6 +1,6 @@
 """Seconds per call over sizes that were not measured: a model per cache level, held to what was.
 
-Seconds are latency + bytes / bandwidth (Hockney, see `bench.fits`) with one bandwidth per cache level.
+Seconds are latency + bytes / bandwidth (Hockney, see `bench.stats.latency_fit`) with one bandwidth per cache level.
 The next level serves what does not fit: nothing of a working set of half the cache's size, all of one
 of twice its size, and in between a share that grows with the logarithm (as measured on a plain loop;
 caches are shared and replace by rules that nobody publishes, so there is no sharp edge).

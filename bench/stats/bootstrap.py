@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from bench.records.reading import counted_rounds, group_ids
-from bench.stats import ESTIMATORS, HEADLINE, Samples
+from bench.stats.estimates import ESTIMATORS, HEADLINE, Samples
 from kernels.api import AXES
 
 __all__ = ["spread_of_rounds"]
@@ -23,7 +23,7 @@ def spread_of_rounds(rounds: pd.DataFrame, *, relative: bool) -> pd.DataFrame:
     """One row per arm: its case, backend, variant and role, ``rounds_value``, ``rounds_se``, ``rounds_count``.
 
     The value is the log of the suite's estimate of the seconds or, if `relative`, of the time over the
-    baseline's in the same round, and the error that of the log.  Rounds that do not count (`bench.counted`)
+    baseline's in the same round, and the error that of the log.  Rounds that do not count (`bench.stats.counted`)
     are left out, and so are arms with one round: nothing is known of their spread.
     """
     rounds = rounds[rounds["seconds"] > 0].drop_duplicates([*_ARM, "round"], keep="last")

@@ -22,12 +22,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from bench.drift import scatter, scatter_df, shifts
-from bench.fastest import COMPETING
 from bench.records.columns import TIMED
-from bench.significance import holm, t_bound, two_sided_p, welch_df
-from bench.spread import spread_of_rounds
-from bench.stats import Interval
+from bench.stats.bootstrap import spread_of_rounds
+from bench.stats.drift import scatter, scatter_df, shifts
+from bench.stats.estimates import Interval
+from bench.stats.fastest import COMPETING
+from bench.stats.significance import holm, t_bound, two_sided_p, welch_df
 from kernels.api import AXES
 
 __all__ = ["CHANGES", "MATCH", "NEEDED", "Comparison", "Run", "compare"]

@@ -1,0 +1,1 @@
+"""Arithmetic of samples: estimates, intervals, verdicts, comparisons, curves."""
