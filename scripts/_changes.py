@@ -11,7 +11,7 @@ import pandas as pd
 from bench.plan.experiments import Experiment
 from bench.stats.comparison import Comparison
 from bench.stats.estimates import Interval
-from bench.units import number_text, percent_text, ratio_text, seconds_text
+from bench.text.units import number_text, percent_text, ratio_text, seconds_text
 from kernels.api import AXES
 from kernels.networks.case import case_of
 from scripts._remarks import arm_name, clean

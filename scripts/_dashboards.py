@@ -11,7 +11,7 @@ import pandas as pd
 
 from bench.records.columns import TIMED
 from bench.stats.fastest import COMPETING
-from bench.units import number_text, seconds_text
+from bench.text.units import number_text, seconds_text
 from scripts._changes import cell_name
 from scripts._cli import UsageError
 from scripts._remarks import clean

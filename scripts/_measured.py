@@ -23,10 +23,10 @@ from bench.records.columns import TIMED
 from bench.records.find_runs import find_runs
 from bench.records.reading import read_cells, read_rounds, timed
 from bench.run.run import Run
-from bench.sizes import parse_sizes
 from bench.stats import estimates
 from bench.stats.counted import Timed, paired
 from bench.stats.estimates import Interval
+from bench.text.sizes import parse_sizes
 from kernels.api import AXES, OPS, Case
 
 __all__ = ["Arms", "Figures", "Name", "add_run_options", "label", "measure", "settings_of", "size"]

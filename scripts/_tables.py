@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from bench.sizes import format_size
-from bench.units import calls_text, number_text, percent_text, ratio_text, seconds_text
+from bench.text.sizes import format_size
+from bench.text.units import calls_text, number_text, percent_text, ratio_text, seconds_text
 from scripts._remarks import (
     LEGEND,
     RARE_AXES,

@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 
 from bench.pairs import kept_bytes, pair_bytes
 from bench.plan.experiments import Experiment, Variant
-from bench.sizes import format_size
 from bench.stats import estimates
 from bench.stats.estimates import Interval
-from bench.units import number_text, ratio_text, seconds_text
+from bench.text.sizes import format_size
+from bench.text.units import number_text, ratio_text, seconds_text
 from kernels.api import DIRECTIONS, OPS, Case
 from scripts._measured import Arms, Figures, Name, label
 

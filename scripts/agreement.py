@@ -40,7 +40,7 @@ from bench.run.arm_state import ArmState
 from bench.run.pool import SEED, ProcessPool
 from bench.run.rows import Stamp, cells_of
 from bench.run.run import plan
-from bench.units import ratio_text, seconds_text
+from bench.text.units import ratio_text, seconds_text
 from kernels.api import AXES, Case
 from scripts._cli import Parser, UsageError, positive, run, writable
 

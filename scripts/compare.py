@@ -12,7 +12,7 @@ from pathlib import Path
 from bench.records.find_runs import find_runs, has_rows
 from bench.records.reading import ReadError, read_cells, read_rounds
 from bench.stats.comparison import NEEDED, Comparison, Run, compare
-from bench.units import percent_text
+from bench.text.units import percent_text
 from scripts import _cli
 from scripts._changes import blocks, legend, summary
 from scripts._dashboards import as_bencher, as_github

@@ -19,10 +19,10 @@ from bench.plan.experiments import Experiment, Variant
 from bench.plan.options import OptionError
 from bench.records.reading import ReadError
 from bench.records.writing import RunFilesError
-from bench.sizes import format_size, parse_sizes
 from bench.stats import estimates
 from bench.stats.estimates import Interval
-from bench.units import ratio_text, seconds_text
+from bench.text.sizes import format_size, parse_sizes
+from bench.text.units import ratio_text, seconds_text
 from kernels.api import OPS, Case
 from scripts import _cli
 from scripts._measured import Arms, Figures, Name, add_run_options, measure, settings_of

@@ -16,9 +16,9 @@ import pandas as pd
 from tabulate import tabulate
 
 from bench.records.reading import ReadError, read_rounds, timed
-from bench.sizes import format_size
 from bench.stats.counted import paired
 from bench.stats.estimates import ESTIMATORS
+from bench.text.sizes import format_size
 from kernels.api import AXES
 from scripts._cli import Parser, UsageError, run
 

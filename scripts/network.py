@@ -14,7 +14,7 @@ from bench.records.blame import ReadError
 from bench.records.columns import nearest
 from bench.records.find_runs import find_runs
 from bench.records.reading import read_cells, read_rounds
-from bench.units import percent_text, ratio_text, seconds_text
+from bench.text.units import percent_text, ratio_text, seconds_text
 from kernels.networks.case import NETWORK_DIRECTIONS, NETWORK_OPS
 from scripts import _cli
 from scripts._markers import MarkerError, update

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench.records.reading import ReadError
-from bench.sizes import parse_sizes
+from bench.text.sizes import parse_sizes
 from kernels.api import CACHES, DIRECTIONS, DTYPES, LAYOUTS, OPS, PLACEMENTS, Case
 from scripts import _cli
 from scripts._recommend.answer import Answer, Missing, answer

@@ -16,8 +16,8 @@ from bench.pairs import PAIRS
 from bench.plan.options import OptionError
 from bench.records.reading import ReadError
 from bench.records.writing import RunFilesError
-from bench.sizes import format_size
-from bench.units import number_text, ratio_text
+from bench.text.sizes import format_size
+from bench.text.units import number_text, ratio_text
 from scripts import _cli
 from scripts._measured import Figures, add_run_options, measure, settings_of, size
 from scripts._render import as_markdown, to_terminal

@@ -11,7 +11,7 @@ import pytest
 
 from bench.plan.options import OPTIONS, OptionError, parse
 from bench.plan.profiles import PROFILES
-from bench.sizes import format_size, parse_sizes
+from bench.text.sizes import format_size, parse_sizes
 from tests.running import ROOT, bench
 
 BAD: list[tuple[str, object, str]] = [

@@ -17,7 +17,7 @@ pytest.importorskip("vl_convert", reason="the report needs vl-convert: pip insta
 pytest.importorskip("playwright.sync_api", reason="drives the browser: pip install playwright")
 
 from bench.stats.fastest import fastest_set
-from bench.units import calls_text, number_text, percent_text, ratio_text, seconds_text
+from bench.text.units import calls_text, number_text, percent_text, ratio_text, seconds_text
 from scripts.report import main
 from tests.reports import EVIL, bare, hostile, mixed
 

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from bench.units import calls_text, number_text, percent_text, ratio_text, seconds_text
+from bench.text.units import calls_text, number_text, percent_text, ratio_text, seconds_text
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from bench.plan.profiles import Grid
-from bench.sizes import format_size
+from bench.text.sizes import format_size
 from kernels import registry
 from kernels.api import AXES, Case
 from kernels.networks.case import ABLATED, NetworkCase

@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from bench.sizes import parse_sizes
+from bench.text.sizes import parse_sizes
 from kernels.networks.case import parse_widths
 
 __all__ = ["OptionError", "batches", "choice", "choices", "devices", "items", "number", "sizes", "widths"]

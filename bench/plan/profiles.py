@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from bench.sizes import parse_sizes
+from bench.text.sizes import parse_sizes
 from kernels.api import CACHES, DATA, DIRECTIONS, DTYPES, LAYOUTS, OPS, PLACEMENTS
 
 __all__ = ["AXIS_OPTIONS", "PROFILES", "Grid", "Profile"]

@@ -12,7 +12,7 @@ from rich.table import Table
 from bench.plan.experiments import Experiment
 from bench.run.run import Run
 from bench.stats.fastest import fastest_set
-from bench.units import seconds_text
+from bench.text.units import seconds_text
 
 __all__ = ["Write", "announce", "progress", "summary"]
 

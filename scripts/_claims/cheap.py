@@ -13,8 +13,8 @@ import torch
 
 from bench.arm.timed_loop import without_gc
 from bench.machine.clocks import clock
-from bench.sizes import format_size
 from bench.stats.estimates import ratio
+from bench.text.sizes import format_size
 from kernels.api import Case
 from kernels.registry import load
 from scripts._claims.data import rng

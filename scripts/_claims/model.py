@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from bench.units import MISSING, number_text, percent_text
+from bench.text.units import MISSING, number_text, percent_text
 
 __all__ = [
     "FAILS",

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from tabulate import tabulate
 
-from bench.units import MISSING
+from bench.text.units import MISSING
 from scripts._claims.catalogue import CATALOGUE, WORKS
 from scripts._claims.figures import ALT
 from scripts._claims.model import FAILS, HOLDS, OPEN, PARTLY, RULES, Claim, Part

@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 
 from bench.records.columns import nearest
-from bench.sizes import format_size
 from bench.stats.fastest import fastest_set
 from bench.stats.size_curves import Curve, Stretch, ratio_misses, stretches
+from bench.text.sizes import format_size
 from kernels.api import Case
 from scripts import _cli
 from scripts._recommend.ratios import Ratio, Row, paired

@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 
 from bench.plan.profiles import AXIS_OPTIONS
-from bench.sizes import format_size
+from bench.text.sizes import format_size
 from kernels.api import Case
 
 __all__ = ["command", "variant_option", "variants_for"]

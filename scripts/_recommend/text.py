@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from bench.sizes import format_size
-from bench.units import calls_text, number_text, percent_text, ratio_text, seconds_text
+from bench.text.sizes import format_size
+from bench.text.units import calls_text, number_text, percent_text, ratio_text, seconds_text
 from scripts._recommend.answer import Answer, Missing, arm_of, break_even
 from scripts._recommend.ratios import Ratio, Row
 from scripts._recommend.runs import Evidence

@@ -15,9 +15,9 @@ import pandas as pd
 import vl_convert
 
 from bench.records.reading import group_ids
-from bench.sizes import format_size
 from bench.stats.fastest import COMPETING
-from bench.units import seconds_text
+from bench.text.sizes import format_size
+from bench.text.units import seconds_text
 from kernels.api import PLACEMENTS
 from scripts._remarks import axis_text
 from scripts._report import charts

@@ -22,7 +22,7 @@ import vl_convert
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from bench.units import number_text, ratio_text
+from bench.text.units import number_text, ratio_text
 from scripts._environments import Environment as Machine
 from scripts._remarks import LEGEND, axis_text, clean, problem_lines, run_lines, varies
 from scripts._report import charts

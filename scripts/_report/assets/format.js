@@ -1,4 +1,4 @@
-// Numbers as people read them: the rules of bench/units.py, with NaN as "-".
+// Numbers as people read them: the rules of bench/text/units.py, with NaN as "-".
 const MISSING = "-";
 const either = new Intl.ListFormat("en", { type: "disjunction" });
 

@@ -1,0 +1,1 @@
+"""Numbers and sizes as people write and read them."""
