@@ -10,7 +10,6 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from bench.pairs import kept_bytes, pair_bytes
 from bench.plan.experiments import Experiment, Variant
 from bench.stats import estimates
 from bench.stats.estimates import Interval
@@ -18,6 +17,7 @@ from bench.text.sizes import format_size
 from bench.text.units import number_text, ratio_text, seconds_text
 from kernels.api import DIRECTIONS, OPS, Case
 from scripts._measured import Arms, Figures, Name, label
+from scripts._plugins.forward_backward import kept_bytes, pair_bytes
 
 __all__ = [
     "ROWS",

@@ -1,7 +1,7 @@
 """What a streaming store costs whoever reads the result at once: numba_tuned alone, and followed by a sum.
 
 For each size and placement one experiment, with all arms interleaved: numba_tuned with plain and with
-streaming stores, each alone and followed by a sum of its result (`bench.consumers`), and torch_eager
+streaming stores, each alone and followed by a sum of its result (`scripts._plugins.then_sum`), and torch_eager
 likewise.  A gain is the time with plain stores over that with streaming stores, round by round.
 """
 
@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.consumers import BASE, PLUGIN
 from bench.machine import environment
 from bench.plan.experiments import Experiment, Variant
 from bench.plan.options import OptionError
@@ -26,6 +25,7 @@ from bench.text.units import ratio_text, seconds_text
 from kernels.api import OPS, Case
 from scripts import _cli
 from scripts._measured import Arms, Figures, Name, add_run_options, measure, settings_of
+from scripts._plugins.then_sum import BASE, PLUGIN
 from scripts._render import as_markdown, to_terminal
 from scripts._tables import Block, Report, Section
 

@@ -12,7 +12,6 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.pairs import PAIRS
 from bench.plan.options import OptionError
 from bench.records.reading import ReadError
 from bench.records.writing import RunFilesError
@@ -20,6 +19,7 @@ from bench.text.sizes import format_size
 from bench.text.units import number_text, ratio_text
 from scripts import _cli
 from scripts._measured import Figures, add_run_options, measure, settings_of, size
+from scripts._plugins.forward_backward import PAIRS
 from scripts._render import as_markdown, to_terminal
 from scripts._tables import Block, Report, Section
 from scripts._targets import ROWS, Standing, case_text, experiments, kept_share, standing, targets

@@ -29,7 +29,7 @@ from scripts._cli import Parser, UsageError, count, run, writable
 
 __all__ = ["main"]
 
-_PLUGIN = {"planted": "bench.planted:Planted"}
+_PLUGIN = {"planted": "scripts._plugins.slowed:Planted"}
 _TRUTHS = {"again": "tie", "slower5": "slower", "slower10": "slower"}
 _BASES = "numpy_ufunc,numba_jit,torch_eager,numba_parallel"
 _EVERY = {"again": "0", "slower5": "20", "slower10": "10"}

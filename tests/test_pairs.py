@@ -11,15 +11,15 @@ import pytest
 
 from bench.arrays.call_ring import Slots
 from bench.arrays.inputs import Pristine
-from bench.consumers import BASE, PLUGIN, ThenSum
 from bench.judging import gate
-from bench.pairs import PAIRS, kept_bytes, pair_bytes
 from bench.plan.experiments import Variant
 from kernels.api import OPS, Backend, Case
 from kernels.correctness import policy
 from kernels.plugins import instantiate
 from kernels.tuned.mask import mask_bytes
 from scripts._measured import Arms, Figures, measure, settings_of
+from scripts._plugins.forward_backward import PAIRS, kept_bytes, pair_bytes
+from scripts._plugins.then_sum import BASE, PLUGIN, ThenSum
 
 
 def _slots(backend: Backend, case: Case) -> Slots:

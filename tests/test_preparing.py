@@ -13,7 +13,6 @@ import pytest
 from bench.messages import Finished, Prepared
 from bench.plan.experiments import Arm, Experiment
 from bench.plan.options import parse
-from bench.planted import Planted
 from bench.run.arm_state import ArmState
 from bench.run.compiles import compiles_of
 from bench.run.experiment import Extra, Limits, run
@@ -23,6 +22,7 @@ from bench.run.run import Run, plan
 from bench.run.time_account import Tally
 from kernels import registry
 from kernels.api import Case
+from scripts._plugins.slowed import Planted
 from tests.compilers import compiled_by
 
 PLUGINS = {

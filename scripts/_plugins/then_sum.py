@@ -20,7 +20,7 @@ from kernels.api import Case
 __all__ = ["BASE", "PLUGIN", "ThenSum"]
 
 BASE = "RELU_BENCH_SUM_BASE"
-PLUGIN = {"then_sum": "bench.consumers:ThenSum"}
+PLUGIN = {"then_sum": "scripts._plugins.then_sum:ThenSum"}
 
 
 class ThenSum:

@@ -24,7 +24,10 @@ from kernels.numbers.host_arrays import aligned_empty
 
 __all__ = ["PAIRS", "PairNumbaTuned", "PairTorch", "kept_bytes", "pair_bytes"]
 
-PAIRS = {"pair_torch": "bench.pairs:PairTorch", "pair_numba_tuned": "bench.pairs:PairNumbaTuned"}
+PAIRS = {
+    "pair_torch": "scripts._plugins.forward_backward:PairTorch",
+    "pair_numba_tuned": "scripts._plugins.forward_backward:PairNumbaTuned",
+}
 """The plugins by name."""
 
 
