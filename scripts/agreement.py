@@ -42,7 +42,7 @@ from bench.run.rows import Stamp, cells_of
 from bench.run.run import plan
 from bench.text.units import ratio_text, seconds_text
 from kernels.api import AXES, Case
-from scripts._cli import Parser, UsageError, positive, run, writable
+from scripts._shared.cli import Parser, UsageError, positive, run, writable
 
 if TYPE_CHECKING:
     from torch.utils.benchmark import Timer

@@ -19,14 +19,14 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from bench.machine.environment import describe
-from scripts import _cli
 from scripts._claims.catalogue import CATALOGUE
 from scripts._claims.figures import as_svg
 from scripts._claims.model import RULES, Claim, Part, Point
 from scripts._claims.stored import Measured, StoredError, claims_csv, read, texts
 from scripts._claims.table import as_markdown, as_report
-from scripts._markers import MarkerError, replaced, update
-from scripts._render import to_terminal
+from scripts._shared import cli
+from scripts._shared.markers import MarkerError, replaced, update
+from scripts._shared.render import to_terminal
 
 __all__ = ["main", "measure"]
 
@@ -93,16 +93,16 @@ def _update(options: argparse.Namespace, measured: Measured) -> int:
 
 
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = _cli.Parser(description=__doc__ or "", epilog=_EPILOG)
+    parser = cli.Parser(description=__doc__ or "", epilog=_EPILOG)
     keys = tuple(CATALOGUE)
     parser.add_argument(
         "--only",
-        type=_cli.comma_list(keys),
+        type=cli.comma_list(keys),
         metavar="A,B",
         help=f"which claims: {', '.join(keys)} (default: all)",
     )
     parser.add_argument("--seeds", type=_seeds, metavar="N", help="how many seeds (default 10)")
-    parser.add_argument("--format", type=_cli.one_of(_FORMATS), metavar="F", help=", ".join(_FORMATS))
+    parser.add_argument("--format", type=cli.one_of(_FORMATS), metavar="F", help=", ".join(_FORMATS))
     parser.add_argument("--output", type=Path, metavar="FILE", help="write there, not to standard output")
     parser.add_argument("--figures", type=Path, metavar="DIR", help="write SVG figures and all numbers there")
     parser.add_argument(
@@ -135,7 +135,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 def _seeds(text: str) -> int:
-    seeds = _cli.count(text)
+    seeds = cli.count(text)
     if not _FEWEST <= seeds <= _MOST:
         raise argparse.ArgumentTypeError(
             f"{text!r} is too {'few' if seeds < _FEWEST else 'many'}; allowed: {_FEWEST} to {_MOST}"
@@ -150,14 +150,14 @@ def _check(options: argparse.Namespace) -> None:
         wanted |= {"altair": "altair", "vl_convert": "vl-convert-python"}
     missing = [package for module, package in wanted.items() if find_spec(module) is None]
     if missing:
-        raise _cli.UsageError(f"not installed: {', '.join(missing)}; pip install {' '.join(missing)}")
+        raise cli.UsageError(f"not installed: {', '.join(missing)}; pip install {' '.join(missing)}")
     try:
         if options.update is not None:
             replaced(options.update.read_bytes(), "", str(options.update), "claims")
         if options.figures is not None and not options.check:
             options.figures.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise _cli.UsageError(f"{error.filename}: {error.strerror}; name another place") from error
+        raise cli.UsageError(f"{error.filename}: {error.strerror}; name another place") from error
     for file in (options.output, None if options.check else options.update, options.figures):
         if file is not None:
             _check_writable(file, directory=file is options.figures)
@@ -165,12 +165,12 @@ def _check(options: argparse.Namespace) -> None:
 
 def _check_writable(path: Path, *, directory: bool) -> None:
     if path.is_dir() and not directory:
-        raise _cli.UsageError(f"{path}: is a directory; name a file in it")
+        raise cli.UsageError(f"{path}: is a directory; name a file in it")
     holder = path if directory else path.parent
     if not holder.is_dir():
-        raise _cli.UsageError(f"{path}: {holder} is not a directory; make it, or name another place")
+        raise cli.UsageError(f"{path}: {holder} is not a directory; make it, or name another place")
     if not os.access(holder, os.W_OK):
-        raise _cli.UsageError(f"{path}: {holder} cannot be written; name another place")
+        raise cli.UsageError(f"{path}: {holder} cannot be written; name another place")
 
 
 def measure(only: Sequence[str], seeds: int, console: Console) -> Measured:
@@ -228,4 +228,4 @@ def _write(path: Path, text: str) -> None:
 
 
 if __name__ == "__main__":
-    _cli.run(main, (_cli.UsageError, MarkerError, StoredError))
+    cli.run(main, (cli.UsageError, MarkerError, StoredError))

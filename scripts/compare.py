@@ -13,13 +13,13 @@ from bench.records.find_runs import find_runs, has_rows
 from bench.records.reading import ReadError, read_cells, read_rounds
 from bench.stats.comparison import NEEDED, Comparison, Run, compare
 from bench.text.units import percent_text
-from scripts import _cli
-from scripts._changes import blocks, legend, summary
-from scripts._dashboards import as_bencher, as_github
-from scripts._environments import differences, read_environment, remarks
-from scripts._remarks import clean, run_lines
-from scripts._render import as_markdown, to_terminal, write_csv
-from scripts._tables import Report
+from scripts._compare.changes import blocks, legend, summary
+from scripts._compare.dashboards import as_bencher, as_github
+from scripts._shared import cli
+from scripts._shared.environments import differences, read_environment, remarks
+from scripts._shared.remarks import clean, run_lines
+from scripts._shared.render import as_markdown, to_terminal, write_csv
+from scripts._shared.tables import Report
 
 __all__ = ["main"]
 
@@ -66,7 +66,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = _cli.Parser(description=__doc__ or "", epilog=_EPILOG)
+    parser = cli.Parser(description=__doc__ or "", epilog=_EPILOG)
     parser.add_argument("old", metavar="OLD", help="the run that counts as before")
     parser.add_argument("new", metavar="NEW", help="the run that counts as after")
     parser.add_argument("--results", type=Path, default=Path("results"), metavar="DIR", help="where runs lie")
@@ -88,13 +88,13 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
         help="compare even if machine or software differ",
     )
     parser.add_argument(
-        "--format", type=_cli.one_of(_FORMATS), default="terminal", metavar="F", help=", ".join(_FORMATS)
+        "--format", type=cli.one_of(_FORMATS), default="terminal", metavar="F", help=", ".join(_FORMATS)
     )
     parser.add_argument("--output", type=Path, metavar="FILE", help="write there instead of standard output")
     parser.add_argument("--all", action="store_true", help="list every compared cell, not only the changed")
     parser.add_argument(
         "--limit",
-        type=_cli.count,
+        type=cli.count,
         default=50,
         metavar="N",
         help="rows of a table at most; 0: all (default 50)",
@@ -124,7 +124,7 @@ def _load(path: Path) -> Run:
     for column in ("run_id", "machine"):
         values = [clean(str(value)) for value in cells[column].unique()]
         if len(values) > 1:
-            raise _cli.UsageError(
+            raise cli.UsageError(
                 f"{path}: {len(values)} values of {column} ({', '.join(values[:3])}"
                 f"{', ...' if values[3:] else ''}); a comparison takes one run on each side: split the file"
             )
@@ -144,7 +144,7 @@ def _check_environments(paths: Sequence[Path], old: Run, new: Run, *, allowed: b
         lines.insert(0, f"machine: {machines[0]} in OLD, {machines[1]} in NEW")
     if lines and not allowed:
         head = "the environments differ; --allow-different-environment compares all the same"
-        raise _cli.UsageError("\n  ".join([head, *lines]))
+        raise cli.UsageError("\n  ".join([head, *lines]))
     return [*(f"Environments differ: {line}." for line in lines), *remarks(found[0], found[1])]
 
 
@@ -155,7 +155,7 @@ def _check_compared(found: Comparison, *, relative: bool) -> None:
     counts = found.cells["change"].value_counts().to_dict()
     ways = "; --relative needs speed-ups over the same baseline on both sides" if relative else ""
     text = ", ".join(f"{count:,} {name}" for name, count in counts.items()) or "the baseline stands alone"
-    raise _cli.UsageError(
+    raise cli.UsageError(
         f"nothing to compare: no cell has a time and an interval in both runs ({text}){ways}"
     )
 
@@ -181,7 +181,7 @@ def _write(path: Path | None, text: str) -> None:
     try:
         path.write_text(text, encoding="utf-8", newline="")
     except OSError as error:
-        raise _cli.UsageError(f"--output {path}: {error.strerror or error}") from error
+        raise cli.UsageError(f"--output {path}: {error.strerror or error}") from error
 
 
 def _report(
@@ -198,4 +198,4 @@ def _report(
 
 
 if __name__ == "__main__":
-    _cli.run(main, (ReadError, _cli.UsageError))
+    cli.run(main, (ReadError, cli.UsageError))

@@ -23,11 +23,11 @@ from bench.stats.estimates import Interval
 from bench.text.sizes import format_size, parse_sizes
 from bench.text.units import ratio_text, seconds_text
 from kernels.api import OPS, Case
-from scripts import _cli
-from scripts._measured import Arms, Figures, Name, add_run_options, measure, settings_of
 from scripts._plugins.then_sum import BASE, PLUGIN
-from scripts._render import as_markdown, to_terminal
-from scripts._tables import Block, Report, Section
+from scripts._shared import cli
+from scripts._shared.measured import Arms, Figures, Name, add_run_options, measure, settings_of
+from scripts._shared.render import as_markdown, to_terminal
+from scripts._shared.tables import Block, Report, Section
 
 __all__ = ["main"]
 
@@ -114,23 +114,23 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = _cli.Parser(description=__doc__ or "", epilog=_EPILOG)
+    parser = cli.Parser(description=__doc__ or "", epilog=_EPILOG)
     parser.add_argument(
-        "--ops", type=_cli.comma_list(OPS), default=("relu",), metavar="A,B", help="default: relu"
+        "--ops", type=cli.comma_list(OPS), default=("relu",), metavar="A,B", help="default: relu"
     )
     parser.add_argument(
         "--sizes", type=_sizes, default=_sizes(_SIZES), metavar="A,B", help=f"default: {_SIZES}"
     )
     parser.add_argument(
         "--placements",
-        type=_cli.comma_list(_PLACEMENTS),
+        type=cli.comma_list(_PLACEMENTS),
         default=_PLACEMENTS,
         metavar="A,B",
         help=f"of {', '.join(_PLACEMENTS)} (default: both)",
     )
     add_run_options(parser, _SECONDS)
     parser.add_argument(
-        "--format", type=_cli.one_of(_FORMATS), default="terminal", metavar="F", help=", ".join(_FORMATS)
+        "--format", type=cli.one_of(_FORMATS), default="terminal", metavar="F", help=", ".join(_FORMATS)
     )
     parser.add_argument("--strict", action="store_true", help="exit status 1 if a pair loses where we stream")
     options = parser.parse_args(argv)
@@ -214,4 +214,4 @@ def _ratio(ratio: Interval | None) -> str:
 
 
 if __name__ == "__main__":
-    _cli.run(main, (OptionError, RunFilesError, ReadError))
+    cli.run(main, (OptionError, RunFilesError, ReadError))

@@ -25,11 +25,11 @@ from rich.progress import Progress
 from bench.records.columns import nearest
 from kernels import registry
 from kernels.api import DIRECTIONS, DTYPES, OPS, PLACEMENTS, Case
-from scripts import _cli
-from scripts._check_process import Limits, outcomes
-from scripts._check_report import report
-from scripts._check_rows import COLUMNS, Row, row_of
-from scripts._render import to_terminal
+from scripts._crosscheck.process import Limits, outcomes
+from scripts._crosscheck.report import report
+from scripts._crosscheck.rows import COLUMNS, Row, row_of
+from scripts._shared import cli
+from scripts._shared.render import to_terminal
 
 __all__ = ["main"]
 
@@ -80,15 +80,15 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = _cli.Parser(description=__doc__ or "", epilog=_EPILOG)
+    parser = cli.Parser(description=__doc__ or "", epilog=_EPILOG)
     parser.add_argument(
-        "--backends", type=_cli.comma_list(), metavar="A,B", help="default: all, and each --plugin"
+        "--backends", type=cli.comma_list(), metavar="A,B", help="default: all, and each --plugin"
     )
     axes = (("ops", OPS), ("directions", DIRECTIONS), ("placements", PLACEMENTS), ("dtypes", DTYPES))
     for name, allowed in axes:
         parser.add_argument(
             f"--{name}",
-            type=_cli.comma_list(allowed),
+            type=cli.comma_list(allowed),
             default=allowed,
             metavar="A,B",
             help=f"of {', '.join(allowed)} (default: all)",
@@ -122,7 +122,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 def _devices(text: str) -> tuple[str, ...]:
-    devices = _cli.comma_list()(text)
+    devices = cli.comma_list()(text)
     for device in devices:
         if not re.fullmatch(r"cpu|cuda(:\d+)?", device):
             raise argparse.ArgumentTypeError(
@@ -148,7 +148,7 @@ def _plugins(specs: Sequence[str]) -> dict[str, str]:
         try:
             plugins[registry.register(spec)] = spec
         except ValueError as error:
-            raise _cli.UsageError(f"argument --plugin: {error}") from error
+            raise cli.UsageError(f"argument --plugin: {error}") from error
     return plugins
 
 
@@ -156,18 +156,18 @@ def _backends(chosen: Sequence[str] | None, devices: Sequence[str], plugins: Map
     try:
         known = registry.names()
     except ValueError as error:
-        raise _cli.UsageError(str(error)) from error
+        raise cli.UsageError(str(error)) from error
     if chosen is None:
         kinds = {device.partition(":")[0] for device in devices}
         serving = [name for name in known if name in plugins or kinds.intersection(registry.devices(name))]
         if not serving:
-            raise _cli.UsageError(
+            raise cli.UsageError(
                 f"argument --devices: no backend is made for {', '.join(devices)}; name one with --backends or --plugin"
             )
         return serving
     for name in chosen:
         if name not in known:
-            raise _cli.UsageError(
+            raise cli.UsageError(
                 f"argument --backends: {name!r} is not known; allowed: {', '.join(known)}{nearest(name, known)}"
             )
     return list(chosen)
@@ -215,7 +215,7 @@ def _csv_file(path: Path | None) -> Iterator[Callable[[Row], None]]:
     try:
         file = path.open("w", newline="", encoding="utf-8")
     except OSError as error:
-        raise _cli.UsageError(
+        raise cli.UsageError(
             f"argument --csv: {path}: {error.strerror}; name a file that can be written"
         ) from error
     with file:
@@ -238,4 +238,4 @@ def _progress(total: int) -> Iterator[Callable[[], None]]:
 
 
 if __name__ == "__main__":
-    _cli.run(main, (_cli.UsageError,))
+    cli.run(main, (cli.UsageError,))

@@ -15,9 +15,9 @@ try:
     from rich.progress import Progress
     from rich.text import Text
 
-    from scripts import _cli
     from scripts._doctor import backends, clocks, machine, memory
     from scripts._doctor.finding import OK, PROBLEM, WARNING, Finding
+    from scripts._shared import cli
 except ModuleNotFoundError as missing:  # the very machine that needs a doctor
     print(
         f"doctor.py: problem: the package {missing.name!r} is not there for {sys.executable}: "
@@ -50,10 +50,8 @@ Step = tuple[str, float, "Callable[[], list[Finding]]"]
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line `argv`; returns the exit status."""
-    parser = _cli.Parser(description=__doc__ or "", epilog=_EPILOG)
-    parser.add_argument(
-        "--only", type=_cli.one_of(_PARTS), metavar="PART", help=f"one of {', '.join(_PARTS)}"
-    )
+    parser = cli.Parser(description=__doc__ or "", epilog=_EPILOG)
+    parser.add_argument("--only", type=cli.one_of(_PARTS), metavar="PART", help=f"one of {', '.join(_PARTS)}")
     parser.add_argument("--json", action="store_true", help="for programs; the keys are listed below")
     options = parser.parse_args(argv)
     found = examine((options.only,) if options.only else _PARTS)
@@ -151,4 +149,4 @@ def _print(found: Sequence[Finding]) -> None:
 
 
 if __name__ == "__main__":
-    _cli.run(main, (_cli.UsageError, ValueError))
+    cli.run(main, (cli.UsageError, ValueError))

@@ -20,7 +20,7 @@ from bench.stats.counted import paired
 from bench.stats.estimates import ESTIMATORS
 from bench.text.sizes import format_size
 from kernels.api import AXES
-from scripts._cli import Parser, UsageError, run
+from scripts._shared.cli import Parser, UsageError, run
 
 __all__ = ["errors", "main"]
 

@@ -29,7 +29,7 @@ from bench.run import experiment as measuring
 from bench.run.pool import ProcessPool
 from bench.run.rows import Stamp, cells_of
 from bench.run.run import plan
-from scripts._cli import Parser, UsageError, count, positive, run
+from scripts._shared.cli import Parser, UsageError, count, positive, run
 
 __all__ = ["main"]
 

@@ -16,12 +16,12 @@ from bench.records.find_runs import find_runs
 from bench.records.reading import read_cells, read_rounds
 from bench.text.units import percent_text, ratio_text, seconds_text
 from kernels.networks.case import NETWORK_DIRECTIONS, NETWORK_OPS
-from scripts import _cli
-from scripts._markers import MarkerError, update
-from scripts._network import figures
-from scripts._remarks import arm_name, axis_text, clean, problem_lines, run_lines
-from scripts._render import as_latex, as_markdown, to_terminal, write_csv
-from scripts._tables import Block, Report, Section
+from scripts._shared import cli
+from scripts._shared.markers import MarkerError, update
+from scripts._shared.networks import figures
+from scripts._shared.remarks import arm_name, axis_text, clean, problem_lines, run_lines
+from scripts._shared.render import as_latex, as_markdown, to_terminal, write_csv
+from scripts._shared.tables import Block, Report, Section
 
 __all__ = ["main"]
 
@@ -58,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     cells = read_cells(paths)
     networks = cells[cells["op"].isin(options.ops) & cells["direction"].isin(options.directions)]
     if networks.empty:
-        raise _cli.UsageError(
+        raise cli.UsageError(
             f"no network in {', '.join(map(str, paths))}, or none that --ops and --directions leave; "
             "measure one with pytest bench/test_network.py"
         )
@@ -78,10 +78,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = _cli.Parser(description=__doc__ or "", epilog=_EPILOG)
+    parser = cli.Parser(description=__doc__ or "", epilog=_EPILOG)
     parser.add_argument("run", nargs="*", metavar="RUN", help="what to read (default: the newest run)")
     parser.add_argument("--results", type=Path, default=Path("results"), metavar="DIR", help="where runs lie")
-    parser.add_argument("--format", type=_cli.one_of(_FORMATS), metavar="F", help=", ".join(_FORMATS))
+    parser.add_argument("--format", type=cli.one_of(_FORMATS), metavar="F", help=", ".join(_FORMATS))
     parser.add_argument(
         "--against",
         default="torch_eager",
@@ -91,7 +91,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     for name, allowed in (("ops", NETWORK_OPS), ("directions", NETWORK_DIRECTIONS)):
         parser.add_argument(
             f"--{name}",
-            type=_cli.comma_list(allowed),
+            type=cli.comma_list(allowed),
             default=allowed,
             metavar="A,B",
             help=", ".join(allowed),
@@ -113,7 +113,7 @@ def _check_against(name: str, cells: pd.DataFrame) -> None:
     present = sorted(map(str, cells.loc[cells["role"] != "floor", "backend"].unique()))
     if name not in present:
         there = f"there is {', '.join(present)}{nearest(name, present)}"
-        raise _cli.UsageError(f"--against: no cell has {name!r}; {there}")
+        raise cli.UsageError(f"--against: no cell has {name!r}; {there}")
 
 
 def _rounds(paths: Sequence[Path]) -> pd.DataFrame | None:
@@ -174,4 +174,4 @@ def _share_text(row: Any) -> str:
 
 
 if __name__ == "__main__":
-    _cli.run(main, (ReadError, _cli.UsageError, MarkerError))
+    cli.run(main, (ReadError, cli.UsageError, MarkerError))

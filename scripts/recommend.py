@@ -12,13 +12,13 @@ from pathlib import Path
 from bench.records.reading import ReadError
 from bench.text.sizes import parse_sizes
 from kernels.api import CACHES, DIRECTIONS, DTYPES, LAYOUTS, OPS, PLACEMENTS, Case
-from scripts import _cli
 from scripts._recommend.answer import Answer, Missing, answer
 from scripts._recommend.as_json import as_json
 from scripts._recommend.commands import command
 from scripts._recommend.runs import gather
 from scripts._recommend.text import as_report, commands
-from scripts._render import to_terminal
+from scripts._shared import cli
+from scripts._shared.render import to_terminal
 
 __all__ = ["main"]
 
@@ -78,18 +78,18 @@ def _print_commands(lines: Sequence[str]) -> None:
 
 
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = _cli.Parser(description=__doc__ or "", epilog=_EPILOG)
+    parser = cli.Parser(description=__doc__ or "", epilog=_EPILOG)
     parser.add_argument("run", nargs="*", metavar="RUN", help="the runs to rest on")
     parser.add_argument("--n", type=_one_size, required=True, metavar="N", help="elements: 1000, 1Ki, 4Mi")
     parser.add_argument("--results", type=Path, default=Path("results"), metavar="DIR", help="where runs lie")
     for name, allowed, usual in _CHOICES:
         said = f"of {', '.join(allowed)} (default {usual or 'new and out'})"
-        parser.add_argument(f"--{name}", type=_cli.one_of(allowed), default=usual, metavar="NAME", help=said)
+        parser.add_argument(f"--{name}", type=cli.one_of(allowed), default=usual, metavar="NAME", help=said)
     parser.add_argument(
         "--device", type=_device, default="cpu", metavar="D", help="cpu (default), cuda, cuda:0 …"
     )
     parser.add_argument(
-        "--threads", type=_cli.count, default=0, metavar="T", help="0 (default): the framework's own"
+        "--threads", type=cli.count, default=0, metavar="T", help="0 (default): the framework's own"
     )
     parser.add_argument("--negative-slope", type=_slope, default=0.01, metavar="S", help="default 0.01")
     parser.add_argument(
@@ -142,4 +142,4 @@ def _cases(options: argparse.Namespace) -> list[Case]:
 
 
 if __name__ == "__main__":
-    _cli.run(main, (ReadError, _cli.UsageError))
+    cli.run(main, (ReadError, cli.UsageError))

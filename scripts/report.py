@@ -14,13 +14,13 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from bench.records.find_runs import find_runs
 from bench.records.reading import ReadError, read_cells
-from scripts import _cli
-from scripts._environments import Environment, read_environment
-from scripts._filters import add_filters, chosen
 from scripts._report.data import COLUMNS, reduce
 from scripts._report.figures import FigureError, as_png, as_svg, figures
 from scripts._report.page import render
-from scripts._summary import prepare, ranked
+from scripts._shared import cli
+from scripts._shared.environments import Environment, read_environment
+from scripts._shared.filters import add_filters, chosen
+from scripts._shared.summary import prepare, ranked
 
 __all__ = ["main"]
 
@@ -68,7 +68,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = _cli.Parser(description=__doc__ or "", epilog=_EPILOG)
+    parser = cli.Parser(description=__doc__ or "", epilog=_EPILOG)
     parser.add_argument("run", nargs="*", metavar="RUN", help="what to read (default: the newest run)")
     parser.add_argument("--results", type=Path, default=Path("results"), metavar="DIR", help="where runs lie")
     parser.add_argument(
@@ -116,7 +116,7 @@ def _figures(folder: Path, files: Mapping[str, bytes], *, check: bool) -> int:
         try:
             same = path.is_file() and path.read_bytes() == content
         except OSError as error:
-            raise _cli.UsageError(f"--figures {path}: {error.strerror}") from error
+            raise cli.UsageError(f"--figures {path}: {error.strerror}") from error
         if same:
             print(f"{path}: up to date")
         elif check:
@@ -143,8 +143,8 @@ def _write(path: Path, content: bytes, option: str) -> None:
             Path(name).unlink(missing_ok=True)
             raise
     except OSError as error:
-        raise _cli.UsageError(f"{option} {path}: cannot be written: {error.strerror}") from error
+        raise cli.UsageError(f"{option} {path}: cannot be written: {error.strerror}") from error
 
 
 if __name__ == "__main__":
-    _cli.run(main, (ReadError, _cli.UsageError, FigureError))
+    cli.run(main, (ReadError, cli.UsageError, FigureError))

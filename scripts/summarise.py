@@ -11,12 +11,12 @@ import pandas as pd
 
 from bench.records.find_runs import find_runs
 from bench.records.reading import ReadError, read_cells
-from scripts import _cli
-from scripts._filters import add_filters, chosen
-from scripts._markers import MarkerError, update
-from scripts._render import as_latex, as_markdown, to_terminal, write_csv
-from scripts._summary import NEEDED, arms, fastest, fits, prepare, ranked
-from scripts._tables import TABLES, report
+from scripts._shared import cli
+from scripts._shared.filters import add_filters, chosen
+from scripts._shared.markers import MarkerError, update
+from scripts._shared.render import as_latex, as_markdown, to_terminal, write_csv
+from scripts._shared.summary import NEEDED, arms, fastest, fits, prepare, ranked
+from scripts._shared.tables import TABLES, report
 
 __all__ = ["main"]
 
@@ -59,18 +59,18 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = _cli.Parser(description=__doc__ or "", epilog=_EPILOG)
+    parser = cli.Parser(description=__doc__ or "", epilog=_EPILOG)
     parser.add_argument("run", nargs="*", metavar="RUN", help="what to read (default: the newest run)")
     parser.add_argument("--results", type=Path, default=Path("results"), metavar="DIR", help="where runs lie")
-    parser.add_argument("--format", type=_cli.one_of(_FORMATS), metavar="F", help=f"{', '.join(_FORMATS)}")
+    parser.add_argument("--format", type=cli.one_of(_FORMATS), metavar="F", help=f"{', '.join(_FORMATS)}")
     parser.add_argument(
         "--tables",
-        type=_cli.comma_list(TABLES),
+        type=cli.comma_list(TABLES),
         metavar="A,B",
         help=f"which, in which order: {', '.join(TABLES)} (default: all; csv takes one, by default arms)",
     )
     add_filters(parser)
-    parser.add_argument("--limit", type=_cli.count, metavar="N", help="rows of a table at most; 0: all")
+    parser.add_argument("--limit", type=cli.count, metavar="N", help="rows of a table at most; 0: all")
     parser.add_argument(
         "--update", type=Path, metavar="FILE", help="put the markdown between the markers in FILE"
     )
@@ -97,4 +97,4 @@ def _figures(cells: pd.DataFrame, table: str, limit: int | None) -> pd.DataFrame
 
 
 if __name__ == "__main__":
-    _cli.run(main, (ReadError, _cli.UsageError, MarkerError))
+    cli.run(main, (ReadError, cli.UsageError, MarkerError))

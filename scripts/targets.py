@@ -17,12 +17,12 @@ from bench.records.reading import ReadError
 from bench.records.writing import RunFilesError
 from bench.text.sizes import format_size
 from bench.text.units import number_text, ratio_text
-from scripts import _cli
-from scripts._measured import Figures, add_run_options, measure, settings_of, size
 from scripts._plugins.forward_backward import PAIRS
-from scripts._render import as_markdown, to_terminal
-from scripts._tables import Block, Report, Section
-from scripts._targets import ROWS, Standing, case_text, experiments, kept_share, standing, targets
+from scripts._shared import cli
+from scripts._shared.measured import Figures, add_run_options, measure, settings_of, size
+from scripts._shared.render import as_markdown, to_terminal
+from scripts._shared.tables import Block, Report, Section
+from scripts._targets.goals import ROWS, Standing, case_text, experiments, kept_share, standing, targets
 
 __all__ = ["main"]
 
@@ -79,9 +79,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = _cli.Parser(description=__doc__ or "", epilog=_EPILOG)
+    parser = cli.Parser(description=__doc__ or "", epilog=_EPILOG)
     parser.add_argument(
-        "--rows", type=_cli.comma_list(tuple(ROWS)), default=tuple(ROWS), metavar="A,B", help="default: all"
+        "--rows", type=cli.comma_list(tuple(ROWS)), default=tuple(ROWS), metavar="A,B", help="default: all"
     )
     parser.add_argument(
         "--large",
@@ -91,7 +91,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     add_run_options(parser, _SECONDS)
     parser.add_argument(
-        "--format", type=_cli.one_of(_FORMATS), default="terminal", metavar="F", help=", ".join(_FORMATS)
+        "--format", type=cli.one_of(_FORMATS), default="terminal", metavar="F", help=", ".join(_FORMATS)
     )
     parser.add_argument("--strict", action="store_true", help="exit status 1 if a target is missed")
     options = parser.parse_args(argv)
@@ -133,4 +133,4 @@ def _lines(each: Standing) -> list[tuple[str, ...]]:
 
 
 if __name__ == "__main__":
-    _cli.run(main, (OptionError, RunFilesError, ReadError))
+    cli.run(main, (OptionError, RunFilesError, ReadError))

@@ -35,8 +35,8 @@ from tabulate import tabulate
 from bench.machine import environment, memory
 from bench.stats import estimates
 from bench.text.units import percent_text, ratio_text, seconds_text
-from scripts._cli import Parser, UsageError, comma_list, count, run
-from scripts._training import ACTIVATIONS, BASELINE, NETWORKS, NOTHING, Kept, Spec, serve
+from scripts._shared.cli import Parser, UsageError, comma_list, count, run
+from scripts._training_step.arm import ACTIVATIONS, BASELINE, NETWORKS, NOTHING, Kept, Spec, serve
 
 __all__ = ["ArmError", "Row", "main", "measure"]
 

@@ -25,7 +25,7 @@ from bench.records.schema import Cell
 from bench.run import experiment as measuring
 from bench.run.pool import ProcessPool
 from bench.run.rows import Stamp, cells_of
-from scripts._cli import Parser, UsageError, count, run, writable
+from scripts._shared.cli import Parser, UsageError, count, run, writable
 
 __all__ = ["main"]
 

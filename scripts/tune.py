@@ -29,7 +29,7 @@ from kernels.tuned.choice import TABLE, traffic
 from kernels.tuned.elements import ELEMENTS
 from kernels.tuned.loops import Loop, locator
 from kernels.tuned.memory_pool import Pool
-from scripts import _cli
+from scripts._shared import cli
 
 __all__ = ["crossing", "least_times", "main"]
 
@@ -218,8 +218,8 @@ def _keys(part: str) -> list[str]:
     return [" ".join(key) for key in itertools.product(_FLOATS, DTYPES, SHAPES)]
 
 
-def _parser() -> _cli.Parser:
-    parser = _cli.Parser(
+def _parser() -> cli.Parser:
+    parser = cli.Parser(
         description=__doc__ or "",
         epilog="examples:\n"
         "  python scripts/tune.py                            # look\n"
@@ -228,7 +228,7 @@ def _parser() -> _cli.Parser:
     )
     parser.add_argument("--write", action="store_true", help="keep what was measured")
     parser.add_argument(
-        "--output", type=_cli.writable, default=TABLE, metavar="FILE", help=f"default: {TABLE.name}"
+        "--output", type=cli.writable, default=TABLE, metavar="FILE", help=f"default: {TABLE.name}"
     )
     parser.add_argument("--only", default="", metavar="TEXT", help="entries whose key contains TEXT")
     parser.add_argument("--rounds", type=int, default=20, metavar="N", help="timings of each (default 20)")
@@ -258,4 +258,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    _cli.run(main, (_cli.UsageError,))
+    cli.run(main, (cli.UsageError,))

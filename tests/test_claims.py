@@ -19,8 +19,8 @@ from scripts._claims.figures import as_svg
 from scripts._claims.model import FAILS, HOLDS, OPEN, PARTLY, Claim, Figure, Part, Rule, over
 from scripts._claims.stored import FILES, Measured, StoredError, claims_csv, read, texts
 from scripts._claims.table import as_markdown, sentences
-from scripts._cli import UsageError
-from scripts._markers import MarkerError
+from scripts._shared.cli import UsageError
+from scripts._shared.markers import MarkerError
 
 torch = pytest.importorskip("torch", reason="the experiments train torch networks")
 

@@ -21,7 +21,7 @@ from bench.records.reading import ReadError
 from bench.records.schema import Cell, Round
 from bench.stats.comparison import CHANGES
 from kernels.api import AXES
-from scripts._cli import UsageError
+from scripts._shared.cli import UsageError
 from scripts.compare import main
 from tests.factories import as_csv, cell, sampled, write_run
 

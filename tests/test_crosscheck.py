@@ -14,10 +14,10 @@ import pytest
 from kernels.api import DIRECTIONS, DTYPES, Case
 from kernels.numbers import host_arrays
 from kernels.numbers.floats import bits
-from scripts._check_rows import COLUMNS, Row, condensed
-from scripts._checking import check
-from scripts._cli import UsageError
-from scripts._trials import Trial, trials
+from scripts._crosscheck.checking import check
+from scripts._crosscheck.rows import COLUMNS, Row, condensed
+from scripts._crosscheck.trials import Trial, trials
+from scripts._shared.cli import UsageError
 from scripts.crosscheck import main
 from tests import mutants
 

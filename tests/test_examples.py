@@ -11,7 +11,7 @@ from bench.arrays.inputs import Pristine
 from bench.judging import gate
 from kernels.api import Backend, Case
 from kernels.plugins import instantiate
-from scripts._checking import check
+from scripts._crosscheck.checking import check
 
 _SPECS = {
     "onnxruntime": "examples.onnxruntime_relu:OnnxRuntimeRelu",

@@ -447,7 +447,7 @@ def test_mixed_up_rows_are_named(ran: Outcome, tmp_path: Path) -> None:
 
 
 def test_script_says_what_is_wrong_in_one_line(ran: Outcome) -> None:
-    from scripts._cli import UsageError
+    from scripts._shared.cli import UsageError
 
     with pytest.raises(
         UsageError, match="--against: no cell has 'torch_eager'; there is numba_jit, numpy_ufunc"

@@ -17,9 +17,9 @@ from kernels.api import OPS, Backend, Case
 from kernels.correctness import policy
 from kernels.plugins import instantiate
 from kernels.tuned.mask import mask_bytes
-from scripts._measured import Arms, Figures, measure, settings_of
 from scripts._plugins.forward_backward import PAIRS, kept_bytes, pair_bytes
 from scripts._plugins.then_sum import BASE, PLUGIN, ThenSum
+from scripts._shared.measured import Arms, Figures, measure, settings_of
 
 
 def _slots(backend: Backend, case: Case) -> Slots:

@@ -16,7 +16,7 @@ from bench.machine.environment import machine_name
 from bench.plan.options import Settings, parse
 from bench.records.reading import ReadError
 from bench.records.schema import Cell
-from scripts._cli import UsageError
+from scripts._shared.cli import UsageError
 from scripts.recommend import main
 from tests.factories import experiment, sampled, write_run
 from tests.summaries import lines

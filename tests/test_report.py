@@ -17,10 +17,10 @@ pytest.importorskip("altair", reason="the report needs Vega-Altair: pip install 
 pytest.importorskip("vl_convert", reason="the report needs vl-convert: pip install vl-convert-python")
 
 from bench.records.reading import ReadError, read_cells
-from scripts._cli import UsageError
 from scripts._report.data import COLUMNS, arms_of, overall, reduce
 from scripts._report.figures import FigureError, as_svg, figures
-from scripts._summary import prepare, ranked
+from scripts._shared.cli import UsageError
+from scripts._shared.summary import prepare, ranked
 from scripts.report import main
 from tests.factories import cell, experiment, write_run
 from tests.reports import EVIL, REFERENCE, ROOT, Page, hostile, mixed

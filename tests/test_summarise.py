@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from scripts._cli import UsageError
-from scripts._render import to_terminal
-from scripts._tables import Block, Report, Section
+from scripts._shared.cli import UsageError
+from scripts._shared.render import to_terminal
+from scripts._shared.tables import Block, Report, Section
 from scripts.summarise import main
 from tests.factories import cell, experiment, write_run
 from tests.summaries import SIZES, lines, row_of, said, skips

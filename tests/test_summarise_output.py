@@ -12,8 +12,8 @@ import pandas as pd
 import pytest
 
 from bench.records.schema import CELL_COLUMNS, ROLES, ROUND_COLUMNS, STATUSES
-from scripts._cli import UsageError
-from scripts._markers import MarkerError
+from scripts._shared.cli import UsageError
+from scripts._shared.markers import MarkerError
 from scripts.summarise import main
 from tests.factories import as_csv, cell, experiment, write_run
 from tests.summaries import SIZES, lines, row_of, said, skips

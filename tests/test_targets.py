@@ -13,8 +13,8 @@ from bench.plan.experiments import Arm
 from bench.records.schema import ROUND_COLUMNS, Cell, Round
 from kernels.api import AXES, Case
 from scripts import consumer, targets
-from scripts._targets import ROWS, experiments
-from scripts._targets import targets as targets_of
+from scripts._targets.goals import ROWS, experiments
+from scripts._targets.goals import targets as targets_of
 from tests.factories import as_csv, cell
 
 LARGE = 1 << 20

@@ -12,8 +12,8 @@ pytest.importorskip("torch", reason="needs PyTorch")
 from bench.machine import memory
 from kernels import torch_module
 from scripts import training_step
-from scripts._cli import UsageError
-from scripts._training import ACTIVATIONS, BASELINE, NETWORKS, NOTHING, Kept, Spec, Trainer
+from scripts._shared.cli import UsageError
+from scripts._training_step.arm import ACTIVATIONS, BASELINE, NETWORKS, NOTHING, Kept, Spec, Trainer
 
 _SPEC = Spec("mlp", "relu", BASELINE, batch=64, width=32, depth=3, slope=0.1, threads=0)
 _ONE = 64 * 32 * 4

@@ -12,7 +12,7 @@ from bench.text.units import MISSING
 from scripts._claims.catalogue import CATALOGUE, WORKS
 from scripts._claims.figures import ALT
 from scripts._claims.model import FAILS, HOLDS, OPEN, PARTLY, RULES, Claim, Part
-from scripts._tables import Block, Report, Section
+from scripts._shared.tables import Block, Report, Section
 
 __all__ = ["as_markdown", "as_report", "literature", "sentences"]
 
@@ -56,7 +56,7 @@ def literature(claim: Claim) -> str:
 
 
 def as_report(claims: Sequence[Claim], intro: Sequence[str]) -> Report:
-    """The claims for `scripts._render.to_terminal`."""
+    """The claims for `scripts._shared.render.to_terminal`."""
     blocks = [
         Block(
             f'"{claim.quote}": {claim.verdict}',

@@ -15,10 +15,10 @@ from bench.stats.fastest import fastest_set
 from bench.stats.size_curves import Curve, Stretch, ratio_misses, stretches
 from bench.text.sizes import format_size
 from kernels.api import Case
-from scripts import _cli
 from scripts._recommend.ratios import Ratio, Row, paired
 from scripts._recommend.runs import Evidence, matching
-from scripts._remarks import arm_name
+from scripts._shared import cli
+from scripts._shared.remarks import arm_name
 
 __all__ = ["Answer", "Missing", "answer", "arm_of", "break_even"]
 
@@ -191,7 +191,7 @@ def _now(rows: Sequence[Row], now: str | None) -> Row:
     found = next((row for row in rows if arm_of(row) == now), None)
     if found is None:
         names = [arm_of(row) for row in rows]
-        raise _cli.UsageError(
+        raise cli.UsageError(
             f"--now: no time of {now!r} in this case; there is {', '.join(names)}{nearest(now, names)}"
         )
     return found

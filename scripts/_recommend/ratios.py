@@ -18,7 +18,7 @@ from scripts._recommend.runs import Evidence
 __all__ = ["Ratio", "Row", "apart", "paired"]
 
 Row = Mapping[str, Any]
-"""A timed cell: its columns, and what `scripts._summary.prepare` adds."""
+"""A timed cell: its columns, and what `scripts._shared.summary.prepare` adds."""
 
 _LEAST_ROUNDS = 4
 

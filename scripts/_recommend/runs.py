@@ -14,10 +14,10 @@ from bench.records.find_runs import find_runs, has_rows
 from bench.records.reading import ReadError, read_cells, read_rounds
 from bench.stats.fastest import COMPETING
 from kernels.api import AXES, Case
-from scripts import _cli
-from scripts._environments import read_environment
-from scripts._remarks import clean
-from scripts._summary import NEEDED, prepare
+from scripts._shared import cli
+from scripts._shared.environments import read_environment
+from scripts._shared.remarks import clean
+from scripts._shared.summary import NEEDED, prepare
 
 __all__ = ["Evidence", "gather", "matching"]
 
@@ -26,7 +26,7 @@ _COLUMNS = (*NEEDED, "threads_effective")
 
 @dataclass
 class Evidence:
-    """The timed cells of one machine (as `scripts._summary.prepare` leaves them), and where they come from.
+    """The timed cells of one machine (as `scripts._shared.summary.prepare` leaves them), and where they come from.
 
     `cells` holds baselines and candidates only, in the order of the runs, the newest last.
     """
@@ -130,7 +130,7 @@ def _evidence(paths: Sequence[Path]) -> Evidence:
     cells = prepare(read_cells(paths, _COLUMNS))
     machines = [str(name) for name in cells["machine"].unique()]
     if len(machines) > 1:
-        raise _cli.UsageError(
+        raise cli.UsageError(
             f"the runs are of {len(machines)} machines ({', '.join(map(clean, machines))}); name those of one"
         )
     by_id: dict[str, Path] = {}

@@ -14,8 +14,8 @@ from scripts._recommend.answer import Answer, Missing, arm_of, break_even
 from scripts._recommend.ratios import Ratio, Row
 from scripts._recommend.runs import Evidence
 from scripts._recommend.settings import Setting, settings, untried
-from scripts._remarks import arm_name, clean
-from scripts._tables import Block, Report, Section
+from scripts._shared.remarks import arm_name, clean
+from scripts._shared.tables import Block, Report, Section
 
 __all__ = ["as_report", "because", "commands", "headline"]
 

@@ -17,8 +17,8 @@ from bench.records.reading import group_ids
 from bench.records.schema import ROLES
 from bench.stats.fastest import COMPETING
 from kernels.registry import BUILTINS
-from scripts._remarks import arm_name
-from scripts._summary import CASE, NEEDED
+from scripts._shared.remarks import arm_name
+from scripts._shared.summary import CASE, NEEDED
 
 __all__ = ["COLUMNS", "SLICE", "Arm", "Reduced", "arms_of", "likeness", "overall", "reduce", "rows_of"]
 
@@ -175,7 +175,7 @@ def _kept_sizes(
 def overall(cells: pd.DataFrame) -> pd.DataFrame:
     """Each ranked arm over all cases, the most often fastest first.
 
-    `cells` are as `scripts._summary.ranked` leaves them.  Columns: ``arm``, ``cases`` timed, ``fastest``
+    `cells` are as `scripts._shared.summary.ranked` leaves them.  Columns: ``arm``, ``cases`` timed, ``fastest``
     (in how many of them it is in the fastest set), ``speedup`` (geometric mean over the baseline),
     ``other`` (cells that count neither as ok nor as noisy).
     """

@@ -19,9 +19,9 @@ from bench.stats.fastest import COMPETING
 from bench.text.sizes import format_size
 from bench.text.units import seconds_text
 from kernels.api import PLACEMENTS
-from scripts._remarks import axis_text
 from scripts._report import charts
 from scripts._report.data import SLICE, Arm, arms_of, likeness, rows_of
+from scripts._shared.remarks import axis_text
 
 __all__ = ["FigureError", "as_png", "as_svg", "figures"]
 
@@ -36,7 +36,7 @@ class FigureError(ValueError):
 def figures(cells: pd.DataFrame) -> dict[str, dict[str, Any]]:
     """The Vega-Lite specs of the figures, by file name without its suffix.
 
-    `cells` are as `scripts._summary.prepare` leaves them, of one run.  ``bandwidth``: over size, with the
+    `cells` are as `scripts._shared.summary.prepare` leaves them, of one run.  ``bandwidth``: over size, with the
     ceiling, one panel for each placement; ``allocation``: time at the largest size by placement.  Both show
     one case: relu forward float32 where there is such a one, else the nearest.
 

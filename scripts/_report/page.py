@@ -23,11 +23,11 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from bench.text.units import number_text, ratio_text
-from scripts._environments import Environment as Machine
-from scripts._remarks import LEGEND, axis_text, clean, problem_lines, run_lines, varies
 from scripts._report import charts
 from scripts._report.data import SLICE, Arm, Reduced, arms_of, likeness, overall, rows_of
 from scripts._report.sections import SECTIONS, Section
+from scripts._shared.environments import Environment as Machine
+from scripts._shared.remarks import LEGEND, axis_text, clean, problem_lines, run_lines, varies
 
 __all__ = ["render", "script_json"]
 
@@ -46,7 +46,7 @@ _LONGEST_REASON = 300
 
 
 def render(cells: pd.DataFrame, reduced: Reduced, machines: Sequence[tuple[str, Machine | None]]) -> str:
-    """The page of `cells` (as `scripts._summary.ranked` leaves them), drawn from their `reduced` rows.
+    """The page of `cells` (as `scripts._shared.summary.ranked` leaves them), drawn from their `reduced` rows.
 
     `machines` are the runs' names, each with its environment.json, None where it has none.
     """

@@ -11,7 +11,7 @@ import pandas as pd
 
 from bench.text.sizes import format_size
 from bench.text.units import calls_text, number_text, percent_text, ratio_text, seconds_text
-from scripts._remarks import (
+from scripts._shared.remarks import (
     LEGEND,
     RARE_AXES,
     arm_name,
@@ -23,7 +23,7 @@ from scripts._remarks import (
     run_lines,
     varies,
 )
-from scripts._summary import Keep, arms, fastest, fits
+from scripts._shared.summary import Keep, arms, fastest, fits
 
 __all__ = ["TABLES", "Block", "Report", "Section", "report"]
 

@@ -12,9 +12,9 @@ import pandas as pd
 from bench.records.columns import TIMED
 from bench.stats.fastest import COMPETING
 from bench.text.units import number_text, seconds_text
-from scripts._changes import cell_name
-from scripts._cli import UsageError
-from scripts._remarks import clean
+from scripts._compare.changes import cell_name
+from scripts._shared.cli import UsageError
+from scripts._shared.remarks import clean
 
 __all__ = ["as_bencher", "as_github"]
 

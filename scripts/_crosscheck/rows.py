@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass, fields, replace
 
 from kernels.api import DTYPES, PLACEMENTS, Case
-from scripts._checking import About, Outcome
+from scripts._crosscheck.checking import About, Outcome
 
 __all__ = ["COLUMNS", "Row", "condensed", "row_of"]
 

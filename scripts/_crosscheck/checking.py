@@ -1,6 +1,6 @@
 """Try one backend on one combination of op, direction, placement and dtype.
 
-Runs in the backend's own process (`scripts._check_worker`); an `Outcome` is plain data.
+Runs in the backend's own process (`scripts._crosscheck.worker`); an `Outcome` is plain data.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from kernels.api import Backend, Case
 from kernels.correctness.policy import Judgement, judge
 from kernels.numbers.floats import Array
 from kernels.numbers.host_arrays import ALIGNMENT
-from scripts._bound import Bound
-from scripts._trials import SLOPES, Trial, trials
+from scripts._crosscheck.bound import Bound
+from scripts._crosscheck.trials import SLOPES, Trial, trials
 
 __all__ = ["About", "Outcome", "check"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from scripts._cli import UsageError
+from scripts._shared.cli import UsageError
 
 __all__ = ["MarkerError", "replaced", "update"]
 

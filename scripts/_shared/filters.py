@@ -8,7 +8,7 @@ import pandas as pd
 
 from bench.records.columns import columns_of, nearest
 from bench.records.schema import Cell
-from scripts import _cli
+from scripts._shared import cli
 
 __all__ = ["add_filters", "chosen"]
 
@@ -21,7 +21,7 @@ def add_filters(parser: argparse.ArgumentParser) -> None:
     for name, allowed in _FILTERS.items():
         parser.add_argument(
             f"--{name}s",
-            type=_cli.comma_list(allowed or None),
+            type=cli.comma_list(allowed or None),
             metavar="A,B",
             help=f"only these {name}s: {', '.join(allowed)}" if allowed else f"only these {name}s",
         )
@@ -37,7 +37,7 @@ def chosen(cells: pd.DataFrame, options: argparse.Namespace) -> pd.DataFrame:
         for value in wanted:
             if value not in present:
                 there = f"there is {', '.join(sorted(present))}{nearest(value, present)}"
-                raise _cli.UsageError(
+                raise cli.UsageError(
                     f"--{column}s: no cell has {value!r} (after the filters before); {there}"
                 )
         cells = cells[cells[column].isin(wanted)]

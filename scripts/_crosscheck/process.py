@@ -17,7 +17,7 @@ from pathlib import Path
 
 from bench.run.process import SHARED_CARD
 from kernels.api import Case
-from scripts._checking import About, Outcome
+from scripts._crosscheck.checking import About, Outcome
 
 __all__ = ["Limits", "outcomes"]
 
@@ -70,7 +70,7 @@ class _Process:
         self._printed = tempfile.TemporaryFile()  # noqa: SIM115  # lives as long as the process
         path = os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)
         self._popen = subprocess.Popen(
-            [sys.executable, "-m", "scripts._check_worker", str(theirs.fileno())],
+            [sys.executable, "-m", "scripts._crosscheck.worker", str(theirs.fileno())],
             env={**SHARED_CARD, **os.environ, "PYTHONPATH": path},
             pass_fds=(theirs.fileno(),),
             stdin=subprocess.DEVNULL,

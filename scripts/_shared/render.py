@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 from tabulate import tabulate
 
-from scripts._tables import Block, Report, Section
+from scripts._shared.tables import Block, Report, Section
 
 __all__ = ["as_latex", "as_markdown", "to_terminal", "write_csv"]
 

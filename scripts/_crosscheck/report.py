@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from scripts._check_rows import Row, condensed
-from scripts._tables import Block, Report, Section
+from scripts._crosscheck.rows import Row, condensed
+from scripts._shared.tables import Block, Report, Section
 
 __all__ = ["report"]
 

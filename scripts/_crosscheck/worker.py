@@ -1,4 +1,4 @@
-"""The process of one backend: ``python -m scripts._check_worker FD``.
+"""The process of one backend: ``python -m scripts._crosscheck.worker FD``.
 
 Reads (case, seconds) from the socket and answers with (`Outcome`, `About`), until the parent hangs up.
 """
@@ -11,7 +11,7 @@ from multiprocessing.connection import Connection
 
 from bench.arm.worker import load_backend, reason_of
 from kernels.api import Backend, Case
-from scripts._checking import About, Outcome, check
+from scripts._crosscheck.checking import About, Outcome, check
 
 __all__ = ["main"]
 

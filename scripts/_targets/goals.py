@@ -16,8 +16,8 @@ from bench.stats.estimates import Interval
 from bench.text.sizes import format_size
 from bench.text.units import number_text, ratio_text, seconds_text
 from kernels.api import DIRECTIONS, OPS, Case
-from scripts._measured import Arms, Figures, Name, label
 from scripts._plugins.forward_backward import kept_bytes, pair_bytes
+from scripts._shared.measured import Arms, Figures, Name, label
 
 __all__ = [
     "ROWS",

@@ -9,7 +9,7 @@ from typing import Any
 
 from bench.machine.environment import DIFFERS
 from bench.records.reading import ReadError
-from scripts._remarks import clean
+from scripts._shared.remarks import clean
 
 __all__ = ["differences", "read_environment", "remarks"]
 
