@@ -10,8 +10,8 @@ from typing import Any
 
 from bench.records.schema import Cell
 from tests.factories import cell, experiment, write_run
+from tests.running import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent
 REFERENCE = ROOT / "results" / "reference" / "amd-epyc-2c"
 SIZES = (1024, 1 << 15, 1 << 20)
 EVIL = (

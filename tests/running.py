@@ -14,7 +14,7 @@ from pathlib import Path
 
 import psutil
 
-__all__ = ["ROOT", "Outcome", "bench", "interrupt", "read", "start", "wait_until", "workers_of"]
+__all__ = ["ROOT", "Outcome", "bench", "ended", "interrupt", "read", "start", "wait_until", "workers_of"]
 
 ROOT = Path(__file__).resolve().parent.parent
 QUICK = ("--max-seconds", "0.02", "--guard", "off")
@@ -105,3 +105,8 @@ def interrupt(
     process.send_signal(number)
     text, _ = process.communicate(timeout=60)
     return text, workers
+
+
+def ended(process: psutil.Process) -> bool:
+    """Whether the process is gone, or waits only for its parent to notice."""
+    return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE

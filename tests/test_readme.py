@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 
 import kernels
+from tests.running import ROOT
 
-ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 

@@ -164,11 +164,8 @@ class Run:
         return self._pool
 
     def _measure(self, experiment: Experiment) -> None:
-        from bench.run import (
-            compiles,
-            rows,
-        )
-        from bench.run import experiment as measuring  # noqa: PLC0415  # as above
+        from bench.run import compiles, rows  # noqa: PLC0415  # as above
+        from bench.run import experiment as measuring  # noqa: PLC0415
 
         pool = self._start_pool(experiment)
         profile, settings = self.settings.profile, self.settings

@@ -23,7 +23,7 @@ _RESAMPLES = 999
 _TAILS = (0.0125, 0.9875)
 """Percentiles of the 95 % interval.  An experiment stops when its intervals are narrow, which happens
 sooner when they are narrow by chance: with 2.5 % in each tail 84 to 94 % of the intervals held the truth, with
-these 92 to 98 % do (tests/test_coverage.py)."""
+these 92 to 98 % do (tests/bench/stats/test_coverage.py)."""
 
 
 def _trimmed_mean(samples: Samples) -> Samples:

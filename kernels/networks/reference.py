@@ -11,8 +11,8 @@ Sci. Comput. 41, 2019; for data of random signs: Sharper probabilistic backward 
 
 through both layers: k is the number of terms on the longest way, and `size` the root of that sum of squares, for
 which the mean square of a weight, 1 / (3 fan-in), stands: exact enough, and it needs no second product.
-tests/test_network.py shows how much of it honest implementations use, and that a product in float16, weights in
-bfloat16 or the other activation do not fit.
+tests/bench/arm/test_network.py shows how much of it honest implementations use, and that a product in float16,
+weights in bfloat16 or the other activation do not fit.
 """
 
 from __future__ import annotations

@@ -38,7 +38,7 @@ def read_environment(cells_csv: Path) -> Environment | None:
 
 
 def differences(old: Environment | None, new: Environment | None) -> list[str]:
-    """One line for each entry of `bench.machine.environment.DIFFERS` that differs; one if a side has no entries at all."""
+    """One line for each entry of `environment.DIFFERS` that differs; one if a side has no entries at all."""
     if old is None or new is None:
         if old is new:
             return []

@@ -1,0 +1,128 @@
+"""A batch is timed in parts: a moment without a CPU is forgiven, an arm's own bursts of work are not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import cycle
+
+import numpy as np
+import pytest
+
+from bench.arm.server import Station
+from bench.machine.clocks import clock
+from bench.plan.experiments import Arm, Experiment
+from bench.run.arm_state import ArmState, Batch
+from bench.run.experiment import Limits, run
+from bench.run.pool import InlinePool
+from kernels import registry
+from kernels.api import Case
+from tests.mutants import HonestNumpy
+
+CASE = Case("relu", placement="out", n=64)
+
+
+def _state(*, mean_s: float, waited_s: float) -> ArmState:
+    """Ten batches of 100 calls, most parts of which took 1 s a call."""
+    state = ArmState(Arm("any"))
+    state.batches = [Batch(i, 0, 100, 1.0, False, mean_s, waited_s * 100) for i in range(10)]
+    return state
+
+
+@pytest.mark.parametrize(
+    ("mean_s", "waited_s", "counts"),
+    [
+        (1.0, 0.0, 1.0),
+        (1.5, 0.45, 1.0),  # the rest of the batch was waiting for a CPU
+        (1.5, 0.0, 1.5),  # nobody kept it from running: its own work, in bursts
+        (2.5, 1.5, 2.5),  # waits that are the rule are its own, too
+    ],
+)
+def test_what_waiting_does_not_explain_counts(mean_s: float, waited_s: float, counts: float) -> None:
+    state = _state(mean_s=mean_s, waited_s=waited_s)
+    assert set(state.samples()) == {counts}
+    assert {state.seconds(batch) for batch in state.batches} == {counts}
+
+
+@pytest.mark.parametrize("iterations", [1, 5, 8, 1001])
+def test_parts_make_up_the_batch(iterations: int) -> None:
+    station = Station(lambda: registry.load("numpy_ufunc"), 1, 1 << 20)
+    station.load()
+    assert station.prepare(CASE).gate.problem is None
+    sample = station.batch(iterations, 0.0)
+    parts = len(sample.parts)
+    assert parts == min(8, iterations)
+    assert sample.iterations == iterations
+    assert min(sample.parts) <= sample.seconds <= max(sample.parts)
+    ends = [iterations * i // parts for i in range(parts + 1)]
+    counts = np.diff(ends)
+    assert np.dot(counts, sample.parts) == pytest.approx(sample.seconds * iterations)
+
+
+class Bursts:
+    """NumPy's relu that tidies up for a while, once in 4000 calls, of which a batch has more."""
+
+    name = "bursts"
+
+    def __init__(self) -> None:
+        self._base = registry.load("numpy_ufunc")
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._base, name)
+
+    def compile(self, case: Case, x: np.ndarray, dy: None, out: np.ndarray) -> Callable[[], np.ndarray]:
+        call = self._base.compile(case, x, dy, out)
+
+        def tidying() -> np.ndarray:
+            start = clock()
+            result = call()
+            until = clock() + 60_000 * (clock() - start)
+            while clock() < until:
+                pass
+            return result
+
+        following = cycle([call] * 3999 + [tidying]).__next__
+        return lambda: following()()  # noqa: PLW0108  # each call takes the next from the ring
+
+
+def test_a_backend_that_works_in_bursts_pays_for_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "_plugins", {})
+    monkeypatch.setattr(registry, "_loaded", {})
+    pool = InlinePool({"bursts": "tests.bench.arm.test_parts:Bursts"})
+    limits = Limits(seconds=0.2, batch_s=0.016, warm_s=0.0, target_ci=0.02, min_rounds=4, max_rounds=8)
+    arms = (Arm("numpy_ufunc", "baseline"), Arm("bursts"))
+    base, bursts = run(Experiment(CASE, arms), pool, limits, seed=1)
+    pool.close()
+    assert bursts.failure is None
+    assert np.median(bursts.samples()) > 10 * np.median(base.samples())
+
+
+class Result(np.ndarray):
+    """An array that takes a while to go, as one does whose memory is given back to the system."""
+
+    took_s = 0.002
+
+    def __del__(self) -> None:
+        if self.base is not None and type(self.base) is not Result:
+            until = clock() + self.took_s
+            while clock() < until:
+                pass
+
+
+class SlowToGo(HonestNumpy):
+    """Right, with such results."""
+
+    def answer(self, case: Case, x: np.ndarray, dy: np.ndarray | None) -> np.ndarray:
+        return super().answer(case, x, dy).view(Result)
+
+
+@pytest.mark.parametrize("iterations", [1, 3, 8, 20])
+def test_dropping_a_result_is_timed_in_every_part(iterations: int) -> None:
+    """Until a result of 64 MiB is unmapped takes a quarter of the time that making it does."""
+    station = Station(SlowToGo, 1, 1 << 20)
+    station.load()
+    assert station.prepare(Case("relu", n=64)).gate.problem is None
+    sample = station.batch(iterations, 0.0)
+    assert min(sample.parts) >= Result.took_s
+    dispatch_s = station.dispatch()
+    assert dispatch_s is not None
+    assert dispatch_s >= Result.took_s

@@ -1,0 +1,245 @@
+"""Arrays move among several blocks of memory, and never onto those in use; results move, too."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bench.arm.server import Station
+from bench.arrays.call_ring import moves, slot_bytes
+from bench.arrays.relocation import MOVED_BYTES, Kept, Places, moving_bytes
+from bench.judging.diagnosis import overlap
+from bench.machine.environment import last_level_cache
+from bench.machine.memory import needed_bytes
+from kernels.api import Case
+from kernels.backends.numpy_ufunc import NumpyUfunc
+from tests.running import ROOT
+
+CACHE_BYTES = 1 << 20
+
+
+def _pages(array: np.ndarray) -> set[int]:
+    low, high = np.lib.array_utils.byte_bounds(array)
+    return set(range(low >> 12, (high - 1 >> 12) + 1))
+
+
+@pytest.mark.parametrize("n", [1, 1000, 33_000])
+def test_moved_arrays_lie_on_other_pages_and_apart(n: int) -> None:
+    places, before = Places(), list[np.ndarray]()
+    seen: set[int] = set()
+    like = [np.empty(n, np.float32), None, np.empty((n, 1), np.float32)]
+    for _ in range(40):
+        x, none, out = places.elsewhere(like)
+        assert x is not None
+        assert out is not None
+        assert none is None
+        assert (x.shape, out.shape, x.dtype, out.dtype) == ((n,), (n, 1), np.float32, np.float32)
+        assert not overlap([x, out, *before]), "what was moved last may still be in use"
+        assert x.ctypes.data % 64 == out.ctypes.data % 64 == 0
+        before = [x, out]
+        seen |= _pages(x)
+    assert len(seen) >= 6 * len(_pages(x))
+
+
+def test_arrays_of_other_sizes_have_blocks_of_their_own() -> None:
+    places = Places()
+    x, dy = places.elsewhere((np.empty(10), np.empty(1000)))
+    assert x is not None
+    assert dy is not None
+    x[...], dy[...] = 1.0, 2.0
+    assert set(x) == {1.0}
+    assert set(dy) == {2.0}
+
+
+def test_large_arrays_have_two_blocks_each() -> None:
+    places = Places()
+    like = np.empty(MOVED_BYTES, np.uint8)
+    starts = []
+    for _ in range(6):
+        (moved,) = places.elsewhere((like,))
+        assert moved is not None
+        starts.append(moved.ctypes.data)
+    assert np.count_nonzero(np.diff(sorted(starts)) > MOVED_BYTES // 2) == 1
+
+
+def test_arrays_on_huge_pages_begin_anywhere_between_two_of_them() -> None:
+    """Within a page of 4 KiB the same part of each would lie on a huge page, in the same thread's share of the work."""
+    places, huge_page = Places(), 2 << 20
+    starts = []
+    for _ in range(100):
+        (moved,) = places.elsewhere((np.empty(4 << 20, np.uint8),))
+        assert moved is not None
+        assert moved.ctypes.data % 64 == 0
+        starts.append(moved.ctypes.data % huge_page)
+    assert len(np.unique(np.array(starts) // (huge_page // 4))) == 4
+
+
+class Allocator:
+    """Gives what was let go last, as malloc does, before anything new."""
+
+    def __init__(self) -> None:
+        self.free: list[int] = []
+        self.places = 0
+
+    def __call__(self) -> Result:
+        if not self.free:
+            self.free, self.places = [self.places], self.places + 1
+        return Result(self, self.free.pop())
+
+
+class Result:
+    """Has a place of the allocator's until it is let go."""
+
+    def __init__(self, allocator: Allocator, place: int) -> None:
+        self.allocator, self.place = allocator, place
+
+    def __del__(self) -> None:
+        self.allocator.free.append(self.place)
+
+
+def places_of_results(batches: int) -> list[int]:
+    """Where the results of so many batches lie, with that allocator."""
+    allocator, kept, seen = Allocator(), Kept(), []
+    for _ in range(batches):
+        kept.exchange(allocator, 4096)
+        seen.append(allocator().place)
+    assert allocator.places == 12
+    return seen
+
+
+def test_each_place_of_a_result_has_its_turn_before_one_comes_again() -> None:
+    seen = places_of_results(11 + 2 * 12)
+    assert len(set(seen[:11])) == 11
+    assert sorted(seen[11:23]) == sorted(seen[23:]) == list(range(12))
+
+
+def test_results_of_an_arm_and_of_its_twin_do_not_go_in_step() -> None:
+    """Nor do those of two processes with the same past, which is what they are."""
+    code = "from tests.bench.arrays.test_relocation import places_of_results; print(places_of_results(35))"
+    orders = {
+        subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, check=True).stdout
+        for _ in range(2)
+    }
+    assert len(orders) == 2
+
+
+@pytest.mark.parametrize(("nbytes", "places"), [(1, 12), (4 << 20, 12), (8 << 20, 8), (MOVED_BYTES, 4)])
+def test_results_that_are_kept_take_what_is_planned_for(nbytes: int, places: int) -> None:
+    allocator, kept = Allocator(), Kept()
+    for _ in range(50):
+        kept.exchange(allocator, nbytes)
+    assert allocator.places == places
+    planned = moving_bytes(nbytes, 1, results=True) - moving_bytes(nbytes, 1, results=False)
+    assert places * nbytes <= planned <= places * (2 * nbytes + (2 << 20))
+    allocator.free.clear()
+    del kept
+    assert len(allocator.free) == places - 1, "they are let go with the slots"
+
+
+class Noting(NumpyUfunc):
+    """Notes where its results begin; gives them for writing or for reading only, as JAX does."""
+
+    def __init__(self, *, writable: bool) -> None:
+        self.starts: list[int] = []
+        self._writable = writable
+
+    def compile(
+        self, case: Case, x: np.ndarray, dy: np.ndarray | None, out: np.ndarray | None
+    ) -> Callable[[], Any]:
+        """The call, and a note."""
+        call = super().compile(case, x, dy, out)
+
+        def noted() -> Any:
+            result = call()
+            self.starts.append(result.ctypes.data)
+            return result
+
+        return noted
+
+    def to_numpy(self, result: np.ndarray) -> np.ndarray:
+        """A view."""
+        view = result.view()
+        view.flags.writeable = self._writable
+        return view
+
+
+def _starts_of_results(n: int, batches: int, *, writable: bool = True) -> list[int]:
+    backend = Noting(writable=writable)
+    station = Station(lambda: backend, 1, CACHE_BYTES)
+    station.load()
+    assert station.prepare(Case("relu", n=n)).skip is None
+    starts = []
+    for _ in range(batches):
+        assert station.batch(8, 0.0).problem is None
+        starts.append(backend.starts[-1])
+    return starts
+
+
+@pytest.mark.parametrize("writable", [True, False])
+@pytest.mark.parametrize("n", [1 << 10, 1 << 15, 1 << 20])
+def test_results_of_timed_calls_lie_elsewhere_in_each_batch(n: int, writable: bool) -> None:
+    starts = _starts_of_results(n, 35, writable=writable)
+    assert len(set(starts[11:])) >= 8, "when there are enough places, too"
+    assert len({start % 64 for start in starts}) >= 2, "how a result lies to cache lines costs"
+
+
+def test_results_on_huge_pages_begin_all_over_them() -> None:
+    begin = np.array(_starts_of_results(1 << 20, 13)) % (2 << 20)
+    assert len(np.unique(begin // (256 << 10))) >= 3
+
+
+def test_no_call_is_made_ahead_of_its_batch() -> None:
+    """An implementation that takes seconds for a call must not make a dozen before it is timed."""
+    backend = Noting(writable=True)
+    station = Station(lambda: backend, 1, CACHE_BYTES)
+    station.load()
+    station.prepare(Case("relu"))
+    before = len(backend.starts)
+    station.batch(1, 0.0)
+    assert len(backend.starts) - before == 3, "the one kept, the one that warms, the one timed"
+
+
+@pytest.mark.parametrize(
+    ("case", "moving"),
+    [
+        (Case("relu"), True),
+        (Case("relu", placement="out"), True),
+        (Case("relu", n=4 << 20), True),
+        (Case("relu", n=4 << 20, direction="backward"), False),
+        (Case("relu", n=8 << 20), False),
+        (Case("relu", n=0), False),
+        (Case("relu", layout="strided"), False),
+        (Case("relu", layout="transposed"), False),
+        (Case("relu", cache="cold"), False),
+        (Case("relu", device="cuda"), False),
+    ],
+)
+def test_what_moves_and_that_memory_is_planned_for_it_alone(case: Case, moving: bool) -> None:
+    assert moves(case) == moving
+    ring = slot_bytes(case) + 2 * last_level_cache() if case.cache == "cold" else 0
+    still = 2 * slot_bytes(case) + ring + 3 * case.n * case.itemsize
+    assert (needed_bytes(case, 1) > still) == moving
+
+
+def test_small_cases_fit_into_small_machines() -> None:
+    assert needed_bytes(Case("relu"), 12) < 12 << 20
+
+
+@pytest.mark.parametrize("nbytes", [4096, 1 << 20, 4 << 20, 8 << 20])
+def test_blocks_take_what_is_planned_for(nbytes: int) -> None:
+    places, like = Places(), [np.empty(nbytes, np.uint8), np.empty(nbytes, np.uint8)]
+    lows, highs = [], []
+    for _ in range(60):
+        for moved in places.elsewhere(like):
+            assert moved is not None
+            lows.append(moved.ctypes.data)
+            highs.append(moved.ctypes.data + nbytes)
+    pages = {
+        page for low, high in zip(lows, highs, strict=True) for page in range(low >> 12, (high - 1 >> 12) + 1)
+    }
+    assert len(pages) << 12 <= moving_bytes(nbytes, 2, results=False) + 12 * 4096

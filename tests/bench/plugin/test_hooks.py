@@ -1,0 +1,306 @@
+"""`pytest bench/` from the outside: its rows, its replay, how it is interrupted and how it goes on."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.plan.networks import network_plan
+from bench.plan.options import parse
+from bench.records.schema import CELL_KEY, STATUSES
+from bench.run.run import plan
+from kernels import registry
+from tests.running import ROOT, Outcome, bench, ended, interrupt, read, start, wait_until
+
+ARMS = ("--backends", "numpy_ufunc,numba_jit")
+FEW = ("--ops", "relu", "--directions", "forward", "--placements", "new", "--sizes", "64")
+OFF = ("--benchmark-disable",)
+
+
+def key(row: dict[str, str]) -> tuple[str, ...]:
+    return tuple(row[column] for column in CELL_KEY)
+
+
+def planned(**options: str) -> Counter[tuple[str, ...]]:
+    """The cells that a run of these options has to have, without the run's name."""
+    return Counter(
+        (arm.backend, arm.variant.name, arm.role, *(str(value) for value in case_values(experiment)))
+        for experiment in plan(parse(options))
+        for arm in experiment.arms
+    )
+
+
+def case_values(experiment: Any) -> list[object]:
+    return [getattr(experiment.case, axis) for axis in CELL_KEY[4:]]
+
+
+def replayed(report: Path) -> dict[tuple[str, ...], list[float]]:
+    """The rounds that pytest-benchmark has seen, by cell."""
+    benchmarks = json.loads(report.read_text())["benchmarks"]
+    return {key(each["extra_info"]): each["stats"]["data"] for each in benchmarks}
+
+
+def recorded(outcome: Outcome) -> dict[tuple[str, ...], list[float]]:
+    """Seconds of the rounds that count: without the contended ones where six others are left."""
+    last: dict[tuple[str, ...], dict[str, dict[str, str]]] = {}
+    for row in outcome.rounds:
+        last.setdefault(key(row), {})[row["round"]] = row
+    found: dict[tuple[str, ...], list[float]] = {}
+    for cell, rounds in last.items():
+        clean = [row for row in rounds.values() if row["contended"] == "0"]
+        found[cell] = [float(row["seconds"]) for row in (clean if len(clean) >= 6 else rounds.values())]
+    return found
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
+    """A run to the end, its report kept by pytest-benchmark."""
+    folder = tmp_path_factory.mktemp("whole")
+    return bench(
+        folder,
+        *(*ARMS, "--ops", "relu,leaky_relu", "--directions", "forward,backward"),
+        *("--placements", "new,inplace", "--sizes", "1Ki"),
+        *("--benchmark-json", str(folder / "report.json")),
+        *(f"--benchmark-storage=file://{folder}/kept", "--benchmark-save=first"),
+    )
+
+
+def test_every_planned_cell_has_one_row(whole: Outcome) -> None:
+    cells = planned(
+        backends="numpy_ufunc,numba_jit", directions="forward,backward", placements="new,inplace", sizes="1Ki"
+    )
+    assert Counter(key(row)[1:] for row in whole.cells) == cells
+    assert len(whole.cells) == 8 * 6
+
+
+def test_rows_agree_with_themselves(whole: Outcome) -> None:
+    rounds = recorded(whole)
+    for row in whole.cells:
+        assert row["status"] in STATUSES
+        assert bool(row["reason"]) == (row["status"] != "ok")
+        assert int(row["rounds"]) == len(rounds[key(row)])
+        times = [float(row[f"{name}_s"]) for name in ("min", "q25", "median", "q75", "max")]
+        assert times == sorted(times)
+        assert times[0] == min(rounds[key(row)])
+        assert float(row["time_lo_s"]) <= float(row["time_s"]) <= float(row["time_hi_s"])
+        if row["role"] != "floor":
+            streams = 2 if row["direction"] == "forward" else 3
+            assert int(row["bytes_moved"]) == streams * 1024 * 4
+            assert float(row["gb_per_s"]) == pytest.approx(streams * 4096 / float(row["time_s"]) / 1e9)
+        if row["role"] == "candidate" and row["status"] in ("ok", "noisy"):
+            assert row["verdict"] in ("faster", "slower", "tie")
+            assert float(row["speedup_lo"]) <= float(row["speedup"]) <= float(row["speedup_hi"])
+        else:
+            assert row["verdict"] == ""
+
+
+def test_built_ins_and_controls_are_believed(whole: Outcome) -> None:
+    assert {row["status"] for row in whole.cells} <= {"ok", "noisy"}, whole.text[-3000:]
+    assert whole.code == 0
+
+
+def test_progress_and_summary_are_printed(whole: Outcome) -> None:
+    assert re.search(r"^run run: 8 experiments, about .*; files in .*/run/$", whole.text, re.MULTILINE)
+    lines = re.findall(
+        r"^\[(\d)/8\] (\S+): .* leads with .*; (?:\d+ (?:s|min) left|done)$", whole.text, re.MULTILINE
+    )
+    assert [number for number, _ in lines] == list("12345678")
+    assert lines[0][1] == "relu-forward-new-float32-1Ki"
+    assert re.search(r"^48 cells: ", whole.text, re.MULTILINE)
+    assert "are left" not in whole.text
+
+
+def test_environment_says_what_was_asked_and_how_it_went(whole: Outcome) -> None:
+    environment = json.loads((whole.folder / "environment.json").read_text())
+    assert environment["options"]["backends"] == ["numpy_ufunc", "numba_jit"]
+    assert environment["packages"]["numpy"]
+    (sitting,) = environment["sittings"]
+    assert sitting["experiments"] == 8
+    assert 0 < sitting["timed_share"] < 1
+    assert 0 <= sitting["batches_on_slow_cpu"] <= sitting["contended_batches"]
+    assert 0 <= sitting["guarded_s"] < sitting["wall_s"]
+
+
+def test_pytest_benchmark_is_told_exactly_the_rounds(whole: Outcome) -> None:
+    assert replayed(whole.folder.parent / "report.json") == recorded(whole)
+
+
+def test_a_finished_run_is_replayed_and_not_measured_again(whole: Outcome) -> None:
+    """And compared with what pytest-benchmark kept of it, by its own option."""
+    folder = whole.folder.parent
+    before = (whole.folder / "cells.csv").read_bytes(), (whole.folder / "rounds.csv").read_bytes()
+    again = bench(
+        folder,
+        *(*ARMS, "--ops", "relu,leaky_relu", "--directions", "forward,backward"),
+        *("--placements", "new,inplace", "--sizes", "1Ki", "--benchmark-json", str(folder / "again.json")),
+        *(
+            f"--benchmark-storage=file://{folder}/kept",
+            "--benchmark-compare",
+            "--benchmark-compare-fail=median:1%",
+        ),
+    )
+    assert again.code == whole.code, again.text[-3000:]
+    assert "run run: 0 of 8 experiments are left" in again.text
+    assert "Comparing against benchmarks from" in again.text
+    assert "(0001_first" in again.text
+    assert "(NOW)" in again.text
+    assert ((whole.folder / "cells.csv").read_bytes(), (whole.folder / "rounds.csv").read_bytes()) == before
+    assert replayed(folder / "again.json") == replayed(folder / "report.json")
+
+
+def test_run_that_is_stopped_twice_goes_on_and_measures_nothing_twice(tmp_path: Path) -> None:
+    """Ctrl-C first, then a kill that nobody can catch; the third sitting ends it."""
+    options = (*ARMS, "--ops", "relu", "--placements", "new,out", "--sizes", "64,128", *OFF)
+    options += ("--guard", "off")  # which measures some rounds twice
+    slow = (*options, "--max-seconds", "0.7")
+    cells = tmp_path / "run" / "cells.csv"
+
+    process = start(tmp_path, *slow)
+    text, workers = interrupt(process, signal.SIGINT, cells, rows=6)
+    assert process.returncode == pytest.ExitCode.INTERRUPTED, text
+    assert re.search(r"^\d experiments are left: go on with --run-id run$", text, re.MULTILINE), text
+    assert "Traceback" not in text
+    assert workers
+    wait_until(lambda: all(map(ended, workers)), "the workers to end after Ctrl-C", 10)
+    first = cells.read_text()
+    assert 6 <= len(read(cells)) < 8 * 6
+
+    process = start(tmp_path, *slow)
+    text, workers = interrupt(process, signal.SIGKILL, cells, rows=len(read(cells)) + 6)
+    assert process.returncode == -signal.SIGKILL
+    assert workers
+    wait_until(lambda: all(map(ended, workers)), "the workers to end with their parent", 10)
+    second = cells.read_text()
+    assert second.startswith(first)
+
+    outcome = bench(tmp_path, *options)
+    assert outcome.code == 0, outcome.text[-3000:]
+    assert cells.read_text().startswith(second)
+    assert re.search(r"^run run: [1-6] of 8 experiments are left", outcome.text, re.MULTILINE)
+    assert Counter(key(row)[1:] for row in outcome.cells) == planned(
+        backends="numpy_ufunc,numba_jit", ops="relu", placements="new,out", sizes="64,128"
+    )
+    rounds = Counter((*key(row), row["round"]) for row in outcome.rounds)
+    assert set(rounds.values()) == {1}
+    assert {row[:-1] for row in rounds} == {key(row) for row in outcome.cells}
+
+
+def test_failed_cells_are_measured_again_when_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = (
+        *("--plugin", "tests.tricksters:RaisesUntilTold", "--backends", "numpy_ufunc,raises_until_told"),
+        # So wide a target that what is measured counts as ok, and stays.
+        *(*FEW, "--target-ci", "1", "--benchmark-json", str(tmp_path / "report.json")),
+    )
+    failed = bench(tmp_path, *options)
+    assert failed.code == 1
+    assert "failed: RuntimeError: nobody has told me" in failed.text
+    monkeypatch.setenv("RELU_BENCH_TOLD", "yes")
+    same = bench(tmp_path, *options)
+    assert same.code == 1
+    assert "run run: 0 of 1 experiments are left" in same.text
+    told = bench(tmp_path, *options, "--retry-failed")
+    assert told.code == 0, told.text[-2000:]
+    assert len(told.cells) == len(failed.cells) == 6
+    assert {row["status"] for row in told.cells} <= {"ok", "noisy"}
+    assert replayed(tmp_path / "report.json") == recorded(told)
+
+
+def test_inline_required_skips_and_sizes_that_do_not_fit(tmp_path: Path) -> None:
+    options = (
+        *("--plugin", "tests.tricksters:LoudWhyNot", "--backends", "numpy_ufunc,loud_why_not"),
+        *(*FEW[:-1], "64,512Gi", "--isolation", "inline", *OFF),
+    )
+    skipped = bench(tmp_path, *options)
+    assert skipped.code == 0, skipped.text[-2000:]
+    by_size = {n: [row for row in skipped.cells if row["n"] == n] for n in ("64", str(512 << 30))}
+    assert [len(rows) for rows in by_size.values()] == [6, 6]
+    for row in by_size[str(512 << 30)]:
+        assert row["status"] == "skipped"
+        assert re.match(r"needs [\d.]+ GiB for 6 arms at once, [\d.]+ GiB are free", row["reason"])
+        assert row["time_s"] == ""
+    statuses = {(row["backend"], row["role"]): row["status"] for row in by_size["64"]}
+    assert statuses["loud_why_not", "candidate"] == "skipped"
+    assert statuses["numpy_ufunc", "baseline"] in ("ok", "noisy")
+    required = bench(tmp_path, *options, "--require", "loud_why_not")
+    assert required.code == 1
+    assert 'skipped, but --require names it: not "here"' in required.text
+    assert "2 failed" in required.text
+
+
+def test_selected_items_bring_their_baseline_and_controls(tmp_path: Path) -> None:
+    """`-k`, and a variant, whose environment is its own."""
+    outcome = bench(
+        tmp_path,
+        *(*ARMS, "--variant", "v@numba_jit:RELU_BENCH_TOLD=yes", "--ops", "relu", "--sizes", "64"),
+        *("-k", "numba_jit-v and backward-out", *OFF),
+    )
+    assert outcome.code == 0, outcome.text[-2000:]
+    assert "1 passed" in outcome.text
+    arms = [(row["backend"], row["variant"], row["role"]) for row in outcome.cells]
+    assert arms == [
+        ("numpy_ufunc", "", "baseline"),
+        ("numba_jit", "v", "candidate"),
+        ("numpy_ufunc", "", "twin"),
+        ("copy_plain", "", "ceiling"),
+        ("copy_streaming", "", "ceiling"),
+        ("empty_call", "", "floor"),
+    ]
+    assert {(row["direction"], row["placement"]) for row in outcome.cells} == {("backward", "out")}
+
+
+def test_a_run_of_another_machine_is_not_gone_on_with(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    folder.mkdir()
+    (folder / "environment.json").write_text(json.dumps({"machine": "another"}))
+    outcome = bench(tmp_path, *ARMS, *FEW, *OFF)
+    assert outcome.code == pytest.ExitCode.USAGE_ERROR
+    assert "--run-id/--results: run run was made under another machine (another then, " in outcome.text
+    assert "choose another --run-id" in outcome.text
+    assert "Traceback" not in outcome.text
+
+
+def test_collecting_imports_no_framework(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "_plugins", {})  # what other tests have registered in this process
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-X",
+            "importtime",
+            "-m",
+            "pytest",
+            "bench/",
+            "--collect-only",
+            "-qs",
+            "-p",
+            "no:cacheprovider",
+        ],
+        cwd=ROOT,
+        env={name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-2000:]
+    count = re.search(r"^(\d+) tests collected", done.stdout, re.MULTILINE)
+    assert count is not None
+    networks = sum(len(each.arms) for each in network_plan(parse({}), alone=False))
+    assert int(count[1]) == sum(planned().values()) + networks
+    imported = {
+        line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if line.startswith("import time")
+    }
+    assert "bench.run.run" in imported
+    assert imported.isdisjoint(
+        {"numpy", "torch", "jax", "jaxlib", "numba", "llvmlite", "pandas", "ml_dtypes"}
+    )

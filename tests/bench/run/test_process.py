@@ -1,0 +1,226 @@
+"""The arms' processes: what one of them does costs its own cell, and none of them outlives its parent."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from bench.machine.address_layout import can_be_fixed
+from bench.plan.experiments import Arm, Experiment, Variant
+from bench.run.experiment import Limits, run
+from bench.run.pool import InlinePool, ProcessPool, Request
+from bench.run.process import ArmError, ArmProcess, ask_all
+from bench.run.rows import Stamp, cells_of
+from kernels.api import Case
+from tests.running import ROOT, ended, wait_until
+
+CASE = Case("relu", n=64)
+PLUGINS = {
+    name: f"tests.tricksters:{spec}"
+    for name, spec in {
+        "segfaults_in_batch": "SegfaultsInBatch",
+        "hangs": "Hangs",
+        "raises_in_compile": "RaisesInCompile",
+        "starts_helper": "StartsHelper",
+        "loud_why_not": "LoudWhyNot",
+    }.items()
+}
+LIMITS = Limits(
+    seconds=0.0, batch_s=0.001, warm_s=0.0, target_ci=0.02, min_rounds=2, max_rounds=2, guard=False
+)
+
+
+@pytest.fixture
+def pool() -> Iterator[ProcessPool]:
+    made = ProcessPool(PLUGINS, cell_timeout=60)
+    yield made
+    made.close()
+
+
+def opened(environ: dict[str, str], backend: str = "numpy_ufunc") -> ArmProcess:
+    process = ArmProcess(environ)
+    process.ask("open", backend, PLUGINS, 0, 1 << 20, seconds=60)
+    process.answer()
+    return process
+
+
+def test_a_dead_arm_is_replaced_and_the_others_go_on(pool: ProcessPool) -> None:
+    good, bad = Arm("numpy_ufunc"), Arm("segfaults_in_batch")
+    pool.open((good, bad), threads=0)
+    requests = [Request(arm, "prepare", (CASE,)) for arm in (good, bad)]
+    assert [outcome.gate.problem for outcome in pool.call_all(requests)] == [None, None]
+    first = pool.pid(bad)
+    with pytest.raises(
+        ArmError, match="crashed: killed by SIGSEGV in 'probe'; it printed: Fatal Python error"
+    ):
+        pool.call(Request(bad, "probe", (0.01,)))
+    assert pool.call(Request(good, "probe", (0.001,))) > 0
+    pool.open((good, bad), threads=0)
+    assert pool.pid(bad) != first
+    assert pool.call(Request(bad, "prepare", (CASE,))).gate.problem is None
+
+
+def test_whatever_arms_do_every_arm_has_its_row(pool: ProcessPool) -> None:
+    names = ("segfaults_in_batch", "raises_in_compile", "loud_why_not")
+    arms = (Arm("numpy_ufunc", "baseline"), *map(Arm, names), Arm("numpy_ufunc", "twin"))
+    experiment = Experiment(CASE, arms)
+    cells = cells_of(experiment, run(experiment, pool, LIMITS, seed=0), Stamp("r", "m", "now", 0.02))
+    assert [cell.backend for cell in cells] == [arm.backend for arm in arms]
+    assert [cell.status for cell in cells[1:4]] == ["crashed", "failed", "skipped"]
+    assert {cells[0].status, cells[4].status} <= {"ok", "noisy"}
+    assert all(cell.reason for cell in cells if cell.status != "ok")
+    assert not any("\n" in cell.reason or "\0" in cell.reason for cell in cells)
+    assert all(cell.time_s is None for cell in cells[1:4])
+    for cell in cells:
+        cell.reason.encode()
+
+
+def test_a_hanging_arm_is_ended_when_its_time_is_up() -> None:
+    process = opened({}, "hangs")
+    process.ask("prepare", CASE, seconds=0.5)
+    with pytest.raises(ArmError, match="timeout: no answer to 'prepare' within --cell-timeout"):
+        process.answer()
+    assert not process.alive
+    process.close()
+
+
+def test_requests_wait_their_turn_and_come_back_in_order() -> None:
+    processes = [opened({}) for _ in range(3)]
+    outcomes = ask_all([(each, "prepare", (CASE,)) for each in processes], seconds=60, at_once=1)
+    assert [outcome.gate.problem for outcome in outcomes] == [None] * 3
+    processes[1].kill()
+    outcomes = ask_all([(each, "probe", (0.001,)) for each in processes], seconds=60, at_once=2)
+    assert [isinstance(outcome, ArmError) for outcome in outcomes] == [False, True, False]
+    assert outcomes[1].status == "crashed"
+    assert "SIGKILL (often the kernel's out-of-memory killer)" in outcomes[1].reason
+    for each in processes:
+        each.close()
+
+
+def test_environment_is_there_before_the_process_is(pool: ProcessPool) -> None:
+    arm = Arm("numpy_ufunc", variant=Variant("v", (("RELU_BENCH_TEST", "yes"), ("PYTHONHASHSEED", "7"))))
+    pool.open((arm,), threads=0)
+    environ = psutil.Process(pool.pid(arm)).environ()
+    assert environ["RELU_BENCH_TEST"] == "yes"
+    assert environ["PYTHONHASHSEED"] == "7"
+    assert "RELU_BENCH_TEST" not in os.environ
+
+
+def test_an_arm_that_cannot_start_says_what_it_printed(pool: ProcessPool) -> None:
+    arm = Arm("numpy_ufunc", variant=Variant("v", (("PYTHONIOENCODING", "klingon"),)))
+    loaded = pool.open((arm,), threads=0)[arm]
+    assert isinstance(loaded, ArmError)
+    assert loaded.status == "crashed"
+    assert "exit status 1 in 'open'; it printed: Fatal Python error" in loaded.reason
+
+
+def test_closing_ends_what_an_arm_has_started(pool: ProcessPool) -> None:
+    arm = Arm("starts_helper")
+    pool.open((arm,), threads=0)
+    assert pool.call(Request(arm, "prepare", (CASE,))).gate.problem is None
+    worker = psutil.Process(pool.pid(arm))
+    family = [worker, *worker.children(recursive=True)]
+    assert len(family) == 2
+    pool.close()
+    wait_until(lambda: not any(ended(process) is False for process in family), "worker and helper to end")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the signal at a parent's death is Linux's")
+def test_workers_die_with_their_parent() -> None:
+    """Also one that is busy and would not notice that nobody listens any more."""
+    program = (
+        "import sys, time\n"
+        "from bench.run.process import ArmProcess\n"
+        "from kernels.api import Case\n"
+        "process = ArmProcess({})\n"
+        "process.ask('open', 'hangs', {'hangs': 'tests.tricksters:Hangs'}, 0, 1 << 20, seconds=60)\n"
+        "process.answer()\n"
+        "process.ask('prepare', Case('relu', n=64), seconds=60)\n"
+        "print(process.pid, flush=True)\n"
+        "time.sleep(600)\n"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", program], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    assert parent.stdout is not None
+    worker = psutil.Process(int(parent.stdout.readline()))
+    assert not ended(worker)
+    parent.kill()
+    parent.communicate()
+    wait_until(lambda: ended(worker), "the worker to end with its parent", 10)
+
+
+def test_inline_arms_fail_alone_too() -> None:
+    pool = InlinePool(PLUGINS)
+    arms = (Arm("numpy_ufunc", "baseline"), Arm("raises_in_compile"))
+    states = run(Experiment(CASE, arms), pool, LIMITS, seed=0)
+    assert states[0].failure is None
+    assert states[1].failure == ("failed", "ValueError: no kernel for today nor for tomorrow")
+    assert pool.pid(arms[0]) == os.getpid()
+    pool.close()
+
+
+def test_worker_imports_no_framework_but_its_own(pool: ProcessPool) -> None:
+    arm = Arm("numpy_ufunc")
+    pool.open((arm,), threads=0)
+    maps = Path(f"/proc/{pool.pid(arm)}/maps")
+    if not maps.exists():
+        pytest.skip("loaded libraries are read from Linux's /proc")
+    loaded = maps.read_text()
+    assert "numpy" in loaded
+    assert not any(name in loaded for name in ("libtorch", "jaxlib", "llvmlite"))
+
+
+def _stack_of(process: ArmProcess) -> int:
+    """Where its stack began (proc_pid_stat, field 28), below arguments and environment."""
+    stat = Path(f"/proc/{process.pid}/stat").read_text(encoding="utf-8")
+    return int(stat.rpartition(")")[2].split()[25])
+
+
+def _may_fix_layouts() -> bool:
+    """Asked of the system, not of the code under test; some containers forbid it."""
+    program = "import ctypes, sys; sys.exit(ctypes.CDLL(None).personality(0x0040000) == -1)"
+    return (
+        sys.platform == "linux"
+        and subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+    )
+
+
+@pytest.mark.skipif(
+    not _may_fix_layouts(), reason="this system does not let a process choose its address layout"
+)
+def test_arms_begin_with_the_same_address_layout() -> None:
+    libc = ctypes.CDLL(None)
+    before = libc.personality(0xFFFFFFFF)
+    assert can_be_fixed()
+    environs = (
+        {},
+        {},
+        {"RELU_BENCH_A": "1"},
+        {"RELU_BENCH_A": "22"},
+        {"RELU_BENCH_B": "é" * 99, "RELU_BENCH_C": ""},
+    )
+    arms: list[ArmProcess] = []
+    with contextlib.ExitStack() as files:
+        for number, environ in enumerate(environs):
+            arms.append(ArmProcess(environ))
+            for _ in range((1, 10, 100, 0, 0)[number]):  # so that the sockets' numbers get more digits
+                files.enter_context(Path(os.devnull).open(encoding="utf-8"))
+    try:
+        for arm in arms:
+            arm.ask("open", "numpy_ufunc", {}, 1, 1 << 20, seconds=60)
+            arm.answer()
+        stacks = {_stack_of(arm) for arm in arms}
+        assert len(stacks) == 1
+        assert stacks != {0}
+        assert len({len(Path(f"/proc/{arm.pid}/cmdline").read_bytes()) for arm in arms}) == 1
+    finally:
+        for arm in arms:
+            arm.close()
+    assert libc.personality(0xFFFFFFFF) == before

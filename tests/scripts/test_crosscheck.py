@@ -1,0 +1,285 @@
+"""The equivalence matrix, run as its users run it: it lets the honest pass and stops every mutant."""
+
+from __future__ import annotations
+
+import csv
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from kernels.api import DIRECTIONS, DTYPES, Case
+from kernels.numbers import host_arrays
+from kernels.numbers.floats import bits
+from scripts._crosscheck.checking import check
+from scripts._crosscheck.rows import COLUMNS, Row, condensed
+from scripts._crosscheck.trials import Trial, trials
+from scripts._shared.cli import UsageError
+from scripts.crosscheck import main
+from tests import mutants
+from tests.running import ROOT
+
+
+def crosscheck(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(ROOT / "scripts" / "crosscheck.py"), *arguments]
+    environ = {**os.environ, "PYTHONPATH": str(ROOT)}
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=environ)
+
+
+def with_plugins(*classes: type) -> list[str]:
+    arguments = ["--backends", ",".join(made.name for made in classes)]
+    for made in classes:
+        arguments += ["--plugin", f"tests.mutants:{made.__name__}"]
+    return arguments
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+CAUGHT = {
+    mutants.DropsNan: "drops NaN",
+    mutants.DropsNanInTail: "drops NaN",
+    mutants.WrongSlopeSign: "has the wrong sign",
+    mutants.IgnoresSlope: "slope 1.5: off by",
+    mutants.SkipsTail: "off by",
+    mutants.SkipsLast: "off by",
+    mutants.MutatesInput: "writes into its input x: at index",
+    mutants.PromotesDtype: "changes the dtype",
+    mutants.MaxOfBoth: "slope 1.5: off by",
+    mutants.MultipliesByMask: "makes NaN",
+    mutants.NarrowSlope: "slope rounded to float32",
+    mutants.OffByOneUlp: "off by 1 ULP",
+    mutants.MixesModels: "off by 1 ULP from rounding model",
+    mutants.IgnoresStrides: "strided: ",
+    mutants.LosesInfinity: "loses an infinity",
+    mutants.GradientIgnoresDy: " dy=",
+    mutants.GradientFromOutput: "slope -0.5: has the wrong sign",
+    mutants.SharesResult: "writes into the result of the call before",
+}
+
+
+def test_every_mutant_is_caught_and_the_honest_passes(tmp_path: Path) -> None:
+    everybody = with_plugins(mutants.HonestNumpy, *CAUGHT)
+    limits = ["--placements", "new", "--dtypes", "float32,float64", "--seconds", "60"]
+    done = crosscheck(*everybody, *limits, "--csv", str(tmp_path / "matrix.csv"))
+    assert done.returncode == 1, done.stderr
+    assert done.stderr == ""
+    found: dict[str, list[dict[str, str]]] = {}
+    for row in rows(tmp_path / "matrix.csv"):
+        found.setdefault(row["backend"], []).append(row)
+    assert all(len(mine) == 8 for mine in found.values())
+    assert {row["status"] for row in found.pop("honest_numpy")} == {"ok"}
+    for mutant, words in CAUGHT.items():
+        wrong = [row for row in found.pop(mutant.name) if row["status"] == "incorrect"]
+        assert any(words in row["reason"] for row in wrong), mutant.name
+        assert all("\n" not in row["reason"] for row in wrong)
+        assert f"{mutant.name} " in done.stdout.partition("Not ok")[2]
+    assert not found
+
+
+def test_a_backend_that_crashes_hangs_or_raises_costs_its_own_rows_alone(tmp_path: Path) -> None:
+    broken = with_plugins(mutants.Crashes, mutants.Hangs, mutants.Raises)
+    small = ["--ops", "relu", "--placements", "new", "--dtypes", "float32", "--timeout", "10"]
+    done = crosscheck(*broken, *small, "--csv", str(tmp_path / "matrix.csv"))
+    assert done.returncode == 1
+    assert "Traceback" not in done.stdout + done.stderr
+    status = {(row["backend"], row["direction"]): row["status"] for row in rows(tmp_path / "matrix.csv")}
+    assert status == {
+        ("crashes", "forward"): "ok",
+        ("crashes", "backward"): "crashed",
+        ("hangs", "forward"): "timeout",
+        ("hangs", "backward"): "ok",
+        ("raises", "forward"): "failed",
+        ("raises", "backward"): "failed",
+    }
+    assert "crashes relu backward new float32 crashed: killed by SIGABRT" in done.stdout
+    assert "hangs relu forward new float32 timeout: took more than 10 s (--timeout)" in done.stdout
+    assert "raises relu forward new float32 failed: ArithmeticError: no answer was found" in done.stdout
+
+
+def test_a_built_in_backend_passes_with_everything_tried(tmp_path: Path) -> None:
+    two = ["--dtypes", "bfloat16,float64", "--placements", "new,inplace"]
+    path = tmp_path / "matrix.csv"
+    done = crosscheck("--backends", "numpy_ufunc", *two, "--seconds", "60", "--csv", str(path))
+    assert done.returncode == 0, done.stdout
+    assert "1 backend, 16 combinations: 16 ok" in done.stdout
+    table = rows(path)
+    assert tuple(table[0]) == COLUMNS
+    assert len(table) == 16
+    for row in table:
+        assert (row["untried"], row["nan"], row["max_ulp"]) == ("", "kept", "0")
+        assert row["layouts"] == "contiguous strided transposed"
+        assert row["lengths"] == "0 1 7 16 17 1020 1023 65539"
+        leaky = row["op"] == "leaky_relu"
+        assert row["slopes"] == ("0.01 1.5 -0.5 0 0.2 1 inf nan" if leaky else "")
+        assert row["model"] == ("A" if leaky else "exact")
+        backward = row["direction"] == "backward"
+        assert row["grad_zero"] == ("" if not backward else "slope" if leaky else "0")
+
+
+def test_what_is_refused_is_skipped_with_its_reason() -> None:
+    arguments = with_plugins(mutants.HonestNumpy)
+    done = crosscheck(*arguments, "--devices", "cuda")
+    assert done.returncode == 1
+    assert "honest_numpy: 48 x runs on the CPU only: use --devices cpu" in done.stdout
+    assert done.stderr == "nothing was tried: every combination was skipped\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (
+            ["--dtypes", "float3"],
+            "'float3' in 'float3' is not known; allowed: float16, bfloat16, float32, float64",
+        ),
+        (["--dtypes", "float3"], "did you mean 'float32'?"),
+        (["--ops", "relu,"], "--ops: '' in 'relu,' is not known; allowed: relu, leaky_relu"),
+        (["--seconds", "soon"], "--seconds: 'soon' is not known; allowed: a number of seconds"),
+        (["--timeout", "-1"], "--timeout: '-1' is not known"),
+        (["--devices", "cpu,gpu"], "--devices: 'gpu' is not known; allowed: cpu, cuda"),
+        (["--sizes", "3"], "unrecognized arguments: --sizes 3"),
+    ],
+)
+def test_bad_values_are_usage_errors(
+    arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as exit_info:
+        main(arguments)
+    assert exit_info.value.code == 2
+    said = capsys.readouterr().err
+    assert words in said
+    assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (
+            ["--backends", "numba_jitt"],
+            "'numba_jitt' is not known; allowed: numpy_ufunc, .*; did you mean 'numba_jit'",
+        ),
+        (["--plugin", "nonsense"], "--plugin: 'nonsense' is not MODULE:CLASS"),
+        (
+            ["--backends", "numpy_ufunc", "--csv", "no/such/folder.csv"],
+            "--csv: no/such/folder.csv: No such file",
+        ),
+    ],
+)
+def test_what_cannot_be_done_is_said_before_anything_runs(arguments: list[str], words: str) -> None:
+    with pytest.raises(UsageError, match=words) as info:
+        main(arguments)
+    assert "\n" not in str(info.value)
+
+
+def test_a_usage_error_leaves_with_2_and_one_line() -> None:
+    done = crosscheck("--backends", "torch")
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.startswith(
+        "crosscheck.py: error: argument --backends: 'torch' is not known; allowed: "
+    )
+    assert done.stderr.count("\n") == 1
+
+
+# --- what is tried -------------------------------------------------------------------------
+
+
+def tried(case: Case) -> dict[str, Trial]:
+    return {trial.name: trial for trial in trials(case)}
+
+
+@pytest.mark.parametrize("direction", DIRECTIONS)
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_every_special_value_is_tried_at_every_position(dtype: str, direction: str) -> None:
+    special = set(bits(host_arrays.specials(dtype)).tolist())
+    for n in (1, 7, 16, 17, 1023):
+        trial = tried(Case("relu", direction, dtype=dtype))[f"length {n}"]
+        for operand in trial.make(trial.case):
+            if operand is not None:
+                assert all(
+                    special <= set(column.tolist()) for column in bits(np.ascontiguousarray(operand)).T
+                )
+
+
+@pytest.mark.parametrize("direction", DIRECTIONS)
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_all_patterns_of_16_bit_types_are_tried_with_every_slope_that_is_judged(
+    dtype: str, direction: str
+) -> None:
+    for slope in ("0.01", "1.5", "-0.5", "0", "0.2", "1"):
+        trial = tried(Case("leaky_relu", direction, dtype=dtype))[f"slope {slope}"]
+        for operand in trial.make(trial.case):
+            assert operand is None or np.unique(bits(np.ascontiguousarray(operand))).size == 1 << 16
+
+
+def test_without_time_what_must_be_tried_still_is_and_the_rest_is_named() -> None:
+    outcome = check(mutants.HonestNumpy(), Case("leaky_relu"), 0.0)
+    assert outcome.status == "ok"
+    assert outcome.slopes == [0.01, 1.5, -0.5, 0.0]
+    assert outcome.lengths == {17, 65_539}
+    assert "length 1023 (out of time)" in outcome.untried
+    assert "strided (out of time)" in outcome.untried
+
+
+def test_a_backend_that_wants_aligned_arrays_gets_no_others() -> None:
+    class Picky(mutants.HonestNumpy):
+        alignment = 64
+
+        def adopt(self, host: np.ndarray, case: Case) -> np.ndarray:
+            assert host.ctypes.data % 64 == 0
+            return host
+
+    outcome = check(Picky(), Case("relu"), 60.0)
+    assert outcome.status == "ok"
+    assert outcome.untried == ["misaligned (asks for aligned arrays)"]
+
+
+def test_a_backend_that_takes_any_start_gets_misaligned_arrays() -> None:
+    class Easygoing(mutants.HonestNumpy):
+        alignment = 1
+
+        def __init__(self) -> None:
+            self.starts: set[int] = set()
+
+        def adopt(self, host: np.ndarray, case: Case) -> np.ndarray:
+            self.starts.add(host.ctypes.data % 64)
+            return host
+
+    for placement in ("new", "out", "inplace"):
+        backend = Easygoing()
+        outcome = check(backend, Case("relu", "backward", placement), 60.0)
+        assert (outcome.status, outcome.untried) == ("ok", [])
+        assert backend.starts == {0, 4}
+
+
+def test_a_slope_that_is_only_reported_may_raise() -> None:
+    class Strict(mutants.HonestNumpy):
+        def answer(self, case: Case, x: np.ndarray, dy: np.ndarray | None) -> np.ndarray:
+            if not case.slope_is_finite:
+                raise ValueError("slope is not finite")
+            return super().answer(case, x, dy)
+
+    outcome = check(Strict(), Case("leaky_relu"), 60.0)
+    assert outcome.status == "ok"
+    assert outcome.notes["slope inf"] == {"raises ValueError"}
+
+
+def test_rows_that_differ_only_in_placement_or_dtype_are_shown_as_one() -> None:
+    def row(placement: str, dtype: str, **changed: str) -> Row:
+        return Row("mine", "relu", "forward", placement, dtype, "cpu", **{"status": "ok", **changed})
+
+    table = [row(placement, dtype) for dtype in DTYPES for placement in ("new", "out", "inplace")]
+    assert [(one.placement, one.dtype) for one in condensed(table)] == [("all", "all")]
+    table[0] = row("new", "float16", signed_zero="-0")
+    table[-1] = row("inplace", "float64", status="skipped")
+    assert [(one.placement, one.dtype) for one in condensed(table)] == [
+        ("new", "float16"),
+        ("out, inplace", "float16"),
+        ("all", "bfloat16, float32"),
+        ("new, out", "float64"),
+    ]
