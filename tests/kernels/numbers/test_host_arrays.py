@@ -76,11 +76,11 @@ def test_fill_depends_on_seed_alone(kind: str, dtype: str) -> None:
 
 def test_fill_is_the_same_in_another_process() -> None:
     program = (
-        "import hashlib, numpy as np; from kernels import buffers; from kernels.api import DATA, DTYPES\n"
+        "import hashlib, numpy as np; from kernels.numbers import host_arrays; from kernels.api import DATA, DTYPES\n"
         "digest = hashlib.sha256()\n"
         "for dtype in DTYPES:\n"
         "    for kind in DATA:\n"
-        "        a = np.empty(150_000, buffers.np_dtype(dtype)); buffers.fill(a, kind, 7)\n"
+        "        a = np.empty(150_000, host_arrays.np_dtype(dtype)); host_arrays.fill(a, kind, 7)\n"
         "        digest.update(a.tobytes())\n"
         "print(digest.hexdigest())\n"
     )

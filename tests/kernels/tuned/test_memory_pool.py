@@ -171,14 +171,14 @@ def test_large_results_of_the_backend_are_pooled_and_apart() -> None:
 
 _SWITCHED = """
 import numpy as np
-from kernels import tuned_pool
+from kernels.tuned import memory_pool
 from kernels.api import Case
 from kernels.backends.numba_tuned import NumbaTuned
 n = 1 << 21
 call = NumbaTuned().compile(Case("relu", n=n), np.ones(n, np.float32), None, None)
 result = call()
 del result
-print(tuned_pool.shared().limit, tuned_pool.shared().idle_bytes())
+print(memory_pool.shared().limit, memory_pool.shared().idle_bytes())
 """
 
 
