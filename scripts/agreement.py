@@ -1,11 +1,9 @@
-"""Does the harness measure what others measure?
+"""Does the suite measure what others measure?
 
-For each cell of the quick profile at some sizes: one experiment of ours and, after each of its rounds,
-``torch.utils.benchmark.Timer`` on the same calls for a moment, in a process of its own for each backend.  So
-both see the same machine, whose speed may change from second to second; times on a CPU that is slower than usual
-are taken again, as the harness does.  The same estimator on both sides:
-the median of our rounds against the median of the Timer's.  Prints each pair and the share that agrees within
-10 %; exit status 1 if that is less than 90 %.
+Each experiment of the quick profile at some sizes, and after each of its rounds ``torch.utils.benchmark.Timer`` on the
+same calls, in a process of its own for each backend. So both see the machine in the same state. Times on a CPU that is
+slower than usual are taken again on both sides. Compared are the medians. Prints each pair, and the share that agrees
+within 10 %.
 """
 
 from __future__ import annotations
@@ -21,12 +19,14 @@ from argparse import SUPPRESS, Namespace
 from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import Progress
+from tabulate import tabulate
 
 from bench.arm.timed_loop import at_rest
 from bench.machine.address_layout import HASH_SEED, filled_up, fixed_layout
@@ -43,6 +43,9 @@ from bench.run.run import plan
 from bench.text.units import ratio_text, seconds_text
 from kernels.api import AXES, Case
 from scripts._shared.cli import Parser, UsageError, positive, run, writable
+from scripts._shared.markers import MarkerError
+from scripts._shared.stored import StoredError
+from scripts._shared.validation import Study, add_study_options
 
 if TYPE_CHECKING:
     from torch.utils.benchmark import Timer
@@ -173,19 +176,74 @@ def _measure(chosen: Sequence[Experiment], limits: measuring.Limits, console: Co
     return pairs
 
 
-def _print(pairs: Sequence[Pair]) -> float:
-    agreeing = 0
-    for cell, theirs in pairs:
-        ratio = (cell.time_s or 0.0) / theirs
-        agrees = abs(ratio - 1) <= _WITHIN
-        agreeing += agrees
-        label = Experiment(Case(**{axis: getattr(cell, axis) for axis in AXES}), ()).label
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """One cell: seconds per call as we measure them and as the Timer does."""
+
+    experiment: str
+    backend: str
+    ours_s: float
+    timer_s: float
+
+    @property
+    def ratio(self) -> float:
+        """Ours over the Timer's."""
+        return self.ours_s / self.timer_s
+
+    @property
+    def agrees(self) -> bool:
+        """Whether they are near enough."""
+        return abs(self.ratio - 1) <= _WITHIN
+
+
+def _compared(pairs: Sequence[Pair]) -> list[Compared]:
+    labels = [Experiment(Case(**{axis: getattr(cell, axis) for axis in AXES}), ()).label for cell, _ in pairs]
+    return [
+        Compared(label, cell.backend, cell.time_s or 0.0, theirs)
+        for label, (cell, theirs) in zip(labels, pairs, strict=True)
+    ]
+
+
+def _line(each: Compared) -> tuple[str, ...]:
+    return (seconds_text(each.ours_s), seconds_text(each.timer_s), ratio_text(each.ratio))
+
+
+def _agreeing(found: Sequence[Compared]) -> str:
+    agreeing = sum(each.agrees for each in found)
+    return f"{agreeing} of {len(found)} agree within {100 * _WITHIN:.0f} %: {agreeing / len(found):.1%}"
+
+
+def _print(found: Sequence[Compared]) -> float:
+    for each in found:
+        ours, theirs, ratio = _line(each)
         print(
-            f"{label:40} {cell.backend:16} ours {seconds_text(cell.time_s or 0.0):>8}  "
-            f"Timer {seconds_text(theirs):>8}  {ratio_text(ratio):>7}{'' if agrees else '  differs'}"
+            f"{each.experiment:40} {each.backend:16} ours {ours:>8}  "
+            f"Timer {theirs:>8}  {ratio:>7}{'' if each.agrees else '  differs'}"
         )
-    print(f"\n{agreeing} of {len(pairs)} agree within {100 * _WITHIN:.0f} %: {agreeing / len(pairs):.1%}")
-    return agreeing / len(pairs)
+    print(f"\n{_agreeing(found)}")
+    return sum(each.agrees for each in found) / len(found)
+
+
+def _section(found: Sequence[Compared]) -> str:
+    """The share that agrees, and the cells that do not."""
+    rows = [(each.experiment, each.backend, *_line(each)) for each in found if not each.agrees]
+    headers = ("cell that differs", "backend", "ours", "Timer", "ours / Timer")
+    table = tabulate(rows, headers=headers, tablefmt="github", disable_numparse=True)
+    return f"{_agreeing(found)}.\n\n{table}" if rows else f"{_agreeing(found)}."
+
+
+_STUDY = Study("agreement", Compared, _section)
+_EPILOG = """\
+It measures for long, on a machine that does nothing else.
+
+examples:
+  python scripts/agreement.py --backends torch_eager,numpy_ufunc --sizes 1Mi
+  python scripts/agreement.py --save results/validation/agreement --update docs/validation.md
+  python scripts/agreement.py --read results/validation/agreement --update docs/validation.md --check
+
+exit status: 0; 1 if less than 90 % of the cells agree, or if --check finds that the page would change; 2 for anything
+that cannot be done.
+"""
 
 
 def _write(path: Path, pairs: Sequence[Pair]) -> None:
@@ -196,15 +254,13 @@ def _write(path: Path, pairs: Sequence[Pair]) -> None:
 
 
 def _options(argv: Sequence[str] | None) -> Namespace:
-    parser = Parser(
-        description=__doc__ or "",
-        epilog="example:\n  python scripts/agreement.py --backends torch_eager,numpy_ufunc --sizes 1Mi",
-    )
+    parser = Parser(description=__doc__ or "", epilog=_EPILOG)
     parser.add_argument("--sizes", default="1Ki,32Ki,1Mi,16Mi", help="element counts, as for pytest bench/")
     parser.add_argument("--backends", help="a comma list (default: all)")
     parser.add_argument("--seconds", type=positive, default=6.0, help="for one experiment (default 6)")
-    parser.add_argument("--csv", type=writable, help="write every pair here")
+    parser.add_argument("--csv", type=writable, help="write every pair there")
     parser.add_argument("--peer", help=SUPPRESS)
+    add_study_options(parser)
     return parser.parse_args(argv)
 
 
@@ -214,6 +270,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     if options.peer:
         _answer(options.peer)
         return 0
+    _STUDY.check(options)
+    if options.read is not None:
+        return _status(_STUDY.read(options)) if options.update is None else _STUDY.page(options)
     try:
         settings = parse({"sizes": options.sizes, "backends": options.backends})
     except OptionError as error:
@@ -224,8 +283,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         raise UsageError("no cell was timed; see pytest bench/ for the reasons")
     if options.csv:
         _write(options.csv, pairs)
-    return 0 if _print(pairs) >= _WANTED else 1
+    found = _compared(pairs)
+    _STUDY.keep(found, options)
+    return _status(found)
+
+
+def _status(found: Sequence[Compared]) -> int:
+    return 0 if _print(found) >= _WANTED else 1
 
 
 if __name__ == "__main__":
-    run(main, (UsageError,))
+    run(main, (UsageError, StoredError, MarkerError))

@@ -22,17 +22,18 @@ from bench.machine.environment import describe
 from scripts._claims.catalogue import CATALOGUE
 from scripts._claims.figures import as_svg
 from scripts._claims.model import RULES, Claim, Part, Point
-from scripts._claims.stored import Measured, StoredError, claims_csv, read, texts
+from scripts._claims.stored import Measured, claims_csv, read, texts
 from scripts._claims.table import as_markdown, as_report
 from scripts._shared import cli
 from scripts._shared.markers import MarkerError, replaced, update
 from scripts._shared.render import to_terminal
+from scripts._shared.stored import StoredError, write_files, write_text
 
 __all__ = ["main", "measure"]
 
 _FORMATS = ("terminal", "markdown", "csv")
 _FEWEST, _SEEDS, _MOST = 2, 10, 100
-_BESIDE = Path("results/article")
+_FOLDER = Path("results/article")
 _EPILOG = f"""\
 claims:
 {chr(10).join(f'  {key:11} "{entry.quote}"' for key, entry in CATALOGUE.items())}
@@ -45,8 +46,8 @@ examples:
   python scripts/claims.py --only dead,leaky --seeds 20
   python scripts/claims.py --format csv --output claims.csv
   python scripts/claims.py --figures figures/       # figures, their numbers, claims.csv, environment.json
-  python scripts/claims.py --update ARTICLE.md      # the page and results/article/ beside it
-  python scripts/claims.py --read results/article --update ARTICLE.md --check
+  python scripts/claims.py --update docs/article.md # the page, and results/article/
+  python scripts/claims.py --read results/article --update docs/article.md --check
 
 exit status: 0, whatever the verdicts; 1 if --check finds that the page would change; 2 for what cannot be done.
 """
@@ -81,7 +82,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if options.output is None:
         sys.stdout.write(text)
     else:
-        _write(options.output, text)
+        write_text(options.output, text)
     return 0
 
 
@@ -109,7 +110,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
         "--update",
         type=Path,
         metavar="FILE",
-        help=f"put the markdown between the markers in FILE; figures go to {_BESIDE} beside it, or to --figures",
+        help=f"put the markdown between the markers in FILE; figures go to --figures, else --read, else {_FOLDER}",
     )
     parser.add_argument(
         "--read", type=Path, metavar="DIR", help="measure nothing; take what --figures DIR has written"
@@ -127,7 +128,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
             parser.error("--update writes markdown into its own file; leave out --format and --output")
         if options.only is not None:
             parser.error("--update needs all claims; leave out --only")
-        options.figures = options.figures or options.update.parent / _BESIDE
+        options.figures = options.figures or options.read or _FOLDER
     options.format = options.format or "terminal"
     options.only = options.only or keys
     options.seeds = options.seeds or _SEEDS
@@ -216,15 +217,7 @@ def _link(figures: Path | None, file: Path | None) -> str | None:
 
 def _write_folder(folder: Path, measured: Measured) -> None:
     files = {f"{name}.svg": as_svg(name, found) for name, found in measured.points.items()}
-    for name, text in (files | texts(measured)).items():
-        _write(folder / name, text)
-
-
-def _write(path: Path, text: str) -> None:
-    """All of it or nothing: whoever interrupts this keeps the old file."""
-    part = path.with_name(f"{path.name}.part")
-    part.write_bytes(text.encode())
-    part.replace(path)
+    write_files(folder, files | texts(measured))
 
 
 if __name__ == "__main__":

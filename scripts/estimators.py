@@ -1,9 +1,9 @@
 """Which estimator errs least when nothing differs?
 
-Every experiment of a run has the baseline twice, in two processes (the twin).  Their true ratio is 1, so
-whatever an estimator makes of the two is its error.  This compares the minimum, the lower quartile, the
-median and the trimmed mean, each in two ways: the ratio of the two estimates, and the estimate of the
-ratios taken round by round.  Shown are the errors' median and 90th percentile over all experiments, by size.
+Every experiment of a run has the baseline twice, in two processes: the second is the twin. Their true ratio is 1,
+so any other ratio is an error. This compares the minimum, the lower quartile, the median and the trimmed mean,
+each in two ways: the ratio of the two estimates (apart), and the estimate of the ratios of each round (paired).
+It reads a run and measures nothing.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ from bench.stats.estimates import ESTIMATORS
 from bench.text.sizes import format_size
 from kernels.api import AXES
 from scripts._shared.cli import Parser, UsageError, run
+from scripts._shared.markers import MarkerError, update
+from scripts._shared.validation import add_page_options
 
 __all__ = ["errors", "main"]
 
@@ -58,26 +60,45 @@ def _table(found: pd.DataFrame) -> pd.DataFrame:
     return (100 * table).sort_values("median").reset_index()
 
 
+def _markdown(table: pd.DataFrame) -> str:
+    return tabulate(table.to_dict("list"), headers="keys", tablefmt="github", showindex=False, floatfmt=".2f")
+
+
+def _section(names: Sequence[str], pairs: int, found: pd.DataFrame) -> str:
+    over_all = _table(found)[["estimator", "way", "median", "p90"]]
+    headers = {"median": "median error, %", "p90": "90th percentile, %"}
+    intro = f"From the rounds of {', '.join(names)}: {pairs} pairs of identical arms."
+    return f"{intro}\n\n{_markdown(over_all.rename(columns=headers))}"
+
+
 def main(argv: Sequence[str] | None = None) -> int:
-    """Print the table."""
+    """Print the table, or write it into a page; 1 if --check finds that the page would change."""
     parser = Parser(
         description=__doc__ or "",
-        epilog="example:\n  python scripts/estimators.py results/20260101-120000",
+        epilog="""\
+examples:
+  python scripts/estimators.py results/reference/amd-epyc-2c
+  python scripts/estimators.py results/reference/amd-epyc-2c --update docs/validation.md --check
+
+exit status: 0; 1 if --check finds that the page would change; 2 for anything that cannot be done.
+""",
     )
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="folders with a rounds.csv")
+    add_page_options(parser)
     options = parser.parse_args(argv)
+    if options.check and options.update is None:
+        parser.error("--check needs --update FILE, the page to check")
     found = errors(read_rounds([run / "rounds.csv" for run in options.runs]))
     if found.empty:
         raise UsageError("no experiment has a baseline and a twin with 4 rounds each; measure longer")
     pairs = found.groupby(["estimator", "way"]).size().iloc[0]
+    if options.update is not None:
+        names = [run.resolve().name for run in options.runs]
+        return update(options.update, _section(names, pairs, found), "estimators", check=options.check)
     print(f"{pairs} pairs of identical arms; errors in per cent\n")
-    print(
-        tabulate(
-            _table(found).to_dict("list"), headers="keys", tablefmt="github", showindex=False, floatfmt=".2f"
-        )
-    )
+    print(_markdown(_table(found)))
     return 0
 
 
 if __name__ == "__main__":
-    run(main, (UsageError, ReadError))
+    run(main, (UsageError, ReadError, MarkerError))

@@ -1,9 +1,9 @@
 """Do verdicts hold while something else uses the machine?
 
-The same experiments three times: on the machine as it is, and beside a process that is busy in bursts, without
-the contention guard and with it.  The baseline is serial, most others are parallel: who loses one of two CPUs
-loses half.  A verdict has moved if it is not what most of the undisturbed repetitions gave.  Prints the share
-that moved, and how far the estimated speed-ups lay from the undisturbed.
+The same experiments three times: on the machine as it is, beside a process that is busy in bursts, and beside it with
+the guard on, which repeats disturbed batches. The baseline is serial and most others are parallel, so they lose more.
+A verdict has moved if it is not what most of the undisturbed repetitions gave. Prints how many verdicts moved, and how
+far the speed-ups are from the undisturbed ones.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ import subprocess
 import sys
 from argparse import Namespace
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from rich.console import Console
 from rich.progress import Progress
@@ -30,6 +31,9 @@ from bench.run.pool import ProcessPool
 from bench.run.rows import Stamp, cells_of
 from bench.run.run import plan
 from scripts._shared.cli import Parser, UsageError, count, positive, run
+from scripts._shared.markers import MarkerError
+from scripts._shared.stored import StoredError
+from scripts._shared.validation import Study, add_study_options
 
 __all__ = ["main"]
 
@@ -47,38 +51,74 @@ Key = tuple[str, str]
 """An experiment's label and a backend."""
 
 
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One verdict under one of the conditions."""
+
+    condition: str
+    experiment: str
+    backend: str
+    verdict: str
+    speedup: float
+
+
 def _repeat(
     chosen: Sequence[Experiment], pool: ProcessPool, limits: measuring.Limits, repeats: int, bar: Progress
-) -> dict[Key, list[Cell]]:
-    found: dict[Key, list[Cell]] = defaultdict(list)
+) -> Iterator[tuple[Experiment, Cell]]:
     stamp = Stamp("guard", "here", "", limits.target_ci)
     for number in bar.track(range(repeats * len(chosen)), description="experiments"):
         experiment = chosen[number % len(chosen)]
         states = measuring.run(experiment, pool, limits, seed=number)
         for cell in cells_of(experiment, states, stamp):
             if cell.role == "candidate" and cell.verdict:
-                found[experiment.label, cell.backend].append(cell)
-    return found
+                yield experiment, cell
 
 
-def _moved(usual: dict[Key, list[Cell]], found: dict[Key, list[Cell]]) -> tuple[int, int, float]:
+def _moved(usual: Mapping[Key, Sequence[Judged]], found: Sequence[Judged]) -> tuple[int, int, float]:
     """Verdicts that are not the usual one, of how many, and the 90th percentile of |log speed-up difference|."""
-    moved, of, distances = 0, 0, []
-    for key, cells in found.items():
-        if key not in usual:
+    moved, distances = 0, []
+    for each in found:
+        beside = usual.get((each.experiment, each.backend))
+        if beside is None:
             continue
-        verdict = Counter(cell.verdict for cell in usual[key]).most_common(1)[0][0]
-        centre = statistics.median(math.log(cell.speedup or 1.0) for cell in usual[key])
-        moved += sum(cell.verdict != verdict for cell in cells)
-        of += len(cells)
-        distances += [abs(math.log(cell.speedup or 1.0) - centre) for cell in cells]
-    return moved, of, statistics.quantiles(distances, n=10)[-1]
+        verdict = Counter(other.verdict for other in beside).most_common(1)[0][0]
+        centre = statistics.median(math.log(other.speedup) for other in beside)
+        moved += each.verdict != verdict
+        distances.append(abs(math.log(each.speedup) - centre))
+    if len(distances) < 2:
+        raise UsageError("too few verdicts to compare; give more --repeats, or longer --seconds")
+    return moved, len(distances), statistics.quantiles(distances, n=10)[-1]
+
+
+def _section(judged: Sequence[Judged]) -> str:
+    usual: dict[Key, list[Judged]] = defaultdict(list)
+    for each in judged:
+        if each.condition == _CONDITIONS[0][0]:
+            usual[each.experiment, each.backend].append(each)
+    rows = []
+    for name, *_ in _CONDITIONS:
+        moved, of, distance = _moved(usual, [each for each in judged if each.condition == name])
+        rows.append((name, of, moved, f"{moved / of:.1%}", f"{math.expm1(distance):.1%}"))
+    headers = ("condition", "verdicts", "moved", "share", "speed-up off by (90th percentile)")
+    return tabulate(rows, headers=headers, tablefmt="github")
+
+
+_STUDY = Study("guard", Judged, _section)
+_EPILOG = """\
+It measures for long, on a machine that does nothing else.
+
+examples:
+  python scripts/guard.py
+  python scripts/guard.py --sizes 32Ki,4Mi --busy 2
+  python scripts/guard.py --save results/validation/guard --update docs/validation.md
+  python scripts/guard.py --read results/validation/guard --update docs/validation.md --check
+
+exit status: 0; 1 if --check finds that the page would change; 2 for anything that cannot be done.
+"""
 
 
 def _options(argv: Sequence[str] | None) -> Namespace:
-    parser = Parser(
-        description=__doc__ or "", epilog="example:\n  python scripts/guard.py --sizes 32Ki,4Mi --busy 2"
-    )
+    parser = Parser(description=__doc__ or "", epilog=_EPILOG)
     parser.add_argument("--sizes", default="1Mi", help="element counts, as for pytest bench/ (default 1Mi)")
     parser.add_argument(
         "--backends",
@@ -90,6 +130,7 @@ def _options(argv: Sequence[str] | None) -> Namespace:
     parser.add_argument(
         "--repeats", type=count, default=12, help="of each experiment and condition (default 12)"
     )
+    add_study_options(parser)
     return parser.parse_args(argv)
 
 
@@ -107,8 +148,19 @@ def _beside(busy: int) -> Iterator[None]:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Measure the three conditions and print the table."""
+    """Measure the three conditions and print the table; 1 if --check finds that the page would change."""
     options = _options(argv)
+    _STUDY.check(options)
+    if options.read is not None and options.update is not None:
+        return _STUDY.page(options)
+    judged = _STUDY.read(options) if options.read is not None else _measured(options)
+    print(_section(judged))
+    if options.read is None:
+        _STUDY.keep(judged, options)
+    return 0
+
+
+def _measured(options: Namespace) -> list[Judged]:
     try:
         baseline = options.backends.partition(",")[0]
         settings = parse({"sizes": options.sizes, "backends": options.backends, "baseline": baseline})
@@ -119,7 +171,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             "nothing to compare; give --busy and --repeats of 1 or more, and two or more --backends"
         )
     chosen = [each for each in plan(settings) if each.case.op == "relu" and each.case.placement == "out"]
-    profile, results = PROFILES["quick"], {}
+    profile, found = PROFILES["quick"], []
     for name, disturbed, guard in _CONDITIONS:
         limits = measuring.Limits.of(profile, options.seconds, guard=guard)
         with (
@@ -128,17 +180,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         ):
             pool = ProcessPool({}, cell_timeout=120.0)
             try:
-                results[name] = _repeat(chosen, pool, limits, options.repeats, bar)
+                found += [
+                    Judged(name, experiment.label, cell.backend, cell.verdict, cell.speedup or 1.0)
+                    for experiment, cell in _repeat(chosen, pool, limits, options.repeats, bar)
+                ]
             finally:
                 pool.close()
-    rows = []
-    for name, found in results.items():
-        moved, of, distance = _moved(results["undisturbed"], found)
-        rows.append((name, of, moved, f"{moved / of:.1%}", f"{math.expm1(distance):.1%}"))
-    headers = ("condition", "verdicts", "moved", "share", "speed-up off by (90th percentile)")
-    print(tabulate(rows, headers=headers, tablefmt="github"))
-    return 0
+    return found
 
 
 if __name__ == "__main__":
-    run(main, (UsageError,))
+    run(main, (UsageError, StoredError, MarkerError))

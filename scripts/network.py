@@ -31,10 +31,10 @@ RUN is a run's directory, the id of a run under --results, or a CSV file with th
 any, the newest run under --results. Measure one with `pytest bench/test_network.py`.
 
 examples:
-  python scripts/network.py
-  python scripts/network.py results/reference/* --directions forward
-  python scripts/network.py --against numpy_ufunc --format csv > network.csv
-  python scripts/network.py results/reference/* --update README.md --check
+  python scripts/network.py results/reference/amd-epyc-2c-network
+  python scripts/network.py results/reference/amd-epyc-2c-network --directions forward
+  python scripts/network.py results/reference/amd-epyc-2c-network --against numpy_ufunc --format csv > network.csv
+  python scripts/network.py results/reference/amd-epyc-2c-network --update docs/article.md --check
 
 exit status: 0; 1 if --check finds that the file would change; 2 for anything that cannot be done.
 """

@@ -11,12 +11,13 @@ import pandas as pd
 
 from bench.records.find_runs import find_runs
 from bench.records.reading import ReadError, read_cells
+from bench.text.sizes import format_size, parse_sizes
 from scripts._shared import cli
 from scripts._shared.filters import add_filters, chosen
 from scripts._shared.markers import MarkerError, update
 from scripts._shared.render import as_latex, as_markdown, to_terminal, write_csv
 from scripts._shared.summary import NEEDED, arms, fastest, fits, prepare, ranked
-from scripts._shared.tables import TABLES, report
+from scripts._shared.tables import ALL_TABLES, TABLES, report
 
 __all__ = ["main"]
 
@@ -25,13 +26,15 @@ _EPILOG = """\
 RUN is a run's directory, the id of a run under --results, or a CSV file with the columns of cells.csv,
 whoever wrote it; without any, the newest run under --results. Several are read as one.
 
+tables: fastest (the fastest set of each case), arms (every implementation), fits (latency and bandwidth, fitted over
+the sizes), headline (fastest, in few columns and without a legend).
+
 examples:
-  python scripts/summarise.py
-  python scripts/summarise.py results/laptop results/server --ops relu --dtypes float32
-  python scripts/summarise.py theirs.csv --format csv > arms.csv
-  python scripts/summarise.py laptop --format csv --tables fits
-  python scripts/summarise.py results/reference/* --update README.md --tables fastest
-  python scripts/summarise.py results/reference/* --update README.md --tables fastest --check
+  python scripts/summarise.py results/reference/amd-epyc-2c
+  python scripts/summarise.py results/reference/* --ops relu --dtypes float32 --sizes 1Ki,1Mi
+  python scripts/summarise.py results/reference/amd-epyc-2c/cells.csv --format csv --tables fits > fits.csv
+  python scripts/summarise.py results/reference/amd-epyc-2c --tables fastest,arms,fits \\
+      --update results/reference/amd-epyc-2c/TABLES.md --check
 
 exit status: 0; 1 if --check finds that the file would change; 2 for anything that cannot be done.
 """
@@ -44,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     options = _parse(argv)
     cells = prepare(read_cells(find_runs(options.run, options.results), NEEDED))
-    cells = ranked(chosen(cells, options))
+    cells = ranked(_of_sizes(chosen(cells, options), options.sizes))
     if options.format == "csv":
         write_csv(_figures(cells, options.tables[0], options.limit))
         return 0
@@ -67,9 +70,10 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
         "--tables",
         type=cli.comma_list(TABLES),
         metavar="A,B",
-        help=f"which, in which order: {', '.join(TABLES)} (default: all; csv takes one, by default arms)",
+        help=f"which, in which order: {', '.join(TABLES)} (default: {','.join(ALL_TABLES)}; for csv one: arms)",
     )
     add_filters(parser)
+    parser.add_argument("--sizes", type=_sizes, metavar="A,B", help="only these sizes: 1Ki, 4Mi, 1Ki:1Mi:x4")
     parser.add_argument("--limit", type=cli.count, metavar="N", help="rows of a table at most; 0: all")
     parser.add_argument(
         "--update", type=Path, metavar="FILE", help="put the markdown between the markers in FILE"
@@ -81,10 +85,29 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     if options.check and options.update is None:
         parser.error("--check needs --update FILE, the file to check")
     options.format = options.format or "terminal"
-    options.tables = options.tables or (("arms",) if options.format == "csv" else TABLES)
+    options.tables = options.tables or (("arms",) if options.format == "csv" else ALL_TABLES)
     if options.format == "csv" and len(options.tables) > 1:
         parser.error(f"--format csv writes one table; name one of {', '.join(options.tables)} with --tables")
     return options
+
+
+def _sizes(text: str) -> tuple[int, ...]:
+    try:
+        return parse_sizes(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _of_sizes(cells: pd.DataFrame, sizes: Sequence[int] | None) -> pd.DataFrame:
+    if sizes is None:
+        return cells
+    for n in sizes:
+        if n not in cells["n"].to_numpy():
+            there = ", ".join(format_size(int(each)) for each in sorted(cells["n"].unique()))
+            raise cli.UsageError(
+                f"--sizes: no cell has {format_size(n)} (after the filters); there is {there}"
+            )
+    return cells[cells["n"].isin(sizes)]
 
 
 def _figures(cells: pd.DataFrame, table: str, limit: int | None) -> pd.DataFrame:
@@ -93,7 +116,7 @@ def _figures(cells: pd.DataFrame, table: str, limit: int | None) -> pd.DataFrame
 
     if table == "arms":
         return arms(cells, keep, timed_only=False)[0]
-    return (fastest if table == "fastest" else fits)(cells, keep)[0]
+    return (fits if table == "fits" else fastest)(cells, keep)[0]
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""How often does the harness cry wolf, and how often does it miss one?
+"""How often does the suite report a difference that is none, and how often does it miss one?
 
-Runs many experiments on arms whose true ratio is known: the same backend again (any verdict but
-`tie` is a false alarm), and the same backend slowed by 10 % and by 5 % (anything but `slower` is a miss).
-Prints a table of rates with their 95 % intervals (Wilson), and can write every verdict as CSV.
+Runs many experiments on arms whose true ratio is known: the same backend again (any verdict but `tie` is a false
+alarm), and the same backend slowed by 10 % and by 5 % (anything but `slower` is a miss). Prints how often each verdict
+was right, with a 95 % interval (Wilson).
 """
 
 from __future__ import annotations
@@ -10,13 +10,16 @@ from __future__ import annotations
 import csv
 import dataclasses
 import math
+import statistics
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
+from tabulate import tabulate
 
 from bench.plan.experiments import Arm, Experiment, Variant, cases, weight
 from bench.plan.options import OptionError, parse
@@ -26,12 +29,17 @@ from bench.run import experiment as measuring
 from bench.run.pool import ProcessPool
 from bench.run.rows import Stamp, cells_of
 from scripts._shared.cli import Parser, UsageError, count, run, writable
+from scripts._shared.markers import MarkerError
+from scripts._shared.stored import StoredError
+from scripts._shared.validation import Study, add_study_options
 
 __all__ = ["main"]
 
 _PLUGIN = {"planted": "scripts._plugins.slowed:Planted"}
 _TRUTHS = {"again": "tie", "slower5": "slower", "slower10": "slower"}
 _BASES = "numpy_ufunc,numba_jit,torch_eager,numba_parallel"
+_LEAST = {"again": 0.95, "slower10": 0.80, "slower5": 0.80}
+"""The rates that the project promises; the last one at the full profile only."""
 _EVERY = {"again": "0", "slower5": "20", "slower10": "10"}
 
 
@@ -77,6 +85,59 @@ Found = list[tuple[str, Cell]]
 """Cells with the backend that their arms were planted on."""
 
 
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One verdict on an arm whose truth is known."""
+
+    base: str
+    arm: str
+    op: str
+    placement: str
+    n: int
+    verdict: str
+    speedup: float
+    noise_floor: float
+
+
+def _judged(found: Found) -> list[Judged]:
+    """The cells that got a verdict."""
+    return [
+        Judged(
+            *(base, cell.variant, cell.op, cell.placement, cell.n, cell.verdict),
+            *(math.nan if value is None else value for value in (cell.speedup, cell.noise_floor)),
+        )
+        for base, cell in found
+        if cell.verdict
+    ]
+
+
+_HEADERS = ("arm", "experiments", "verdict wanted", "came out so", "95 % interval", "median speed-up")
+_ARMS = {"again": "the same backend again", "slower5": "slowed by 5 %", "slower10": "slowed by 10 %"}
+
+
+def _rates(judged: Sequence[Judged]) -> dict[str, tuple[float, tuple[str, ...]]]:
+    """Of each arm that has verdicts: the share that is right, and its row of text."""
+    rates = {}
+    for arm, truth in _TRUTHS.items():
+        mine = [each for each in judged if each.arm == arm]
+        if not mine:
+            continue
+        hits = sum(each.verdict == truth for each in mine)
+        lo, hi = _wilson(hits, len(mine))
+        ratio = statistics.median(each.speedup for each in mine)
+        row = (_ARMS[arm], str(len(mine)), truth, f"{100 * hits / len(mine):.1f} %")
+        rates[arm] = (hits / len(mine), (*row, f"{100 * lo:.1f} to {100 * hi:.1f} %", f"{ratio:.3f}x"))
+    return rates
+
+
+def _section(judged: Sequence[Judged]) -> str:
+    rows = [row for _, row in _rates(judged).values()]
+    return tabulate(rows, headers=_HEADERS, tablefmt="github", disable_numparse=True)
+
+
+_STUDY = Study("trust", Judged, _section)
+
+
 def _measure(chosen: Sequence[tuple[str, Experiment]], profile: str, console: Console) -> Found:
     found: Found = []
     stamp = Stamp("trust", "here", "", 0.02)
@@ -98,28 +159,14 @@ def _measure(chosen: Sequence[tuple[str, Experiment]], profile: str, console: Co
     return found
 
 
-def _table(found: Found, profile: str) -> tuple[Table, bool]:
+def _table(judged: Sequence[Judged], profile: str) -> tuple[Table, bool]:
     table = Table(title=f"{profile} profile")
-    for name in ("arm", "experiments", "verdict wanted", "came out so", "95 % interval", "median speed-up"):
+    for name in _HEADERS:
         table.add_column(name, justify="left" if name in ("arm", "verdict wanted") else "right")
     good = True
-    for variant, truth in _TRUTHS.items():
-        cells = [cell for _, cell in found if cell.variant == variant and cell.verdict]
-        if not cells:
-            continue
-        hits = sum(cell.verdict == truth for cell in cells)
-        lo, hi = _wilson(hits, len(cells))
-        ratios = sorted(cell.speedup for cell in cells if cell.speedup is not None)
-        table.add_row(
-            variant,
-            str(len(cells)),
-            truth,
-            f"{100 * hits / len(cells):.1f} %",
-            f"{100 * lo:.1f} to {100 * hi:.1f} %",
-            f"{ratios[len(ratios) // 2]:.3f}x",
-        )
-        wanted = {"again": 0.95, "slower10": 0.80, "slower5": 0.80 if profile == "full" else 0.0}[variant]
-        good = good and hits / len(cells) >= wanted
+    for arm, (rate, row) in _rates(judged).items():
+        table.add_row(*row)
+        good = good and (rate >= _LEAST[arm] or (arm == "slower5" and profile != "full"))
     return table, good
 
 
@@ -130,12 +177,25 @@ def _write(path: Path, found: Found) -> None:
         writer.writerows([base, *dataclasses.astuple(cell)] for base, cell in found)
 
 
+_EPILOG = """\
+It measures for long, on a machine that does nothing else.
+
+examples:
+  python scripts/trust.py                                    every base at the quick profile
+  python scripts/trust.py --profile full --bases numpy_ufunc --csv verdicts.csv
+  python scripts/trust.py --save results/validation/trust --update docs/validation.md
+  python scripts/trust.py --read results/validation/trust --update docs/validation.md --check
+
+exit status: 0; 1 if the rates are worse than the project promises, or if --check finds that the page would change;
+2 for anything that cannot be done.
+"""
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the experiments; 0 if the rates are as good as the project promises, else 1."""
     parser = Parser(
         description=__doc__ or "",
-        epilog="examples:\n  python scripts/trust.py     128 experiments at the quick profile\n"
-        "  python scripts/trust.py --profile full --bases numpy_ufunc --csv verdicts.csv",
+        epilog=_EPILOG,
     )
     parser.add_argument(
         "--profile", choices=tuple(PROFILES), default="quick", help="whose time limits are used"
@@ -143,8 +203,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--bases", default=_BASES, help=f"backends, a comma list (default {_BASES})")
     parser.add_argument("--sizes", default="1Ki,32Ki,1Mi,16Mi", help="element counts, as for pytest bench/")
     parser.add_argument("--repeats", type=count, default=1, help="experiments for each case and base")
-    parser.add_argument("--csv", type=writable, help="write every cell here")
+    parser.add_argument("--csv", type=writable, help="write every cell there")
+    add_study_options(parser)
     options = parser.parse_args(argv)
+    _STUDY.check(options)
+    if options.read is not None:
+        return (
+            _told(_STUDY.read(options), options.profile) if options.update is None else _STUDY.page(options)
+        )
     console = Console(stderr=True)
     try:
         bases = parse({"backends": options.bases}).backends
@@ -155,11 +221,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     found = _measure(chosen, options.profile, console)
     if options.csv:
         _write(options.csv, found)
-    table, good = _table(found, options.profile)
-    Console().print(table)
+    judged = _judged(found)
+    _STUDY.keep(judged, options)
+    status = _told(judged, options.profile)
     print(f"{len(chosen)} experiments in {time.monotonic() - begin:.0f} s")
+    return status
+
+
+def _told(judged: Sequence[Judged], profile: str) -> int:
+    table, good = _table(judged, profile)
+    Console().print(table)
     return 0 if good else 1
 
 
 if __name__ == "__main__":
-    run(main, (UsageError,))
+    run(main, (UsageError, StoredError, MarkerError))

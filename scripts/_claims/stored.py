@@ -18,8 +18,9 @@ from typing import Any
 from scripts._claims.catalogue import CATALOGUE
 from scripts._claims.model import Claim, Figure, Part, Point, Rule
 from scripts._claims.table import literature
+from scripts._shared.stored import ENVIRONMENT, StoredError, read_texts
 
-__all__ = ["COLUMNS", "FILES", "Measured", "StoredError", "claims_csv", "read", "texts"]
+__all__ = ["COLUMNS", "FILES", "Measured", "claims_csv", "read", "texts"]
 
 COLUMNS = (
     "claim",
@@ -44,12 +45,8 @@ COLUMNS = (
     "verdict",
     "literature",
 )
-FILES = ("claims.csv", "points.csv", "environment.json")
+FILES = ("claims.csv", "points.csv", ENVIRONMENT)
 Row = Mapping[str, str]
-
-
-class StoredError(ValueError):
-    """A folder that does not hold what was measured; one line that says what is wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +118,8 @@ def _points_csv(points: Mapping[str, Sequence[Point]]) -> str:
 
 def read(folder: Path) -> Measured:
     """What `texts` wrote into `folder`.  Verdicts are counted anew.  Raises StoredError."""
+    claims, points, described = read_texts(folder, FILES, f"run claims.py --figures {folder}")
     try:
-        claims, points, described = ((folder / name).read_text(encoding="utf-8") for name in FILES)
         environment = json.loads(described)
         for key, inner in (("options", "seeds"), ("packages", "torch")):
             environment[key][inner]  # what the page says of it; a KeyError names what is missing
@@ -131,8 +128,6 @@ def read(folder: Path) -> Measured:
             numbers = (float(row[name]) for name in ("x", "low", "median", "high"))
             drawn.setdefault(row["figure"], []).append(Point(row["panel"], row["series"], *numbers))
         return Measured(_claims(csv.DictReader(io.StringIO(claims))), drawn, environment)
-    except OSError as error:
-        raise StoredError(f"{error.filename}: {error.strerror}; run claims.py --figures {folder}") from error
     except (KeyError, TypeError, ValueError) as error:
         told = f"{type(error).__name__} {error}"
         raise StoredError(f"{folder}: not what claims.py --figures writes ({told}); measure again") from error

@@ -46,7 +46,8 @@ def to_terminal(report: Report, file: TextIO | None = None) -> None:
     for line in report.intro:
         console.print(Text(line))
     for block in report.blocks:
-        console.print(Text(f"\n{block.heading}", style="bold"))
+        if block.heading:
+            console.print(Text(f"\n{block.heading}", style="bold"))
         for section in block.sections:
             console.print(Text(f"\n{section.title}", style="italic"))
             _print_table(section, console)
@@ -91,15 +92,16 @@ def as_markdown(report: Report) -> str:
     """`report` as GitHub-flavoured markdown; nothing in it can end a cell, a row or a comment early."""
     parts = ["  \n".join(_markdown(line) for line in report.intro)]
     for block in report.blocks:
-        parts.append(f"**{_markdown(block.heading)}**")
+        parts += [f"**{_markdown(block.heading)}**"] if block.heading else []
         for section in block.sections:
             parts += [_markdown(section.title), _tabulated(section, "pipe", _markdown)]
         parts += [_markdown(block.note)] if block.note else []
     if report.problems:
         parts.append("**Not ok**")
         parts.append("\n".join(f"- {_markdown(line)}" for line in report.problems))
-    parts.append("**How to read it**")
-    parts.append("\n".join(f"- {_markdown(line)}" for line in report.legend))
+    if report.legend:
+        parts.append("**How to read it**")
+        parts.append("\n".join(f"- {_markdown(line)}" for line in report.legend))
     return "\n\n".join(parts) + "\n"
 
 
@@ -110,12 +112,13 @@ def as_latex(report: Report) -> str:
         parts += _latex_block(block)
     if report.problems:
         parts += [r"\paragraph{Not ok}", _latex_list(report.problems)]
-    parts += [r"\paragraph{How to read it}", _latex_list(report.legend)]
+    if report.legend:
+        parts += [r"\paragraph{How to read it}", _latex_list(report.legend)]
     return "\n\n".join(parts) + "\n"
 
 
 def _latex_block(block: Block) -> list[str]:
-    parts = [rf"\paragraph{{{_latex(block.heading)}}}"]
+    parts = [rf"\paragraph{{{_latex(block.heading)}}}"] if block.heading else []
     for section in block.sections:
         title, table = _latex(section.title), _tabulated(section, "latex_booktabs", str)
         parts.append(f"\\noindent {title}\n\n\\noindent\n{table}")

@@ -25,9 +25,11 @@ from scripts._shared.remarks import (
 )
 from scripts._shared.summary import Keep, arms, fastest, fits
 
-__all__ = ["TABLES", "Block", "Report", "Section", "report"]
+__all__ = ["ALL_TABLES", "TABLES", "Block", "Report", "Section", "report"]
 
-TABLES = ("fastest", "arms", "fits")
+TABLES = ("fastest", "arms", "fits", "headline")
+ALL_TABLES = TABLES[:3]
+"""What is shown when nothing is asked for; the headline is the first of them once more, and short."""
 _SHORT = 3000  # rows of a table that is shown whole unless --limit says otherwise
 _CUT = 300  # rows that are left of a longer one
 
@@ -76,9 +78,16 @@ def report(cells: pd.DataFrame, tables: Sequence[str], limit: int | None) -> Rep
     rare = [axis for axis in RARE_AXES if varies(cells, axis)]
     several = cells["run_id"].nunique() > 1
     result = Report(intro=[*run_lines(cells), *constant_lines(cells, rare)])
-    makers = {"fastest": _fastest_block, "arms": _arms_block, "fits": _fits_block}
+    makers = {
+        "fastest": _fastest_block,
+        "arms": _arms_block,
+        "fits": _fits_block,
+        "headline": _headline_block,
+    }
     for name in tables:
         result.blocks.append(makers[name](cells, _keep(limit), rare, several))
+    if tuple(tables) == ("headline",):
+        return result  # for a page that explains its columns itself
     result.legend = [line for name, line in LEGEND if name in ("", *tables)]
     result.problems = problem_lines(cells)
     return result
@@ -94,6 +103,21 @@ def _fastest_block(cells: pd.DataFrame, keep: Keep, rare: Sequence[str], _severa
     )
     sections = _sections(frame, columns, ("op", "direction", "placement"), rare)
     return Block("Fastest set per case", sections, _cut_note(len(frame), total, "cases"))
+
+
+def _headline_block(cells: pd.DataFrame, keep: Keep, rare: Sequence[str], _several: bool) -> Block:
+    """The fastest sets in few columns, narrow enough for a telephone."""
+    frame, total = fastest(cells, keep)
+    baselines = {str(name) for name in frame["baseline"]} - {""}
+    over = baselines.pop() if len(baselines) == 1 else "the baseline"
+    columns = (
+        _Column("size", lambda row: format_size(row.n)),
+        _Column("fastest", lambda row: clean(row.fastest).replace("; ", ", "), right=False),
+        _Column("time", _time),
+        _Column(f"over {over}", lambda row: ratio_text(row.speedup, row.speedup_lo, row.speedup_hi)),
+    )
+    sections = _sections(frame, columns, ("op", "direction", "placement", "dtype"), rare)
+    return Block("", sections, _cut_note(len(frame), total, "cases"))
 
 
 def _arms_block(cells: pd.DataFrame, keep: Keep, rare: Sequence[str], several: bool) -> Block:
@@ -130,8 +154,12 @@ def _fits_block(cells: pd.DataFrame, keep: Keep, rare: Sequence[str], _several: 
     return Block("Fitted latency and bandwidth", sections, note)
 
 
+def _time(row: Any) -> str:
+    return "~" * (row.status == "noisy") + seconds_text(row.time_s)
+
+
 _FIGURES = (
-    _Column("time", lambda row: "~" * (row.status == "noisy") + seconds_text(row.time_s)),
+    _Column("time", _time),
     _Column("GB/s", lambda row: number_text(row.gb_per_s)),
     _Column("speed-up", lambda row: ratio_text(row.speedup, row.speedup_lo, row.speedup_hi)),
     _Column("of copy", lambda row: percent_text(row.ceiling_fraction)),

@@ -17,10 +17,11 @@ from scripts import claims
 from scripts._claims.catalogue import CATALOGUE
 from scripts._claims.figures import as_svg
 from scripts._claims.model import FAILS, HOLDS, OPEN, PARTLY, Claim, Figure, Part, Rule, over
-from scripts._claims.stored import FILES, Measured, StoredError, claims_csv, read, texts
+from scripts._claims.stored import FILES, Measured, claims_csv, read, texts
 from scripts._claims.table import as_markdown, sentences
 from scripts._shared.cli import UsageError
 from scripts._shared.markers import MarkerError
+from scripts._shared.stored import StoredError
 
 torch = pytest.importorskip("torch", reason="the experiments train torch networks")
 
@@ -264,12 +265,18 @@ class TestCommand:
 
 class TestPage:
     def test_says_what_was_measured(self, capsys: pytest.CaptureFixture[str]) -> None:
-        options = ["--read", str(ROOT / "results/article"), "--update", str(ROOT / "ARTICLE.md"), "--check"]
+        options = [
+            "--read",
+            str(ROOT / "results/article"),
+            "--update",
+            str(ROOT / "docs/article.md"),
+            "--check",
+        ]
         assert claims.main(options) == 0, capsys.readouterr().out
 
     def test_its_figures_exist_and_its_numbers_are_all_there(self) -> None:
-        page = (ROOT / "ARTICLE.md").read_text(encoding="utf-8")
-        linked = re.findall(r"\]\((results/[^)]+)\)", page)
+        page = (ROOT / "docs/article.md").read_text(encoding="utf-8")
+        linked = re.findall(r"\]\(\.\./(results/[^)]+)\)", page)
         assert len([name for name in linked if name.endswith(".svg")]) == 4
         for name in (*linked, *(f"results/article/{file}" for file in FILES)):
             assert (ROOT / name).is_file(), name
@@ -282,7 +289,7 @@ class TestPage:
             assert not re.search(r"[{}]| -[ .,;]", sentences(claim)), sentences(claim)
 
     def test_its_examples_print_what_stands_beside_them(self, capsys: pytest.CaptureFixture[str]) -> None:
-        page = (ROOT / "ARTICLE.md").read_text(encoding="utf-8")
+        page = (ROOT / "docs/article.md").read_text(encoding="utf-8")
         (program,) = re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL)
         exec(program, {})  # the page's own text
         wanted = [line.removeprefix("# ") for line in program.splitlines() if line.startswith("# ")]

@@ -1,0 +1,125 @@
+"""Measurements of the suite itself: kept under results/validation/, shown in docs/validation.md.
+
+A script that makes one measures, keeps its rows with --save, and writes its section of the page with --update:
+at once, or later from what was kept, with --read.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from scripts._shared.cli import UsageError
+from scripts._shared.markers import replaced, update
+from scripts._shared.stored import (
+    ENVIRONMENT,
+    StoredError,
+    described,
+    read_texts,
+    rows_from,
+    rows_text,
+    write_files,
+)
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+__all__ = ["NOT_MEASURED", "Study", "add_page_options", "add_study_options"]
+
+NOT_MEASURED = "Not measured with this code yet."
+_ROWS = "measured.csv"
+_NO_OPTIONS = ("save", "read", "update", "check", "csv", "peer")  # where things go, not what was measured
+Row = TypeVar("Row", bound="DataclassInstance")
+
+
+def add_page_options(parser: argparse.ArgumentParser) -> None:
+    """--update and --check, for a script that writes a section of a page."""
+    parser.add_argument(
+        "--update", type=Path, metavar="FILE", help="put the table between this script's markers in FILE"
+    )
+    parser.add_argument("--check", action="store_true", help="with --update: write nothing, only tell")
+
+
+def add_study_options(parser: argparse.ArgumentParser) -> None:
+    """--save, --read, --update and --check."""
+    parser.add_argument("--save", type=Path, metavar="DIR", help="keep what was measured in DIR")
+    parser.add_argument("--read", type=Path, metavar="DIR", help="measure nothing; take what --save DIR kept")
+    add_page_options(parser)
+
+
+@dataclass(frozen=True, slots=True)
+class Study(Generic[Row]):
+    """What one script measures of the suite: rows of `kind`, and the markdown that `section` makes of them.
+
+    `name` is that of the script and of its markers.
+    """
+
+    name: str
+    kind: type[Row]
+    section: Callable[[Sequence[Row]], str]
+
+    def read(self, options: argparse.Namespace) -> list[Row]:
+        """The rows that --read names.  Raises StoredError."""
+        return self._load(options.read)[0]
+
+    def check(self, options: argparse.Namespace) -> None:
+        """Before an hour of measuring: can what the options ask for be done?  Raises UsageError or MarkerError."""
+        if options.read is not None and options.save is not None:
+            raise UsageError("--read measures nothing that could be kept; leave out --save")
+        if options.check and (options.read is None or options.update is None):
+            raise UsageError("--check needs --read DIR, what was measured, and --update FILE, the page")
+        if options.save is not None and options.save.exists() and not options.save.is_dir():
+            raise UsageError(f"--save {options.save}: is a file; name a folder")
+        if options.update is not None:
+            try:
+                replaced(options.update.read_bytes(), "", str(options.update), self.name)
+            except OSError as error:
+                raise UsageError(f"--update {options.update}: {error.strerror}; name the page") from error
+
+    def keep(self, rows: Sequence[Row], options: argparse.Namespace) -> None:
+        """What --save and --update ask for, of rows that were measured just now."""
+        chosen = {name: value for name, value in vars(options).items() if name not in _NO_OPTIONS}
+        environment = described(chosen)
+        if options.save is not None:
+            text = json.dumps(environment, indent=1, ensure_ascii=False) + "\n"
+            write_files(options.save, {_ROWS: rows_text(self.kind, rows), ENVIRONMENT: text})
+        if options.update is not None:
+            update(options.update, self._text(rows, environment), self.name, check=False)
+
+    def page(self, options: argparse.Namespace) -> int:
+        """Write or check the section from --read; returns the exit status.  Nothing kept yet is said there."""
+        if not options.read.exists():
+            text = f"{NOT_MEASURED} The command: `python scripts/{self.name}.py --save {options.read}`."
+            return update(options.update, text, self.name, check=options.check)
+        text = self._text(*self._load(options.read))
+        return update(options.update, text, self.name, check=options.check)
+
+    def _load(self, folder: Path) -> tuple[list[Row], Mapping[str, Any]]:
+        remedy = f"run {self.name}.py --save {folder}"
+        table, environment = read_texts(folder, (_ROWS, ENVIRONMENT), remedy)
+        try:
+            rows, where = rows_from(self.kind, table), json.loads(environment)
+            _where(where)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            told = f"{type(error).__name__} {error}"
+            raise StoredError(
+                f"{folder}: not what {self.name}.py --save writes ({told}); {remedy}"
+            ) from error
+        if not rows:
+            raise StoredError(f"{folder / _ROWS}: no row; {remedy}")
+        return rows, where
+
+    def _text(self, rows: Sequence[Row], environment: Mapping[str, Any]) -> str:
+        return f"{_where(environment)}\n\n{self.section(rows)}"
+
+
+def _where(environment: Mapping[str, Any]) -> str:
+    options = ", ".join(f"{name} {value}" for name, value in environment["options"].items() if value)
+    return (
+        f"Measured on {environment['machine']}, {environment['started_utc']}, "
+        f"with commit {environment['commit'] or 'unknown'}; {options}."
+    )
