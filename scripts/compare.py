@@ -27,17 +27,19 @@ _FORMATS = ("terminal", "markdown", "csv", "github", "bencher")
 _DASHBOARDS = {"github": as_github, "bencher": as_bencher}
 _EPILOG = """\
 OLD and NEW are a run's directory, the id of a run under --results, or a CSV file with the columns of
-cells.csv.  Where rounds.csv lies beside cells.csv, the errors come from its rounds.
+cells.csv. Where rounds.csv lies beside cells.csv, the errors come from its rounds. A single comparison may call
+cells changed that are not: measure both again before you act on one.
 
-examples:
-  python scripts/compare.py before after
-  python scripts/compare.py results/reference/laptop results/20260101-120000 --threshold 0.1
-  python scripts/compare.py laptop server --allow-different-environment --relative
-  python scripts/compare.py before after --format csv --output changes.csv
-  python scripts/compare.py before after --format github --output benchmark.json   # customSmallerIsBetter
-  python scripts/compare.py before after --format bencher --output bmf.json        # --adapter json
+examples, first with two runs to compare, then with one run compared with itself:
+  pytest bench/ --run-id before && pytest bench/ --run-id after && python scripts/compare.py before after
+  python scripts/compare.py results/reference/amd-epyc-2c results/reference/amd-epyc-2c --threshold 0.1
+  python scripts/compare.py results/reference/amd-epyc-2c results/reference/amd-epyc-2c-targets \\
+      --allow-different-environment --threshold 0.2
+  python scripts/compare.py results/reference/amd-epyc-2c results/reference/amd-epyc-2c \\
+      --format csv --output changes.csv
 
-github and bencher write the times of NEW, in ns; the verdict is a line on stderr.
+--format github is what github-action-benchmark calls customSmallerIsBetter; bencher is for bencher's --adapter json.
+Both write the times of NEW, in ns; the verdict is a line on stderr.
 
 exit status: 0; 1 for a regression (a significant slowdown beyond --threshold, or a worse status);
 2 for anything that cannot be done, and for different environments.

@@ -1,8 +1,8 @@
-"""What a streaming store costs whoever reads the result at once: numba_tuned alone, and followed by a sum.
+"""What streaming stores cost whoever reads the result at once.
 
-For each size and placement one experiment, with all arms interleaved: numba_tuned with plain and with
-streaming stores, each alone and followed by a sum of its result (`scripts._plugins.then_sum`), and torch_eager
-likewise.  A gain is the time with plain stores over that with streaming stores, round by round.
+A streaming store bypasses the caches, so the next reader finds nothing there. For each size and placement, one
+experiment times numba_tuned with plain and with streaming stores, alone and followed by a sum of the result, and
+torch_eager with the sum. A gain is the time with plain stores over the time with streaming stores, round by round.
 """
 
 from __future__ import annotations
@@ -52,10 +52,9 @@ _HEADERS = (
 )
 _EPILOG = """\
 examples:
-  python scripts/consumer.py                                about 4 minutes
-  python scripts/consumer.py --sizes 4Mi,16Mi --ops leaky_relu
-  python scripts/consumer.py --run results/20260101-120000 --format markdown
-  python scripts/consumer.py --strict                       exit status 1 if a pair loses where we stream
+  python scripts/consumer.py
+  python scripts/consumer.py --sizes 4Mi,16Mi --ops leaky_relu --run-id consumer
+  python scripts/consumer.py --sizes 4Mi,16Mi --ops leaky_relu --run consumer --format markdown   # read it again
 
 exit status: 0; 1 with --strict if streaming is chosen where the pair loses by it, or if something was not
 measured; 2 for what cannot be done.

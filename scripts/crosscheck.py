@@ -1,8 +1,8 @@
-"""The equivalence matrix: what each backend really computes, on special values and all the rest.
+"""What each backend really computes, on special values and all others.
 
-Every backend, in a process of its own, is tried on every op, direction, placement and dtype, and judged
-by the policy: NaN, infinities and values must be right; signs of zero, subnormals, NaN payloads and the
-gradient's convention at 0 and NaN are reported. Nothing here is quoted: all of it is measured, now.
+Every backend, in a process of its own, is tried on every op, direction, placement and dtype. NaN, infinities and
+values must be right, or the backend breaks the policy. Signs of zero, subnormals, NaN payloads and the gradient at 0
+and NaN are only reported.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ backend refused, stands in the column `untried`.
 examples:
   python scripts/crosscheck.py
   python scripts/crosscheck.py --backends jax_jit,torch_eager --dtypes float32 --csv matrix.csv
-  python scripts/crosscheck.py --plugin mypackage.kernels:MyRelu --backends my_relu --seconds 60
+  python scripts/crosscheck.py --plugin examples.numexpr_relu:NumexprRelu --backends numexpr_relu --seconds 60
   python scripts/crosscheck.py --ops leaky_relu --directions backward --placements new,inplace
 
 exit status: 0 if every backend keeps the policy; 1 if one breaks it, or fails, crashes or hangs, or if

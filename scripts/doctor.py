@@ -1,4 +1,4 @@
-"""What can run here, what is missing, and what will spoil the timings: each measured, with what mends it."""
+"""What can run here, what is missing, and what will spoil the timings, with what mends it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ except ModuleNotFoundError as missing:  # the very machine that needs a doctor
 __all__ = ["examine", "main"]
 
 _EPILOG = """\
-It takes about 16 seconds. Nothing is changed; a backend is tried in a process of its own.
+Nothing is changed. Each family of backends is tried in a process of its own.
 
 examples:
   python scripts/doctor.py
@@ -66,7 +66,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def examine(parts: Sequence[str]) -> list[Finding]:
-    """All findings of `parts`, in the order in which they are printed; about 16 seconds."""
+    """All findings of `parts`, in the order in which they are printed."""
     steps: list[Step] = []
     outcomes: list[backends.Outcome] = []
     if "machine" in parts:

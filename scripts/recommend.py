@@ -23,18 +23,17 @@ from scripts._shared.render import to_terminal
 __all__ = ["main"]
 
 _EPILOG = """\
-RUN is a run's directory, the id of a run under --results, or a CSV file with the columns of cells.csv.
-Of several the last one counts where they have the same cell.
-Without any: the newest run of this machine under --results that has cells of this kind, else
-the reference run of a machine of its name, else one of another machine, with a warning.
+RUN is a run's directory, the id of a run under --results, or a CSV file with the columns of cells.csv. If several
+have the same cell, the last one counts. Without any, it is the newest run of this machine under --results that has such
+cells, else a reference run of a machine of this name, else a reference run of another machine, with a warning.
 
-At a measured size the answer is the fastest set as measured. Between measured sizes it comes from
-fitted curves (latency, and a bandwidth per cache level), with their misses at sizes left out in turn.
+At a measured size the answer is the fastest set. Between measured sizes it comes from fitted curves: a latency, and a
+bandwidth for each cache level. How far they miss is told with them, from sizes left out in turn.
 
 examples:
   python scripts/recommend.py --n 4Mi --dtype bfloat16
   python scripts/recommend.py --op leaky_relu --n 16Mi --now torch_eager
-  python scripts/recommend.py --n 1Mi --direction backward --placement out results/laptop
+  python scripts/recommend.py --n 1Mi --direction backward --placement out results/reference/amd-epyc-2c
   python scripts/recommend.py --n 4Mi --json | python -m json.tool
 
 keys of --json: schema (1), question, machine, this_machine, runs, warnings, answers and missing (one entry for each

@@ -29,15 +29,15 @@ _EPILOG = """\
 RUN is a run's directory, the id of a run under --results, or a CSV file with the columns of cells.csv;
 without any, the newest run under --results. Several are put on one page, to be chosen there.
 
-The page opens from disk, in any browser of the last years, and fetches nothing. The figures are those of the
-README: bandwidth.svg and allocation.svg, of relu forward float32 unless the filters leave something else.
+The page opens from disk in any browser and fetches nothing. The figures are bandwidth.svg and allocation.svg, of relu
+forward float32 unless the filters leave something else.
 
 examples:
-  python scripts/report.py
-  python scripts/report.py laptop server --output both.html
-  python scripts/report.py laptop --ops leaky_relu --dtypes bfloat16
-  python scripts/report.py laptop --figures figures --png
-  python scripts/report.py results/reference/laptop --figures results/reference/laptop/figures --check
+  python scripts/report.py results/reference/amd-epyc-2c
+  python scripts/report.py results/reference/amd-epyc-2c results/reference/amd-epyc-2c-targets --output both.html
+  python scripts/report.py results/reference/amd-epyc-2c --ops leaky_relu --dtypes bfloat16
+  python scripts/report.py results/reference/amd-epyc-2c --figures figures --png
+  python scripts/report.py results/reference/amd-epyc-2c --figures results/reference/amd-epyc-2c/figures --check
 
 exit status: 0; 1 if --check finds that a figure would change; 2 for anything that cannot be done.
 """

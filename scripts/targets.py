@@ -1,7 +1,7 @@
-"""What numba_tuned promises, measured: one run, one table, the reached figure beside each target.
+"""What numba_tuned promises, and what it reached.
 
-Without --run it measures: every case of the table is an experiment like those of ``pytest bench/``, with
-torch_eager as the baseline, and the files of the run are as any other's. The table is made from the files.
+Without --run it measures each case of the table as `pytest bench/` would, with torch_eager as the baseline. The table
+is made from the files of the run.
 """
 
 from __future__ import annotations
@@ -19,9 +19,11 @@ from bench.text.sizes import format_size
 from bench.text.units import number_text, ratio_text
 from scripts._plugins.forward_backward import PAIRS
 from scripts._shared import cli
+from scripts._shared.markers import MarkerError, update
 from scripts._shared.measured import Figures, add_run_options, measure, settings_of, size
 from scripts._shared.render import as_markdown, to_terminal
 from scripts._shared.tables import Block, Report, Section
+from scripts._shared.validation import add_page_options
 from scripts._targets.goals import ROWS, Standing, case_text, experiments, kept_share, standing, targets
 
 __all__ = ["main"]
@@ -36,13 +38,15 @@ rows: forward-out, forward-new, backward-out (64Mi float32 elements), pair (forw
 needs, and backward), 16Ki, tiny (1 to 1Ki), half (float16, bfloat16), layouts (strided, transposed).
 
 examples:
-  python scripts/targets.py                                  about 8 minutes and 18 GiB of memory
-  python scripts/targets.py --rows tiny,16Ki
-  python scripts/targets.py --large 4Mi                      on a machine with little memory
-  python scripts/targets.py --run results/20260101-120000 --format markdown
-  python scripts/targets.py --strict                         exit status 1 if a target is missed
+  python scripts/targets.py
+  python scripts/targets.py --rows tiny,16Ki --strict
+  python scripts/targets.py --large 4Mi                      # on a machine with little memory
+  python scripts/targets.py --run results/reference/amd-epyc-2c-targets
+  python scripts/targets.py --run results/reference/amd-epyc-2c-targets \\
+      --update results/reference/amd-epyc-2c/TARGETS.md --check
 
-exit status: 0; 1 with --strict if a target is not reached or was not measured; 2 for what cannot be done.
+exit status: 0; 1 with --strict if a target is not reached or was not measured, or if --check finds that the file would
+change; 2 for what cannot be done.
 """
 _LEGEND = (
     "at least, reached: the time of the fastest of `against` over that of numba_tuned, round by round, with its 95 % "
@@ -58,7 +62,7 @@ _LEGEND = (
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line `argv`; returns the exit status.
 
-    Raises OptionError, RunFilesError or ReadError, each of one line.
+    Raises OptionError, RunFilesError, ReadError, MarkerError or UsageError, each of one line.
     """
     options = _parse(argv)
     run, large = options.run, options.large or _LARGE
@@ -70,6 +74,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         large = figures.largest()
     found = [standing(target, figures) for target in targets(options.rows, large)]
     report = _report(found, figures, large)
+    if options.update is not None:
+        return update(options.update, as_markdown(report), "targets", check=options.check)
     if options.format == "markdown":
         sys.stdout.write(as_markdown(report))
     else:
@@ -94,9 +100,12 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
         "--format", type=cli.one_of(_FORMATS), default="terminal", metavar="F", help=", ".join(_FORMATS)
     )
     parser.add_argument("--strict", action="store_true", help="exit status 1 if a target is missed")
+    add_page_options(parser)
     options = parser.parse_args(argv)
     if options.run is not None and (options.run_id or options.max_seconds):
         parser.error("--run reads a run that exists; leave out --run-id and --max-seconds")
+    if options.check and (options.run is None or options.update is None):
+        parser.error("--check needs --run RUN, what was measured, and --update FILE, the file to check")
     return options
 
 
@@ -133,4 +142,4 @@ def _lines(each: Standing) -> list[tuple[str, ...]]:
 
 
 if __name__ == "__main__":
-    cli.run(main, (OptionError, RunFilesError, ReadError))
+    cli.run(main, (OptionError, RunFilesError, ReadError, MarkerError, cli.UsageError))

@@ -1,15 +1,13 @@
 """What do the tuned activations bring to a training step in PyTorch?
 
-Forward, loss, backward and SGD of a small network, with nn.ReLU (or nn.LeakyReLU) and with ours, each in a process
-of its own, one step of each in turn.  Ratios are paired round by round.  "nn, again" is a second
-process of the first arm: what it differs by is the noise.  "no activation" leaves the activations out: what they
-add to a step is the difference.
+A step is forward, loss, backward and SGD of a small network. It is timed with nn.ReLU (or nn.LeakyReLU) and with ours,
+each in a process of its own, one step of each in turn. "nn, again" is a second process of the first: how far the two
+differ is noise. "no activation" leaves the activations out: the difference is what they add to a step.
 
-In an MLP the matrix products take most of the time, and nn.ReLU keeps nothing that the next layer would not keep
-anyway; `elementwise` shows the other end: nothing but additions and activations.
+There are two networks. In `mlp` matrix products take most of the time; `elementwise` is additions and activations only.
 
-Peak memory: of the process, during the timed steps, idle blocks of the pool included.  Kept for backward: by
-the activations, and of that what no other layer keeps.
+Peak memory is that of the process during the timed steps, with the idle blocks of our pool. Kept for backward is what
+the activations keep, and how much of it no other layer keeps.
 """
 
 from __future__ import annotations

@@ -117,7 +117,7 @@ _ARMS = {"again": "the same backend again", "slower5": "slowed by 5 %", "slower1
 
 def _rates(judged: Sequence[Judged]) -> dict[str, tuple[float, tuple[str, ...]]]:
     """Of each arm that has verdicts: the share that is right, and its row of text."""
-    rates = {}
+    rates: dict[str, tuple[float, tuple[str, ...]]] = {}
     for arm, truth in _TRUTHS.items():
         mine = [each for each in judged if each.arm == arm]
         if not mine:
@@ -181,7 +181,7 @@ _EPILOG = """\
 It measures for long, on a machine that does nothing else.
 
 examples:
-  python scripts/trust.py                                    every base at the quick profile
+  python scripts/trust.py
   python scripts/trust.py --profile full --bases numpy_ufunc --csv verdicts.csv
   python scripts/trust.py --save results/validation/trust --update docs/validation.md
   python scripts/trust.py --read results/validation/trust --update docs/validation.md --check

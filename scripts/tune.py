@@ -1,8 +1,7 @@
-"""Measure where numba_tuned goes parallel, where it streams, and where its pool begins; print or keep the table.
+"""Measure from which sizes numba_tuned runs in parallel, streams, and uses its memory pool.
 
-Every figure is the least of many short, interleaved timings, because what disturbs one only makes it
-longer.  Still, run it on a quiet machine: the first line says how far two measurements of the same thing
-came out apart.
+Every figure is the least of many short, interleaved timings, because a disturbance only makes one longer. Run it on a
+quiet machine all the same: the first line says how far apart two measurements of the same thing are.
 """
 
 from __future__ import annotations
@@ -222,9 +221,9 @@ def _parser() -> cli.Parser:
     parser = cli.Parser(
         description=__doc__ or "",
         epilog="examples:\n"
-        "  python scripts/tune.py                            # look\n"
-        "  python scripts/tune.py --write                    # keep\n"
-        "  python scripts/tune.py --only 'float16 line'      # some entries, the others as they are",
+        "  python scripts/tune.py                            # print what would change\n"
+        "  python scripts/tune.py --write                    # keep it in kernels/tuned/thresholds.json\n"
+        "  python scripts/tune.py --only 'float16 line'      # these entries; the others stay as they are",
     )
     parser.add_argument("--write", action="store_true", help="keep what was measured")
     parser.add_argument(

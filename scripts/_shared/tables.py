@@ -155,7 +155,7 @@ def _fits_block(cells: pd.DataFrame, keep: Keep, rare: Sequence[str], _several: 
 
 
 def _time(row: Any) -> str:
-    return "~" * (row.status == "noisy") + seconds_text(row.time_s)
+    return f"{'~' if row.status == 'noisy' else ''}{seconds_text(row.time_s)}"
 
 
 _FIGURES = (
