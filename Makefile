@@ -42,16 +42,21 @@ doctor: $(READY)  ## what runs on this machine, and what will spoil its timings
 report: $(READY)  ## one HTML page of the newest run: report.html
 	$(RUN) scripts/report.py $(ARGS)
 
-tables: $(READY)  ## write tables and figures anew from results/reference/ (with ARGS=--check: do they agree?)
+tables: $(READY)  ## write tables and figures anew from results/ (with ARGS=--check: do they agree?)
 	$(RUN) scripts/summarise.py $(REFERENCE) --tables fastest,arms,fits --update $(REFERENCE)/TABLES.md $(ARGS)
-	$(RUN) scripts/summarise.py $(REFERENCE) --tables fastest --ops relu --directions forward \
-		--placements new,out --dtypes float32 --update README.md $(ARGS)
+	$(RUN) scripts/summarise.py $(REFERENCE) --tables headline --ops relu --directions forward --placements new \
+		--dtypes float32 --sizes 1Ki,64Ki,1Mi,16Mi,64Mi --update README.md $(ARGS)
 	$(RUN) scripts/report.py $(REFERENCE) --figures $(REFERENCE)/figures $(ARGS)
-	$(RUN) scripts/claims.py --read results/article --update ARTICLE.md $(ARGS)
-	$(RUN) scripts/network.py $(REFERENCE)-network --update ARTICLE.md $(ARGS)
+	$(RUN) scripts/targets.py --run $(REFERENCE)-targets --update $(REFERENCE)/TARGETS.md $(ARGS)
+	$(RUN) scripts/claims.py --read results/article --update docs/article.md $(ARGS)
+	$(RUN) scripts/network.py $(REFERENCE)-network --update docs/article.md $(ARGS)
+	$(RUN) scripts/trust.py --read results/validation/trust --update docs/validation.md $(ARGS)
+	$(RUN) scripts/guard.py --read results/validation/guard --update docs/validation.md $(ARGS)
+	$(RUN) scripts/agreement.py --read results/validation/agreement --update docs/validation.md $(ARGS)
+	$(RUN) scripts/estimators.py $(REFERENCE) --update docs/validation.md $(ARGS)
 
-article: $(READY)  ## measure the claims of the article anew and write ARTICLE.md, about a minute
-	$(RUN) scripts/claims.py --update ARTICLE.md $(ARGS)
+article: $(READY)  ## measure the claims of the article anew and write docs/article.md
+	$(RUN) scripts/claims.py --update docs/article.md $(ARGS)
 
 clean:  ## remove the virtual environment and caches (results stay)
 	rm -rf $(VENV) *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,4 +1,4 @@
-"""What the README tells people to paste works when pasted."""
+"""The README and docs/: what is to be pasted works, links lead somewhere, and no figure is typed by hand."""
 
 from __future__ import annotations
 
@@ -9,16 +9,70 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 import kernels
 from tests.running import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = [
+    *("README.md", "CONTRIBUTING.md", "results/README.md"),
+    *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "docs").glob("*.md")),
+]
+_MARKED = re.compile(r"^<!-- (\w+):begin -->$.*?^<!-- \1:end -->$", re.MULTILINE | re.DOTALL)
+_CODE = re.compile(r"^```.*?^```$|`[^`]*`", re.MULTILINE | re.DOTALL)
+_LINK = re.compile(r"\]\(([^)]*)\)")
+_VERSION = re.compile(r"\bPython \d+(\.\d+)*( to \d+(\.\d+)*)?")
+_OURS = re.compile(r"`((?:kernels|bench|scripts|tests|results|docs|examples)/[^`<>*\s]*)`")
+_ABSENT = re.compile(r"NAME|MACHINE|^results/validation/$")
+"""Placeholders, and what is not there before somebody has measured it."""
+
+
+def _text(page: str) -> str:
+    return (ROOT / page).read_text(encoding="utf-8")
 
 
 def _block(containing: str) -> str:
-    blocks = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+    blocks = re.findall(r"```python\n(.*?)```", "\n".join(map(_text, PAGES)), flags=re.DOTALL)
     return next(block for block in blocks if containing in block)
+
+
+def _prose(text: str) -> str:
+    """`text` without what scripts wrote, code, where links lead, and versions of Python."""
+    for left_out in (_MARKED, _CODE, _LINK, _VERSION):
+        text = left_out.sub("", text)
+    return text
+
+
+def test_the_readme_is_short() -> None:
+    assert len(README.splitlines()) <= 120
+
+
+@pytest.mark.parametrize(
+    "page", ["README.md", "docs/validation.md", "docs/numba_tuned.md", "docs/pytorch.md"]
+)
+def test_no_figure_is_typed_by_hand(page: str) -> None:
+    """No digit in the prose of pages that speak of results: their figures stand between markers."""
+    assert not re.findall(r".*\d.*", _prose(_text(page)))
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_link_leads_somewhere(page: str) -> None:
+    for target in _LINK.findall(_text(page)):
+        path, _, heading = target.partition("#")
+        if "://" in path:
+            continue
+        linked = (ROOT / page).parent / path if path else ROOT / page
+        assert linked.exists(), target
+        if heading:
+            titles = re.findall(r"^#+ (.*)$", linked.read_text(encoding="utf-8"), flags=re.MULTILINE)
+            assert heading in [re.sub(r"[^\w -]", "", title).lower().replace(" ", "-") for title in titles]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_file_that_is_named_exists(page: str) -> None:
+    for name in _OURS.findall(_text(page)):
+        assert (ROOT / name).exists() or _ABSENT.search(name), name
 
 
 def test_the_plugin_is_short_and_gets_a_row(tmp_path: Path) -> None:

@@ -54,7 +54,9 @@ def test_examples_work_when_pasted(
     for script, arguments in examples:
         assert script == f"scripts/{name}.py"
         main = importlib.import_module(f"scripts.{name}").main
-        drawn = name == "report" and "--check" not in arguments  # a page takes seconds; its own tests draw some
+        drawn = (
+            name == "report" and "--check" not in arguments
+        )  # a page takes seconds; its own tests draw some
         if _READS.search(" ".join([script, *arguments])) and not (drawn or _writes(arguments)):
             assert main(arguments) == 0, arguments
         else:
