@@ -21,7 +21,7 @@ $(READY): pyproject.toml constraints.txt
 	$(RUN) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
-bench: $(READY)  ## the quick profile, 3 to 4 minutes, then the tables (more options: make bench ARGS="--profile standard")
+bench: $(READY)  ## the quick profile, then the tables (more options: make bench ARGS="--profile standard")
 	@$(RUN) -m pytest bench/ --benchmark-quiet $(ARGS); status=$$?; \
 	$(RUN) scripts/summarise.py || exit; exit $$status
 

@@ -1,4 +1,4 @@
-"""A backend that is slower by a known amount: what the harness's own detection rates are measured with.
+"""A backend that is slower by a known amount: what the suite's own detection rates are measured with.
 
 `Planted` is another backend (``RELU_BENCH_PLANT_BASE``, numpy_ufunc by default) whose calls take
 1 + 1/k of its time (``RELU_BENCH_PLANT_EVERY``; 0, the default: not slowed, and then it is the same

@@ -108,6 +108,28 @@ class TestFormats:
         assert large.endswith("torch_eager, torch_eager[thp]")
 
 
+class TestHeadline:
+    def test_has_few_columns_and_no_legend(self, results: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        text = said(capsys, results / "run1", "--tables", "headline", "--format", "markdown")
+        header = next(line for line in text.splitlines() if line.startswith("|"))
+        assert [name.strip() for name in header.strip("|").split("|")][:3] == ["size", "fastest", "time"]
+        assert "over numpy_ufunc" in header
+        assert "How to read it" not in text
+        assert "Not ok" not in text
+        assert "****" not in text
+
+    def test_sizes_choose_rows(self, results: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        text = said(capsys, results / "run1", "--tables", "headline", "--sizes", "16Mi")
+        assert "16Mi" in text
+        assert "1Ki" not in text
+
+    def test_a_size_that_was_not_measured_is_one_line(self, results: Path) -> None:
+        with pytest.raises(
+            UsageError, match=r"^--sizes: no cell has 3 \(after the filters\); there is .*16Mi"
+        ):
+            main([str(results / "run1"), "--sizes", "16Mi,3"])
+
+
 class TestUpdate:
     BEGIN, END = "<!-- summary:begin -->", "<!-- summary:end -->"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from scripts._shared.validation import NOT_MEASURED
 from tests.running import ROOT
 
 TRUST = [
-    trust.Judged("numpy_ufunc", arm, "relu", "out", n, verdict, 0.1 + 0.8, 0.01)
+    trust.Judged("numpy_ufunc", arm, "relu", "forward", "out", n, verdict, 0.1 + 0.8, 0.01)
     for arm, verdicts in (("again", ["tie"] * 3 + ["faster"]), ("slower10", ["slower"] * 4))
     for n, verdict in enumerate(verdicts, 1)
 ]
@@ -47,8 +48,6 @@ def page(tmp_path: Path, name: str) -> Path:
 
 def kept(tmp_path: Path, script: Any, rows: Any) -> Path:
     """A folder as --save leaves it."""
-    from argparse import Namespace
-
     folder = tmp_path / "kept"
     script._STUDY.keep(rows, Namespace(save=folder, update=None, profile="quick", csv=tmp_path / "x"))
     return folder
@@ -75,6 +74,15 @@ def test_what_was_kept_is_read_back_and_shown(
     assert "else" in path.read_text(encoding="utf-8")
     assert path.stat().st_mtime_ns > before
     assert "out of date" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_a_measurement_can_go_to_the_page_at_once(name: str, tmp_path: Path) -> None:
+    script, rows, shown = STUDIES[name]
+    path = page(tmp_path, name)
+    script._STUDY.keep(rows, Namespace(save=None, update=path, profile="quick"))
+    assert shown in path.read_text(encoding="utf-8")
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_the_files_hold_no_path_of_the_machine(study: tuple[str, Any, Path, Path]) -> None:
