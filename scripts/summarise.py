@@ -11,7 +11,6 @@ import pandas as pd
 
 from bench.records.find_runs import find_runs
 from bench.records.reading import ReadError, read_cells
-from bench.text.sizes import format_size, parse_sizes
 from scripts._shared import cli
 from scripts._shared.filters import add_filters, chosen
 from scripts._shared.markers import MarkerError, update
@@ -47,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     options = _parse(argv)
     cells = prepare(read_cells(find_runs(options.run, options.results), NEEDED))
-    cells = ranked(_of_sizes(chosen(cells, options), options.sizes))
+    cells = ranked(chosen(cells, options))
     if options.format == "csv":
         write_csv(_figures(cells, options.tables[0], options.limit))
         return 0
@@ -73,7 +72,6 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
         help=f"which, in which order: {', '.join(TABLES)} (default: {','.join(ALL_TABLES)}; for csv one: arms)",
     )
     add_filters(parser)
-    parser.add_argument("--sizes", type=_sizes, metavar="A,B", help="only these sizes: 1Ki, 4Mi, 1Ki:1Mi:x4")
     parser.add_argument("--limit", type=cli.count, metavar="N", help="rows of a table at most; 0: all")
     parser.add_argument(
         "--update", type=Path, metavar="FILE", help="put the markdown between the markers in FILE"
@@ -89,25 +87,6 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     if options.format == "csv" and len(options.tables) > 1:
         parser.error(f"--format csv writes one table; name one of {', '.join(options.tables)} with --tables")
     return options
-
-
-def _sizes(text: str) -> tuple[int, ...]:
-    try:
-        return parse_sizes(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
-
-
-def _of_sizes(cells: pd.DataFrame, sizes: Sequence[int] | None) -> pd.DataFrame:
-    if sizes is None:
-        return cells
-    for n in sizes:
-        if n not in cells["n"].to_numpy():
-            there = ", ".join(format_size(int(each)) for each in sorted(cells["n"].unique()))
-            raise cli.UsageError(
-                f"--sizes: no cell has {format_size(n)} (after the filters); there is {there}"
-            )
-    return cells[cells["n"].isin(sizes)]
 
 
 def _figures(cells: pd.DataFrame, table: str, limit: int | None) -> pd.DataFrame:

@@ -89,26 +89,17 @@ class Judged:
     """One verdict on an arm whose truth is known."""
 
     base: str
-    arm: str
-    op: str
-    direction: str
-    placement: str
+    experiment: str
     n: int
+    arm: str
     verdict: str
     speedup: float
     noise_floor: float
 
 
-def _judged(found: Found) -> list[Judged]:
-    """The cells that got a verdict."""
-    return [
-        Judged(
-            *(base, cell.variant, cell.op, cell.direction, cell.placement, cell.n, cell.verdict),
-            *(math.nan if value is None else value for value in (cell.speedup, cell.noise_floor)),
-        )
-        for base, cell in found
-        if cell.verdict
-    ]
+def _judged(base: str, experiment: Experiment, cell: Cell) -> Judged:
+    figures = (math.nan if value is None else value for value in (cell.speedup, cell.noise_floor))
+    return Judged(base, experiment.label, experiment.case.n, cell.variant, cell.verdict, *figures)
 
 
 _HEADERS = ("arm", "experiments", "verdict wanted", "came out so", "95 % interval", "median speed-up")
@@ -138,8 +129,11 @@ def _section(judged: Sequence[Judged]) -> str:
 _STUDY = Study("trust", Judged, _section)
 
 
-def _measure(chosen: Sequence[tuple[str, Experiment]], profile: str, console: Console) -> Found:
+def _measure(
+    chosen: Sequence[tuple[str, Experiment]], profile: str, console: Console
+) -> tuple[Found, list[Judged]]:
     found: Found = []
+    judged: list[Judged] = []
     stamp = Stamp("trust", "here", "", 0.02)
     with Progress(console=console, transient=True) as bar:
         task = bar.add_task(f"{len(chosen)} experiments", total=len(chosen))
@@ -152,11 +146,13 @@ def _measure(chosen: Sequence[tuple[str, Experiment]], profile: str, console: Co
             limits = _limits(profile, experiment)
             states = measuring.run(experiment, pools[base], limits, seed=number)
             cells = cells_of(experiment, states, stamp)
-            found += [(base, cell) for cell in cells if cell.variant in _TRUTHS]
+            mine = [cell for cell in cells if cell.variant in _TRUTHS]
+            found += [(base, cell) for cell in mine]
+            judged += [_judged(base, experiment, cell) for cell in mine if cell.verdict]
             bar.advance(task)
         for pool in pools.values():
             pool.close()
-    return found
+    return found, judged
 
 
 def _write(path: Path, found: Found) -> None:
@@ -207,10 +203,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OptionError as error:
         raise UsageError(str(error).replace("--backends", "--bases")) from error
     begin = time.monotonic()
-    found = _measure(chosen, options.profile, console)
+    found, judged = _measure(chosen, options.profile, console)
     if options.csv:
         _write(options.csv, found)
-    judged = _judged(found)
     _STUDY.keep(judged, options)
     status = _told(judged, options.profile)
     print(f"{len(chosen)} experiments in {time.monotonic() - begin:.0f} s")

@@ -1,13 +1,15 @@
-"""The options that choose cells by what was measured: --ops, --directions, --placements, --dtypes, --backends."""
+"""The options that choose cells by what was measured: --ops, --sizes, --backends and others."""
 
 from __future__ import annotations
 
 import argparse
+from typing import Any
 
 import pandas as pd
 
 from bench.records.columns import columns_of, nearest
 from bench.records.schema import Cell
+from bench.text.sizes import format_size, parse_sizes
 from scripts._shared import cli
 
 __all__ = ["add_filters", "chosen"]
@@ -25,20 +27,33 @@ def add_filters(parser: argparse.ArgumentParser) -> None:
             metavar="A,B",
             help=f"only these {name}s: {', '.join(allowed)}" if allowed else f"only these {name}s",
         )
+    parser.add_argument("--sizes", type=_sizes, metavar="A,B", help="only these sizes")
+
+
+def _sizes(text: str) -> tuple[int, ...]:
+    try:
+        return parse_sizes(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def chosen(cells: pd.DataFrame, options: argparse.Namespace) -> pd.DataFrame:
     """The cells that the filters leave; raises UsageError for a filter that names what no cell has."""
-    for column in _FILTERS:
-        wanted = getattr(options, f"{column}s")
+    for option, column in {**{f"{name}s": name for name in _FILTERS}, "sizes": "n"}.items():
+        wanted = getattr(options, option)
         if wanted is None:
             continue
-        present = [str(value) for value in cells[column].unique()]
         for value in wanted:
-            if value not in present:
-                there = f"there is {', '.join(sorted(present))}{nearest(value, present)}"
-                raise cli.UsageError(
-                    f"--{column}s: no cell has {value!r} (after the filters before); {there}"
-                )
+            if not cells[column].isin([value]).any():
+                raise cli.UsageError(_none_has(option, column, value, cells))
         cells = cells[cells[column].isin(wanted)]
     return cells
+
+
+def _none_has(option: str, column: str, value: Any, cells: pd.DataFrame) -> str:
+    text = format_size if column == "n" else str
+    there = [text(each) for each in sorted(cells[column].unique())]
+    return (
+        f"--{option}: no cell has {text(value)!r} (after the filters before); "
+        f"there is {', '.join(there)}{nearest(text(value), there)}"
+    )

@@ -125,7 +125,7 @@ class TestHeadline:
 
     def test_a_size_that_was_not_measured_is_one_line(self, results: Path) -> None:
         with pytest.raises(
-            UsageError, match=r"^--sizes: no cell has 3 \(after the filters\); there is .*16Mi"
+            UsageError, match=r"^--sizes: no cell has '3' \(after the filters before\); .*16Mi"
         ):
             main([str(results / "run1"), "--sizes", "16Mi,3"])
 

@@ -17,7 +17,7 @@ from scripts._shared.validation import NOT_MEASURED
 from tests.running import ROOT
 
 TRUST = [
-    trust.Judged("numpy_ufunc", arm, "relu", "forward", "out", n, verdict, 0.1 + 0.8, 0.01)
+    trust.Judged("numpy_ufunc", "relu-forward-out", n, arm, verdict, 0.1 + 0.8, 0.01)
     for arm, verdicts in (("again", ["tie"] * 3 + ["faster"]), ("slower10", ["slower"] * 4))
     for n, verdict in enumerate(verdicts, 1)
 ]
