@@ -19,14 +19,12 @@ from argparse import SUPPRESS, Namespace
 from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import Progress
-from tabulate import tabulate
 
 from bench.arm.timed_loop import at_rest
 from bench.machine.address_layout import HASH_SEED, filled_up, fixed_layout
@@ -40,8 +38,8 @@ from bench.run.arm_state import ArmState
 from bench.run.pool import SEED, ProcessPool
 from bench.run.rows import Stamp, cells_of
 from bench.run.run import plan
-from bench.text.units import ratio_text, seconds_text
 from kernels.api import AXES, Case
+from scripts._agreement.compared import Compared, section, show
 from scripts._shared.cli import Parser, UsageError, positive, run, writable
 from scripts._shared.markers import MarkerError
 from scripts._shared.stored import StoredError
@@ -52,7 +50,6 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
-_WITHIN = 0.10
 _WANTED = 0.90
 _PARTS, _PART_S = 4, 0.005
 """For the Timer, each time; together about as long as a batch of ours."""
@@ -176,26 +173,6 @@ def _measure(chosen: Sequence[Experiment], limits: measuring.Limits, console: Co
     return pairs
 
 
-@dataclass(frozen=True, slots=True)
-class Compared:
-    """One cell: seconds per call as we measure them and as the Timer does."""
-
-    experiment: str
-    backend: str
-    ours_s: float
-    timer_s: float
-
-    @property
-    def ratio(self) -> float:
-        """Ours over the Timer's."""
-        return self.ours_s / self.timer_s
-
-    @property
-    def agrees(self) -> bool:
-        """Whether they are near enough."""
-        return abs(self.ratio - 1) <= _WITHIN
-
-
 def _compared(pairs: Sequence[Pair]) -> list[Compared]:
     labels = [Experiment(Case(**{axis: getattr(cell, axis) for axis in AXES}), ()).label for cell, _ in pairs]
     return [
@@ -204,35 +181,7 @@ def _compared(pairs: Sequence[Pair]) -> list[Compared]:
     ]
 
 
-def _line(each: Compared) -> tuple[str, ...]:
-    return (seconds_text(each.ours_s), seconds_text(each.timer_s), ratio_text(each.ratio))
-
-
-def _agreeing(found: Sequence[Compared]) -> str:
-    agreeing = sum(each.agrees for each in found)
-    return f"{agreeing} of {len(found)} agree within {100 * _WITHIN:.0f} %: {agreeing / len(found):.1%}"
-
-
-def _print(found: Sequence[Compared]) -> float:
-    for each in found:
-        ours, theirs, ratio = _line(each)
-        print(
-            f"{each.experiment:40} {each.backend:16} ours {ours:>8}  "
-            f"Timer {theirs:>8}  {ratio:>7}{'' if each.agrees else '  differs'}"
-        )
-    print(f"\n{_agreeing(found)}")
-    return sum(each.agrees for each in found) / len(found)
-
-
-def _section(found: Sequence[Compared]) -> str:
-    """The share that agrees, and the cells that do not."""
-    rows = [(each.experiment, each.backend, *_line(each)) for each in found if not each.agrees]
-    headers = ("cell that differs", "backend", "ours", "Timer", "ours / Timer")
-    table = tabulate(rows, headers=headers, tablefmt="github", disable_numparse=True)
-    return f"{_agreeing(found)}.\n\n{table}" if rows else f"{_agreeing(found)}."
-
-
-_STUDY = Study("agreement", Compared, _section)
+_STUDY = Study("agreement", Compared, section)
 _EPILOG = """\
 It measures for long, on a machine that does nothing else.
 
@@ -289,7 +238,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _status(found: Sequence[Compared]) -> int:
-    return 0 if _print(found) >= _WANTED else 1
+    return 0 if show(found) >= _WANTED else 1
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from scripts import agreement, estimators, guard, trust
+from scripts._agreement.compared import Compared
 from scripts._shared.cli import UsageError
 from scripts._shared.markers import MarkerError
 from scripts._shared.stored import StoredError
@@ -30,8 +31,8 @@ GUARD = [
     )
 ]
 AGREEMENT = [
-    agreement.Compared("relu 1Mi", "torch_eager", 1e-3, 1.05e-3),
-    agreement.Compared("relu 1Mi", "jax_jit", 2e-3, 1e-3),
+    Compared("relu 1Mi", "torch_eager", 1e-3, 1.05e-3),
+    Compared("relu 1Mi", "jax_jit", 2e-3, 1e-3),
 ]
 STUDIES = {
     "trust": (trust, TRUST, "75.0 %"),
