@@ -437,6 +437,39 @@ class PatchesHarness(Trickster):
         return honest
 
 
+class ReplacesAFunction(Trickster):
+    """Puts a function of its own in place of one that makes the judge's notes, and only there."""
+
+    name = "replaces_a_function"
+
+    def trick(self, honest: Call, x: Array, out: Array | None) -> Call:
+        from kernels.correctness import notes
+
+        def _zeros(e: Any) -> Any:
+            return iter(())
+
+        notes._zeros = _zeros
+        return honest
+
+
+class ReplacesCode(Trickster):
+    """Drops NaN, and has the gate try zeros only: by new code in a function that stays where it is."""
+
+    name = "replaces_code"
+
+    def trick(self, honest: Call, x: Array, out: Array | None) -> Call:
+        from kernels.numbers import data
+
+        data.specials.__code__ = (lambda dtype: np.zeros(4, dtype)).__code__
+
+        def call() -> Array:
+            result = self.fresh(x, out)
+            result[...] = np.where(x > 0, x, x.dtype.type(0))
+            return result
+
+        return call
+
+
 class SlowsOthers(Trickster):
     """Keeps a CPU busy while the other arms are measured."""
 
@@ -654,6 +687,8 @@ CAUGHT: dict[type, tuple[tuple[str, ...], str]] = {
     JudgesItself: (WRONG, "writes nothing"),
     PatchesClock: (WRONG, "replaces time.perf_counter"),
     PatchesHarness: (WRONG, "replaces bench.arm.call_loops.timed"),
+    ReplacesAFunction: (WRONG, "replaces kernels.correctness.notes._zeros"),
+    ReplacesCode: (WRONG, "replaces kernels.numbers.data.specials"),
     SlowsOthers: (WRONG, "keeps a CPU busy while other arms are measured"),
     RaisesInCompile: (("failed",), "ValueError: no kernel for today nor for tomorrow"),
     RaisesInThirdBatch: (("failed",), "RuntimeError: the fifth input"),

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
 import itertools
+import pkgutil
 import re
 import time
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
+from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -260,7 +264,19 @@ def test_only_the_control_arms_own_classes_say_what_to_expect() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["bench.arm.timed_loop.timed", "bench.judging.plants.Plants.problem", "kernels.correctness.policy.judge"],
+    [
+        "time.perf_counter",
+        "bench.arm.timed_loop.timed",
+        "bench.arm.workload.workload_of",
+        "bench.arrays.gpu_ring.steady",
+        "bench.judging.plants.Plants.problem",
+        "kernels.api.Case.itemsize",  # a property
+        "kernels.correctness.notes.take_notes",
+        "kernels.correctness.policy.judge",
+        "kernels.gpu.card.Card.mark",
+        "kernels.numbers.data._FILLERS",  # a constant
+        "kernels.numbers.floats.Format.tiny",  # a cached property
+    ],
 )
 def test_replacing_a_judge_is_seen(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     before = tampering.snapshot()
@@ -269,12 +285,42 @@ def test_replacing_a_judge_is_seen(name: str, monkeypatch: pytest.MonkeyPatch) -
     assert tampering.replaced(before) == name
 
 
-def test_replacing_a_judges_code_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    from bench.judging import plants
+def _code(name: str) -> FunctionType:
+    """The function behind a dotted name, out of what wraps it."""
+    found: Any = pkgutil.resolve_name(name)
+    found = (
+        found.fget
+        if isinstance(found, property)
+        else found.func
+        if isinstance(found, cached_property)
+        else found
+    )
+    function = inspect.unwrap(found)
+    assert isinstance(function, FunctionType)
+    return function
 
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "bench.arm.timed_loop.without_gc",  # wrapped by contextmanager
+        "bench.arrays.inputs._filled",
+        "bench.judging.plants.share_memory",
+        "bench.judging.plants.Plants.change",
+        "bench.machine.memory.free_bytes",
+        "kernels.api.Case.itemsize",
+        "kernels.correctness.notes.take_notes",
+        "kernels.networks.weights._drawn",  # wrapped by lru_cache
+        "kernels.numbers.data.fill",
+        "kernels.numbers.floats.Format.tiny",
+        "kernels.numbers.floats.bits",
+    ],
+)
+@pytest.mark.parametrize("part", ["__code__", "__defaults__"])
+def test_replacing_a_judges_code_is_seen(name: str, part: str, monkeypatch: pytest.MonkeyPatch) -> None:
     before = tampering.snapshot()
-    monkeypatch.setattr(plants.share_memory, "__code__", (lambda backend, first, second: False).__code__)
-    assert tampering.replaced(before) == "bench.judging.plants.share_memory"
+    monkeypatch.setattr(_code(name), part, (lambda *_: None).__code__ if part == "__code__" else (None,))
+    assert tampering.replaced(before) == name
 
 
 class SlowClock:
