@@ -65,12 +65,12 @@ class _Subject:
 
     def __init__(self, name: str, case: Case) -> None:
         from bench.arrays.call_ring import Slots  # noqa: PLC0415
-        from bench.arrays.inputs import Pristine  # noqa: PLC0415  # only a peer needs frameworks
+        from bench.arrays.inputs import InputSource  # noqa: PLC0415  # only a peer needs frameworks
         from kernels import registry  # noqa: PLC0415
 
         self.case, self._backend = case, registry.load(name)
         self._backend.set_threads(case.threads)
-        self._slots = Slots(self._backend, case, Pristine(SEED).of(case), last_level_cache())
+        self._slots = Slots(self._backend, case, InputSource(SEED).of(case), last_level_cache())
         self._pace, self._usual = Pace(), Usual()
         at_rest()
         self._pace.learn(lambda: self._timer().blocked_autorange(min_run_time=_PART_S))

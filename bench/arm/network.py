@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 
 from bench.arm.timed_loop import at_rest
-from bench.arrays.call_ring import Inputs, Slot, Slots
-from bench.arrays.inputs import Pristine
+from bench.arrays.call_ring import Slot, Slots
+from bench.arrays.inputs import Inputs, InputSource
 from bench.arrays.relocation import MOVED_BYTES
 from bench.judging import network
 from bench.judging.diagnosis import host_view, overlap
@@ -155,7 +155,7 @@ class Network:
         """The network of the same name; a control arm is itself."""
         return loaded if expected_by(loaded) is not None else networks.load(loaded.name)
 
-    def slots(self, backend: Backend, case: Case, pristine: Pristine, cache_bytes: int) -> NetworkSlots:
+    def slots(self, backend: Backend, case: Case, pristine: InputSource, cache_bytes: int) -> NetworkSlots:
         """Standard normal inputs and targets."""
         assert isinstance(case, NetworkCase), "chosen by the case"
         rng = np.random.default_rng(pristine.seed)

@@ -15,7 +15,7 @@ from bench.arm.timed_loop import settle, timed, usage
 from bench.arm.workload import workload_of
 from bench.arrays.call_ring import Slot
 from bench.arrays.gpu_ring import CardSlots, device_seconds, steady
-from bench.arrays.inputs import Pristine
+from bench.arrays.inputs import InputSource
 from bench.judging import tampering
 from bench.judging.diagnosis import host_view
 from bench.judging.plants import expected_by, output_of, share_memory
@@ -41,7 +41,7 @@ class Station:
 
     def __init__(self, load: Callable[[], Backend], seed: int, cache_bytes: int) -> None:
         self._load = load
-        self._pristine = Pristine(seed)
+        self._pristine = InputSource(seed)
         self._pace = Pace()
         self._cache_bytes = cache_bytes
         self._backend: Backend | None = None

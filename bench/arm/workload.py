@@ -12,13 +12,13 @@ from typing import Any, Protocol
 
 from bench.arm.network import Network
 from bench.arm.timed_loop import settle
+from bench.arrays import footprint
 from bench.arrays.call_ring import Slot, Slots
 from bench.arrays.gpu_ring import CardSlots, card_of, why_no_room
-from bench.arrays.inputs import Pristine
+from bench.arrays.inputs import InputSource
 from bench.judging import gate
 from bench.judging.gate import GateReport
 from bench.judging.plants import Plants
-from bench.machine import memory
 from kernels.api import Backend, Case
 from kernels.networks.case import NetworkCase
 
@@ -53,7 +53,7 @@ class Workload(Protocol):
     def backend(self, loaded: Backend) -> Backend:
         """What runs the case in the process of that backend."""
 
-    def slots(self, backend: Backend, case: Case, pristine: Pristine, cache_bytes: int) -> Slots:
+    def slots(self, backend: Backend, case: Case, pristine: InputSource, cache_bytes: int) -> Slots:
         """A first slot, with the inputs that all arms build alike."""
 
     def plants(self, case: Case, slots: Slots) -> Planted:
@@ -75,7 +75,7 @@ class _Activation:
     """ReLU and its like, element by element: judged by `kernels.correctness.policy`."""
 
     def why_too_large(self, case: Case, arms: int, seconds: float) -> str | None:
-        return memory.why_too_large(case, arms)
+        return footprint.why_too_large(case, arms)
 
     def why_not(self, loaded: Backend, case: Case) -> str | None:
         return loaded.why_not(case)
@@ -83,7 +83,7 @@ class _Activation:
     def backend(self, loaded: Backend) -> Backend:
         return loaded
 
-    def slots(self, backend: Backend, case: Case, pristine: Pristine, cache_bytes: int) -> Slots:
+    def slots(self, backend: Backend, case: Case, pristine: InputSource, cache_bytes: int) -> Slots:
         return Slots(backend, case, pristine.of(case), cache_bytes)
 
     def plants(self, case: Case, slots: Slots) -> Plants:
@@ -108,7 +108,7 @@ class _OnCard(_Activation):
     def why_not(self, loaded: Backend, case: Case) -> str | None:
         return loaded.why_not(case) or why_no_room(case, card_of(loaded, case))
 
-    def slots(self, backend: Backend, case: Case, pristine: Pristine, cache_bytes: int) -> Slots:
+    def slots(self, backend: Backend, case: Case, pristine: InputSource, cache_bytes: int) -> Slots:
         return CardSlots(backend, case, pristine.of(case), cache_bytes)
 
 

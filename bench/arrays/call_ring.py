@@ -9,44 +9,22 @@ between bursts.  A cold case rotates over more bytes than the last-level cache h
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from bench.arrays.inputs import Inputs
 from bench.arrays.relocation import MOVED_BYTES, Kept, Places
 from bench.machine.clocks import clock
 from kernels.api import Backend, Case
 from kernels.numbers import host_arrays
 
-__all__ = ["Inputs", "Slot", "Slots", "aliases", "moves", "slot_bytes"]
+__all__ = ["Slot", "Slots", "aliases", "moves", "slot_bytes"]
 
 MOST_SLOTS = 256
 INPLACE_BYTES = 256 << 10
 """In-place slots together stay within this (a share of most L2 caches), so that hot is hot."""
-
-
-@dataclass(slots=True)
-class Inputs:
-    """The pristine inputs of a case; every slot starts as a copy of them."""
-
-    x: np.ndarray
-    dy: np.ndarray | None
-    scratch: list[np.ndarray] = field(default_factory=list)
-    """At most one array, of the result's shape, for `settled`."""
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of all arrays, with the gaps of strided ones."""
-        arrays = [array for array in (self.x, self.dy, *self.scratch) if array is not None]
-        return sum(end - start for start, end in map(np.lib.array_utils.byte_bounds, arrays))
-
-    def settled(self, result: np.ndarray) -> np.ndarray:
-        """A copy of `result`, for what is still being written cannot be judged; good until the next one."""
-        if not self.scratch or (self.scratch[0].shape, self.scratch[0].dtype) != (result.shape, result.dtype):
-            self.scratch[:] = [np.empty(result.shape, result.dtype)]
-        np.copyto(self.scratch[0], result)
-        return self.scratch[0]
 
 
 @dataclass(slots=True)
@@ -62,7 +40,7 @@ class Slot:
     handles: tuple[Any, ...] = ()
     """The backend's own, of x, dy and out."""
     in_step: bool = False
-    """Whether the handles are copies that are written and read as the host arrays are (see card_work.py)."""
+    """Whether the handles are copies that are written and read as the host arrays are (see gpu_ring.py)."""
 
     def overwritten(self, case: Case) -> np.ndarray | None:
         """The host array that a call writes into; None for placement `new`."""

@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from bench.arrays.call_ring import Inputs, Slot, Slots, slot_bytes
+from bench.arrays.call_ring import Slot, Slots, slot_bytes
+from bench.arrays.inputs import Inputs
 from bench.machine.clocks import clock
 from kernels.api import Backend, Case
 from kernels.gpu.card import Card

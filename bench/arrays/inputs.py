@@ -1,4 +1,4 @@
-"""The inputs that every arm of an experiment builds alike: same seed, same bits.
+"""The inputs of a case: every arm of an experiment builds them from the same seed and gets the same bits.
 
 Large ones take as long to build as to judge, so the last ones are kept for the next case: a run goes through
 op, direction and placement at one size before it comes to the next size.
@@ -6,24 +6,53 @@ op, direction and placement at one size before it comes to the next size.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
 import numpy as np
 
-from bench.arrays.call_ring import Inputs
 from bench.machine.memory import free_bytes
 from kernels.api import Case
 from kernels.numbers import host_arrays
 
-__all__ = ["Pristine"]
+__all__ = ["InputSource", "Inputs"]
 
 _FREE_PART = 64
 """What is kept is at most this part of the free memory: there are a dozen arms, and the next case may be larger."""
 
 
-class Pristine:
-    """Makes the inputs of one case after another."""
+@dataclass(slots=True)
+class Inputs:
+    """The pristine inputs of a case; every slot starts as a copy of them."""
 
-    def __init__(self, seed: int) -> None:
+    x: np.ndarray
+    dy: np.ndarray | None
+    scratch: list[np.ndarray] = field(default_factory=list)
+    """At most one array, of the result's shape, for `settled`."""
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all arrays, with the gaps of strided ones."""
+        arrays = [array for array in (self.x, self.dy, *self.scratch) if array is not None]
+        return sum(end - start for start, end in map(np.lib.array_utils.byte_bounds, arrays))
+
+    def settled(self, result: np.ndarray) -> np.ndarray:
+        """A copy of `result`, for what is still being written cannot be judged; good until the next one."""
+        if not self.scratch or (self.scratch[0].shape, self.scratch[0].dtype) != (result.shape, result.dtype):
+            self.scratch[:] = [np.empty(result.shape, result.dtype)]
+        np.copyto(self.scratch[0], result)
+        return self.scratch[0]
+
+
+class InputSource:
+    """Builds the inputs of one case after another, and keeps the last ones.
+
+    `free` says how many bytes of memory can still be had.
+    """
+
+    def __init__(self, seed: int, *, free: Callable[[], int] = free_bytes) -> None:
         self.seed = seed
+        self._free = free
         self._key: tuple[object, ...] = ()
         self._kept: Inputs | None = None
 
@@ -46,7 +75,7 @@ class Pristine:
 
     def trim(self) -> None:
         """Let go of them where memory is scarce."""
-        if self._kept is not None and _FREE_PART * self._kept.nbytes > free_bytes():
+        if self._kept is not None and _FREE_PART * self._kept.nbytes > self._free():
             self.forget()
 
 

@@ -15,7 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from bench.arrays.call_ring import Inputs, Slot, Slots
+from bench.arrays.call_ring import Slot, Slots
+from bench.arrays.inputs import Inputs
 from bench.judging.diagnosis import Operands, host_view, overlap, spoil_free_memory, trick
 from bench.judging.plants import Plants, expected_by, output_of, share_memory
 from kernels.api import Backend, Case

@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from bench.arrays.call_ring import Inputs, Slot
+from bench.arrays.call_ring import Slot
+from bench.arrays.inputs import Inputs
 from bench.judging.diagnosis import Array, Operands, host_view, trick
 from kernels.api import Backend, Case
 from kernels.correctness import policy

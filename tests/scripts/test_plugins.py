@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from bench.arrays.call_ring import Slots
-from bench.arrays.inputs import Pristine
+from bench.arrays.inputs import InputSource
 from bench.judging import gate
 from bench.plan.experiments import Variant
 from kernels.api import OPS, Backend, Case
@@ -23,7 +23,7 @@ from scripts._shared.measured import Arms, Figures, measure, settings_of
 
 
 def _slots(backend: Backend, case: Case) -> Slots:
-    return Slots(backend, case, Pristine(3).of(case), 1 << 20)
+    return Slots(backend, case, InputSource(3).of(case), 1 << 20)
 
 
 @pytest.mark.parametrize("op", OPS)

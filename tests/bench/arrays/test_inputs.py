@@ -9,9 +9,7 @@ import numpy as np
 import pytest
 
 from bench.arm.server import Station
-from bench.arrays import inputs
-from bench.arrays.call_ring import Inputs
-from bench.arrays.inputs import Pristine
+from bench.arrays.inputs import Inputs, InputSource
 from kernels import registry
 from kernels.api import Case
 from tests.mutants import HonestNumpy
@@ -26,9 +24,9 @@ def _same(one: Inputs, other: Inputs) -> bool:
 
 
 def test_kept_inputs_are_those_that_would_be_built() -> None:
-    kept = Pristine(3)
+    kept = InputSource(3)
     for case in (FORWARD, BACKWARD, replace(FORWARD, op="leaky_relu"), replace(BACKWARD, placement="out")):
-        assert _same(kept.of(case), Pristine(3).of(case))
+        assert _same(kept.of(case), InputSource(3).of(case))
     assert kept.of(BACKWARD).x is kept.of(FORWARD).x
 
 
@@ -36,25 +34,25 @@ def test_kept_inputs_are_those_that_would_be_built() -> None:
     "change", [{"n": 999}, {"dtype": "float64"}, {"data": "positive"}, {"layout": "strided"}]
 )
 def test_another_case_has_its_own(change: dict[str, object]) -> None:
-    kept = Pristine(3)
+    kept = InputSource(3)
     kept.of(FORWARD)
     other = replace(BACKWARD, **change)  # type: ignore[arg-type]  # fields of Case
-    assert _same(kept.of(other), Pristine(3).of(other))
+    assert _same(kept.of(other), InputSource(3).of(other))
 
 
-def test_scarce_memory_is_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    kept = Pristine(3)
+def test_scarce_memory_is_given_back() -> None:
+    free = [1 << 40]
+    kept = InputSource(3, free=lambda: free[0])
     first = kept.of(FORWARD)
-    monkeypatch.setattr(inputs, "free_bytes", lambda: 1 << 40)
     kept.trim()
     assert kept.of(FORWARD).x is first.x
-    monkeypatch.setattr(inputs, "free_bytes", lambda: first.nbytes)
+    free[0] = first.nbytes
     kept.trim()
     assert kept.of(FORWARD).x is not first.x
 
 
 def test_gaps_of_strided_inputs_count_as_memory() -> None:
-    assert Pristine(3).of(replace(FORWARD, layout="strided")).nbytes >= 2 * 4 * 999
+    assert InputSource(3).of(replace(FORWARD, layout="strided")).nbytes >= 2 * 4 * 999
 
 
 @pytest.mark.parametrize("direction", ["forward", "backward"])
@@ -70,7 +68,7 @@ def test_gate_rounds_and_last_looks_leave_them_as_they_were(
         assert station.prepare(case).gate.problem is None
         assert station.batch(5, 0.0).problem is None
         assert station.finish().problem is None
-    assert _same(station._pristine.of(case), Pristine(3).of(case))
+    assert _same(station._pristine.of(case), InputSource(3).of(case))
 
 
 class Scribbles(HonestNumpy):

@@ -12,10 +12,10 @@ import pytest
 
 from bench.arm.server import Station
 from bench.arrays.call_ring import moves, slot_bytes
+from bench.arrays.footprint import needed_bytes
 from bench.arrays.relocation import MOVED_BYTES, Kept, Places, moving_bytes
 from bench.judging.diagnosis import overlap
 from bench.machine.environment import last_level_cache
-from bench.machine.memory import needed_bytes
 from kernels.api import Case
 from kernels.backends.numpy_ufunc import NumpyUfunc
 from tests.running import ROOT

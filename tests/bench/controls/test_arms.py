@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from bench.arrays.call_ring import Slots
-from bench.arrays.inputs import Pristine
+from bench.arrays.inputs import InputSource
 from bench.controls.arms import CONTROLS, CopyPlain, CopyStreaming, EmptyCall
 from bench.controls.cpu_copies import candidates
 from bench.controls.pick_fastest import Race
@@ -34,7 +34,7 @@ def _bits(array: np.ndarray) -> np.ndarray:
 
 
 def _arrays(case: Case) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
-    inputs = Pristine(3).of(case)
+    inputs = InputSource(3).of(case)
     out = None
     if case.placement == "out":
         out = host_arrays.output_array(case)
@@ -140,7 +140,7 @@ def test_streaming_says_why_not(case: Case, reason: str) -> None:
 @pytest.mark.parametrize("cache", ["hot", "cold"])
 def test_the_gate_lets_them_pass(control: Any, direction: str, placement: str, cache: str) -> None:
     case = Case("leaky_relu", direction, placement, n=5000, cache=cache)
-    slots = Slots(control, case, Pristine(1).of(case), cache_bytes=1 << 16)
+    slots = Slots(control, case, InputSource(1).of(case), cache_bytes=1 << 16)
     slots.grow()
     assert gate.before(control, case, slots).problem is None
 

@@ -19,7 +19,7 @@ import pytest
 from bench.arm.server import Station
 from bench.arm.timed_loop import Usage
 from bench.arrays.call_ring import Slots
-from bench.arrays.inputs import Pristine
+from bench.arrays.inputs import InputSource
 from bench.judging import gate, tampering
 from bench.judging.diagnosis import overlap, trick
 from bench.judging.plants import Plants, expected_by
@@ -208,10 +208,10 @@ def test_every_mutant_is_tried() -> None:
 
 def test_gate_leaves_the_inputs_as_they_were() -> None:
     case = Case("leaky_relu", "backward", n=1000, dtype="float16", layout="transposed")
-    inputs = Pristine(3).of(case)
+    inputs = InputSource(3).of(case)
     slots = Slots(HonestNumpy(), case, inputs, CACHE_BYTES)
     assert gate.before(HonestNumpy(), case, slots).problem is None
-    again = Pristine(3).of(case)
+    again = InputSource(3).of(case)
     for was, array in ((again.x, inputs.x), (again.dy, inputs.dy), (again.x, slots.ring[0].x)):
         assert was is not None
         assert array is not None
@@ -220,7 +220,7 @@ def test_gate_leaves_the_inputs_as_they_were() -> None:
 
 def test_plants_are_other_elements_each_time_and_are_taken_out_again() -> None:
     case = Case("relu", n=4096)
-    inputs = Pristine(5).of(case)
+    inputs = InputSource(5).of(case)
     slot = Slots(HonestNumpy(), case, inputs, CACHE_BYTES).ring[0]
     plants, places, with_ends = Plants(case, inputs), set(), 0
     for _ in range(40):
@@ -238,7 +238,7 @@ def test_plants_are_other_elements_each_time_and_are_taken_out_again() -> None:
 
 def test_plants_see_a_result_that_is_not_of_now() -> None:
     case = Case("relu", n=4096)
-    inputs = Pristine(6).of(case)
+    inputs = InputSource(6).of(case)
     slot = Slots(HonestNumpy(), case, inputs, CACHE_BYTES).ring[0]
     plants = Plants(case, inputs)
     plants.change()
