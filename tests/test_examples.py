@@ -8,7 +8,7 @@ import pytest
 
 from bench.arrays.call_ring import Slots
 from bench.arrays.inputs import InputSource
-from bench.judging import gate
+from bench.judging.activation import ActivationGate
 from kernels.api import Backend, Case
 from kernels.plugins import instantiate
 from scripts._crosscheck.checking import check
@@ -67,7 +67,7 @@ def test_they_pass_the_gate_with_their_results_where_they_belong(name: str, case
     assert made.why_not(case) is None
     slots = Slots(made, case, InputSource(1).of(case), 1 << 20)
     assert slots.ring[0].aliased
-    assert gate.before(made, case, slots).problem is None
+    assert ActivationGate(slots).before().problem is None
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_onnxruntime_takes_a_slope_for_float64_that_a_float32_holds() -> None:
     case = Case("leaky_relu", placement="out", dtype="float64", n=1000, negative_slope=0.25)
     made = backend("onnxruntime")
     assert made.why_not(case) is None
-    assert gate.before(made, case, Slots(made, case, InputSource(1).of(case), 1 << 20)).problem is None
+    assert ActivationGate(Slots(made, case, InputSource(1).of(case), 1 << 20)).before().problem is None
 
 
 def test_the_slope_that_onnxruntime_refuses_would_be_wrong() -> None:

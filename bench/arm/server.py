@@ -41,7 +41,7 @@ class Station:
 
     def __init__(self, load: Callable[[], Backend], seed: int, cache_bytes: int) -> None:
         self._load = load
-        self._pristine = InputSource(seed)
+        self._inputs = InputSource(seed)
         self._pace = Pace()
         self._cache_bytes = cache_bytes
         self._backend: Backend | None = None
@@ -75,20 +75,20 @@ class Station:
         """Build the inputs, compile, and pass the gate."""
         self.release()
         self._work = workload_of(case)
-        skip = self._work.why_not(self.backend, case)
+        skip = self._work.why_not(self.backend)
         if skip is not None:
             return Prepared(skip=_reason(skip))
         self._acting = self._work.backend(self.backend)
         threads = int(self.backend.set_threads(case.threads))
-        self._slots = self._work.slots(self.backend, case, self._pristine, self._cache_bytes)
+        self._gate = self._work.gate(self.backend, self._inputs, self._cache_bytes)
+        self._slots, self._plants = self._gate.slots, self._gate.plants
         slot = self._slots.ring[0]
         if case.placement == "inplace":
             self._slots.refill(slot)
         second = timed([slot], self.backend.sync, 1, [])
-        report = self._work.before(self.backend, case, self._slots)
+        report = self._gate.before()
         if report.problem is None:
             self._slots.grow()
-            self._plants = self._work.plants(case, self._slots)
             self._calls = Calls(self._slots, self.backend.sync, self._plants.put)
         settle()
         self._card = getattr(self._slots, "card", None)
@@ -198,7 +198,7 @@ class Station:
         """Judge the timed output, and try the tricks."""
         if self._last is None:
             return Finished(None, self._compile_report())
-        report = self._work.after(self.backend, self._slots.case, self._slots, self._plants, self._last)
+        report = self._gate.after(self._last)
         part = tampering.replaced(self._parts)
         tampered = f"replaces {part}, a part of what times and judges it" if part else None
         peak = None if self._card is None else self._card.peak_bytes()
@@ -218,17 +218,17 @@ class Station:
 
     def trim(self) -> None:
         """Keep nothing for the next case: somebody needs the memory."""
-        self._pristine.forget()
+        self._inputs.forget()
 
     def release(self) -> None:
         """Let go of the case's buffers."""
         self._last = self._unwritable = self._idle_since = self._acting = None
-        for name in ("_slots", "_plants", "_calls"):
+        for name in ("_gate", "_slots", "_plants", "_calls"):
             self.__dict__.pop(name, None)
         if self._card is not None:
             self._card.trim()
             self._card = None
-        self._pristine.trim()
+        self._inputs.trim()
 
 
 def _reason(skip: object) -> str:

@@ -7,116 +7,79 @@ round to round, and who judges the results.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Protocol
 
 from bench.arm.network import Network
 from bench.arm.timed_loop import settle
 from bench.arrays import footprint
-from bench.arrays.call_ring import Slot, Slots
+from bench.arrays.call_ring import Slots
 from bench.arrays.gpu_ring import CardSlots, card_of, why_no_room
 from bench.arrays.inputs import InputSource
-from bench.judging import gate
-from bench.judging.gate import GateReport
-from bench.judging.plants import Plants
+from bench.judging.activation import ActivationGate
+from bench.judging.gate import Gate
+from bench.judging.plants import ChangingInputs
 from kernels.api import Backend, Case
 from kernels.networks.case import NetworkCase
 
-__all__ = ["Planted", "Workload", "workload_of"]
-
-
-class Planted(Protocol):
-    """What changes from batch to batch, and what has to come of it; see `bench.judging.plants.Plants`."""
-
-    def change(self) -> None:
-        """Draw anew what is changed."""
-
-    def put(self, slot: Slot) -> None:
-        """Write it into a slot's inputs."""
-
-    def poison(self, array: Any) -> None:
-        """Make sure that what is read later was written later."""
-
-    def problem(self, look: Callable[[], Any]) -> str | None:
-        """What is wrong with the result that `look` shows."""
+__all__ = ["Workload", "workload_of"]
 
 
 class Workload(Protocol):
-    """A kind of case."""
+    """One case, as an arm works on it."""
 
-    def why_too_large(self, case: Case, arms: int, seconds: float) -> str | None:
+    def why_too_large(self, arms: int, seconds: float) -> str | None:
         """Why `arms` processes cannot hold the case, or not run it in anything like `seconds`; None if they can."""
 
-    def why_not(self, loaded: Backend, case: Case) -> str | None:
-        """Why the backend, or what stands for it here, cannot run `case`; None if it can."""
+    def why_not(self, loaded: Backend) -> str | None:
+        """Why the backend, or what stands for it here, cannot run the case; None if it can."""
 
     def backend(self, loaded: Backend) -> Backend:
         """What runs the case in the process of that backend."""
 
-    def slots(self, backend: Backend, case: Case, pristine: InputSource, cache_bytes: int) -> Slots:
-        """A first slot, with the inputs that all arms build alike."""
-
-    def plants(self, case: Case, slots: Slots) -> Planted:
-        """What changes from batch to batch."""
+    def gate(self, backend: Backend, source: InputSource, cache_bytes: int) -> Gate[Slots, ChangingInputs]:
+        """A first slot, with the inputs that all arms build alike, what changes in them, and their judge."""
 
     def rest(self) -> None:
         """Return when the process's thread pools are at rest, so that other arms have the CPUs."""
 
-    def before(self, backend: Backend, case: Case, slots: Slots) -> GateReport:
-        """Judge the callable; the slots end up pristine."""
-
-    def after(
-        self, backend: Backend, case: Case, slots: Slots, plants: Planted, last: tuple[Slot, Any]
-    ) -> GateReport:
-        """Judge the timed output, and try the tricks."""
-
 
 class _Activation:
-    """ReLU and its like, element by element: judged by `kernels.correctness.policy`."""
+    """ReLU and its like, element by element."""
 
-    def why_too_large(self, case: Case, arms: int, seconds: float) -> str | None:
-        return footprint.why_too_large(case, arms)
+    def __init__(self, case: Case) -> None:
+        self.case = case
 
-    def why_not(self, loaded: Backend, case: Case) -> str | None:
-        return loaded.why_not(case)
+    def why_too_large(self, arms: int, seconds: float) -> str | None:
+        return footprint.why_too_large(self.case, arms)
+
+    def why_not(self, loaded: Backend) -> str | None:
+        return loaded.why_not(self.case)
 
     def backend(self, loaded: Backend) -> Backend:
         return loaded
 
-    def slots(self, backend: Backend, case: Case, pristine: InputSource, cache_bytes: int) -> Slots:
-        return Slots(backend, case, pristine.of(case), cache_bytes)
+    def gate(self, backend: Backend, source: InputSource, cache_bytes: int) -> ActivationGate:
+        return ActivationGate(self.slots(backend, source, cache_bytes))
 
-    def plants(self, case: Case, slots: Slots) -> Plants:
-        return Plants(case, slots.inputs)
+    def slots(self, backend: Backend, source: InputSource, cache_bytes: int) -> Slots:
+        return Slots(backend, self.case, source.of(self.case), cache_bytes)
 
     def rest(self) -> None:
         settle()
-
-    def before(self, backend: Backend, case: Case, slots: Slots) -> GateReport:
-        return gate.before(backend, case, slots)
-
-    def after(
-        self, backend: Backend, case: Case, slots: Slots, plants: Planted, last: tuple[Slot, Any]
-    ) -> GateReport:
-        assert isinstance(plants, Plants), "made by this class"
-        return gate.after(backend, case, slots, plants, last)
 
 
 class _OnCard(_Activation):
     """The same on a CUDA card, of which the backend holds copies."""
 
-    def why_not(self, loaded: Backend, case: Case) -> str | None:
-        return loaded.why_not(case) or why_no_room(case, card_of(loaded, case))
+    def why_not(self, loaded: Backend) -> str | None:
+        return loaded.why_not(self.case) or why_no_room(self.case, card_of(loaded, self.case))
 
-    def slots(self, backend: Backend, case: Case, pristine: InputSource, cache_bytes: int) -> Slots:
-        return CardSlots(backend, case, pristine.of(case), cache_bytes)
-
-
-_ACTIVATION, _ON_CARD, _NETWORK = _Activation(), _OnCard(), Network()
+    def slots(self, backend: Backend, source: InputSource, cache_bytes: int) -> Slots:
+        return CardSlots(backend, self.case, source.of(self.case), cache_bytes)
 
 
 def workload_of(case: Case) -> Workload:
     """The kind of work that `case` is."""
     if isinstance(case, NetworkCase):
-        return _NETWORK
-    return _ACTIVATION if case.device == "cpu" else _ON_CARD
+        return Network(case)
+    return _Activation(case) if case.device == "cpu" else _OnCard(case)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -22,11 +22,40 @@ from kernels.correctness import policy
 from kernels.numbers import host_arrays
 from kernels.numbers.floats import format_of
 
-__all__ = ["Plants", "expected_by", "output_of", "share_memory"]
+__all__ = ["ChangingInputs", "Plants", "expected_by", "output_of", "share_memory"]
 
 _COUNT = 64
+"""Elements that are changed, at most."""
 _MARGINS = (0, 1, 4, 16)
 """An arm may watch the ends of its input, or some elements there, instead of all of it."""
+
+
+class ChangingInputs(Protocol):
+    """What changes in the inputs from batch to batch, and what has to come of it."""
+
+    index: Any
+    """Which elements of x, and of dy, are changed: an index into the pristine arrays."""
+    x: Array
+    dy: Array | None
+    """What stands there now; None where dy is not changed."""
+
+    def change(self) -> None:
+        """Draw anew what is changed."""
+
+    def surprise(self) -> None:
+        """As `change`, for the last look: with values that no batch had, where there are such."""
+
+    def put(self, slot: Slot) -> None:
+        """Write it into a slot's inputs, and the pristine values where the last changes were."""
+
+    def scramble(self, slot: Slot) -> None:
+        """After `sync`: overwrite what the call was given, so that a result made only now is another."""
+
+    def poison(self, array: Any) -> None:
+        """Make sure that what is read later was written later."""
+
+    def problem(self, look: Callable[[], Any]) -> str | None:
+        """What is wrong with the result that `look` shows, where it follows from what was changed."""
 
 
 class Plants:
@@ -74,22 +103,27 @@ class Plants:
             flat[:2] = 0, n - 1
         return np.unique(flat)
 
-    def change(self, *, special: bool = False) -> None:
-        """Draw elements and new values for them: the pristine ones scaled into (0.5, 1), or special values.
+    def change(self) -> None:
+        """Draw elements and new values for them: the pristine ones scaled into (0.5, 1).
 
-        The sign and the kind of number stay, special values excepted, which keep to the interior.
+        The sign and the kind of number stay.
         """
+        self._change(self._margin())
+        self._scale()
+
+    def surprise(self) -> None:
+        """Draw elements in the interior, and special values for them."""
+        self._change(max(self._margin(), 1))
+        self._make_special()
+
+    def _change(self, margin: int) -> None:
         former = (self._flat, self.x, self.dy)
         self._afterwards = None
         self._former_index = self.index
-        self._flat = self._draw(max(self._margin(), 1) if special else self._margin())
+        self._flat = self._draw(margin)
         self.index = np.unravel_index(self._flat, self.inputs.x.shape)
         self.x, self.dy = self._pristine()
         self.earlier = [(self.x, self.dy), self._overlaid(former)]
-        if special:
-            self._make_special()
-        else:
-            self._scale()
 
     def _overlaid(self, former: tuple[Array, Array, Array | None]) -> Operands:
         """The pristine values at the elements drawn now, and where these were planted before, the planted."""

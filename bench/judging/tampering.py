@@ -70,7 +70,8 @@ def _part(value: object) -> tuple[object, ...]:
         return (*_part(value.fget), *_part(value.fset))
     if isinstance(value, cached_property):
         return _part(value.func)
-    function = isinstance(value, FunctionType)
-    own = (value.__code__, value.__defaults__, value.__kwdefaults__) if function else (value,)
+    own: tuple[object, ...] = (value,)
+    if isinstance(value, FunctionType):
+        own = (value.__code__, value.__defaults__, value.__kwdefaults__)
     wrapped = getattr(value, "__wrapped__", None) if callable(value) else None
     return own if wrapped is None else (*own, *_part(wrapped))

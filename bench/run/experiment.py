@@ -57,10 +57,10 @@ def run(
     states = [ArmState(arm) for arm in experiment.arms]
     case = experiment.case
     workload = workload_of(case)
-    too_large = workload.why_too_large(case, len(states), limits.seconds)
+    too_large = workload.why_too_large(len(states), limits.seconds)
     if too_large is not None:  # but for what the arms keep from the case before?
         pool.trim()
-        too_large = workload.why_too_large(case, len(states), limits.seconds)
+        too_large = workload.why_too_large(len(states), limits.seconds)
     if too_large is not None:
         for state in states:
             state.fail("skipped", too_large)

@@ -11,7 +11,7 @@ import pytest
 
 from bench.arrays.call_ring import Slots
 from bench.arrays.inputs import InputSource
-from bench.judging import gate
+from bench.judging.activation import ActivationGate
 from bench.plan.experiments import Variant
 from kernels.api import OPS, Backend, Case
 from kernels.correctness import policy
@@ -32,7 +32,7 @@ def test_a_pair_gives_the_gradient_and_really_runs_its_forward(name: str, op: st
     pair, case = instantiate(PAIRS[name]), Case(op, "backward", "out", n=1003)
     assert pair.name == name
     slots = _slots(pair, case)
-    assert gate.before(pair, case, slots).problem is None
+    assert ActivationGate(slots).before().problem is None
     slot = slots.ring[0]
     slot.x *= -1
     result = pair.to_numpy(slot.call())
@@ -62,7 +62,7 @@ def test_then_sum_sums_what_its_base_makes(base: str, monkeypatch: pytest.Monkey
     backend, case = instantiate(PLUGIN["then_sum"]), Case("relu", placement="out", n=1003)
     assert isinstance(backend, ThenSum)
     slots = _slots(backend, case)
-    assert gate.before(backend, case, slots).problem is None
+    assert ActivationGate(slots).before().problem is None
     slot = slots.ring[0]
     slot.x[...] = np.where(np.arange(case.n) % 2, -1.0, 2.0)
     assert slot.call() is not None

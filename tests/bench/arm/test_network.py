@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from bench.arm.server import Station
-from bench.judging import network
+from bench.judging import network_results
 from bench.messages import Finished, Prepared, Sample
 from bench.plan.networks import network_cases, network_plan
 from bench.plan.options import OptionError, parse
@@ -139,15 +139,15 @@ def test_bound_fits_float32_and_nothing_less(layout: str) -> None:
     a = parse_widths(layout)[0]
     case = NetworkCase("mlp_leaky_relu", n=a * 8, layout=layout)
     x, _ = batch(case)
-    problem, used = network.outputs(case, pristine(case), x, float32(case, x))
+    problem, used = network_results.outputs(case, pristine(case), x, float32(case, x))
     assert problem is None
     assert used < 0.2
     for narrow in (np.float16, ml_dtypes.bfloat16):
         y = float32(case, x, lambda array, narrow=narrow: array.astype(narrow))  # type: ignore[misc]
-        assert network.outputs(case, pristine(case), x, y)[0], narrow
+        assert network_results.outputs(case, pristine(case), x, y)[0], narrow
     for other in ("mlp_relu", "mlp_identity"):
         y = float32(NetworkCase(other, n=case.n, layout=layout), x)
-        assert network.outputs(case, pristine(case), x, y)[0], other
+        assert network_results.outputs(case, pristine(case), x, y)[0], other
 
 
 def test_weights_show_how_many_steps_were_made() -> None:
@@ -155,7 +155,7 @@ def test_weights_show_how_many_steps_were_made() -> None:
     x, target = batch(case)
     for made, called, fine in ((900, 900, True), (810, 900, False), (1, 2, False)):
         done = reference.train(case, pristine(case), x, target, made)
-        problem = network.steps(
+        problem = network_results.steps(
             case, pristine(case), x, target, pack(done.loss, Weights(*done.weights)), count=called
         )
         assert (problem is None) == fine, (made, called, problem)
@@ -267,7 +267,7 @@ class Trickster(NumpyMlp):
         ("remembers", "train_step", "wanted"),
         ("every second step", "train_step", r"the weights are not where 2\d\d steps lead"),
         ("writes into x", "forward", "writes into its input x"),
-        ("writes into x", "train_step", "writes into its inputs"),
+        ("writes into x", "train_step", "writes into its input x"),
         ("drops NaN", "forward", "wanted nan"),
         ("keeps one result", "forward", "some share memory|wanted"),
         ("float64", "forward", "returned dtype float64, wanted float32"),
@@ -340,14 +340,14 @@ def test_what_would_take_minutes_or_all_memory_is_skipped_with_the_figures() -> 
     from bench.arm.network import Network
 
     huge = NetworkCase("mlp_relu", n=4096 * 4096, layout="4096-4096-4096")
-    reason = Network().why_too_large(huge, 2, 10.0)
+    reason = Network(huge).why_too_large(2, 10.0)
     assert reason is not None
     assert "would take minutes" in reason
     assert "--max-seconds" in reason
     seconds = float(reason.rpartition(" ")[2])
-    assert Network().why_too_large(huge, 2, seconds + 1) is None
+    assert Network(huge).why_too_large(2, seconds + 1) is None
     wide = NetworkCase("mlp_relu", n=999999, layout="999999-999999-9")
-    assert "GiB are free" in str(Network().why_too_large(wide, 12, 1e9))
+    assert "GiB are free" in str(Network(wide).why_too_large(12, 1e9))
 
 
 @pytest.mark.parametrize("option", ["sizes", "layouts", "placements"])

@@ -16,7 +16,7 @@ from bench.arrays.inputs import InputSource
 from bench.controls.arms import CONTROLS, CopyPlain, CopyStreaming, EmptyCall
 from bench.controls.cpu_copies import candidates
 from bench.controls.pick_fastest import Race
-from bench.judging import gate
+from bench.judging.activation import ActivationGate
 from bench.machine.clocks import clock
 from kernels.api import Backend, Case
 from kernels.numbers import host_arrays
@@ -142,7 +142,7 @@ def test_the_gate_lets_them_pass(control: Any, direction: str, placement: str, c
     case = Case("leaky_relu", direction, placement, n=5000, cache=cache)
     slots = Slots(control, case, InputSource(1).of(case), cache_bytes=1 << 16)
     slots.grow()
-    assert gate.before(control, case, slots).problem is None
+    assert ActivationGate(slots).before().problem is None
 
 
 def test_an_empty_call_does_nothing() -> None:

@@ -20,7 +20,8 @@ from bench.arm.server import Station
 from bench.arm.timed_loop import Usage
 from bench.arrays.call_ring import Slots
 from bench.arrays.inputs import InputSource
-from bench.judging import gate, tampering
+from bench.judging import tampering
+from bench.judging.activation import ActivationGate
 from bench.judging.diagnosis import overlap, trick
 from bench.judging.plants import Plants, expected_by
 from bench.machine.clocks import clock
@@ -210,7 +211,7 @@ def test_gate_leaves_the_inputs_as_they_were() -> None:
     case = Case("leaky_relu", "backward", n=1000, dtype="float16", layout="transposed")
     inputs = InputSource(3).of(case)
     slots = Slots(HonestNumpy(), case, inputs, CACHE_BYTES)
-    assert gate.before(HonestNumpy(), case, slots).problem is None
+    assert ActivationGate(slots).before().problem is None
     again = InputSource(3).of(case)
     for was, array in ((again.x, inputs.x), (again.dy, inputs.dy), (again.x, slots.ring[0].x)):
         assert was is not None
