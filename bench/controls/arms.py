@@ -8,58 +8,70 @@ and writes what the case's kernel reads and writes, as unsigned integers of the 
 
 A ceiling is only one if nothing is faster, so `compile` races the ways to copy on the very buffers
 (bench/controls/pick_fastest.py) and returns the winner.  `expected` says what has to come out, bit for bit.
+
+On a CUDA card nothing of Numba for the CPU is imported.
 """
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from importlib.metadata import version
 from typing import Any
 
-import numba
 import numpy as np
 
 from bench.controls import gpu
-from bench.controls.cpu_copies import Array, candidates, out_of_reach, result_like, unsigned
 from bench.controls.gpu import Side
 from bench.controls.pick_fastest import Race
 from bench.plan.experiments import CONTROLS
 from kernels.api import Case
-from kernels.numba_cpu.bind import library_versions
-from kernels.tuned.elements import sign_bit
+from kernels.numbers.floats import bits, format_of
 
 __all__ = ["CONTROLS", "CopyPlain", "CopyStreaming", "EmptyCall"]
+
+Array = np.ndarray[Any, Any]
 
 
 class _Control:
     """What the control arms have in common."""
 
     name = ""
-    distribution = "numba"
 
     def __init__(self) -> None:
         self._side: Side | None = None
 
     def why_not(self, case: Case) -> str | None:
-        """None on the CPU, and on a card that torch or numba.cuda sees."""
-        return None if case.device == "cpu" else gpu.why_not(self.name, case.device)
-
-    def set_threads(self, count: int) -> int:
-        """Numba's thread count, at most the NUMBA_NUM_THREADS that it started with (also the default)."""
-        most = int(numba.config.NUMBA_NUM_THREADS)  # type: ignore[attr-defined]  # set when Numba is imported
-        numba.set_num_threads(min(count, most) if count else most)
-        return int(numba.get_num_threads())
-
-    def adopt(self, host: Array, case: Case) -> Any:
-        """`host` itself, or a copy on a card."""
+        """None on the CPU, and on a card that torch or numba.cuda sees.  Later calls are for that device."""
+        self._side = None
         if case.device == "cpu":
-            self._side = None
-            return host
-        side = gpu.side_of(case.device)
+            return None
+        reason = gpu.why_not(self.name, case.device)
+        if reason is None:
+            self._move_to(case.device)
+        return reason
+
+    def _move_to(self, device: str) -> None:
+        side = gpu.side_of(device) if device != "cpu" else None
         if isinstance(side, str):
             raise ValueError(side)
         self._side = side
-        return side.backend.adopt(host, case)
+
+    def set_threads(self, count: int) -> int:
+        """Numba's thread count, at most the NUMBA_NUM_THREADS that it started with (also the default).
+
+        On a card, that of the framework that copies there.
+        """
+        if self._side is not None:
+            return int(self._side.backend.set_threads(count))
+        from bench.controls import cpu_copies  # noqa: PLC0415  # not for a card
+
+        return cpu_copies.set_threads(count)
+
+    def adopt(self, host: Array, case: Case) -> Any:
+        """`host` itself, or a copy on a card."""
+        self._move_to(case.device)
+        return host if self._side is None else self._side.backend.adopt(host, case)
 
     def card(self, device: str) -> Any:
         """What the harness needs of the card."""
@@ -77,7 +89,10 @@ class _Control:
 
     def versions(self) -> dict[str, str]:
         """The versions of Numba, llvmlite and LLVM."""
-        return library_versions()
+        import llvmlite.binding  # type: ignore[import-untyped] # noqa: PLC0415  # it has no type hints; loads LLVM
+
+        llvm = ".".join(map(str, llvmlite.binding.llvm_version_info))
+        return {"numba": version("numba"), "llvmlite": version("llvmlite"), "llvm": llvm}
 
 
 class _Copy(_Control):
@@ -96,26 +111,30 @@ class _Copy(_Control):
             copy = self._side.copy(case, x, dy, out)
             self.sync(copy())
             return copy
-        ways = candidates(case, x, dy, out, self.streaming)
+        from bench.controls import cpu_copies  # noqa: PLC0415  # not for a card
+
+        ways = cpu_copies.candidates(case, x, dy, out, self.streaming)
         return self._race.winner(_same_copy(case), ways, cold=case.cache == "cold")
 
     def raced(self, case: Case) -> bool:
         """Whether `compile` knows the fastest way already; a race beside others' work may go wrong."""
-        return _same_copy(case) in self._race
+        return case.device == "cpu" and _same_copy(case) in self._race
 
     def expected(self, case: Case, x: Array, dy: Array | None) -> Array:
         """What one call makes of `x` (and `dy`): an array of x's shape and dtype, compared bit for bit."""
-        bits = unsigned(x)
         if dy is not None:
-            return np.asarray(np.bitwise_xor(bits, unsigned(dy)).view(x.dtype))
+            return np.asarray((bits(x) ^ bits(dy)).view(x.dtype))
         if case.placement == "inplace":
-            return np.asarray((bits ^ bits.dtype.type(sign_bit(x.itemsize))).view(x.dtype))
+            form = format_of(x.dtype)
+            return np.asarray((bits(x) ^ form.unsigned.type(form.sign)).view(x.dtype))
         return x.copy()
 
 
 def _same_copy(case: Case) -> tuple[Case, int]:
     """What a race depends on: whatever the op, the bytes are the same."""
-    return dataclasses.replace(case, op="relu", data="normal"), int(numba.get_num_threads())
+    from bench.controls import cpu_copies  # noqa: PLC0415  # not for a card
+
+    return dataclasses.replace(case, op="relu", data="normal"), cpu_copies.threads()
 
 
 class CopyPlain(_Copy):
@@ -132,7 +151,11 @@ class CopyStreaming(_Copy):
 
     def why_not(self, case: Case) -> str | None:
         """None where a streaming store exists and whole lines of the target can be written."""
-        return super().why_not(case) or (out_of_reach(case) if case.device == "cpu" else None)
+        if case.device != "cpu":
+            return super().why_not(case)
+        from bench.controls import cpu_copies  # noqa: PLC0415  # not for a card
+
+        return super().why_not(case) or cpu_copies.out_of_reach(case)
 
 
 class EmptyCall(_Control):
@@ -143,7 +166,7 @@ class EmptyCall(_Control):
     def compile(self, case: Case, x: Any, dy: Any, out: Any) -> Callable[[], Any]:
         """A function that does nothing and returns the array that the case's kernel would return."""
         overwritten = {"new": None, "out": out, "inplace": x if dy is None else dy}[case.placement]
-        make = result_like if self._side is None else self._side.like
+        make = np.empty_like if self._side is None else self._side.like
         result = make(x) if overwritten is None else overwritten
 
         def call() -> Any:

@@ -9,12 +9,13 @@ import numba
 import numpy as np
 
 from kernels.api import Case
+from kernels.numbers.floats import bits as bits_of
 from kernels.numbers.host_arrays import output_array
 from kernels.tuned.bind import Bound, Mode, Walk, bind, streams, walk_of
 from kernels.tuned.loops import Loop, locator
 from kernels.tuned.simd import LINE, STREAMING
 
-__all__ = ["Array", "Call", "candidates", "out_of_reach", "result_like", "unsigned"]
+__all__ = ["Array", "Call", "candidates", "out_of_reach", "set_threads", "threads"]
 
 Array = np.ndarray[Any, Any]
 Call = Callable[[], Array]
@@ -25,14 +26,16 @@ _CHUNKS = (64 << 10, 1 << 20)
 """Bytes written at a time by a thread, besides even parts."""
 
 
-def unsigned(array: Array) -> Array:
-    """The bits of `array`: a view as unsigned integers of the same size."""
-    return array.view(f"u{array.itemsize}")
+def threads() -> int:
+    """Numba's thread count."""
+    return int(numba.get_num_threads())
 
 
-def result_like(x: Array) -> Array:
-    """The allocation that NumPy makes for an elementwise result."""
-    return np.empty_like(x)
+def set_threads(count: int) -> int:
+    """Set it to `count`, at most the NUMBA_NUM_THREADS that Numba started with (also what 0 stands for)."""
+    most = int(numba.config.NUMBA_NUM_THREADS)  # type: ignore[attr-defined]  # set when Numba is imported
+    numba.set_num_threads(min(count, most) if count else most)
+    return threads()
 
 
 def out_of_reach(case: Case) -> str | None:
@@ -53,7 +56,7 @@ def candidates(case: Case, x: Array, dy: Array | None, out: Array | None, stream
     inputs = [array for array in (x, dy) if array is not None]
     element = "xor" if dy is not None else "flip" if case.placement == "inplace" else "copy"
     target = {"new": None, "out": out, "inplace": inputs[-1]}[case.placement]
-    walk = walk_of(result_like(x) if target is None else target, inputs)
+    walk = walk_of(np.empty_like(x) if target is None else target, inputs)
     if walk is None:
         raise ValueError(
             f"arrays of strides {[a.strides for a in inputs]} cannot be walked; give the case's own layout"
@@ -73,13 +76,13 @@ def _whole_rows(case: Case) -> bool:
 
 def _modes(case: Case) -> dict[str, Mode]:
     modes = {"serial": Mode()}
-    threads = int(numba.get_num_threads())
+    count = threads()
     written = case.n * case.itemsize
-    if threads > 1 and written >= _PARALLEL_FROM:
-        modes["parallel"] = Mode(threads)
+    if count > 1 and written >= _PARALLEL_FROM:
+        modes["parallel"] = Mode(count)
         for chunk in _CHUNKS:
-            if written > 2 * threads * chunk:
-                modes[f"parallel by {chunk >> 10} KiB"] = Mode(threads, chunk // case.itemsize)
+            if written > 2 * count * chunk:
+                modes[f"parallel by {chunk >> 10} KiB"] = Mode(count, chunk // case.itemsize)
     return modes
 
 
@@ -106,7 +109,7 @@ def _looping(bound: Bound, inputs: Sequence[Array], target: Array | None) -> Cal
 
 def _numpy(element: str, inputs: Sequence[Array], target: Array | None) -> Call:
     """NumPy's own loops, memcpy among them."""
-    bits = [unsigned(array) for array in inputs]
+    bits = [bits_of(array) for array in inputs]
     dtype = inputs[0].dtype
     sign = bits[0].dtype.type(1 << (8 * inputs[0].itemsize - 1))
 
@@ -119,7 +122,7 @@ def _numpy(element: str, inputs: Sequence[Array], target: Array | None) -> Call:
             np.bitwise_xor(bits[0], sign, out=into)
 
     if target is not None:
-        view = unsigned(target)
+        view = bits_of(target)
 
         def call() -> Array:
             write(view)

@@ -14,15 +14,15 @@ from kernels.api import Backend, Case
 
 __all__ = ["Side", "side_of", "why_not"]
 
-_SIDES = {"torch_eager": "bench.controls.torch_copies", "numba_cuda": "bench.controls.numba_copies"}
-"""Backends that may lend their arrays, and the module that copies them."""
+_SIDES = {"torch_eager": "torch_copies", "numba_cuda": "numba_copies"}
+"""Backends that may lend their arrays, and the module of this room that copies them."""
 
 
 class Side:
     """A framework's arrays on a card: `backend` handles them, `copy` and `like` make calls and arrays."""
 
     def __init__(self, name: str) -> None:
-        copies = importlib.import_module(_SIDES[name])
+        copies = importlib.import_module(f"{__package__}.{_SIDES[name]}")
         self.backend: Any = registry.load(name)
         self.copy: Callable[[Case, Any, Any, Any], Callable[[], Any]] = copies.copying
         self.like: Callable[[Any], Any] = copies.like

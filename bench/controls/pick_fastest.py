@@ -7,7 +7,6 @@ through a race if he works for long, so the race goes on until every way had som
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Hashable, Mapping
 from itertools import repeat
 from typing import Any
@@ -15,23 +14,36 @@ from typing import Any
 import numpy as np
 
 from bench.arm.timed_loop import waited_s
+from bench.machine.clocks import clock
 from kernels.tuned.caches import caches
 
 __all__ = ["Race"]
 
-_LEAST_PROBES, _MOST_PROBES = 3, 40
+_LEAST_PROBES = 3
+"""Undisturbed probes that each way needs."""
+_MOST_PROBES = 40
+"""Undisturbed probes of each way after which a short race is over."""
 _PROBE_S = 1e-3
 """A probe is calls in a row, as a batch is: threads that had to be woken for a single one lose as much as they gain."""
-_LONGEST_S, _AT_MOST_S = 0.12, 1.5
-"""Usually, and where a way has had too few probes to itself."""
+_LONGEST_S = 0.12
+"""Seconds that a race usually takes at most."""
+_AT_MOST_S = 1.5
+"""Seconds that it takes where a way has had too few probes to itself."""
 _WAITED = 0.05
 """A probe whose threads waited for a CPU for less than this share of it was undisturbed."""
 
 
-class Race:
-    """Remembers the winner for every key, so that only the first of many buffers pays."""
+Clock = Callable[[], float]
 
-    def __init__(self) -> None:
+
+class Race:
+    """Remembers the winner for every key, so that only the first of many buffers pays.
+
+    `clock` and `waited` give seconds: the time, and how long threads of this process waited for a CPU so far.
+    """
+
+    def __init__(self, clock: Clock = clock, waited: Clock = waited_s) -> None:
+        self._clock, self._waited = clock, waited
         self._winners: dict[Hashable, str] = {}
         self._flush: np.ndarray | None = None
 
@@ -55,14 +67,15 @@ class Race:
     def _run(self, ways: Mapping[str, Callable[[], Any]], cold: bool) -> str:
         if len(ways) == 1:
             return next(iter(ways))
-        runners = [_Runner(name, call, in_a_row=not cold) for name, call in ways.items()]
-        begin = time.perf_counter()
+        times = self._clock, self._waited
+        runners = [_Runner(name, call, times, in_a_row=not cold) for name, call in ways.items()]
+        begin = self._clock()
         while True:
             for runner in runners:
                 if cold:
                     self._evict()
                 runner.probe()
-            passed_s = time.perf_counter() - begin
+            passed_s = self._clock() - begin
             fewest = min(runner.undisturbed for runner in runners)
             if passed_s > _AT_MOST_S or fewest >= (_LEAST_PROBES if passed_s > _LONGEST_S else _MOST_PROBES):
                 return min(runners, key=lambda runner: runner.best_s).name
@@ -76,8 +89,11 @@ class Race:
 class _Runner:
     """One way, with the least of its probes so far, in seconds per call."""
 
-    def __init__(self, name: str, call: Callable[[], Any], *, in_a_row: bool) -> None:
+    def __init__(
+        self, name: str, call: Callable[[], Any], times: tuple[Clock, Clock], *, in_a_row: bool
+    ) -> None:
         self.name, self._call, self._in_a_row = name, call, in_a_row
+        self._clock, self._waited = times
         self.best_s, self.undisturbed = float("inf"), 0
         call()
         self.probe()
@@ -88,10 +104,10 @@ class _Runner:
 
     def probe(self) -> None:
         """Time some calls."""
-        calls, waited_before_s, start = self._calls(), waited_s(), time.perf_counter()
+        calls, waited_before_s, start = self._calls(), self._waited(), self._clock()
         for _ in repeat(None, calls):
             self._call()
-        took_s = time.perf_counter() - start
-        waiting_s = waited_s() - waited_before_s
+        took_s = self._clock() - start
+        waiting_s = self._waited() - waited_before_s
         self.best_s = min(self.best_s, took_s / calls)
         self.undisturbed += 2 * calls >= self._calls() and waiting_s <= _WAITED * took_s

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import subprocess
+import sys
 import weakref
 from collections.abc import Callable
 from dataclasses import replace
@@ -17,12 +19,12 @@ from bench.controls.arms import CONTROLS, CopyPlain, CopyStreaming, EmptyCall
 from bench.controls.cpu_copies import candidates
 from bench.controls.pick_fastest import Race
 from bench.judging.activation import ActivationGate
-from bench.machine.clocks import clock
 from kernels.api import Backend, Case
 from kernels.numbers import host_arrays
 from kernels.registry import instantiate
 from kernels.tuned.loops import Loop, assembly
 from kernels.tuned.simd import STREAMING
+from tests.running import ROOT, environ
 
 DIRECTIONS = ("forward", "backward")
 PLACEMENTS = ("new", "out", "inplace")
@@ -158,6 +160,30 @@ def test_an_empty_call_does_nothing() -> None:
         assert EmptyCall().expected(case, x, None) is None
 
 
+def test_nothing_of_numba_for_the_cpu_is_imported_for_a_card() -> None:
+    program = """
+import sys
+from types import SimpleNamespace
+from bench.arm.server import Station
+from bench.controls import arms, gpu
+from kernels.api import Case
+from tests.standin import QueueRelu
+gpu.side_of = lambda device: SimpleNamespace(backend=QueueRelu(), like=None, copy=None)
+case = Case("relu", placement="out", n=64, device="cuda")
+station = Station(arms.EmptyCall, 1, 1 << 16)
+station.load()
+assert station.prepare(case).skip is None
+station.batch(3, 0)
+copy = arms.CopyPlain()
+assert copy.why_not(case) is None and not copy.raced(case)
+print([name for name in ("numba", "torch", "kernels.tuned.loops") if name in sys.modules])
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, env=environ(), capture_output=True, text=True, check=False
+    )
+    assert done.stdout.strip() == "[]", done.stderr
+
+
 def test_the_call_keeps_its_arrays_alive() -> None:
     case = Case("relu", "backward", "out", n=1000)
     x, dy, out = _arrays(case)
@@ -172,81 +198,93 @@ def test_the_call_keeps_its_arrays_alive() -> None:
     assert all(np.array_equal(_bits(call()), wanted) for call in calls)
 
 
-def _ways(log: list[str], durations: dict[str, int]) -> dict[str, Callable[[], None]]:
+class Time:
+    """A clock that goes on when a way is called, and what threads waited for a CPU meanwhile."""
+
+    def __init__(self) -> None:
+        self.now, self.waited = 0.0, 0.0
+        self.log: list[str] = []
+
+    def race(self) -> Race:
+        return Race(lambda: self.now, lambda: self.waited)
+
+    def way(self, name: str, seconds: Callable[[], float]) -> Callable[[], None]:
+        """A way to copy whose next call takes `seconds()`."""
+
+        def call() -> None:
+            self.now += seconds()
+            self.log.append(name)
+
+        return call
+
+    def ways(self, durations: dict[str, float]) -> dict[str, Callable[[], None]]:
+        return {name: self.way(name, lambda taken=taken: taken) for name, taken in durations.items()}  # type: ignore[misc]
+
+
+def test_a_race_is_won_by_the_fastest_and_remembered() -> None:
+    time = Time()
+    race, ways = time.race(), time.ways({"slow": 2e-3, "fast": 2e-6, "middling": 2e-4})
+    race.winner("key", ways)
+    assert time.log[-1] == "fast"
+    time.log.clear()
+    race.winner("key", ways)()
+    assert time.log == ["fast", "fast"]  # decided: executed once, then handed over
+    assert "key" in race
+    assert "another" not in race
+
+
+def test_a_race_by_the_machines_own_clock_finds_what_is_far_faster() -> None:
+    called: list[str] = []
+
     def way(name: str, spins: int) -> Callable[[], None]:
         def call() -> None:
-            log.append(name)
+            called.append(name)
             for _ in range(spins):
                 pass
 
         return call
 
-    return {name: way(name, spins) for name, spins in durations.items()}
-
-
-def test_a_race_is_won_by_the_fastest_and_remembered() -> None:
-    log: list[str] = []
-    race = Race()
-    ways = _ways(log, {"slow": 200_000, "fast": 200, "middling": 20_000})
-    race.winner("key", ways)
-    assert log[-1] == "fast"
-    log.clear()
-    race.winner("key", ways)()
-    assert log == ["fast", "fast"]  # decided: executed once, then handed over
-    assert "key" in race
-    assert "another" not in race
+    Race().winner("key", {"slow": way("slow", 200_000), "fast": way("fast", 200)})
+    assert called[-1] == "fast"
 
 
 def test_a_way_whose_threads_have_to_be_woken_wins_by_its_calls_in_a_row() -> None:
     """As in a batch: only the first two calls after another way's pay."""
-    log: list[str] = []
+    time = Time()
 
-    def way(name: str, first_s: float, next_s: float) -> Callable[[], None]:
-        def call() -> None:
-            until = clock() + (next_s if log[-2:] == [name, name] else first_s)
-            log.append(name)
-            while clock() < until:
-                pass
+    def parallel() -> float:
+        return 1e-5 if time.log[-2:] == ["parallel"] * 2 else 2e-4
 
-        return call
-
-    Race().winner("key", {"serial": way("serial", 9e-5, 9e-5), "parallel": way("parallel", 2e-4, 1e-5)})
-    assert log[-1] == "parallel"
+    time.race().winner(
+        "key", {"serial": time.way("serial", lambda: 9e-5), "parallel": time.way("parallel", parallel)}
+    )
+    assert time.log[-1] == "parallel"
 
 
-@pytest.mark.parametrize("disturbed_s", [0.3, 100.0])
-def test_a_race_goes_on_until_ways_with_threads_are_undisturbed(
-    monkeypatch: pytest.MonkeyPatch, disturbed_s: float
-) -> None:
+@pytest.mark.parametrize(("disturbed_s", "wins"), [(0.3, "parallel"), (100.0, "serial")])
+def test_a_race_goes_on_until_ways_with_threads_are_undisturbed(disturbed_s: float, wins: str) -> None:
     """Others work for longer than a race takes, and the parallel way waits for a CPU."""
-    waited = [0.0]
-    begin = clock()
+    time = Time()
 
-    def parallel() -> None:
-        start = clock()
-        late = start - begin < disturbed_s
-        while clock() - start < (8e-4 if late else 5e-5):
-            pass
-        waited[0] += 7e-4 * late
+    def parallel() -> float:
+        late = time.now < disturbed_s
+        time.waited += 7e-4 * late
+        return 8e-4 if late else 5e-5
 
-    def serial() -> None:
-        start = clock()
-        while clock() - start < 1e-4:
-            pass
-
-    monkeypatch.setattr("bench.controls.pick_fastest.waited_s", lambda: waited[0])
-    ways: dict[str, Callable[[], None]] = {"serial": serial, "parallel": parallel}
-    winner = Race().winner("key", ways)
-    assert winner is ways["parallel" if disturbed_s < 1 else "serial"]
-    assert clock() - begin > min(disturbed_s, 1.5)
+    time.race().winner(
+        "key", {"serial": time.way("serial", lambda: 1e-4), "parallel": time.way("parallel", parallel)}
+    )
+    assert time.log[-1] == wins
+    assert min(disturbed_s, 1.5) < time.now < 1.6
 
 
 def test_keys_are_decided_apart_and_cold_races_flush() -> None:
-    race = Race()
-    log: list[str] = []
-    race.winner(1, _ways(log, {"a": 10, "b": 10_000}), cold=True)
-    race.winner(2, _ways(log, {"a": 10_000, "b": 10}))
-    assert log[-1] == "b"
+    time = Time()
+    race = time.race()
+    race.winner(1, time.ways({"a": 1e-7, "b": 1e-4}), cold=True)
+    assert time.log[-1] == "a"
+    race.winner(2, time.ways({"a": 1e-4, "b": 1e-7}))
+    assert time.log[-1] == "b"
 
 
 def test_a_second_compile_does_not_race_again(monkeypatch: pytest.MonkeyPatch) -> None:
