@@ -23,8 +23,9 @@ from kernels.numbers import host_arrays
 __all__ = ["Slot", "Slots", "aliases", "moves", "slot_bytes"]
 
 MOST_SLOTS = 256
+"""Each has a call compiled for it, so that more would take long to build."""
 INPLACE_BYTES = 256 << 10
-"""In-place slots together stay within this (a share of most L2 caches), so that hot is hot."""
+"""Bytes of all in-place slots together, a share of most L2 caches: hot inputs have to stay hot."""
 
 
 @dataclass(slots=True)

@@ -21,8 +21,15 @@ from kernels.gpu.card import Card
 __all__ = ["CardSlots", "card_of", "device_seconds", "steady", "why_no_room"]
 
 _SPARE = 256 << 20
-_CALLS, _MOST_S = 32, 0.2
-_WITHIN, _WINDOW_S = 0.01, 0.05
+"""Bytes of a card that are left to its framework."""
+_CALLS = 32
+"""Calls whose time on the device is taken, at most."""
+_MOST_S = 0.2
+"""Seconds that they take together, at most."""
+_WITHIN = 0.01
+"""Two windows that differ by no more than this share show clocks that have settled."""
+_WINDOW_S = 0.05
+"""Seconds of work in a window."""
 
 
 def card_of(backend: Backend, case: Case) -> Card | None:
@@ -104,7 +111,7 @@ def device_seconds(slots: CardSlots, sync: Callable[[Any], None]) -> float | Non
 
 
 def steady(window: Callable[[float], float], most_s: float, clock: Callable[[], float] = clock) -> bool:
-    """Work until the card's clocks have settled: two windows in a row within 1 % of each other.
+    """Work until the card's clocks have settled: two windows in a row take the same time per call.
 
     `window` works for so many seconds at least and returns seconds per call.  False if `most_s` was not enough.
     """

@@ -20,17 +20,25 @@ __all__ = ["MOVED_BYTES", "Kept", "Places", "moving_bytes"]
 
 MOVED_BYTES = 16 << 20
 """Larger slots lie on so many pages that chance evens out where they are."""
-_BLOCKS, _BLOCKS_BYTES = 12, 32 << 20
-"""So many blocks of each size, or as many as make up these bytes, but at least twice what one move takes."""
-_PAGE, _LINE = 4096, 64
-_HUGE_PAGE, _HUGE_FROM = 2 << 20, (4 << 20) - 2 * _PAGE
-"""NumPy asks for huge pages for blocks from 4 MiB on.  How much of an array lies on one, and in which thread's part of
-it, depends on where it begins (of 4 MiB a half or all; backward of numba_parallel takes 76 to 83 us with it)."""
-_RESULTS, _RESULTS_BYTES, _EVEN = 12, 64 << 20, 4
-"""Results lie in so many places, or as many as make up these bytes, and a multiple of four: malloc's chunks of a round
-size follow each other at 16 bytes past a cache line, 32, 48 and none, and each is to come about as often (of twelve
-places 2 to 4 at 32Ki and 1Mi: seen, not promised).  leaky_relu of NumPy takes 184 us at 1Mi where its result begins on
-a multiple of 32 bytes, 207 where it begins 16 after one."""
+_BLOCKS = 12
+"""Blocks of each size that arrays move among, at most."""
+_BLOCKS_BYTES = 32 << 20
+"""Bytes of all blocks of a size, at most; but there are at least twice as many blocks as one move takes."""
+_PAGE = 4096
+"""Bytes: within one, an array that begins elsewhere lies otherwise to cache lines and to the sets of the L1 cache."""
+_LINE = 64
+"""Bytes of a cache line: every array begins on one."""
+_HUGE_PAGE = 2 << 20
+"""Bytes.  How much of an array lies on huge pages, and in which thread's share of it, depends on where it begins."""
+_HUGE_FROM = (4 << 20) - 2 * _PAGE
+"""Bytes of an array from which its block lies on huge pages: NumPy asks for them from 4 MiB on."""
+_RESULTS = 12
+"""Places that results are kept in, at most."""
+_RESULTS_BYTES = 64 << 20
+"""Bytes of all results that are kept, at most."""
+_EVEN = 4
+"""The places are a multiple of this: malloc's chunks of a round size follow each other at 16 bytes past a cache line,
+32, 48 and none, and each of the four is to come about as often."""
 _GAP = 48
 """Bytes of a gap beyond whole lines: with malloc's own 8, rounded up to 16, it fills one more, and keeps that order."""
 _RNG = np.random.default_rng()

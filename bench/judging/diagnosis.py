@@ -28,10 +28,15 @@ Operands = tuple[Array, Array | None]
 """x, and dy in backward."""
 
 _ALWAYS_MAPPED = 32 << 20
+"""Bytes from which an array is always mapped anew: glibc's threshold is at most this (mallopt, M_MMAP_THRESHOLD)."""
 _LINKS_BYTES = 32
 """What an allocator writes at the beginning of a block while it is free: glibc up to four pointers."""
-_LATE_S, _LOOKS = 0.05, 10
+_LATE_S = 0.05
+"""After which a wrong result is looked at again, only to tell late from wrong."""
+_LOOKS = 10
+"""How often it is, at most, while something of it is not written: a thread may have a queue of calls before it."""
 _NARROWER: tuple[Any, ...] = (np.float16, ml_dtypes.bfloat16, np.float32)
+"""Formats that an arm may compute in to save time, the narrowest first."""
 
 
 def host_view(array: Any) -> Any:
@@ -52,7 +57,7 @@ def trick(
 
     `operands` are what the call was given, of any shape; `earlier` what calls before it were given, at
     the same elements, `afterwards` what was written over the operands after `sync`; `look` shows the
-    result, which may still be under way.  Takes 50 ms, or ten times as long where nothing is written.
+    result, which may still be under way.  Waits for `_LATE_S`, up to `_LOOKS` times as long where nothing is written.
     """
     result = look()
     if not isinstance(result, np.ndarray) or (result.dtype, result.shape) != (
@@ -74,7 +79,7 @@ def trick(
 
 
 def _settled(look: Callable[[], Any]) -> Array:
-    """The result some time later, only to tell late from wrong: a thread may have a queue of calls before it."""
+    """The result some time later."""
     for _ in range(_LOOKS):
         time.sleep(_LATE_S)
         later: Array = look().copy()
@@ -138,8 +143,7 @@ def _cut_short(case: Case, operands: Operands, seen: Array) -> str | None:
 def spoil_free_memory(case: Case) -> None:
     """Leave the poison in the block that the next array of the case's size is likely to get.
 
-    On Linux a large one is always mapped anew, and empty: glibc's threshold is 32 MiB at most (mallopt,
-    M_MMAP_THRESHOLD), musl's less.
+    On Linux a large one is always mapped anew, and empty.
     """
     if case.n * case.itemsize > _ALWAYS_MAPPED and sys.platform == "linux":
         return

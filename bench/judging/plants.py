@@ -2,8 +2,8 @@
 
 Before every batch a few elements of the input are changed (the plants), so that what comes out
 must change with them, and the places where results will stand are poisoned.  Right after the
-calls those elements are looked at.  It costs some microseconds a round and finds results that are
-remembered, late, or never written; the whole result is judged once more after the last round.
+calls those elements are looked at.  It costs little, and finds results that are remembered, late,
+or never written; the whole result is judged once more after the last round.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ __all__ = ["ChangingInputs", "Plants", "expected_by", "output_of", "share_memory
 _COUNT = 64
 """Elements that are changed, at most."""
 _MARGINS = (0, 1, 4, 16)
-"""An arm may watch the ends of its input, or some elements there, instead of all of it."""
+"""Elements at each end that are left alone: an arm may watch the ends of its input, or some elements there."""
 
 
 class ChangingInputs(Protocol):

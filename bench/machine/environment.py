@@ -18,9 +18,11 @@ from bench.machine.address_layout import can_be_fixed
 __all__ = ["DIFFERS", "cache_bytes", "describe", "last_level_cache", "machine_name", "utc_now"]
 
 _CPU = Path("/sys/devices/system/cpu")
+"""Where Linux tells of the CPUs."""
 _RELEVANT = re.compile(
     r"(RELU_BENCH|OMP|GOMP|KMP|MKL|OPENBLAS|NUMBA|XLA|JAX|TORCH|TORCHINDUCTOR|PYTORCH|MALLOC|THP|LD_PRELOAD|NPROC|GLIBC|CUDA|TRITON|PYTHONHASHSEED)"
 )
+"""Environment variables that may change what is measured begin like this."""
 
 DIFFERS = ("machine", "cpu", "cores", "caches", "kernel", "python", "packages", "transparent_hugepage")
 """The entries that make two runs incomparable where they differ."""

@@ -11,6 +11,7 @@ __all__ = ["free_bytes", "shortage"]
 _SPARE = 512 << 20
 """Bytes that are left to whatever else runs on the machine."""
 _CGROUP = Path("/sys/fs/cgroup")
+"""Where Linux tells of a container's limits."""
 
 
 def free_bytes() -> int:

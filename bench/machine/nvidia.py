@@ -15,13 +15,16 @@ from typing import Any, Protocol
 
 from kernels.gpu.card import ordinal
 
-__all__ = ["Gauge", "Reading", "Watch", "describe", "watch_of"]
+__all__ = ["CardState", "Gauge", "Watch", "describe", "watch_of"]
 
-_COOL_S, _LOOK_S = 3.0, 0.25
+_COOL_S = 3.0
+"""Seconds after which a card that is still slowed down is measured as it is."""
+_LOOK_S = 0.25
+"""Seconds between two looks at one that cools down."""
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class CardState:
     """A card at a moment; `throttled` names what slows it down, empty if nothing does."""
 
     sm_mhz: int
@@ -34,7 +37,7 @@ class Reading:
 class Gauge(Protocol):
     """What reads a card."""
 
-    def read(self) -> Reading:
+    def read(self) -> CardState:
         """The card now."""
 
 
@@ -102,7 +105,7 @@ def _library() -> Any:
 
 
 def _handle(library: Any, number: int) -> Any:
-    """NVML's handle of what CUDA calls card `number`, in the order of the bus (see `process.SHARED_CARD`)."""
+    """NVML's handle of what CUDA calls card `number`, in the order of the bus (see `bench.run.process`)."""
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     try:
         if not visible:
@@ -125,9 +128,9 @@ class _Nvml:
     def __init__(self, library: Any, handle: Any) -> None:
         self._library, self._handle = library, handle
 
-    def read(self) -> Reading:
+    def read(self) -> CardState:
         nvml, handle = self._library, self._handle
-        return Reading(
+        return CardState(
             sm_mhz=self._ask(nvml.nvmlDeviceGetClockInfo, handle, nvml.NVML_CLOCK_SM),
             memory_mhz=self._ask(nvml.nvmlDeviceGetClockInfo, handle, nvml.NVML_CLOCK_MEM),
             power_w=self._ask(nvml.nvmlDeviceGetPowerUsage, handle) / 1000,
