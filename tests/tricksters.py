@@ -170,7 +170,8 @@ class ReturnsEarly(Trickster):
     def _serve(self) -> None:
         while True:
             job = self._jobs.get()
-            time.sleep(0.0001)
+            if self._jobs.empty():  # else it is late anyway, and what waits for it would take minutes
+                time.sleep(0.0001)
             job.run()
 
     def trick(self, honest: Call, x: Array, out: Array | None) -> Call:
@@ -427,13 +428,13 @@ class PatchesHarness(Trickster):
     def trick(self, honest: Call, x: Array, out: Array | None) -> Call:
         from bench.arm import call_loops
 
-        real = call_loops.timed
+        real: Callable[..., Any] = vars(call_loops)["timed"]
         if real.__name__ == "timed":
 
             def third(*args: Any) -> Any:
                 return real(*args) / 3
 
-            call_loops.timed = third
+            setattr(call_loops, "timed", third)  # noqa: B010  # mypy sees an assignment to what it does not export
         return honest
 
 
