@@ -69,15 +69,14 @@ def parade(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
     )
 
 
+ONE_CELL = ("--ops", "relu", "--directions", "forward", "--placements", "new", "--sizes", "64Ki")
+
+
 @pytest.fixture(scope="module")
 def positive(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
-    """Those that are right as long as the numbers are positive, and the one that hangs."""
-    return bench(
-        tmp_path_factory.mktemp("positive"),
-        *plugged((*POSITIVE, Hangs)),
-        *("--ops", "relu", "--directions", "forward", "--placements", "new", "--sizes", "64Ki"),
-        *("--data", "positive", "--cell-timeout", "6", "--benchmark-disable"),
-    )
+    """Those that are right as long as the numbers are positive."""
+    folder = tmp_path_factory.mktemp("positive")
+    return bench(folder, *plugged(POSITIVE), *ONE_CELL, "--data", "positive", "--benchmark-disable")
 
 
 def check(outcome: Outcome, trickster: type, count: int) -> None:
@@ -100,9 +99,19 @@ def test_trick_is_caught_and_named(parade: Outcome, trickster: type) -> None:
     check(parade, trickster, count=2)
 
 
-@pytest.mark.parametrize("trickster", [*POSITIVE, Hangs], ids=lambda each: each.name)
+@pytest.mark.parametrize("trickster", POSITIVE, ids=lambda each: each.name)
 def test_trick_is_caught_on_positive_numbers(positive: Outcome, trickster: type) -> None:
     check(positive, trickster, count=1)
+
+
+def test_an_arm_that_hangs_is_caught_and_named(tmp_path: Path) -> None:
+    """In a run of its own: others must not be held to its short time limit."""
+    alone = ("--plugin", "tests.tricksters:Hangs", "--backends", "hangs", "--baseline", "hangs")
+    outcome = bench(tmp_path, *alone, *ONE_CELL, "--cell-timeout", "3", "--benchmark-disable")
+    (row,) = [row for row in outcome.cells if row["role"] == "baseline"]
+    statuses, says = CAUGHT[Hangs]
+    assert row["status"] in statuses
+    assert says in row["reason"]
 
 
 @pytest.mark.parametrize("odd", HARMLESS, ids=lambda each: each.name)
