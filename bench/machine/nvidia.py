@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from kernels.gpu.card import ordinal
 
-__all__ = ["CardState", "Gauge", "Watch", "describe", "watch_of"]
+__all__ = ["CardReading", "Gauge", "Watch", "describe", "watch_of"]
 
 _COOL_S = 3.0
 """Seconds after which a card that is still slowed down is measured as it is."""
@@ -24,7 +24,7 @@ _LOOK_S = 0.25
 
 
 @dataclass(frozen=True, slots=True)
-class CardState:
+class CardReading:
     """A card at a moment; `throttled` names what slows it down, empty if nothing does."""
 
     sm_mhz: int
@@ -37,7 +37,7 @@ class CardState:
 class Gauge(Protocol):
     """What reads a card."""
 
-    def read(self) -> CardState:
+    def read(self) -> CardReading:
         """The card now."""
 
 
@@ -128,9 +128,9 @@ class _Nvml:
     def __init__(self, library: Any, handle: Any) -> None:
         self._library, self._handle = library, handle
 
-    def read(self) -> CardState:
+    def read(self) -> CardReading:
         nvml, handle = self._library, self._handle
-        return CardState(
+        return CardReading(
             sm_mhz=self._ask(nvml.nvmlDeviceGetClockInfo, handle, nvml.NVML_CLOCK_SM),
             memory_mhz=self._ask(nvml.nvmlDeviceGetClockInfo, handle, nvml.NVML_CLOCK_MEM),
             power_w=self._ask(nvml.nvmlDeviceGetPowerUsage, handle) / 1000,

@@ -15,7 +15,7 @@ from bench.arm.server import Station
 from bench.arm.worker import reason_of
 from bench.arrays import gpu_ring
 from bench.machine import nvidia
-from bench.machine.nvidia import CardState, Watch
+from bench.machine.nvidia import CardReading, Watch
 from bench.run.pool import SEED
 from kernels.api import Case
 from kernels.gpu.card import ordinal, why_not_there
@@ -167,9 +167,9 @@ class Scripted:
     def __init__(self, *throttled: str) -> None:
         self.left = list(throttled)
 
-    def read(self) -> CardState:
+    def read(self) -> CardReading:
         reason = self.left.pop(0) if len(self.left) > 1 else self.left[0]
-        return CardState(1000, 2000, 99.0, 60, reason)
+        return CardReading(1000, 2000, 99.0, 60, reason)
 
 
 def test_a_watch_tells_of_heat_and_waits() -> None:
