@@ -52,7 +52,7 @@ class Gate(ABC, Generic[SlotsT_co, PlantsT_co]):
 
     @abstractmethod
     def trials(self) -> Iterable[AbstractContextManager[None]]:
-        """One after the other puts other inputs into the first slot, and pristine ones again at its end."""
+        """One after the other puts other inputs into the first slot; after the last one, it is pristine again."""
 
     @abstractmethod
     def judge(self, output: Any) -> GateReport:
@@ -88,7 +88,7 @@ class Gate(ABC, Generic[SlotsT_co, PlantsT_co]):
     # The sequence.
 
     def before(self) -> GateReport:
-        """Judge the callable; the first slot ends up pristine."""
+        """Judge the callable; the first slot ends up pristine unless it is wrong."""
         reports = []
         for trial in self.trials():
             with trial:

@@ -50,17 +50,16 @@ class NetworkGate(Gate[NetworkSlots, ChangingInputs]):
         if self._forward:
             yield self._given(np.zeros_like(kept), kept)
             yield self._given(_with_nan(random), kept)
+        self.slots.refill(self.slots.ring[0])  # once: it may compile anew, which takes a step
 
     @contextmanager
     def _given(self, x: Array, kept: Array) -> Iterator[None]:
-        slot = self.slots.ring[0]
         try:
             self.inputs.x[...] = x
-            self.slots.refill(slot)
+            self.slots.refill(self.slots.ring[0])
             yield
         finally:
             self.inputs.x[...] = kept
-            self.slots.refill(slot)
 
     @property
     def _steps(self) -> int:
