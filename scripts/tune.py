@@ -21,12 +21,13 @@ from rich.console import Console
 from rich.progress import Progress
 
 from kernels.api import DIRECTIONS, DTYPES
+from kernels.numba_cpu.entry import locator
 from kernels.numbers import host_arrays
 from kernels.tuned.bind import Mode, Walk, bind, streams, walk_of
 from kernels.tuned.caches import caches
 from kernels.tuned.choice import TABLE, traffic
 from kernels.tuned.elements import ELEMENTS
-from kernels.tuned.loops import Loop, locator
+from kernels.tuned.loops import Loop
 from kernels.tuned.memory_pool import Pool
 from scripts._shared import cli
 

@@ -9,10 +9,11 @@ import numba
 import numpy as np
 
 from kernels.api import Case
+from kernels.numba_cpu.entry import locator
 from kernels.numbers.floats import bits as bits_of
 from kernels.numbers.host_arrays import output_array
 from kernels.tuned.bind import Bound, Mode, Walk, bind, streams, walk_of
-from kernels.tuned.loops import Loop, locator
+from kernels.tuned.loops import Loop
 from kernels.tuned.simd import LINE, STREAMING
 
 __all__ = ["Array", "Call", "candidates", "out_of_reach", "set_threads", "threads"]

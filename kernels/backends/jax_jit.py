@@ -22,6 +22,7 @@ from jax._src import xla_bridge  # only for backends_are_initialized, which has 
 
 from kernels.api import Case
 from kernels.gpu.jax_card import JaxCard, device_of, why_no_card
+from kernels.ops import op_of
 
 __all__ = ["JaxJit"]
 
@@ -129,7 +130,7 @@ def _usable_cpus() -> int:
 
 def _lower(case: Case, like: jax.Array) -> Callable[..., Any]:
     """The compiled kernel for arrays shaped like `like`."""
-    forward = _forward(case)
+    forward = op_of(case.op).jax_forward(jax, case.negative_slope)
 
     def backward(x: jax.Array, dy: jax.Array) -> jax.Array:
         gradient: jax.Array = jax.vjp(forward, x)[1](dy)[0]
@@ -145,12 +146,6 @@ def _lower(case: Case, like: jax.Array) -> Callable[..., Any]:
                 run, [*[like] * (count - 1), jnp.ones(like.shape, like.dtype, device=like.device)]
             )
     return run
-
-
-def _forward(case: Case) -> Callable[[jax.Array], jax.Array]:
-    if case.op == "relu":
-        return jax.nn.relu
-    return partial(jax.nn.leaky_relu, negative_slope=case.negative_slope)
 
 
 def _check_donation(run: Callable[..., jax.Array], arguments: list[jax.Array]) -> None:

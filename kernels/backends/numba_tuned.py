@@ -21,10 +21,11 @@ import numpy as np
 
 from kernels.api import Case
 from kernels.numba_cpu.bind import library_versions
+from kernels.numba_cpu.entry import address_of, locator
 from kernels.tuned import memory_pool
 from kernels.tuned.bind import Bound, Mode, Walk, bind, streams, walk_of
 from kernels.tuned.choice import choose, thresholds
-from kernels.tuned.loops import Loop, address_of, cache_hit, locator
+from kernels.tuned.loops import Loop, cache_hit
 
 __all__ = ["NumbaTuned", "Plan"]
 

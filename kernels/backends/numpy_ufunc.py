@@ -1,4 +1,4 @@
-"""NumPy ufuncs: the baseline, written as someone who knows NumPy well would write it.
+"""NumPy ufuncs (in `kernels.ops`): the baseline, as someone who knows NumPy well would write it.
 
 Gradients select by integer arithmetic on the bits of the floats: with random signs, ``np.where`` and
 ``np.copyto(..., where=)`` mispredict a branch at every second element and are 4 to 15 times slower, and
@@ -8,12 +8,12 @@ Gradients select by integer arithmetic on the bits of the floats: with random si
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import numpy as np
 
 from kernels.api import Case
+from kernels.ops import op_of
 
 __all__ = ["NumpyUfunc"]
 
@@ -42,15 +42,11 @@ class NumpyUfunc:
 
     def bind(self, case: Case, x: Array, dy: Array | None, out: Array | None) -> Call:
         """As `compile`, without the first execution."""
+        op, slope = op_of(case.op), case.negative_slope
         if dy is None:
-            target = {"new": None, "out": out, "inplace": x}[case.placement]
-            call = _relu(x, target) if case.op == "relu" else _leaky_relu(x, target, case.negative_slope)
+            call = op.numpy_forward(x, {"new": None, "out": out, "inplace": x}[case.placement], slope)
         else:
-            target = {"new": None, "out": out, "inplace": dy}[case.placement]
-            slope = x.dtype.type(case.negative_slope)
-            call = (
-                _relu_backward(x, dy, target) if case.op == "relu" else _leaky_backward(x, dy, target, slope)
-            )
+            call = op.numpy_backward(x, dy, {"new": None, "out": out, "inplace": dy}[case.placement], slope)
         return _quiet(call) if _may_warn(case) else call
 
     def compile(self, case: Case, x: Array, dy: Array | None, out: Array | None) -> Call:
@@ -72,99 +68,12 @@ class NumpyUfunc:
         return {"numpy": np.__version__}
 
 
-def _relu(x: Array, target: Array | None) -> Call:
-    return partial(np.maximum, x, x.dtype.type(0), out=target)
-
-
-def _leaky_relu(x: Array, target: Array | None, negative_slope: float) -> Call:
-    slope = x.dtype.type(negative_slope)
-    if 0 < slope <= 1:
-        return _leaky_by(np.maximum, x, target, slope)
-    if 1 < slope < np.inf:
-        return _leaky_by(np.minimum, x, target, slope)
-    return _leaky_by_mask(x, target, slope)  # max(inf, 0 * inf) would be NaN
-
-
-def _leaky_by(pick: np.ufunc, x: Array, target: Array | None, slope: Any) -> Call:
-    multiply = np.multiply
-    scratch = np.empty_like(x) if target is x else target
-
-    def new() -> Array:
-        scaled = multiply(x, slope)
-        return pick(x, scaled, out=scaled)  # type: ignore[no-any-return]  # a ufunc's result is Any
-
-    def into() -> Array:
-        return pick(x, multiply(x, slope, scratch), out=target)  # type: ignore[no-any-return]  # as above
-
-    return new if target is None else into
-
-
-def _leaky_by_mask(x: Array, target: Array | None, slope: Any) -> Call:
-    multiply, less_equal, copyto, zero = np.multiply, np.less_equal, np.copyto, x.dtype.type(0)
-
-    def new() -> Array:
-        result = x.copy()
-        copyto(result, multiply(x, slope), where=less_equal(x, zero))
-        return result
-
-    if target is None:
-        return new
-    result, mask, scaled = target, np.empty_like(x, np.bool), np.empty_like(x)
-
-    def into() -> Array:
-        if result is not x:
-            copyto(result, x)
-        copyto(result, multiply(x, slope, scaled), where=less_equal(x, zero, mask))
-        return result
-
-    return into
-
-
-def _relu_backward(x: Array, dy: Array, target: Array | None) -> Call:
-    multiply, greater, zero, dtype = np.multiply, np.greater, x.dtype.type(0), x.dtype
-    dy_bits = dy.view(f"u{dtype.itemsize}")
-
-    def new() -> Array:
-        return multiply(dy_bits, greater(x, zero)).view(dtype)  # type: ignore[no-any-return]  # as above
-
-    if target is None:
-        return new
-    result, mask, bits = target, np.empty_like(x, np.bool), target.view(dy_bits.dtype)
-
-    def into() -> Array:
-        multiply(dy_bits, greater(x, zero, mask), bits)
-        return result
-
-    return into
-
-
-def _leaky_backward(x: Array, dy: Array, target: Array | None, slope: Any) -> Call:
-    multiply, greater, add, zero, dtype = np.multiply, np.greater, np.add, x.dtype.type(0), x.dtype
-    low, one = np.array([slope, 1], dtype).view(f"u{dtype.itemsize}")
-    step = np.array([one], low.dtype) - low  # wraps round, and so does adding it to `low`
-
-    def new() -> Array:
-        factor = multiply(greater(x, zero), step)
-        return multiply(dy, add(factor, low, factor).view(dtype))  # type: ignore[no-any-return]  # as above
-
-    if target is None:
-        return new
-    mask, factor = np.empty_like(x, np.bool), np.empty_like(x)
-    bits = factor.view(low.dtype)
-
-    def into() -> Array:
-        add(multiply(greater(x, zero, mask), step, bits), low, bits)
-        return multiply(dy, factor, target)
-
-    return into
-
-
 def _may_warn(case: Case) -> bool:
     """Whether numbers, infinities or quiet NaNs could make NumPy warn.
 
     Only then is each call silenced, which costs it a microsecond; signalling NaNs are left to the caller.
     """
-    return case.itemsize == 2 or not (case.op == "relu" or 0 < case.negative_slope <= 1)
+    return case.itemsize == 2 or op_of(case.op).numpy_may_warn(case.negative_slope)
 
 
 def _quiet(call: Call) -> Call:

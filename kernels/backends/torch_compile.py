@@ -24,6 +24,7 @@ from torch._inductor.exc import InvalidCxxCompiler
 
 from kernels.api import Case
 from kernels.backends.torch_eager import TorchEager
+from kernels.ops import op_of
 
 with warnings.catch_warnings():  # it uses torch's own deprecated functions, and would at the first call
     warnings.simplefilter("ignore", DeprecationWarning)
@@ -115,32 +116,22 @@ class _Graph:
 
 def _source(case: Case) -> Function:
     """The function to compile, of the tensors that the case has: x[, dy][, out]."""
-    kernel = _activation(case) if case.direction == "forward" else _gradient(case)
+    op, slope = op_of(case.op), case.negative_slope
     if case.direction == "forward":
+        kernel = op.torch_traced(torch, slope)
         forward: dict[str, Function] = {
             "new": lambda x: kernel(x),  # noqa: PLW0108  it has to be a Python function
             "out": lambda x, out: out.copy_(kernel(x)),
             "inplace": lambda x: x.copy_(kernel(x)),
         }
         return forward[case.placement]
+    gradient = op.torch_traced_backward(torch, slope)
     backward: dict[str, Function] = {
-        "new": lambda x, dy: kernel(dy, x),
-        "out": lambda x, dy, out: out.copy_(kernel(dy, x)),
-        "inplace": lambda x, dy: dy.copy_(kernel(dy, x)),
+        "new": lambda x, dy: gradient(dy, x),
+        "out": lambda x, dy, out: out.copy_(gradient(dy, x)),
+        "inplace": lambda x, dy: dy.copy_(gradient(dy, x)),
     }
     return backward[case.placement]
-
-
-def _activation(case: Case) -> Function:
-    slope = case.negative_slope
-    return torch.relu if case.op == "relu" else lambda x: torch.nn.functional.leaky_relu(x, slope)
-
-
-def _gradient(case: Case) -> Function:
-    slope, aten = case.negative_slope, torch.ops.aten
-    if case.op == "relu":
-        return lambda dy, x: aten.threshold_backward.default(dy, x, 0)
-    return lambda dy, x: aten.leaky_relu_backward.default(dy, x, slope, False)
 
 
 def _cache_hits() -> int:

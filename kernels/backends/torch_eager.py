@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ import torch
 from kernels.api import Case
 from kernels.backends import _torch_arrays
 from kernels.gpu import torch_card
+from kernels.ops import op_of
 
 __all__ = ["TorchEager"]
 
@@ -51,17 +51,11 @@ class TorchEager:
 
     def bind(self, case: Case, x: Tensor, dy: Tensor | None, out: Tensor | None) -> Callable[[], Tensor]:
         """As `compile`, without the first execution."""
-        slope = case.negative_slope
+        op, changed = op_of(case.op), x if dy is None else dy
+        target = changed if case.placement == "inplace" else out
         if dy is None:
-            return _relu(case, x, out) if case.op == "relu" else _leaky_relu(case, x, out, slope)
-        target = dy if case.placement == "inplace" else out
-        args: tuple[Any, ...] = (dy, x, 0) if case.op == "relu" else (dy, x, slope, False)
-        packet = (
-            torch.ops.aten.threshold_backward if case.op == "relu" else torch.ops.aten.leaky_relu_backward
-        )
-        if target is None:
-            return partial(packet.default, *args)
-        return partial(packet.grad_input, *args, grad_input=target)
+            return op.torch_forward(torch, x, target, case.negative_slope)
+        return op.torch_backward(torch, x, dy, target, case.negative_slope)
 
     def compile(self, case: Case, x: Tensor, dy: Tensor | None, out: Tensor | None) -> Callable[[], Tensor]:
         """Run once, on the tensors themselves: nothing compiles."""
@@ -82,19 +76,3 @@ class TorchEager:
         """torch's version, the instruction set that its CPU kernels use, and its CUDA."""
         capability = torch.backends.cpu.get_cpu_capability()
         return {"torch": torch.__version__, "torch_cpu_capability": capability, **torch_card.versions()}
-
-
-def _relu(case: Case, x: Tensor, out: Tensor | None) -> Callable[[], Tensor]:
-    if case.placement == "inplace":
-        return partial(torch.relu_, x)
-    if out is not None:  # the same kernel; aten::relu.out would allocate a result and copy it
-        return partial(torch.clamp_min, x, 0, out=out)
-    return partial(torch.relu, x)
-
-
-def _leaky_relu(case: Case, x: Tensor, out: Tensor | None, slope: float) -> Callable[[], Tensor]:
-    if case.placement == "inplace":
-        return partial(torch._C._nn.leaky_relu_, x, slope)
-    if out is not None:
-        return partial(torch._C._nn.leaky_relu, x, slope, out=out)
-    return partial(torch._C._nn.leaky_relu, x, slope)

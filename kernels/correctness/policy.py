@@ -21,6 +21,7 @@ from kernels.correctness.survey import Tally, survey
 from kernels.numbers.floats import Array, bits, blocks, flat_index, format_of, np_dtype
 from kernels.numbers.host_arrays import is_poison
 from kernels.numbers.ulp import ulp_distance
+from kernels.ops import op_of
 
 __all__ = ["Judgement", "describe", "judge", "unchanged"]
 
@@ -118,7 +119,7 @@ def _questions(case: Case) -> list[Question]:
 
 def _all_agree(case: Case) -> bool:
     """Whether no model rounds the slope, so that all give the same (float64 has one; float32 would round)."""
-    if case.op == "relu":
+    if not op_of(case.op).scales:
         return True
     narrow = np.dtype(np.float32) if case.dtype == "float64" else np_dtype(case.dtype)
     with np.errstate(over="ignore", under="ignore"):

@@ -1,8 +1,6 @@
-"""What the right answer is: the formulas of the policy, element by element, rounded once.
+"""What the right answer is: the formulas of `kernels.ops`, element by element, rounded once.
 
-relu: ``where(x <= 0, 0, x)``.  leaky_relu: ``where(x > 0, x, slope * x)``.  NaN passes through.
-Gradients: ``where(x > 0, dy, slope * dy)``, and 0 for the product in relu.  At x == 0 and at
-x == NaN a gradient is a convention; this one is as good as any and the policy judges none.
+At x == 0 and at x == NaN a gradient is a convention; the ops' is as good as any and the policy judges none.
 
 The honest implementations of ``slope * x`` differ in the precision of slope and product:
 
@@ -16,10 +14,12 @@ and JAX say so too; rounding once would differ for one slope in 2**17.
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
-from kernels.api import OPS
 from kernels.numbers.floats import Array, blocks, format_of
+from kernels.ops import op_of
 
 __all__ = ["backward", "forward", "models", "scale"]
 
@@ -35,7 +35,13 @@ def forward(op: str, x: Array, negative_slope: float, model: str = "A") -> Array
     `negative_slope` is ignored by relu.  Raises ValueError for an unknown op, or for a model
     that `x.dtype` does not have; TypeError for a dtype that is not one of the four.
     """
-    return _reference(op, x, x, negative_slope, model, direction="forward")
+    kind, x = op_of(op), np.asarray(x)
+    scaled = partial(scale, negative_slope=negative_slope, model=model)
+    result = np.empty(x.shape, x.dtype)
+    for block in blocks(x.shape):
+        with np.errstate(invalid="ignore"):  # ml_dtypes warns when it compares a NaN
+            result[block] = kind.reference(x[block], scaled)
+    return result
 
 
 def backward(op: str, dy: Array, x: Array, negative_slope: float, model: str = "A") -> Array:
@@ -48,7 +54,12 @@ def backward(op: str, dy: Array, x: Array, negative_slope: float, model: str = "
         raise TypeError(f"dy is {dy.dtype} and x is {x.dtype}; they must be the same: convert one first")
     if dy.shape != x.shape:
         raise ValueError(f"dy has shape {dy.shape} and x {x.shape}; they must be the same")
-    return _reference(op, dy, x, negative_slope, model, direction="backward")
+    kind, scaled = op_of(op), partial(scale, negative_slope=negative_slope, model=model)
+    result = np.empty(x.shape, x.dtype)
+    for block in blocks(x.shape):
+        with np.errstate(invalid="ignore"):  # as above
+            result[block] = kind.derivative(dy[block], x[block], scaled)
+    return result
 
 
 def scale(values: Array, negative_slope: float, model: str = "A") -> Array:
@@ -67,22 +78,6 @@ def scale(values: Array, negative_slope: float, model: str = "A") -> Array:
             return np.asarray(product.astype(values.dtype))
         slope = np.float64(negative_slope if model == "C" else values.dtype.type(negative_slope))
         return _round_once(np.asarray(values.astype(np.float64) * slope), values.dtype)
-
-
-def _reference(op: str, source: Array, x: Array, slope: float, model: str, *, direction: str) -> Array:
-    """``where(x is passed, source, slope * source)``: forward the source is x, backward it is dy."""
-    if op not in OPS:
-        raise ValueError(f"op is {op!r}; allowed: {', '.join(OPS)}")
-    source, x = np.asarray(source), np.asarray(x)
-    result = np.empty(x.shape, x.dtype)
-    for block in blocks(x.shape):
-        part, piece = x[block], source[block]
-        with np.errstate(invalid="ignore"):  # ml_dtypes warns when it compares a NaN
-            # Forward passes whatever is not <= 0, which is how NaN gets through.
-            passed = part > 0 if direction == "backward" else ~(part <= 0)
-        other = np.zeros_like(piece) if op == "relu" else scale(piece, slope, model)
-        result[block] = np.where(passed, piece, other)
-    return result
 
 
 def _round_once(values: Array, dtype: np.dtype) -> Array:

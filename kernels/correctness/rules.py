@@ -15,6 +15,7 @@ import numpy.typing as npt
 from kernels.correctness import reference
 from kernels.numbers.floats import Array, Format, bits, is_nan
 from kernels.numbers.ulp import ulp_distance
+from kernels.ops import op_of
 
 __all__ = ["Elements", "Question", "ulps_and_excuses"]
 
@@ -33,8 +34,8 @@ class Question:
 
     @property
     def scales(self) -> bool:
-        """Whether anything is multiplied at all: relu only ever gives 0 or what came in."""
-        return self.op == "leaky_relu"
+        """Whether anything is multiplied at all: `kernels.ops.Op.scales`."""
+        return op_of(self.op).scales
 
     @property
     def rounded_slope(self) -> float:

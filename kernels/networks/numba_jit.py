@@ -22,8 +22,8 @@ from kernels.networks import case as network
 from kernels.networks import numba_parts as parts
 from kernels.networks.case import ABLATED, NetworkCase
 from kernels.networks.weights import Weights, initial, pack
+from kernels.numba_cpu.entry import address_of, entry_of, locator
 from kernels.numbers.host_arrays import aligned_empty
-from kernels.tuned.loops import address_of, entry_of, locator
 
 __all__ = ["NumbaMlp"]
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from kernels.api import Case
 from kernels.numba_cpu.elements import CARRIER
+from kernels.ops import op_of
 
 __all__ = ["CacheWatch", "bind_loop", "library_versions"]
 
@@ -28,7 +29,7 @@ def bind_loop(
     transposed, so that the loop runs along memory.  For placement ``new`` the call allocates.
     """
     inputs = [array for array in (x, dy) if array is not None]
-    slope = () if case.op == "relu" else (_typed_slope(case, x.dtype),)
+    slope = (_typed_slope(case, x.dtype),) if op_of(case.op).scales else ()
     if case.placement == "new":
         return _allocating(loop, case, inputs, slope)
     target = out if case.placement == "out" else inputs[-1]

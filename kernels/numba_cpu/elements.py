@@ -1,10 +1,8 @@
-"""What happens to one element, compiled for the type that holds it; the loops live in the backends.
+"""The words of `kernels.ops.scalars` in compiled code, for the type that holds an element.
 
 Numba has no arithmetic in 16 bits, so float16 travels as uint16 and bfloat16 as int16, and that type
-chooses the element function: floats are compared and multiplied, 16-bit floats by their bits.  Their
+chooses what a word means: floats are compared and multiplied, 16-bit floats by their bits.  Their
 product is taken in float32, where it is exact, and rounded once, half to even.
-
-Numba's on-disk cache does not notice a change in this file: delete kernels/__pycache__ after one.
 
 Sources: IEEE 754 layouts; the float16 conversions are F. Giesen's, "float->half variants" (2012,
 public domain), written without branches on the value so that LLVM vectorises them.
@@ -19,74 +17,54 @@ import numpy as np
 from numba import types
 from numba.extending import overload, register_jitable
 
-__all__ = ["CARRIER", "leaky", "leaky_grad", "rectify", "rectify_grad"]
+from kernels.ops import scalars
+
+__all__ = ["CARRIER"]
 
 CARRIER = {"float16": np.dtype(np.uint16), "bfloat16": np.dtype(np.int16)}
 """The integer type under which a 16-bit float travels; the others travel as themselves."""
-
-
-def rectify(v: Any) -> Any:
-    """relu(v); NaN passes through, -0 gives +0.  For use in compiled code only."""
-    raise NotImplementedError
-
-
-def leaky(v: Any, slope: Any) -> Any:
-    """v if v > 0 else v * slope; NaN passes through.  For use in compiled code only."""
-    raise NotImplementedError
-
-
-def rectify_grad(g: Any, v: Any) -> Any:
-    """g if v > 0 else 0, also where g is not finite.  For use in compiled code only."""
-    raise NotImplementedError
-
-
-def leaky_grad(g: Any, v: Any, slope: Any) -> Any:
-    """g if v > 0 else g * slope.  For use in compiled code only."""
-    raise NotImplementedError
-
 
 # bfloat16 as int16: -0 is -32768, -inf is -128, negative NaNs lie above it, +inf is 32640.
 # float16 as uint16: +inf is 0x7C00, -0 is 0x8000, -inf is 0xFC00, NaNs lie above the infinities.
 
 
-@overload(rectify, strict=False)  # strict compares annotations too
-def _rectify(v: types.Type) -> Callable[..., Any]:
+@overload(scalars.zero, strict=False, inline="always")  # strict compares annotations too
+def _zero(v: types.Type) -> Callable[..., Any]:
     if v == types.uint16:
-        return lambda v: np.uint16(0) if 0x8000 <= v <= 0xFC00 else v
+        return lambda v: np.uint16(0)
     if v == types.int16:
-        return lambda v: np.int16(0) if v <= -128 else v
-    zero = np.float32(0) if v == types.float32 else np.float64(0)
-    return lambda v: zero if v <= zero else v
+        return lambda v: np.int16(0)
+    nought = np.float32(0) if v == types.float32 else np.float64(0)
+    return lambda v: nought
 
 
-@overload(leaky, strict=False)  # strict compares annotations too
-def _leaky(v: types.Type, slope: types.Type) -> Callable[..., Any]:
+@overload(scalars.at_most_zero, strict=False, inline="always")  # as above
+def _at_most_zero(v: types.Type) -> Callable[..., Any]:
     if v == types.uint16:
-        return lambda v, slope: _to_half(_from_half(v) * slope) if 0x8000 <= v <= 0xFC00 else v
+        return lambda v: 0x8000 <= v <= 0xFC00
     if v == types.int16:
-        return lambda v, slope: _to_bfloat(_from_bfloat(v) * slope) if v <= -128 else v
-    zero = np.float32(0) if v == types.float32 else np.float64(0)
-    return lambda v, slope: v * slope if v <= zero else v
+        return lambda v: v <= -128
+    nought = np.float32(0) if v == types.float32 else np.float64(0)
+    return lambda v: v <= nought
 
 
-@overload(rectify_grad, strict=False)  # strict compares annotations too
-def _rectify_grad(g: types.Type, v: types.Type) -> Callable[..., Any]:
+@overload(scalars.positive, strict=False, inline="always")  # as above
+def _positive(v: types.Type) -> Callable[..., Any]:
     if v == types.uint16:
-        return lambda g, v: g if 0 < v <= 0x7C00 else np.uint16(0)
+        return lambda v: 0 < v <= 0x7C00
     if v == types.int16:
-        return lambda g, v: g if 0 < v <= 0x7F80 else np.int16(0)
-    zero = np.float32(0) if v == types.float32 else np.float64(0)
-    return lambda g, v: g if v > zero else zero
+        return lambda v: 0 < v <= 0x7F80
+    nought = np.float32(0) if v == types.float32 else np.float64(0)
+    return lambda v: v > nought
 
 
-@overload(leaky_grad, strict=False)  # strict compares annotations too
-def _leaky_grad(g: types.Type, v: types.Type, slope: types.Type) -> Callable[..., Any]:
+@overload(scalars.product, strict=False, inline="always")  # as above
+def _product(v: types.Type, slope: types.Type) -> Callable[..., Any]:
     if v == types.uint16:
-        return lambda g, v, slope: g if 0 < v <= 0x7C00 else _to_half(_from_half(g) * slope)
+        return lambda v, slope: _to_half(_from_half(v) * slope)
     if v == types.int16:
-        return lambda g, v, slope: g if 0 < v <= 0x7F80 else _to_bfloat(_from_bfloat(g) * slope)
-    zero = np.float32(0) if v == types.float32 else np.float64(0)
-    return lambda g, v, slope: g if v > zero else g * slope
+        return lambda v, slope: _to_bfloat(_from_bfloat(v) * slope)
+    return lambda v, slope: v * slope
 
 
 # Numba adds two uint32 in 64 bits: each sum is cut back, or the loop would use vectors half as wide.

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from kernels.tuned.loops import Entry, Loop, address_of, native, serial
+from kernels.numba_cpu.entry import Entry, address_of
+from kernels.tuned.loops import Loop, native, serial
 from kernels.tuned.parallel import safe_driver
 from kernels.tuned.simd import LINE, VECTOR_BYTES
 from kernels.tuned.tiles import tile_lanes
@@ -82,7 +83,7 @@ def bind(
 
 
 def bind_addresses(loop: Loop, walk: Walk, addresses: tuple[int, int], slope: float, mode: Mode) -> Bound:
-    """As `bind`, for the addresses a and b of `tuned_loops.serial`."""
+    """As `bind`, for the addresses a and b of `kernels.tuned.loops.serial`."""
     rest: tuple[Any, ...] = (*addresses, walk.n, slope)
     if walk.shape == "tiles":
         rest += (walk.columns, walk.n)

@@ -1,26 +1,21 @@
 """The compiled loops: one function for each element, dtype, shape and kind of store, made when asked for.
 
 Each takes integer addresses and is called through its entry point, past Numba's dispatch on types.
-Each has a name of its own, because Numba's on-disk cache keeps one index file per name: two
-processes that compile different loops under one name can overwrite each other's code.  The name
-ends in a digest of the files that emit the IR, because Numba only looks at the file with the loop.
 """
 
 from __future__ import annotations
 
 import functools
-import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import numpy as np
 from llvmlite import ir  # type: ignore[import-untyped]  # it carries no type hints
 from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from kernels.numba_cpu.entry import Entry, digest, entry_of, jit
 from kernels.tuned import bit_loops, elements, half_floats, simd, tiles
 from kernels.tuned.bit_loops import emit_restore, emit_save
 from kernels.tuned.elements import CARRIERS, ELEMENTS, gradient, positive
@@ -31,26 +26,12 @@ __all__ = [
     "LINE_TYPE",
     "STRIDED_TYPE",
     "TILES_TYPE",
-    "Entry",
     "Loop",
-    "address_of",
     "assembly",
     "cache_hit",
-    "digest",
-    "entry_of",
-    "jit",
-    "locator",
     "native",
     "serial",
 ]
-
-Entry = Callable[..., Any]
-
-
-def digest(*modules: Any) -> str:
-    """Eight hex digits that change with the source of `modules`."""
-    return f"{zlib.crc32(b''.join(Path(module.__file__).read_bytes() for module in modules)):08x}"
-
 
 _DIGEST = digest(simd, bit_loops, elements, half_floats, tiles)
 
@@ -142,35 +123,6 @@ def _emit_walk(_: Any, name: Any, arguments: Any) -> Any:
 _walk: Any = intrinsic(prefer_literal=True)(_emit_walk)
 
 
-def jit(function: Callable[..., Any], name: str, signature: Any, *, parallel: bool = False) -> Any:
-    """`function` compiled for `signature`, under a `name` of its own, or fetched from the on-disk cache."""
-    function.__name__ = function.__qualname__ = name
-    return njit(signature, cache=True, nogil=True, parallel=parallel, error_model="numpy")(function)
-
-
-def entry_of(dispatcher: Any) -> Entry:
-    """The compiled function itself: positional arguments of exactly its types, no dispatch."""
-    (overload,) = dispatcher.overloads.values()
-    entry: Entry = overload.entry_point
-    return entry
-
-
-def address_of(array: np.ndarray[Any, Any]) -> int:
-    """The address of an array's first element; several times as fast as NumPy's own attributes."""
-    return locator(array.ndim, array.itemsize)(array)
-
-
-@functools.cache
-def locator(ndim: int, itemsize: int) -> Callable[[np.ndarray[Any, Any]], int]:
-    """`address_of` for arrays of exactly that many dimensions and bytes an element: others crash."""
-
-    def address(array):  # type: ignore[no-untyped-def]  # typed by the signature
-        return array.ctypes.data
-
-    kind = types.Array(getattr(types, f"uint{8 * itemsize}"), ndim, "A")
-    return entry_of(jit(address, f"address_{ndim}_{itemsize}", _WORD(kind)))
-
-
 def _function(loop: Loop) -> tuple[Callable[..., None], Any]:
     """The Python function that stands for the loop, and its type."""
     name = loop.name
@@ -212,7 +164,7 @@ def serial(loop: Loop) -> Entry:
 
 @functools.cache
 def native(loop: Loop) -> int:
-    """The address of the loop in machine code, for `tuned_parallel`, by Numba's calling convention."""
+    """The address of the loop in machine code, for `kernels.tuned.parallel`, by Numba's calling convention."""
     (overload,) = _compiled(loop).overloads.values()
     address: int = overload.library.get_pointer_to_function(overload.fndesc.llvm_func_name)
     return address

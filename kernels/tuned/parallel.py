@@ -1,4 +1,4 @@
-"""Any loop of `tuned_loops` on Numba's threads: one driver for each way to cut the work.
+"""Any loop of `kernels.tuned.loops` on Numba's threads: one driver for each way to cut the work.
 
 A parallel region costs Numba half a second to compile and a loop a tenth of that, so the drivers
 take the loop as an address and call it for each chunk.
@@ -18,7 +18,8 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 from numba.np.ufunc.parallel import threading_layer
 
-from kernels.tuned.loops import LINE_TYPE, STRIDED_TYPE, TILES_TYPE, Entry, Loop, entry_of, jit, native
+from kernels.numba_cpu.entry import Entry, entry_of, jit
+from kernels.tuned.loops import LINE_TYPE, STRIDED_TYPE, TILES_TYPE, Loop, native
 
 __all__ = ["driver", "driver_cache_hit", "safe_driver"]
 

@@ -13,10 +13,11 @@ import numba
 import numpy as np
 import torch
 
+from kernels.numba_cpu.entry import Entry
 from kernels.tuned import memory_pool
 from kernels.tuned.bind import Walk, bind_addresses
 from kernels.tuned.choice import choose, thresholds
-from kernels.tuned.loops import Entry, Loop
+from kernels.tuned.loops import Loop
 from kernels.tuned.mask import mask_bytes
 from kernels.tuned.simd import LINE
 from kernels.tuned.tensor_scope import DTYPES

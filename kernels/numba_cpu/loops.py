@@ -1,0 +1,152 @@
+"""The plain loops that a Numba user would write, for any op: serial, or shared out among Numba's threads.
+
+`prange` is `range` in a function that is not compiled with ``parallel=True``.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numba import prange
+from numba.extending import register_jitable
+
+from kernels.api import Case
+from kernels.numba_cpu import elements
+from kernels.numba_cpu.bind import CacheWatch, bind_loop, library_versions
+from kernels.numba_cpu.entry import digest, jit
+from kernels.ops import op_of, scalars
+
+__all__ = ["PlainLoops", "plain_loop"]
+
+Array = np.ndarray[Any, Any]
+Loop = Callable[..., None]
+
+
+class PlainLoops:
+    """A backend of one loop a kernel, compiled for the dtype and the layout; cached on disk.
+
+    A derived class has a name, and says whether the loops are `parallel`.
+    """
+
+    name: str
+    parallel: bool
+    distribution = "numba"
+    alignment = 1
+
+    def __init__(self) -> None:
+        self._watch = CacheWatch()
+
+    def why_not(self, case: Case) -> str | None:
+        """None on the CPU."""
+        return (
+            None if case.device == "cpu" else f"{self.name} runs on the CPU only; device is {case.device!r}"
+        )
+
+    def adopt(self, host: Array, case: Case) -> Array:
+        """`host` itself."""
+        return host
+
+    def bind(self, case: Case, x: Array, dy: Array | None, out: Array | None) -> Callable[[], Any]:
+        """As `compile`, without the first execution."""
+        return bind_loop(plain_loop(case.op, case.direction, self.parallel), case, x, dy, out)
+
+    def compile(self, case: Case, x: Array, dy: Array | None, out: Array | None) -> Callable[[], Any]:
+        """JIT, or fetch from the on-disk cache, and run once, on the arrays themselves."""
+        call = self.bind(case, x, dy, out)
+        self._watch.first_call(plain_loop(case.op, case.direction, self.parallel), call)
+        return call
+
+    def compile_report(self) -> dict[str, int | bool]:
+        """Whether the last loop that had to be compiled came from the on-disk cache."""
+        return {"cache_hit": self._watch.cache_hit}
+
+    def sync(self, result: Any) -> None:
+        """Nothing to wait for."""
+
+    def to_numpy(self, result: Any) -> Array:
+        """`result` itself."""
+        return result  # type: ignore[no-any-return]  # an array; a network's result is more
+
+    def versions(self) -> dict[str, str]:
+        """The versions of Numba, llvmlite and LLVM."""
+        return library_versions()
+
+
+@functools.cache
+def plain_loop(op: str, direction: str, parallel: bool) -> Any:
+    """Numba's dispatcher of ``loop(x[, dy], out[, slope])`` for one- and two-dimensional arrays."""
+    kind = op_of(op)
+    element = _jitable(kind.scalar if direction == "forward" else kind.scalar_derivative)
+    make = {
+        ("forward", False): _forward,
+        ("forward", True): _forward_scaled,
+        ("backward", False): _backward,
+        ("backward", True): _backward_scaled,
+    }[direction, kind.scales]
+    source = digest(elements, scalars, sys.modules[element.__module__])
+    name = f"{op}_{direction}_{'parallel' if parallel else 'serial'}_{source}"
+    return jit(make(element), name, parallel=parallel)
+
+
+@functools.cache
+def _jitable(function: Callable[..., Any]) -> Any:
+    return register_jitable(function)
+
+
+# Numba drops the branch that does not fit the number of dimensions.
+
+
+def _forward(element: Callable[..., Any]) -> Loop:
+    def loop(x: Array, out: Array) -> None:
+        if x.ndim == 1:
+            for i in prange(x.size):
+                out[i] = element(x[i])
+        else:
+            for i in prange(x.shape[0]):
+                for j in range(x.shape[1]):
+                    out[i, j] = element(x[i, j])
+
+    return loop
+
+
+def _forward_scaled(element: Callable[..., Any]) -> Loop:
+    def loop(x: Array, out: Array, slope: Any) -> None:
+        if x.ndim == 1:
+            for i in prange(x.size):
+                out[i] = element(x[i], slope)
+        else:
+            for i in prange(x.shape[0]):
+                for j in range(x.shape[1]):
+                    out[i, j] = element(x[i, j], slope)
+
+    return loop
+
+
+def _backward(element: Callable[..., Any]) -> Loop:
+    def loop(x: Array, dy: Array, out: Array) -> None:
+        if x.ndim == 1:
+            for i in prange(x.size):
+                out[i] = element(dy[i], x[i])
+        else:
+            for i in prange(x.shape[0]):
+                for j in range(x.shape[1]):
+                    out[i, j] = element(dy[i, j], x[i, j])
+
+    return loop
+
+
+def _backward_scaled(element: Callable[..., Any]) -> Loop:
+    def loop(x: Array, dy: Array, out: Array, slope: Any) -> None:
+        if x.ndim == 1:
+            for i in prange(x.size):
+                out[i] = element(dy[i], x[i], slope)
+        else:
+            for i in prange(x.shape[0]):
+                for j in range(x.shape[1]):
+                    out[i, j] = element(dy[i, j], x[i, j], slope)
+
+    return loop
