@@ -14,8 +14,9 @@ from typing import Any
 import psutil
 
 from bench.machine.address_layout import can_be_fixed
+from kernels.tuned.caches import cache_sizes, caches
 
-__all__ = ["DIFFERS", "cache_bytes", "describe", "last_level_cache", "machine_name", "utc_now"]
+__all__ = ["DIFFERS", "describe", "last_level_cache", "machine_name", "utc_now"]
 
 _CPU = Path("/sys/devices/system/cpu")
 """Where Linux tells of the CPUs."""
@@ -54,19 +55,9 @@ def usable_cpus() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def cache_bytes() -> dict[str, int]:
-    """Sizes of the first CPU's data caches in bytes, by level: {"L1": 32768, …}."""
-    sizes = {}
-    for index in sorted((_CPU / "cpu0/cache").glob("index*")):
-        size = re.fullmatch(r"(\d+)([KM]?)", _read(index / "size") or "")
-        if size and _read(index / "type") != "Instruction":
-            sizes[f"L{_read(index / 'level')}"] = int(size[1]) << {"": 0, "K": 10, "M": 20}[size[2]]
-    return sizes
-
-
 def last_level_cache() -> int:
-    """Bytes of the largest cache; 32 MiB where the system does not say."""
-    return max(cache_bytes().values(), default=32 << 20)
+    """Bytes of the last-level cache, or the guess of `kernels.tuned.caches`."""
+    return caches().last
 
 
 def utc_now() -> str:
@@ -105,7 +96,7 @@ def describe(options: Mapping[str, Any]) -> dict[str, Any]:
         "machine": machine_name(),
         "cpu": _cpu_model(),
         "cores": usable_cpus(),
-        "caches": cache_bytes(),
+        "caches": {f"L{level}": size for level, size in cache_sizes().items()},
         "memory_bytes": memory.total,
         "memory_available_bytes": memory.available,
         "kernel": platform.release(),

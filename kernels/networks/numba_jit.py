@@ -38,12 +38,12 @@ class NumbaMlp(NumbaJit):
     """Our own forward and training step."""
 
     def why_not(self, case: Case) -> str | None:
-        """The loops are serial, and BLAS counts its threads when it is loaded."""
+        """None for a network on the CPU; for a count of threads, only where BLAS can be told."""
         return network.why_not(self.name, case) or blas.why_not_threads(case.threads)
 
     def set_threads(self, count: int) -> int:
-        """What BLAS started with; the fused loops use one."""
-        return blas.threads()
+        """The threads of NumPy's BLAS; the fused loops of small networks use one."""
+        return blas.set_threads(count)
 
     def bind(self, case: Case, x: Array, dy: Array | None, out: Array | None) -> Callable[[], Any]:
         """As `compile`: fresh weights; a training step has not been made yet."""

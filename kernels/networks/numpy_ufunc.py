@@ -24,12 +24,12 @@ class NumpyMlp(NumpyUfunc):
     """Five calls forward; thirty for a training step."""
 
     def why_not(self, case: Case) -> str | None:
-        """NumPy cannot tell its BLAS how many threads to use."""
+        """None for a network on the CPU; for a count of threads, only where BLAS can be told."""
         return network.why_not(self.name, case) or blas.why_not_threads(case.threads)
 
     def set_threads(self, count: int) -> int:
-        """What BLAS started with."""
-        return blas.threads()
+        """The threads of NumPy's BLAS."""
+        return blas.set_threads(count)
 
     def bind(self, case: Case, x: Array, dy: Array | None, out: Array | None) -> Callable[[], Any]:
         """As `compile`: fresh weights; a training step has not been made yet."""

@@ -1,4 +1,6 @@
-"""What this host says about its caches: bytes, read from the kernel, not guessed.
+"""What this host says about its caches: bytes, read from the kernel, not guessed.  The one reader of them.
+
+Imports the standard library only.
 
 Source: Linux, Documentation/ABI/stable/sysfs-devices-system-cpu (cache/index*); ``getconf -a``.
 """
@@ -10,7 +12,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["Caches", "caches", "read_caches"]
+__all__ = ["Caches", "cache_sizes", "caches", "read_caches"]
 
 _SYSFS = Path("/sys/devices/system/cpu/cpu0/cache")
 _UNITS = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
@@ -21,12 +23,15 @@ _SYSCONF = {1: "SC_LEVEL1_DCACHE_SIZE", 2: "SC_LEVEL2_CACHE_SIZE", 3: "SC_LEVEL3
 class Caches:
     """Bytes of a core's first and second level, and of the last level that there is.
 
-    The defaults are the smallest that a current server or desktop has.
+    The defaults are for hosts that say nothing.
     """
 
     first: int = 32 << 10
+    """The smallest that a current server or desktop has."""
     second: int = 256 << 10
-    last: int = 8 << 20
+    """Likewise."""
+    last: int = 32 << 20
+    """Large, since too small a guess goes unnoticed: what is emptied as ``--cache-states cold`` would stay warm."""
 
 
 @functools.cache
@@ -36,13 +41,18 @@ def caches() -> Caches:
 
 
 def read_caches(sysfs: Path = _SYSFS) -> Caches:
-    """The data caches that `sysfs` describes, else those that sysconf knows, else the defaults."""
-    sizes = _from_sysfs(sysfs) or _from_sysconf()
+    """As `cache_sizes`, with the defaults for what is not known."""
+    sizes = cache_sizes(sysfs)
     default = Caches()
     if not sizes:
         return default
     first, second = sizes.get(1, default.first), sizes.get(2, default.second)
     return Caches(first, second, sizes[max(sizes)] if max(sizes) > 2 else second)
+
+
+def cache_sizes(sysfs: Path = _SYSFS) -> dict[int, int]:
+    """Bytes of the data caches by level: those that `sysfs` describes, else those that sysconf knows, else none."""
+    return _from_sysfs(sysfs) or _from_sysconf()
 
 
 def _from_sysfs(sysfs: Path) -> dict[int, int]:
