@@ -34,7 +34,7 @@ from scripts._shared.validation import Study, add_study_options
 
 __all__ = ["main"]
 
-_PLUGIN = {"planted": "scripts._plugins.slowed:Planted"}
+_PLUGIN = {"planted": "scripts._plugins.slowed:Slowed"}
 _TRUTHS = {"again": "tie", "slower5": "slower", "slower10": "slower"}
 _BASES = "numpy_ufunc,numba_jit,torch_eager,numba_parallel"
 _LEAST = {"again": 0.95, "slower10": 0.80, "slower5": 0.80}

@@ -18,9 +18,9 @@ from typing import Any
 
 import numpy as np
 
-from kernels import registry
-from kernels.api import Backend, Case
+from kernels.api import Case
 from kernels.numbers.host_arrays import aligned_empty
+from scripts._plugins.delegate import Delegate
 
 __all__ = ["PAIRS", "PairNumbaTuned", "PairTorch", "kept_bytes", "pair_bytes"]
 
@@ -45,14 +45,13 @@ def pair_bytes(name: str, case: Case) -> int:
     return 4 * case.n * case.itemsize + (2 * kept if name == "pair_numba_tuned" else kept)
 
 
-class _Pair:
-    """What the pairs have in common: everything but the call is the base backend's."""
+class _Pair(Delegate):
+    """What the pairs have in common: everything but the call is the backend `base`'s."""
 
-    name = ""
     base = ""
 
     def __init__(self) -> None:
-        self._base: Backend = registry.load(self.base)
+        super().__init__(self.base)
         self.forward_result: Any = None
         """Where the forward of the pair compiled last writes."""
 
@@ -60,27 +59,7 @@ class _Pair:
         """None for contiguous backwards into a given array."""
         if (case.direction, case.placement, case.layout) != ("backward", "out", "contiguous"):
             return f"{self.name} is a forward and a backward; use direction backward, placement out, layout contiguous"
-        return self._base.why_not(case)
-
-    def set_threads(self, count: int) -> int:
-        """The base's."""
-        return self._base.set_threads(count)
-
-    def adopt(self, host: np.ndarray, case: Case) -> Any:
-        """The base's."""
-        return self._base.adopt(host, case)
-
-    def sync(self, result: Any) -> None:
-        """The base's."""
-        self._base.sync(result)
-
-    def to_numpy(self, result: Any) -> np.ndarray:
-        """The base's."""
-        return self._base.to_numpy(result)
-
-    def versions(self) -> dict[str, str]:
-        """The base's."""
-        return self._base.versions()
+        return super().why_not(case)
 
 
 class PairTorch(_Pair):
@@ -92,8 +71,8 @@ class PairTorch(_Pair):
     def compile(self, case: Case, x: Any, dy: Any, out: Any) -> Callable[[], Any]:
         """Both calls bound to their arrays, and run once."""
         y = self.forward_result = x.new_empty(x.shape)
-        forward = self._base.compile(replace(case, direction="forward"), x, None, y)
-        backward = self._base.compile(case, y if case.op == "relu" else x, dy, out)
+        forward = super().compile(replace(case, direction="forward"), x, None, y)
+        backward = super().compile(case, y if case.op == "relu" else x, dy, out)
 
         def pair() -> Any:
             forward()

@@ -1,6 +1,6 @@
 """A backend that is slower by a known amount: what the suite's own detection rates are measured with.
 
-`Planted` is another backend (``RELU_BENCH_PLANT_BASE``, numpy_ufunc by default) whose calls take
+`Slowed` is another backend (``RELU_BENCH_PLANT_BASE``, numpy_ufunc by default) whose calls take
 1 + 1/k of its time (``RELU_BENCH_PLANT_EVERY``; 0, the default: not slowed, and then it is the same
 program as its twin).  Short calls, of which a batch has thousands, are made twice every k-th time;
 long ones, of which a batch may have two, are each followed by a wait of 1/k of what they took.
@@ -15,62 +15,40 @@ from itertools import cycle
 from time import perf_counter
 from typing import Any
 
-import numpy as np
-
-from kernels import registry
 from kernels.api import Case
+from scripts._plugins.delegate import Delegate
 
-__all__ = ["Planted"]
+__all__ = ["Slowed"]
 
 _LONG = 32 << 10
 """Elements from which a call is long enough for two readings of the clock not to matter."""
 
 
-class Planted:
+class Slowed(Delegate):
     """The base backend, slowed by 1/k."""
 
     name = "planted"
 
     def __init__(self) -> None:
-        self._base = registry.load(os.environ.get("RELU_BENCH_PLANT_BASE", "numpy_ufunc"))
+        super().__init__(os.environ.get("RELU_BENCH_PLANT_BASE", "numpy_ufunc"))
         self._every = int(os.environ.get("RELU_BENCH_PLANT_EVERY", "0"))
 
     def why_not(self, case: Case) -> str | None:
         """The base's reason; in place, a second call would see the first one's output."""
         if case.placement == "inplace":
             return "a call that is made twice needs its input as it was; use placement new or out"
-        return self._base.why_not(case)
-
-    def set_threads(self, count: int) -> int:
-        """The base's."""
-        return self._base.set_threads(count)
-
-    def adopt(self, host: np.ndarray, case: Case) -> Any:
-        """The base's."""
-        return self._base.adopt(host, case)
+        return super().why_not(case)
 
     def compile(self, case: Case, x: Any, dy: Any, out: Any) -> Callable[[], Any]:
         """The base's call, slowed; an unslowed one goes through the same motions."""
-        call = self._base.compile(case, x, dy, out)
+        call = super().compile(case, x, dy, out)
         slow = _stretched if case.n >= _LONG else _sometimes_twice
         return slow(call, self._base.sync, self._every)
-
-    def sync(self, result: Any) -> None:
-        """The base's."""
-        self._base.sync(result)
-
-    def to_numpy(self, result: Any) -> np.ndarray:
-        """The base's."""
-        return self._base.to_numpy(result)
 
     def compile_report(self) -> dict[str, Any]:
         """The base's, where it has one."""
         report: Callable[[], dict[str, Any]] = getattr(self._base, "compile_report", dict)
         return report()
-
-    def versions(self) -> dict[str, str]:
-        """The base's."""
-        return self._base.versions()
 
 
 def _sometimes_twice(call: Callable[[], Any], sync: Callable[[Any], None], every: int) -> Callable[[], Any]:

@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from kernels import registry
 from kernels.api import Case
+from scripts._plugins.delegate import Delegate
 
 __all__ = ["BASE", "PLUGIN", "ThenSum"]
 
@@ -23,13 +23,13 @@ BASE = "RELU_BENCH_SUM_BASE"
 PLUGIN = {"then_sum": "scripts._plugins.then_sum:ThenSum"}
 
 
-class ThenSum:
+class ThenSum(Delegate):
     """The base backend, then a sum of what it made."""
 
     name = "then_sum"
 
     def __init__(self) -> None:
-        self._base = registry.load(os.environ.get(BASE, "numba_tuned"))
+        super().__init__(os.environ.get(BASE, "numba_tuned"))
         self.total: Any = None
         """The last sum."""
 
@@ -37,15 +37,7 @@ class ThenSum:
         """The base's reason; NumPy has no fast sum of 16-bit floats."""
         if case.itemsize == 2:
             return f"NumPy sums {case.dtype} element by element; use float32 or float64"
-        return self._base.why_not(case)
-
-    def set_threads(self, count: int) -> int:
-        """The base's; the sum has one thread."""
-        return self._base.set_threads(count)
-
-    def adopt(self, host: np.ndarray, case: Case) -> Any:
-        """The base's."""
-        return self._base.adopt(host, case)
+        return super().why_not(case)
 
     def compile(self, case: Case, x: Any, dy: Any, out: Any) -> Callable[[], Any]:
         """The base's call, waited for, and the sum."""
@@ -63,10 +55,6 @@ class ThenSum:
     def sync(self, result: Any) -> None:
         """Nothing is left to wait for."""
 
-    def to_numpy(self, result: Any) -> np.ndarray:
-        """The base's."""
-        return self._base.to_numpy(result)
-
     def versions(self) -> dict[str, str]:
         """The base's, and NumPy's, which sums."""
-        return {**self._base.versions(), "numpy": np.__version__}
+        return {**super().versions(), "numpy": np.__version__}

@@ -22,7 +22,7 @@ from bench.run.run import Run, plan
 from bench.run.time_account import Tally
 from kernels import registry
 from kernels.api import Case
-from scripts._plugins.slowed import Planted
+from scripts._plugins.slowed import Slowed
 from tests.compilers import compiled_by
 
 PLUGINS = {
@@ -212,8 +212,8 @@ def test_a_hit_is_one_that_no_process_had_to_compile_for() -> None:
 
 
 def test_planted_arms_tell_whether_their_base_has_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert Planted().compile_report() == {}
+    assert Slowed().compile_report() == {}
     monkeypatch.setenv("RELU_BENCH_PLANT_BASE", "numba_jit")
-    report = Planted().compile_report()
+    report = Slowed().compile_report()
     assert report == registry.load("numba_jit").compile_report()
     assert "cache_hit" in report
