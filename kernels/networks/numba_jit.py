@@ -8,12 +8,12 @@ scratch memory of its own: make it from one thread at a time.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 from numba import carray, njit, types  # type: ignore[attr-defined]  # exported, though not in its list
-from numba.extending import intrinsic
+from numba.extending import intrinsic, register_jitable
 
 from kernels.api import Case
 from kernels.backends.numba_jit import NumbaJit
@@ -125,30 +125,44 @@ def _descend(weight, bias, errors, inputs, row, rate):  # type: ignore[no-untype
         bias[j] -= rate * total
 
 
-@functools.cache
-def _activation(op: str) -> tuple[Any, Any]:
-    """An op's activation and its derivative for compiled code: known there, so that none is paid for where none is."""
-    linear, relu, kind = op == ABLATED, op == "mlp_relu", types.float32
+# Activations and their derivatives.  Numba's on-disk cache knows a loop again by the names of the functions that
+# its closure holds: these have some, and compiled ones are new in each process.
 
-    @njit(inline="always")
-    def activate(v, slope):  # type: ignore[no-untyped-def]  # as above
-        if linear:
-            return v
-        if relu:
-            return kind(0) if v <= kind(0) else v
-        return v * slope if v <= kind(0) else v
 
-    @njit(inline="always")
-    def derivative(v, slope):  # type: ignore[no-untyped-def]  # as above
-        if linear:
-            return kind(1)
-        return kind(1) if v > kind(0) else slope
+@register_jitable(inline="always")
+def _same(v, slope):  # type: ignore[no-untyped-def]  # as above
+    return v
 
-    return activate, derivative
+
+@register_jitable(inline="always")
+def _one(v, slope):  # type: ignore[no-untyped-def]  # as above
+    return np.float32(1)
+
+
+@register_jitable(inline="always")
+def _rectified(v, slope):  # type: ignore[no-untyped-def]  # as above
+    return np.float32(0) if v <= np.float32(0) else v
+
+
+@register_jitable(inline="always")
+def _leaking(v, slope):  # type: ignore[no-untyped-def]  # as above
+    return v * slope if v <= np.float32(0) else v
+
+
+@register_jitable(inline="always")
+def _one_or_slope(v, slope):  # type: ignore[no-untyped-def]  # as above
+    return np.float32(1) if v > np.float32(0) else slope
+
+
+_ACTIVATIONS: Mapping[str, tuple[Callable[..., Any], Callable[..., Any]]] = {
+    ABLATED: (_same, _one),
+    "mlp_relu": (_rectified, _one_or_slope),
+    "mlp_leaky_relu": (_leaking, _one_or_slope),
+}
 
 
 def _forward_of(op: str) -> Callable[..., None]:
-    activate, _ = _activation(op)
+    activate, _ = _ACTIVATIONS[op]
 
     def forward(y, plan, slope):  # type: ignore[no-untyped-def]  # typed by the signature
         x, w1, b1, w2, b2, scratch, batch, a, b, c = carray(_words(plan), (10,))
@@ -164,7 +178,7 @@ def _forward_of(op: str) -> Callable[..., None]:
 
 
 def _step_of(op: str) -> Callable[..., None]:
-    activate, derivative = _activation(op)
+    activate, derivative = _ACTIVATIONS[op]
 
     def step(plan, slope, rate):  # type: ignore[no-untyped-def]  # as above
         loss, x, t, w1, b1, w2, b2, scratch, batch, a, b, c = carray(_words(plan), (12,))
