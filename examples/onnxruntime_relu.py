@@ -22,7 +22,10 @@ from onnx import TensorProto, helper
 Array = np.ndarray[Any, Any]
 
 _TYPES = {"float16": TensorProto.FLOAT16, "float32": TensorProto.FLOAT, "float64": TensorProto.DOUBLE}
-_OPSET, _IR = 16, 8  # LeakyRelu's newest version, in a format that older runtimes read, too
+_OPSET = 16
+"""LeakyRelu's newest version."""
+_IR = 8
+"""A format that older runtimes read, too."""
 
 
 class OnnxRuntimeRelu:

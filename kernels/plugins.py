@@ -19,6 +19,7 @@ __all__ = ["answer", "instantiate", "name_in_subprocess", "one_line", "split_spe
 _MEMBERS = ("why_not", "set_threads", "adopt", "compile", "sync", "to_numpy", "versions")
 _NAME = re.compile(r"[^\s,:@=]+")
 _TIMEOUT_S = 300
+"""Longer than any framework takes to import, on a busy machine with cold caches."""
 _MARK = "\x1erelu-bench-plugin\x1e"
 _PROGRAM = """
 import json, sys

@@ -15,7 +15,7 @@ nobody else.  Here both keep n / 8 bytes: 1/16 of a 16-bit tensor, 1/32 of float
   which it cannot do to a call of ours.
 - Second derivatives are right: the gradient is linear in dy, and its derivative by x is 0.
 - Threads: as many as ``torch.get_num_threads()`` says, at most NUMBA_NUM_THREADS.
-- Large results come from a pool (tuned_pool.py: what it costs, how to switch it off).
+- Large results come from a pool (kernels/tuned/memory_pool.py: what it costs, how to switch it off).
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ __all__ = [
 SMALL = 1 << 16
 """Elements below which torch's own runs where a gradient is wanted; assign another number to change it.
 
-Autograd is C++ for torch's functions and Python for ours, which adds some 25 microseconds to a forward and
-backward; the bits would save a quarter of a MiB at most, in float32.
+Autograd is C++ for torch's functions and Python for ours, which costs a small tensor more time than its kernel;
+the bits would save a quarter of a MiB at most, in float32.
 """
 
 

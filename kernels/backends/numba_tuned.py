@@ -1,11 +1,11 @@
 """ReLU and LeakyReLU with everything that we know about CPUs, in Numba.
 
-- Vector loops written in LLVM IR (numba_simd.py, tuned_*.py), with streaming stores where they pay.
-- Serial, parallel or streaming by size, dtype, layout, threads and the host's caches (tuned_choice.py).
+- Vector loops written in LLVM IR (kernels/tuned/simd.py and its neighbours), with streaming stores where they pay.
+- Serial, parallel or streaming by size, dtype, layout, threads and the host's caches (kernels/tuned/choice.py).
 - Past Numba's dispatcher: a compiled loop takes addresses, through its own entry point.
-- Large new results come from a bounded pool of memory (tuned_pool.py: what it costs, how to switch it off).
+- Large new results come from a bounded pool (kernels/tuned/memory_pool.py: what it costs, how to switch it off).
 
-Where SEMANTICS leave a choice it is torch's: relu keeps -0 (+0 for 16-bit types), its gradient at NaN
+Where the policy leaves a choice it is torch's: relu keeps -0 (+0 for 16-bit types), its gradient at NaN
 is 1, at 0 it is 0; the gradient of leaky_relu at 0 and NaN is the slope.
 """
 

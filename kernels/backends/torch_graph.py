@@ -19,7 +19,9 @@ __all__ = ["CALLS", "Replay", "TorchGraph"]
 
 Tensor = torch.Tensor
 CALLS = 64
+"""Enough for one launch to be a small part of them all."""
 _MOST = 1 << 20
+"""Elements beyond which a graph has nothing to save."""
 
 
 class Replay:

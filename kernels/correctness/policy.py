@@ -17,7 +17,7 @@ import numpy as np
 from kernels.api import Case
 from kernels.correctness import reference
 from kernels.correctness.rules import Question
-from kernels.correctness.survey import Tally, survey
+from kernels.correctness.survey import Findings, survey
 from kernels.numbers.floats import Array, bits, blocks, flat_index, format_of, np_dtype
 from kernels.numbers.host_arrays import is_poison
 from kernels.numbers.ulp import ulp_distance
@@ -58,12 +58,12 @@ def judge(case: Case, x: Array, dy: Array | None, result: object, *, first: str 
         return Judgement(problem, np.inf, "")
     questions = sorted(_questions(case), key=lambda question: question.model != first)
     for question in questions:
-        tally = survey(question, x, dy, result, stop=True)
-        if not tally.wrong:
+        found = survey(question, x, dy, result, stop=True)
+        if not found.wrong:
             exact = "exact" if _all_agree(case) else question.model
-            return Judgement(None, tally.max_ulp, exact, _joined(tally))
-    tallies = [survey(question, x, dy, result, stop=False) for question in questions]
-    best = min(tallies, key=lambda tally: (tally.wrong, tally.max_ulp))
+            return Judgement(None, found.max_ulp, exact, _joined(found))
+    all_found = [survey(question, x, dy, result, stop=False) for question in questions]
+    best = min(all_found, key=lambda found: (found.wrong, found.max_ulp))
     return Judgement(_sentence(case, x, dy, result, best), best.max_ulp, "", _joined(best))
 
 
@@ -126,20 +126,20 @@ def _all_agree(case: Case) -> bool:
         return float(narrow.type(case.negative_slope)) == case.negative_slope
 
 
-def _joined(tally: Tally) -> dict[str, str]:
-    return {name: "|".join(sorted(answers)) for name, answers in sorted(tally.notes.items())}
+def _joined(found: Findings) -> dict[str, str]:
+    return {name: "|".join(sorted(answers)) for name, answers in sorted(found.notes.items())}
 
 
-def _sentence(case: Case, x: Array, dy: Array | None, result: Array, tally: Tally) -> str:
+def _sentence(case: Case, x: Array, dy: Array | None, result: Array, found: Findings) -> str:
     """One line about a wrong answer: what, where, what came in, what came out, what was wanted, how many."""
-    if tally.first is None:
+    if found.first is None:
         raise AssertionError("a sentence about a wrong answer was asked for a right one")
-    index, x_value, source, got, wanted = tally.first
+    index, x_value, source, got, wanted = found.first
     inputs = f"x={_show(x_value)}" + (f" dy={_show(source)}" if dy is not None else "")
     written = not is_poison(got)
     gave = f"gave {_show(got)}" if written else "was never written"
-    what = _what(case, source, got, wanted, tally.model) if written else "left unwritten"
-    count = f"{tally.wrong} of {x.size} elements wrong"
+    what = _what(case, source, got, wanted, found.model) if written else "left unwritten"
+    count = f"{found.wrong} of {x.size} elements wrong"
     return f"{what}: {_where(index, x.shape)} {inputs} {gave}, wanted {_show(wanted)} ({count})"
 
 

@@ -16,15 +16,16 @@ from kernels.correctness.notes import Notes, take_notes
 from kernels.correctness.rules import Elements, Mask, Question, ulps_and_excuses
 from kernels.numbers.floats import Array, bits, blocks, flat_index, is_nan, np_dtype
 
-__all__ = ["Tally", "survey"]
+__all__ = ["Findings", "survey"]
 
 _NOTED_INPUTS = 16_384
+"""Of a block's special inputs that have the reference's bits, so many at most are looked at for notes."""
 _NOTED_OUTPUTS = 256
-"""Of the elements of a block that have the reference's bits, so many at most are looked at for notes."""
+"""Likewise of its special outputs, of which a small slope can make every element one."""
 
 
 @dataclass
-class Tally:
+class Findings:
     """What a pass found.  `first` is the first wrong element: its flat index, x, dy, got, wanted."""
 
     model: str
@@ -34,12 +35,12 @@ class Tally:
     notes: Notes = field(default_factory=dict)
 
 
-def survey(question: Question, x: Array, dy: Array | None, result: Array, *, stop: bool) -> Tally:
+def survey(question: Question, x: Array, dy: Array | None, result: Array, *, stop: bool) -> Findings:
     """Hold `result` against the question; all arrays agree in shape and dtype.
 
     `stop` ends the pass at the first block with a wrong element.
     """
-    tally = Tally(question.model)
+    found = Findings(question.model)
     source = x if dy is None else dy
     for block in blocks(x.shape):
         parts = [np.ascontiguousarray(array[block]).reshape(-1) for array in (x, source, result)]
@@ -47,11 +48,11 @@ def survey(question: Question, x: Array, dy: Array | None, result: Array, *, sto
         if where.size == 0:
             continue
         elements = Elements(question, *(part[where] for part in parts))
-        _count(tally, elements, where, block, x.shape)
-        take_notes(elements, tally.notes)
-        if stop and tally.wrong:
+        _count(found, elements, where, block, x.shape)
+        take_notes(elements, found.notes)
+        if stop and found.wrong:
             break
-    return tally
+    return found
 
 
 def _worth_a_look(question: Question, x: Array, source: Array, result: Array) -> Array:
@@ -108,16 +109,16 @@ def _products(dtype_name: str, slope: float, model: str) -> Array:
 
 
 def _count(
-    tally: Tally, elements: Elements, where: Array, block: tuple[slice, ...], shape: tuple[int, ...]
+    found: Findings, elements: Elements, where: Array, block: tuple[slice, ...], shape: tuple[int, ...]
 ) -> None:
     ulps, excused = ulps_and_excuses(elements)
     judged = ~excused
     wrong = np.flatnonzero((ulps != 0) & judged)
-    tally.max_ulp = max(tally.max_ulp, float(ulps[judged].max(initial=0.0)))
-    tally.wrong += wrong.size
+    found.max_ulp = max(found.max_ulp, float(ulps[judged].max(initial=0.0)))
+    found.wrong += wrong.size
     if wrong.size == 0:
         return
     index = flat_index(int(where[wrong[0]]), block, shape)
-    if tally.first is None or index < tally.first[0]:
+    if found.first is None or index < found.first[0]:
         e, i = elements, int(wrong[0])
-        tally.first = (index, e.raw_x[i], e.raw_source[i], e.raw_result[i], e.raw_wanted[i])
+        found.first = (index, e.raw_x[i], e.raw_source[i], e.raw_result[i], e.raw_wanted[i])

@@ -15,13 +15,13 @@ import numpy as np
 
 from kernels.gpu.cuda_words import bits_of, bits_of_double, device, double_of, float_of, from_half, to_half
 
-__all__ = ["FORMATS", "Format", "element", "paired", "paired_backward"]
+__all__ = ["ELEMENT_BITS", "ElementBits", "element", "paired", "paired_backward"]
 
 Function = Callable[..., Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Format:
+class ElementBits:
     """A dtype's bits: the unsigned type that carries it, its infinity, and what `scale` does in it."""
 
     carrier: Any
@@ -55,15 +55,15 @@ def _scale_bfloat(v: Any, slope: Any) -> Any:
     return np.uint16(np.uint32(bits + np.uint32(0x7FFF) + odd) >> np.uint32(16))
 
 
-FORMATS = {
-    "float16": Format(np.uint16, 0x7C00, device(_scale_half)),
-    "bfloat16": Format(np.uint16, 0x7F80, device(_scale_bfloat)),
-    "float32": Format(np.uint32, 0x7F800000, device(_scale32)),
-    "float64": Format(np.uint64, 0x7FF0000000000000, device(_scale64)),
+ELEMENT_BITS = {
+    "float16": ElementBits(np.uint16, 0x7C00, device(_scale_half)),
+    "bfloat16": ElementBits(np.uint16, 0x7F80, device(_scale_bfloat)),
+    "float32": ElementBits(np.uint32, 0x7F800000, device(_scale32)),
+    "float64": ElementBits(np.uint64, 0x7FF0000000000000, device(_scale64)),
 }
 
 
-def element(work: str, form: Format) -> Function:
+def element(work: str, form: ElementBits) -> Function:
     """The element function `work`: relu, leaky_relu, copy or flip; relu_grad, leaky_relu_grad or xor."""
     zero, sign, infinity = form.carrier(0), form.carrier(form.sign), form.carrier(form.infinity)
     low, scale = form.carrier(form.sign | form.infinity), form.scale  # -0 ... -inf: negative, or zero
@@ -94,7 +94,7 @@ def element(work: str, form: Format) -> Function:
     return device(next(each for each in works if each.__name__ == work))  # type: ignore[no-any-return]
 
 
-def paired(one: Function, form: Format) -> Function:
+def paired(one: Function, form: ElementBits) -> Function:
     """``one(v, slope)`` on all elements in two 32-bit words: ``(a, b, slope) -> (a, b)``."""
     half, double = np.uint32(16), np.uint64(32)
     mask, word = np.uint32(0xFFFF), np.uint64(0xFFFFFFFF)
@@ -116,7 +116,7 @@ def paired(one: Function, form: Format) -> Function:
     return device({2: narrow, 4: single, 8: wide}[np.dtype(form.carrier).itemsize])  # type: ignore[no-any-return]
 
 
-def paired_backward(one: Function, form: Format) -> Function:
+def paired_backward(one: Function, form: ElementBits) -> Function:
     """``one(g, v, slope)`` on all elements in two words each: ``(ga, gb, a, b, slope) -> (a, b)``."""
     half, double = np.uint32(16), np.uint64(32)
     mask, word = np.uint32(0xFFFF), np.uint64(0xFFFFFFFF)

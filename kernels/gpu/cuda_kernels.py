@@ -12,19 +12,20 @@ from typing import Any
 
 import numpy as np
 
-from kernels.gpu.cuda_elements import FORMATS, element, paired, paired_backward
-from kernels.gpu.cuda_words import SIMULATED, VECTOR_BYTES, cuda, load4, store4
+from kernels.gpu.cuda_elements import ELEMENT_BITS, element, paired, paired_backward
+from kernels.gpu.cuda_words import LOAD_BYTES, SIMULATED, cuda, load4, store4
 
 __all__ = ["kernel", "launch_shape"]
 
 _THREADS = 4 if SIMULATED else 256
+"""A block's threads; the simulator starts a Python thread for each."""
 _BLOCKS_PER_PROCESSOR = 2 if SIMULATED else 32
 """More than are resident at once (8 of 256 threads), so that the last wave is short."""
 
 
 def launch_shape(n: int, itemsize: int, processors: int) -> tuple[int, int]:
     """(blocks, threads) for `n` elements on a card with so many multiprocessors."""
-    vectors = max(1, n * itemsize // VECTOR_BYTES)
+    vectors = max(1, n * itemsize // LOAD_BYTES)
     blocks = -(-vectors // (2 * _THREADS))
     return max(1, min(blocks, _BLOCKS_PER_PROCESSOR * processors)), _THREADS
 
@@ -35,9 +36,9 @@ def kernel(work: str, dtype: str) -> Any:
 
     Arguments: ``x, out, n, slope``, or ``dy, x, out, n, slope`` for a work of two inputs.
     """
-    form = FORMATS[dtype]
+    form = ELEMENT_BITS[dtype]
     one = element(work, form)
-    lanes = VECTOR_BYTES // np.dtype(form.carrier).itemsize
+    lanes = LOAD_BYTES // np.dtype(form.carrier).itemsize
     if work.endswith("_grad") or work == "xor":
         return cuda.jit(_two_inputs(one, paired_backward(one, form), lanes))
     return cuda.jit(_one_input(one, paired(one, form), lanes))

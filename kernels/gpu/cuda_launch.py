@@ -10,7 +10,7 @@ import numpy as np
 
 from kernels.api import Case
 from kernels.gpu.card import Array
-from kernels.gpu.cuda_elements import FORMATS
+from kernels.gpu.cuda_elements import ELEMENT_BITS
 from kernels.gpu.cuda_kernels import kernel, launch_shape
 from kernels.gpu.cuda_words import SIMULATED, cuda
 from kernels.gpu.numba_card import CardArray, select
@@ -22,7 +22,7 @@ __all__ = ["adopted", "launcher"]
 def adopted(host: Array, case: Case) -> CardArray:
     """A copy of `host` (contiguous, of the case's dtype) on the case's card."""
     select(case.device)
-    return CardArray(cuda.to_device(host.view(FORMATS[case.dtype].carrier)), host.dtype)
+    return CardArray(cuda.to_device(host.view(ELEMENT_BITS[case.dtype].carrier)), host.dtype)
 
 
 def launcher(

@@ -21,8 +21,8 @@ from numba import config, types
 from numba.cuda.extending import intrinsic
 
 __all__ = [
+    "LOAD_BYTES",
     "SIMULATED",
-    "VECTOR_BYTES",
     "bits_of",
     "bits_of_double",
     "cuda",
@@ -38,7 +38,8 @@ __all__ = [
 cuda: Any = import_module("numba.cuda")  # by its type it would be what it is made of, or the simulator
 
 SIMULATED = bool(config.ENABLE_CUDASIM)  # type: ignore[attr-defined]  # set when Numba is imported
-VECTOR_BYTES = 16
+LOAD_BYTES = 16
+"""The widest load that a thread can make."""
 
 
 def device(function: Callable[..., Any]) -> Any:
@@ -82,13 +83,13 @@ if SIMULATED:
 
     def load4(array: Any, index: Any) -> Any:
         """Vector `index` of a contiguous array, as four words."""
-        step = VECTOR_BYTES // array.itemsize
+        step = LOAD_BYTES // array.itemsize
         part = np.array([array[index * step + lane] for lane in range(step)], array.dtype)
         return tuple(part.view(np.uint32))
 
     def store4(array: Any, index: Any, a: Any, b: Any, c: Any, d: Any) -> None:  # noqa: PLR0917
         """Write four words to vector `index` of a contiguous array."""
-        step = VECTOR_BYTES // array.itemsize
+        step = LOAD_BYTES // array.itemsize
         for lane, value in enumerate(np.array([a, b, c, d], np.uint32).view(array.dtype)):
             array[index * step + lane] = value
 
@@ -125,7 +126,7 @@ else:
 
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
             address = _vector_at(context, builder, signature.args[0], *args)
-            vector = builder.load(address, align=VECTOR_BYTES)
+            vector = builder.load(address, align=LOAD_BYTES)
             words = [builder.extract_element(vector, _WORD(lane)) for lane in range(4)]
             return context.make_tuple(builder, signature.return_type, words)
 
@@ -140,7 +141,7 @@ else:
             vector = ir.Constant(_VECTOR, ir.Undefined)
             for lane, word in enumerate(args[2:]):
                 vector = builder.insert_element(vector, word, _WORD(lane))
-            builder.store(vector, address, align=VECTOR_BYTES)
+            builder.store(vector, address, align=LOAD_BYTES)
             return context.get_dummy_value()
 
         return types.void(array, types.int64, *[types.uint32] * 4), codegen

@@ -30,9 +30,15 @@ __all__ = ["C", "Pass", "Trained", "flow", "forward", "loss", "train"]
 
 Array = np.ndarray[Any, Any]
 U = 2.0**-24
+"""Half a float32 ULP of 1: the largest relative error of one rounding."""
 C = 16.0
+"""The bound's factor: see above."""
 _BLOCK = 512
-_FLOW_FLOPS, _PASSES = 2e9, 20
+"""Rows of a weight that are widened to float64 at a time, so that no copy of all of it is needed."""
+_FLOW_FLOPS = 2e9
+"""What following the weights may cost: a second or so of float64 products, since it is done for every arm."""
+_PASSES = 20
+"""How often each parameter is passed over in a step, in operations: what a step costs where the batch is small."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ __all__ = ["SEED", "Weights", "initial", "pack", "pristine", "unpack"]
 
 Array = np.ndarray[Any, Any]
 SEED = 20260102
+"""Any number; all processes and all runs have the same."""
 
 
 class Weights(NamedTuple):

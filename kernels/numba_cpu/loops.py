@@ -23,7 +23,6 @@ from kernels.ops import op_of, scalars
 __all__ = ["PlainLoops", "plain_loop"]
 
 Array = np.ndarray[Any, Any]
-Loop = Callable[..., None]
 
 
 class PlainLoops:
@@ -100,7 +99,7 @@ def _jitable(function: Callable[..., Any]) -> Any:
 # Numba drops the branch that does not fit the number of dimensions.
 
 
-def _forward(element: Callable[..., Any]) -> Loop:
+def _forward(element: Callable[..., Any]) -> Callable[..., None]:
     def loop(x: Array, out: Array) -> None:
         if x.ndim == 1:
             for i in prange(x.size):
@@ -113,7 +112,7 @@ def _forward(element: Callable[..., Any]) -> Loop:
     return loop
 
 
-def _forward_scaled(element: Callable[..., Any]) -> Loop:
+def _forward_scaled(element: Callable[..., Any]) -> Callable[..., None]:
     def loop(x: Array, out: Array, slope: Any) -> None:
         if x.ndim == 1:
             for i in prange(x.size):
@@ -126,7 +125,7 @@ def _forward_scaled(element: Callable[..., Any]) -> Loop:
     return loop
 
 
-def _backward(element: Callable[..., Any]) -> Loop:
+def _backward(element: Callable[..., Any]) -> Callable[..., None]:
     def loop(x: Array, dy: Array, out: Array) -> None:
         if x.ndim == 1:
             for i in prange(x.size):
@@ -139,7 +138,7 @@ def _backward(element: Callable[..., Any]) -> Loop:
     return loop
 
 
-def _backward_scaled(element: Callable[..., Any]) -> Loop:
+def _backward_scaled(element: Callable[..., Any]) -> Callable[..., None]:
     def loop(x: Array, dy: Array, out: Array, slope: Any) -> None:
         if x.ndim == 1:
             for i in prange(x.size):

@@ -1,7 +1,7 @@
 """What stands in the inputs: six kinds of numbers, and the special values of each format.
 
-A block of `BLOCK` elements is drawn and then tiled, so that 16Mi elements cost milliseconds.
-`BLOCK` is odd (prime, in fact): an element and its copies never meet the same vector lane,
+A block of `DRAWN` elements is drawn and then tiled, so that 16Mi elements cost milliseconds.
+`DRAWN` is odd (prime, in fact): an element and its copies never meet the same vector lane,
 cache line or thread boundary again and again.
 
 Everything follows from the seed alone (PCG64, drawn in float64, rounded to the dtype), so that
@@ -18,9 +18,9 @@ import numpy as np
 from kernels.api import DATA
 from kernels.numbers.floats import Array, Format, bits, format_of, np_dtype
 
-__all__ = ["BLOCK", "NEGATIVE_FRACTION", "fill", "specials"]
+__all__ = ["DRAWN", "NEGATIVE_FRACTION", "fill", "specials"]
 
-BLOCK = 131_071
+DRAWN = 131_071
 """Elements that are drawn; the rest repeats them."""
 
 NEGATIVE_FRACTION = 0.5
@@ -35,7 +35,7 @@ def fill(array: Array, kind: str, seed: int) -> None:
 
     normal       standard normal, NEGATIVE_FRACTION of it negative, in random order
     positive     its magnitudes;  negative: their negatives
-    sorted       normal, ascending over the whole array (numbers repeat in arrays above BLOCK)
+    sorted       normal, ascending over the whole array (numbers repeat in arrays above DRAWN)
     alternating  signs +, -, +, - …
     subnormal    uniform subnormals of both signs, none of them 0
     special      `specials` in order, a normal number between every two
@@ -120,21 +120,21 @@ def _normal_block(count: int, form: Format, rng: np.random.Generator) -> Array:
 
 
 def _normal(flat: Array, form: Format, rng: np.random.Generator) -> None:
-    _tile(flat, _normal_block(min(flat.size, BLOCK), form, rng))
+    _tile(flat, _normal_block(min(flat.size, DRAWN), form, rng))
 
 
 def _positive(flat: Array, form: Format, rng: np.random.Generator) -> None:
-    _tile(flat, _magnitudes(min(flat.size, BLOCK), form, rng))
+    _tile(flat, _magnitudes(min(flat.size, DRAWN), form, rng))
 
 
 def _negative(flat: Array, form: Format, rng: np.random.Generator) -> None:
-    _tile(flat, _magnitudes(min(flat.size, BLOCK), form, rng) | form.unsigned.type(form.sign))
+    _tile(flat, _magnitudes(min(flat.size, DRAWN), form, rng) | form.unsigned.type(form.sign))
 
 
 def _sorted(flat: Array, form: Format, rng: np.random.Generator) -> None:
     if flat.size == 0:
         return
-    repeats = -(-flat.size // BLOCK)
+    repeats = -(-flat.size // DRAWN)
     block = _normal_block(-(-flat.size // repeats), form, rng).view(form.dtype).astype(np.float64)
     block.sort()
     flat[...] = np.repeat(bits(block.astype(form.dtype)), repeats)[: flat.size]
@@ -142,13 +142,13 @@ def _sorted(flat: Array, form: Format, rng: np.random.Generator) -> None:
 
 def _alternating(flat: Array, form: Format, rng: np.random.Generator) -> None:
     """Twice the (odd) block, so that the signs still alternate where one copy meets the next."""
-    block = np.tile(_magnitudes(min(flat.size, BLOCK), form, rng), 2)
+    block = np.tile(_magnitudes(min(flat.size, DRAWN), form, rng), 2)
     block[1::2] |= form.unsigned.type(form.sign)
     _tile(flat, block)
 
 
 def _subnormal(flat: Array, form: Format, rng: np.random.Generator) -> None:
-    count = min(flat.size, BLOCK)
+    count = min(flat.size, DRAWN)
     words = rng.integers(1, form.smallest_normal, count, dtype=form.unsigned)
     negative = rng.integers(0, 2, count, dtype=form.unsigned) * form.unsigned.type(form.sign)
     _tile(flat, words | negative)
@@ -158,7 +158,7 @@ def _special(flat: Array, form: Format, rng: np.random.Generator) -> None:
     """An odd period, so that in time each special value stands in each lane of a vector."""
     special = bits(specials(form.name))
     period = 2 * special.size + 1
-    block = _normal_block(min(flat.size, BLOCK // period * period), form, rng)
+    block = _normal_block(min(flat.size, DRAWN // period * period), form, rng)
     for index, word in enumerate(special):
         block[2 * index :: period] = word
     _tile(flat, block)

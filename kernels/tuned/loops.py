@@ -86,7 +86,8 @@ class Loop:
         return positive(builder, CARRIERS[self.dtype], ELEMENTS[self.element].op, x)
 
 
-_WORD, _SLOPE = types.intp, types.float64
+_WORD = types.intp
+_SLOPE = types.float64
 LINE_TYPE = types.void(_WORD, _WORD, _WORD, _WORD, _SLOPE)
 STRIDED_TYPE = types.void(*LINE_TYPE.args, _WORD, _WORD, _WORD)
 TILES_TYPE = types.void(*LINE_TYPE.args, _WORD, _WORD)

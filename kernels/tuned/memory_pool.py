@@ -34,7 +34,9 @@ Array = np.ndarray[Any, Any]
 
 ENVIRONMENT = "RELU_BENCH_POOL_BYTES"
 _HUGE = 2 << 20
+"""Bytes of a huge page on x86-64 and ARM64."""
 _MOST = 1 << 30
+"""Bytes that are kept at most where nobody says otherwise."""
 
 
 @dataclass(eq=False, slots=True)

@@ -5,7 +5,7 @@ line without reading it first and leaves it out of the cache.  Here the loops ar
 LLVM: an *element* (a function that emits the arithmetic for one scalar or one vector) is put
 into a loop over memory that is contiguous (`emit_line`), every second element of an
 array (`emit_pairs`), or any fixed stride (`emit_strided`).  Addresses are integers, so that a
-compiled kernel takes no arrays and its call costs a tenth of a microsecond.
+compiled kernel takes no arrays, which Numba would unpack at each call.
 
 Sources: LLVM Language Reference, "nontemporal metadata" and "fence"; Intel 64 SDM volume 1,
 10.4.6.2, "Caching of temporal vs. non-temporal data" (weakly ordered, hence the fence).
@@ -63,8 +63,11 @@ VECTOR_BYTES = _vector_bytes()
 """Bytes in the host's widest vector register: 64 with AVX-512, 32 with AVX2, else 16."""
 
 _UNROLL = 4
+"""Vectors a turn of a plain loop."""
 _STREAM_UNROLL = 8
+"""Vectors a turn of a streaming loop: whole cache lines, several at once."""
 _AHEAD = 1024
+"""Bytes ahead of a streaming loop from which its input is prefetched."""
 _I64 = ir.IntType(64)
 
 Element = Callable[[ir.IRBuilder, Sequence[ir.Value], ir.Value], ir.Value]

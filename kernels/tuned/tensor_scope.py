@@ -13,9 +13,9 @@ from collections.abc import Mapping
 import torch
 from torch.autograd import forward_ad
 
-__all__ = ["DTYPES", "FallbackWarning", "dense", "reason_against", "say_once"]
+__all__ = ["TORCH_DTYPES", "FallbackWarning", "dense", "reason_against", "say_once"]
 
-DTYPES: Mapping[torch.dtype, str] = {
+TORCH_DTYPES: Mapping[torch.dtype, str] = {
     torch.float16: "float16",
     torch.bfloat16: "bfloat16",
     torch.float32: "float32",
@@ -54,8 +54,8 @@ def reason_against(tensor: torch.Tensor) -> str | None:
         return f"{watching} is active"
     if _keys(tensor) not in _PLAIN:
         return _unusual(tensor)
-    if tensor.dtype not in DTYPES:
-        return f"{tensor.dtype} is not one of {', '.join(DTYPES.values())}"
+    if tensor.dtype not in TORCH_DTYPES:
+        return f"{tensor.dtype} is not one of {', '.join(TORCH_DTYPES.values())}"
     return None
 
 
@@ -81,7 +81,7 @@ def _unusual(tensor: torch.Tensor) -> str:
     if tensor.layout != torch.strided:
         return f"its layout is {tensor.layout}, not torch.strided"
     if tensor.is_quantized or tensor.is_complex():
-        return f"{tensor.dtype} is not one of {', '.join(DTYPES.values())}"
+        return f"{tensor.dtype} is not one of {', '.join(TORCH_DTYPES.values())}"
     if tensor.is_neg():
         return "its sign is lazy (a view of a conjugate)"
     return "torch gives this tensor another meaning than its bytes"

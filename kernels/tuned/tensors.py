@@ -1,7 +1,7 @@
 """The tuned loops on torch tensors: their memory, and calls by address with little on the way.
 
-`tuned_bind` and `tuned_choice` decide how a loop is run; here that is remembered by what decides it, so
-that a call costs a look-up.  Tensors are plain and dense (`tuned_scope`) and walked in storage order.
+`kernels.tuned.bind` and `kernels.tuned.choice` decide how a loop is run; here that is remembered by what decides it, so
+that a call costs a look-up.  Tensors are plain and dense (`kernels.tuned.tensor_scope`) and walked in storage order.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from kernels.tuned.choice import choose, thresholds
 from kernels.tuned.loops import Loop
 from kernels.tuned.mask import mask_bytes
 from kernels.tuned.simd import LINE
-from kernels.tuned.tensor_scope import DTYPES
+from kernels.tuned.tensor_scope import TORCH_DTYPES
 
 __all__ = ["fresh", "plain", "restore", "save"]
 
@@ -33,7 +33,7 @@ _BYTES = torch.empty(0, dtype=torch.uint8, device="cpu")
 def fresh(like: torch.Tensor) -> torch.Tensor:
     """An uninitialised tensor of the dtype, shape and strides of `like`, which is dense.
 
-    Large ones come from the pool of `tuned_pool` (and cannot be grown by ``resize_``).
+    Large ones come from `kernels.tuned.memory_pool` (and cannot be grown by ``resize_``).
     """
     size = like.numel() * like.itemsize
     if size < _POOLED_FROM or size > memory_pool.shared().limit:
@@ -73,7 +73,7 @@ def _run(
     to, a = target.data_ptr(), source.data_ptr()
     # In place a line has been read before it is written: there is nothing to save.
     lined = to != a and to % LINE == 0
-    entry, rest = _call((*kind, DTYPES[target.dtype]), n, slope, torch.get_num_threads(), lined)
+    entry, rest = _call((*kind, TORCH_DTYPES[target.dtype]), n, slope, torch.get_num_threads(), lined)
     entry(to, a, a if bits is None else bits.data_ptr(), *rest)
 
 
