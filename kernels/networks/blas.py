@@ -38,7 +38,8 @@ def why_not_threads(count: int) -> str | None:
 def _libraries() -> tuple[tuple[Any, int], ...]:
     """The BLAS libraries of this process, each with the count that it started with; none without threadpoolctl."""
     try:
-        from threadpoolctl import ThreadpoolController  # noqa: PLC0415  # everything but --threads does without
+        # Imported here, as everything but --threads does without it; it carries no type hints.
+        from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]  # noqa: PLC0415
     except ImportError:
         return ()
     found = ThreadpoolController().select(user_api="blas").lib_controllers

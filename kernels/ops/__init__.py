@@ -11,12 +11,11 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from kernels.api import OPS
+from kernels.numbers.floats import Array
 
-__all__ = ["Array", "Call", "Op", "Target", "op_of"]
+__all__ = ["Call", "Op", "Target", "op_of"]
 
-Array = Any
-"""An array of the framework at hand: a NumPy array of any dtype, a torch tensor."""
-Call = Callable[[], Any]
+Call = Callable[[], Array]
 """A call on arrays that it knows already; returns the result."""
 Target = Array | None
 """Where a result goes: None for a new array, the overwritten input for placement ``inplace``, else `out`."""
@@ -54,19 +53,19 @@ class Op(Protocol):
     def numpy_may_warn(self, slope: float) -> bool:
         """Whether numbers, infinities or quiet NaNs could make NumPy warn in float32 or float64."""
 
-    def jax_forward(self, jax: Any, slope: float) -> Callable[[Array], Array]:
+    def jax_forward(self, jax: Any, slope: float) -> Callable[[Any], Any]:
         """op(x) as users of JAX write it; JAX derives the gradient."""
 
-    def torch_forward(self, torch: Any, x: Array, target: Target, slope: float) -> Call:
+    def torch_forward(self, torch: Any, x: Any, target: Any, slope: float) -> Callable[[], Any]:
         """torch's call of op(x)."""
 
-    def torch_backward(self, torch: Any, x: Array, dy: Array, target: Target, slope: float) -> Call:
+    def torch_backward(self, torch: Any, x: Any, dy: Any, target: Any, slope: float) -> Callable[[], Any]:
         """torch's call of dy * op'(x), the one that autograd makes."""
 
-    def torch_traced(self, torch: Any, slope: float) -> Callable[[Array], Array]:
+    def torch_traced(self, torch: Any, slope: float) -> Callable[[Any], Any]:
         """op(x) for torch.compile to trace."""
 
-    def torch_traced_backward(self, torch: Any, slope: float) -> Callable[[Array, Array], Array]:
+    def torch_traced_backward(self, torch: Any, slope: float) -> Callable[[Any, Any], Any]:
         """``(dy, x)``: dy * op'(x), likewise."""
 
 

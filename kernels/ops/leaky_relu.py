@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from kernels.ops import Array, Call, Target
+from kernels.numbers.floats import Array
+from kernels.ops import Call, Target
 from kernels.ops.scalars import at_most_zero, positive, product
 
 scales = True
@@ -54,10 +55,10 @@ def _by(pick: np.ufunc, x: Array, target: Target, slope: Any) -> Call:
 
     def new() -> Array:
         scaled = multiply(x, slope)
-        return pick(x, scaled, out=scaled)
+        return pick(x, scaled, out=scaled)  # type: ignore[no-any-return]  # a ufunc's result is Any
 
     def into() -> Array:
-        return pick(x, multiply(x, slope, scratch), out=target)
+        return pick(x, multiply(x, slope, scratch), out=target)  # type: ignore[no-any-return]  # as above
 
     return new if target is None else into
 
@@ -91,7 +92,7 @@ def numpy_backward(x: Array, dy: Array, target: Target, slope: float) -> Call:
 
     def new() -> Array:
         factor = multiply(greater(x, zero), step)
-        return multiply(dy, add(factor, low, factor).view(dtype))
+        return multiply(dy, add(factor, low, factor).view(dtype))  # type: ignore[no-any-return]  # as above
 
     if target is None:
         return new
@@ -110,12 +111,12 @@ def numpy_may_warn(slope: float) -> bool:
     return not 0 < slope <= 1
 
 
-def jax_forward(jax: Any, slope: float) -> Callable[[Array], Array]:
+def jax_forward(jax: Any, slope: float) -> Callable[[Any], Any]:
     """JAX's own."""
     return partial(jax.nn.leaky_relu, negative_slope=slope)
 
 
-def torch_forward(torch: Any, x: Array, target: Target, slope: float) -> Call:
+def torch_forward(torch: Any, x: Any, target: Any, slope: float) -> Callable[[], Any]:
     """torch's own."""
     nn = torch._C._nn
     if target is None:
@@ -125,7 +126,7 @@ def torch_forward(torch: Any, x: Array, target: Target, slope: float) -> Call:
     return partial(nn.leaky_relu, x, slope, out=target)
 
 
-def torch_backward(torch: Any, x: Array, dy: Array, target: Target, slope: float) -> Call:
+def torch_backward(torch: Any, x: Any, dy: Any, target: Any, slope: float) -> Callable[[], Any]:
     """aten's leaky_relu_backward; False: it is given x, not the result."""
     packet = torch.ops.aten.leaky_relu_backward
     if target is None:
@@ -133,12 +134,12 @@ def torch_backward(torch: Any, x: Array, dy: Array, target: Target, slope: float
     return partial(packet.grad_input, dy, x, slope, False, grad_input=target)
 
 
-def torch_traced(torch: Any, slope: float) -> Callable[[Array], Array]:
+def torch_traced(torch: Any, slope: float) -> Callable[[Any], Any]:
     """torch's own."""
     return lambda x: torch.nn.functional.leaky_relu(x, slope)
 
 
-def torch_traced_backward(torch: Any, slope: float) -> Callable[[Array, Array], Array]:
+def torch_traced_backward(torch: Any, slope: float) -> Callable[[Any, Any], Any]:
     """aten's leaky_relu_backward, as above."""
     aten = torch.ops.aten
     return lambda dy, x: aten.leaky_relu_backward.default(dy, x, slope, False)

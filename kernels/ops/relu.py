@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from kernels.ops import Array, Call, Target
+from kernels.numbers.floats import Array
+from kernels.ops import Call, Target
 from kernels.ops.scalars import at_most_zero, positive, zero
 
 scales = False
@@ -48,7 +49,7 @@ def numpy_backward(x: Array, dy: Array, target: Target, slope: float) -> Call:
     dy_bits = dy.view(f"u{dtype.itemsize}")
 
     def new() -> Array:
-        return multiply(dy_bits, greater(x, nought)).view(dtype)
+        return multiply(dy_bits, greater(x, nought)).view(dtype)  # type: ignore[no-any-return]  # a ufunc's result is Any
 
     if target is None:
         return new
@@ -66,12 +67,12 @@ def numpy_may_warn(slope: float) -> bool:
     return False
 
 
-def jax_forward(jax: Any, slope: float) -> Callable[[Array], Array]:
+def jax_forward(jax: Any, slope: float) -> Callable[[Any], Any]:
     """JAX's own."""
     return jax.nn.relu  # type: ignore[no-any-return]  # a framework that comes as an argument has no types
 
 
-def torch_forward(torch: Any, x: Array, target: Target, slope: float) -> Call:
+def torch_forward(torch: Any, x: Any, target: Any, slope: float) -> Callable[[], Any]:
     """torch's own; into an array its clamp_min, which is the same kernel: relu's would allocate and copy."""
     if target is None:
         return partial(torch.relu, x)
@@ -80,7 +81,7 @@ def torch_forward(torch: Any, x: Array, target: Target, slope: float) -> Call:
     return partial(torch.clamp_min, x, 0, out=target)
 
 
-def torch_backward(torch: Any, x: Array, dy: Array, target: Target, slope: float) -> Call:
+def torch_backward(torch: Any, x: Any, dy: Any, target: Any, slope: float) -> Callable[[], Any]:
     """aten's threshold_backward."""
     packet = torch.ops.aten.threshold_backward
     if target is None:
@@ -88,12 +89,12 @@ def torch_backward(torch: Any, x: Array, dy: Array, target: Target, slope: float
     return partial(packet.grad_input, dy, x, 0, grad_input=target)
 
 
-def torch_traced(torch: Any, slope: float) -> Callable[[Array], Array]:
+def torch_traced(torch: Any, slope: float) -> Callable[[Any], Any]:
     """torch's own."""
     return torch.relu  # type: ignore[no-any-return]  # as above
 
 
-def torch_traced_backward(torch: Any, slope: float) -> Callable[[Array, Array], Array]:
+def torch_traced_backward(torch: Any, slope: float) -> Callable[[Any, Any], Any]:
     """aten's threshold_backward."""
     aten = torch.ops.aten
     return lambda dy, x: aten.threshold_backward.default(dy, x, 0)

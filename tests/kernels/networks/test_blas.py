@@ -8,7 +8,7 @@ import textwrap
 from collections.abc import Iterator
 
 import pytest
-from threadpoolctl import threadpool_info
+from threadpoolctl import threadpool_info  # type: ignore[import-untyped]  # it carries no type hints
 
 from kernels import networks
 from kernels.networks.case import NetworkCase
