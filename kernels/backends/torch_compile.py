@@ -30,7 +30,7 @@ with warnings.catch_warnings():  # it uses torch's own deprecated functions, and
     warnings.simplefilter("ignore", DeprecationWarning)
     import torch._inductor.compile_fx
 
-__all__ = ["TorchCompile"]
+__all__ = ["Graph", "TorchCompile"]
 
 Tensor = torch.Tensor
 Function = Callable[..., Tensor]
@@ -43,8 +43,8 @@ class TorchCompile(TorchEager):
 
     def __init__(self) -> None:
         super().__init__()
-        self._graphs: dict[tuple[Any, ...], _Graph] = {}
-        self._last: _Graph | None = None
+        self._graphs: dict[tuple[Any, ...], Graph] = {}
+        self._last: Graph | None = None
 
     def why_not(self, case: Case) -> str | None:
         """None on a CPU with a C++ compiler, and on a card with Triton."""
@@ -87,19 +87,19 @@ class TorchCompile(TorchEager):
             "eager_fallback": count == 0,
         }
 
-    def _graph(self, case: Case, tensors: list[Tensor]) -> _Graph:
+    def _graph(self, case: Case, tensors: list[Tensor]) -> Graph:
         shapes = tuple((tuple(tensor.shape), tensor.stride()) for tensor in tensors)
         # Dynamo guards on the thread count, and Inductor writes it into its OpenMP pragmas
         threads = torch.get_num_threads()
         slope = repr(case.negative_slope)  # tells -0.0 from 0.0 and finds NaN again
         key = (case.op, case.direction, case.placement, case.dtype, case.device, slope, threads, shapes)
         if key not in self._graphs:
-            self._graphs[key] = _Graph(_source(case))
+            self._graphs[key] = Graph(_source(case))
         self._last = self._graphs[key]
         return self._last
 
 
-class _Graph:
+class Graph:
     """A function compiled for one case, and what Dynamo knows of it."""
 
     def __init__(self, source: Function) -> None:

@@ -87,6 +87,11 @@ class NetworkCase(Case):
         return self.n // self.widths[0]
 
     @property
+    def activation(self) -> str | None:
+        """The name of the activation's op; None where there is none."""
+        return None if self.op == ABLATED else self.op.removeprefix("mlp_")
+
+    @property
     def slope(self) -> float:
         """What a negative element is multiplied by: 1.0 where there is no activation."""
         return 1.0 if self.op == ABLATED else self.negative_slope

@@ -17,8 +17,9 @@ import numpy as np
 from kernels.api import Case
 from kernels.backends.jax_jit import JaxJit
 from kernels.networks import case as network
-from kernels.networks.case import ABLATED, NetworkCase
+from kernels.networks.case import NetworkCase
 from kernels.networks.weights import initial, pack
+from kernels.ops import op_of
 
 __all__ = ["JaxMlp"]
 
@@ -69,10 +70,8 @@ class JaxMlp(JaxJit):
 def _forward(case: NetworkCase, weights: Parameters, x: jax.Array) -> jax.Array:
     w1, b1, w2, b2 = weights
     h = x @ w1.T + b1
-    if case.op == "mlp_relu":
-        h = jax.nn.relu(h)
-    elif case.op != ABLATED:
-        h = jax.nn.leaky_relu(h, case.negative_slope)
+    if case.activation is not None:
+        h = op_of(case.activation).jax_forward(jax, case.negative_slope)(h)
     return h @ w2.T + b2
 
 

@@ -15,10 +15,11 @@ import torch
 from torch.nn import functional
 
 from kernels.api import Case
-from kernels.backends.torch_compile import TorchCompile, _Graph
+from kernels.backends.torch_compile import Graph, TorchCompile
 from kernels.networks import case as network
-from kernels.networks.case import ABLATED, NetworkCase
+from kernels.networks.case import NetworkCase
 from kernels.networks.weights import initial, pack
+from kernels.ops import op_of
 
 __all__ = ["TorchCompileMlp"]
 
@@ -38,7 +39,7 @@ class TorchCompileMlp(TorchCompile):
         assert isinstance(case, NetworkCase), "why_not has refused any other"
         key = (case.label, torch.get_num_threads())
         if key not in self._graphs:
-            self._graphs[key] = _Graph(_forward(case) if dy is None else _train_step(case))
+            self._graphs[key] = Graph(_forward(case) if dy is None else _train_step(case))
         graph = self._last = self._graphs[key]
         weights = tuple(torch.from_numpy(part) for part in initial(case))
         if dy is None:
@@ -67,10 +68,9 @@ class TorchCompileMlp(TorchCompile):
 
 
 def _activation(case: NetworkCase) -> Callable[[Tensor], Tensor]:
-    slope = case.negative_slope
-    if case.op == ABLATED:
+    if case.activation is None:
         return lambda h: h
-    return torch.relu if case.op == "mlp_relu" else lambda h: functional.leaky_relu(h, slope)
+    return op_of(case.activation).torch_traced(torch, case.negative_slope)
 
 
 def _forward(case: NetworkCase) -> Callable[..., Tensor]:

@@ -14,7 +14,7 @@ import pytest
 
 from kernels.api import DIRECTIONS, DTYPES, OPS
 from kernels.tuned.bind import Walk, streams, walk_of
-from kernels.tuned.caches import Caches, caches, read_caches
+from kernels.tuned.caches import Caches, cache_sizes, caches, read_caches
 from kernels.tuned.choice import STREAMING_SWITCH, TABLE, Thresholds, choose, forced_streaming, thresholds
 from kernels.tuned.elements import CARRIERS, ELEMENTS
 from kernels.tuned.loops import Loop, assembly, serial
@@ -110,6 +110,7 @@ def test_caches_are_read_and_defaulted(tmp_path: Path) -> None:
         (tmp_path / f"index{number}").mkdir()
         for name, text in (("level", level), ("type", kind), ("size", size)):
             (tmp_path / f"index{number}" / name).write_text(text + "\n")
+    assert cache_sizes(tmp_path) == {1: 48 << 10, 2: 2 << 20, 3: 36608 << 10}
     assert read_caches(tmp_path) == Caches(48 << 10, 2 << 20, 36608 << 10)
     (tmp_path / "index3" / "size").write_text("?")
     assert read_caches(tmp_path).last == 2 << 20
