@@ -10,11 +10,13 @@ import importlib
 from collections.abc import Callable
 from typing import Any, Protocol
 
+import numpy.typing as npt
+
 from kernels.api import OPS
-from kernels.numbers.floats import Array
 
-__all__ = ["Call", "Op", "Target", "op_of"]
+__all__ = ["Array", "Call", "Op", "Target", "op_of"]
 
+Array = npt.NDArray[Any]
 Call = Callable[[], Array]
 """A call on arrays that it knows already; returns the result."""
 Target = Array | None

@@ -11,8 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from kernels.numbers.floats import Array
-from kernels.ops import Call, Target
+from kernels.ops import Array, Call, Target
 from kernels.ops.scalars import at_most_zero, positive, zero
 
 scales = False
