@@ -29,7 +29,7 @@ _FUNCTIONS = ("leaky_relu", "leaky_relu_backward", "relu", "relu_backward")
 
 def __getattr__(name: str) -> Any:
     if name not in _FUNCTIONS:
-        raise AttributeError(f"module 'kernels' has no attribute {name!r}")
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from kernels import functional
 
     value = getattr(functional, name)

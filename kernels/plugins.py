@@ -21,10 +21,10 @@ _NAME = re.compile(r"[^\s,:@=]+")
 _TIMEOUT_S = 300
 """Longer than any framework takes to import, on a busy machine with cold caches."""
 _MARK = "\x1erelu-bench-plugin\x1e"
-_PROGRAM = """
+_PROGRAM = f"""
 import json, sys
 sys.path[:] = json.loads(sys.argv[1])
-from kernels.plugins import answer
+from {__name__} import answer
 answer(sys.argv[2])
 """
 

@@ -45,18 +45,19 @@ class Builtin:
 
 
 _BOTH, _CUDA = ("cpu", "cuda"), ("cuda",)
+_HERE = f"{__package__}.backends"
 
 BUILTINS: dict[str, Builtin] = {
-    "numpy_ufunc": Builtin("kernels.backends.numpy_ufunc:NumpyUfunc", "numpy", "numpy"),
-    "numba_jit": Builtin("kernels.backends.numba_jit:NumbaJit", "numba", "numba"),
-    "numba_parallel": Builtin("kernels.backends.numba_parallel:NumbaParallel", "numba", "numba"),
-    "numba_tuned": Builtin("kernels.backends.numba_tuned:NumbaTuned", "numba", "numba"),
-    "jax_jit": Builtin("kernels.backends.jax_jit:JaxJit", "jax", "jax", _BOTH),
-    "torch_eager": Builtin("kernels.backends.torch_eager:TorchEager", "torch", "torch", _BOTH),
-    "torch_compile": Builtin("kernels.backends.torch_compile:TorchCompile", "torch", "torch", _BOTH),
-    "torch_graph": Builtin("kernels.backends.torch_graph:TorchGraph", "torch", "torch", _CUDA),
-    "numba_cuda": Builtin("kernels.backends.numba_cuda:NumbaCuda", "numba", "numba", _CUDA),
-    "triton_jit": Builtin("kernels.backends.triton_jit:TritonJit", "triton", "triton", _CUDA),
+    "numpy_ufunc": Builtin(f"{_HERE}.numpy_ufunc:NumpyUfunc", "numpy", "numpy"),
+    "numba_jit": Builtin(f"{_HERE}.numba_jit:NumbaJit", "numba", "numba"),
+    "numba_parallel": Builtin(f"{_HERE}.numba_parallel:NumbaParallel", "numba", "numba"),
+    "numba_tuned": Builtin(f"{_HERE}.numba_tuned:NumbaTuned", "numba", "numba"),
+    "jax_jit": Builtin(f"{_HERE}.jax_jit:JaxJit", "jax", "jax", _BOTH),
+    "torch_eager": Builtin(f"{_HERE}.torch_eager:TorchEager", "torch", "torch", _BOTH),
+    "torch_compile": Builtin(f"{_HERE}.torch_compile:TorchCompile", "torch", "torch", _BOTH),
+    "torch_graph": Builtin(f"{_HERE}.torch_graph:TorchGraph", "torch", "torch", _CUDA),
+    "numba_cuda": Builtin(f"{_HERE}.numba_cuda:NumbaCuda", "numba", "numba", _CUDA),
+    "triton_jit": Builtin(f"{_HERE}.triton_jit:TritonJit", "triton", "triton", _CUDA),
 }
 
 _plugins: dict[str, str] = {}

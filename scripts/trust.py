@@ -27,6 +27,7 @@ from bench.records.schema import Cell
 from bench.run import experiment as measuring
 from bench.run.pool import ProcessPool
 from bench.run.rows import Stamp, cells_of
+from scripts._plugins import slowed
 from scripts._shared.cli import Parser, UsageError, count, run, writable
 from scripts._shared.markers import MarkerError
 from scripts._shared.stored import StoredError
@@ -34,7 +35,7 @@ from scripts._shared.validation import Study, add_study_options
 
 __all__ = ["main"]
 
-_PLUGIN = {"planted": "scripts._plugins.slowed:Slowed"}
+_PLUGIN = {"planted": f"{slowed.__name__}:Slowed"}
 _TRUTHS = {"again": "tie", "slower5": "slower", "slower10": "slower"}
 _BASES = "numpy_ufunc,numba_jit,torch_eager,numba_parallel"
 _LEAST = {"again": 0.95, "slower10": 0.80, "slower5": 0.80}

@@ -20,6 +20,7 @@ import numpy as np
 from rich.console import Console
 from rich.progress import Progress
 
+import bench  # noqa: F401  # says so if `kernels` is another distribution's
 from kernels.api import DIRECTIONS, DTYPES
 from kernels.numba_cpu.entry import locator
 from kernels.numbers import host_arrays

@@ -200,7 +200,7 @@ def expected_by(backend: Backend) -> Callable[[Case, Array, Array | None], Array
 
     A plugin that had such a method would be asked to judge itself.
     """
-    controls = sys.modules.get("bench.controls.arms")
+    controls = sys.modules.get(f"{__package__.rpartition('.')[0]}.controls.arms")
     if controls is None or getattr(controls, type(backend).__name__, None) is not type(backend):
         return None
     return getattr(backend, "expected", None)

@@ -14,10 +14,12 @@ from kernels.networks.case import ABLATED, NetworkCase
 
 __all__ = ["CONTROLS", "Arm", "Experiment", "Variant", "cases", "experiments", "weight"]
 
+_CONTROLS = f"{__package__.rpartition('.')[0]}.controls.arms"
+
 CONTROLS: Mapping[str, str] = {
-    "copy_plain": "bench.controls.arms:CopyPlain",
-    "copy_streaming": "bench.controls.arms:CopyStreaming",
-    "empty_call": "bench.controls.arms:EmptyCall",
+    "copy_plain": f"{_CONTROLS}:CopyPlain",
+    "copy_streaming": f"{_CONTROLS}:CopyStreaming",
+    "empty_call": f"{_CONTROLS}:EmptyCall",
 }
 CEILINGS = ("copy_plain", "copy_streaming")
 FLOOR = "empty_call"

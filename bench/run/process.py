@@ -28,6 +28,9 @@ SHARED_CARD = {"XLA_PYTHON_CLIENT_PREALLOCATE": "false", "CUDA_DEVICE_ORDER": "P
 the card's memory, and cuda:1 has to be the same card for CUDA as for NVIDIA's management library."""
 
 
+_WORKER = f"{__package__.rpartition('.')[0]}.arm.worker"
+
+
 class ArmError(Exception):
     """Why an arm gave no answer: a status of `schema.STATUSES` and its reason."""
 
@@ -53,7 +56,7 @@ class ArmProcess:
         socket = f"{theirs.fileno():09}"  # as long whatever its number, for the layout's sake
         with fixed_layout():
             self._popen = subprocess.Popen(
-                [sys.executable, "-m", "bench.arm.worker", socket],
+                [sys.executable, "-m", _WORKER, socket],
                 env=filled_up({**HASH_SEED, **SHARED_CARD, **os.environ, "PYTHONPATH": path, **environ}),
                 pass_fds=(theirs.fileno(),),
                 stdin=subprocess.DEVNULL,

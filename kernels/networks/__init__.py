@@ -15,11 +15,11 @@ from kernels.networks.case import NetworkCase
 __all__ = ["NETWORKS", "NetworkCase", "load"]
 
 NETWORKS: Mapping[str, str] = {
-    "numpy_ufunc": "kernels.networks.numpy_ufunc:NumpyMlp",
-    "numba_jit": "kernels.networks.numba_jit:NumbaMlp",
-    "jax_jit": "kernels.networks.jax_jit:JaxMlp",
-    "torch_eager": "kernels.networks.torch_eager:TorchEagerMlp",
-    "torch_compile": "kernels.networks.torch_compile:TorchCompileMlp",
+    "numpy_ufunc": f"{__name__}.numpy_ufunc:NumpyMlp",
+    "numba_jit": f"{__name__}.numba_jit:NumbaMlp",
+    "jax_jit": f"{__name__}.jax_jit:JaxMlp",
+    "torch_eager": f"{__name__}.torch_eager:TorchEagerMlp",
+    "torch_compile": f"{__name__}.torch_compile:TorchCompileMlp",
 }
 """The networks there are, by the registry name of the backend that they belong to: ``MODULE:CLASS``."""
 

@@ -70,7 +70,7 @@ class _Process:
         self._printed = tempfile.TemporaryFile()  # noqa: SIM115  # lives as long as the process
         path = os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)
         self._popen = subprocess.Popen(
-            [sys.executable, "-m", "scripts._crosscheck.worker", str(theirs.fileno())],
+            [sys.executable, "-m", f"{__package__}.worker", str(theirs.fileno())],
             env={**SHARED_CARD, **os.environ, "PYTHONPATH": path},
             pass_fds=(theirs.fileno(),),
             stdin=subprocess.DEVNULL,

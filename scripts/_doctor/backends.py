@@ -53,7 +53,7 @@ def try_family(names: Sequence[str]) -> Outcome:
     """What came of each of `names`, in a process of their own: ``backends`` by name, and ``cards``."""
     try:
         done = subprocess.run(
-            [sys.executable, "-m", "scripts._doctor.probe", *names],
+            [sys.executable, "-m", f"{__package__}.probe", *names],
             env={**os.environ, "PYTHONPATH": os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)},
             stdin=subprocess.DEVNULL,
             capture_output=True,

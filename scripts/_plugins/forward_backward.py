@@ -25,8 +25,8 @@ from scripts._plugins.delegate import Delegate
 __all__ = ["PAIRS", "PairNumbaTuned", "PairTorch", "kept_bytes", "pair_bytes"]
 
 PAIRS = {
-    "pair_torch": "scripts._plugins.forward_backward:PairTorch",
-    "pair_numba_tuned": "scripts._plugins.forward_backward:PairNumbaTuned",
+    "pair_torch": f"{__name__}:PairTorch",
+    "pair_numba_tuned": f"{__name__}:PairNumbaTuned",
 }
 """The plugins by name."""
 

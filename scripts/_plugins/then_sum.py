@@ -20,7 +20,7 @@ from scripts._plugins.delegate import Delegate
 __all__ = ["BASE", "PLUGIN", "ThenSum"]
 
 BASE = "RELU_BENCH_SUM_BASE"
-PLUGIN = {"then_sum": "scripts._plugins.then_sum:ThenSum"}
+PLUGIN = {"then_sum": f"{__name__}:ThenSum"}
 
 
 class ThenSum(Delegate):

@@ -31,7 +31,7 @@ from scripts._shared.remarks import LEGEND, axis_text, clean, problem_lines, run
 
 __all__ = ["render", "script_json"]
 
-_ASSETS = resources.files("scripts._report") / "assets"
+_ASSETS = resources.files(__package__) / "assets"
 _FIGURES = (
     *("time_s", "time_lo_s", "time_hi_s", "gb_per_s", "ceiling_gb_per_s", "ceiling_fraction"),
     *("speedup", "speedup_lo", "speedup_hi", "noise_floor", "break_even_calls"),
