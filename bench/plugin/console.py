@@ -12,6 +12,7 @@ from rich.table import Table
 from bench.plan.experiments import Experiment
 from bench.run.run import Run
 from bench.stats.fastest import fastest_set
+from bench.text.commands import as_typed
 from bench.text.units import seconds_text
 
 __all__ = ["Write", "announce", "progress", "summary"]
@@ -91,7 +92,7 @@ def summary(run: Run, write: Write, width: int) -> None:
     if run.left:
         write(f"{len(run.left)} experiments are left: go on with --run-id {run.run_id}")
     write(f"files: {run.files.cells_path}, rounds.csv and environment.json beside it")
-    write(f"tables: python scripts/summarise.py {run.files.folder}")
+    write(as_typed(f"tables: python scripts/summarise.py {run.files.folder}"))
 
 
 def _table(run: Run) -> Table:

@@ -91,8 +91,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def _all_are(config: pytest.Config, name: str) -> bool:
-    """Whether nothing but that file was named on the command line."""
-    return all(Path(arg.partition("::")[0]).name == name for arg in config.args)
+    """Whether nothing but that file was named on the command line, by its path or, with --pyargs, by its module."""
+    named = [arg.partition("::")[0] for arg in config.args]
+    return all(Path(each).name == name or each.endswith(f".{Path(name).stem}") for each in named)
 
 
 def _scoped(settings: Settings, config: pytest.Config) -> Settings:

@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 
 from bench.plan.profiles import AXIS_OPTIONS
+from bench.text.commands import as_typed
 from bench.text.sizes import format_size
 from kernels.api import Case
 
@@ -49,7 +50,7 @@ def command(
         words += [f"--{option.replace('_', '-')}", value]
     for variant in variants:
         words += ["--variant", variant]
-    return shlex.join(words)
+    return as_typed(shlex.join(words))
 
 
 def variants_for(backend: str) -> Mapping[str, Mapping[str, str]]:

@@ -13,6 +13,7 @@ from bench.machine.environment import machine_name
 from bench.records.find_runs import find_runs, has_rows
 from bench.records.reading import ReadError, read_cells, read_rounds
 from bench.stats.fastest import COMPETING
+from bench.text.commands import as_typed
 from kernels.api import AXES, Case
 from scripts._shared import cli
 from scripts._shared.environments import read_environment
@@ -145,12 +146,10 @@ def _evidence(paths: Sequence[Path]) -> Evidence:
 
 
 def _warnings(machine: str, paths: Sequence[Path]) -> list[str]:
-    here = machine_name()
+    here, again = machine_name(), as_typed("run `pytest bench/` here to be sure")
     if machine != here:
         name = clean(machine) or "a machine without a name"
-        return [f"measured on {name}, not on this machine ({here}): run `pytest bench/` here to be sure"]
+        return [f"measured on {name}, not on this machine ({here}): {again}"]
     if all(path.parent.parent.name == "reference" for path in paths):
-        return [
-            f"from the reference run of a machine that is called {here} too; run `pytest bench/` here to be sure"
-        ]
+        return [f"from the reference run of a machine that is called {here} too; {again}"]
     return []

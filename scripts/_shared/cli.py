@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from bench.records.columns import nearest
+from bench.text.commands import as_typed
 
 __all__ = ["Parser", "UsageError", "comma_list", "count", "one_of", "positive", "run", "writable"]
 
@@ -25,8 +26,8 @@ class Parser(argparse.ArgumentParser):
 
     def __init__(self, *, description: str, epilog: str) -> None:
         super().__init__(
-            description=description,
-            epilog=epilog,
+            description=as_typed(description),
+            epilog=as_typed(epilog),
             formatter_class=argparse.RawDescriptionHelpFormatter,
             allow_abbrev=False,
         )
@@ -102,7 +103,7 @@ def run(main: Callable[[], int], errors: tuple[type[Exception], ...]) -> NoRetur
         status = main()
         sys.stdout.flush()
     except errors as error:
-        print(f"{os.path.basename(sys.argv[0])}: error: {error}", file=sys.stderr)  # noqa: PTH119
+        print(f"{os.path.basename(sys.argv[0])}: error: {as_typed(str(error))}", file=sys.stderr)  # noqa: PTH119
         status = 2
     except KeyboardInterrupt:
         print(f"{os.path.basename(sys.argv[0])}: interrupted", file=sys.stderr)  # noqa: PTH119

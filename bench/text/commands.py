@@ -1,0 +1,21 @@
+"""How our commands are typed: by path in a checkout, by module where everything is installed as `relu_bench`."""
+
+from __future__ import annotations
+
+import re
+
+__all__ = ["as_typed"]
+
+_ROOT = __name__.removesuffix("bench.text.commands")
+_BENCH = re.compile(r"pytest bench/(?:(test_\w+)\.py)?")
+_SCRIPT = re.compile(r"python scripts/(\w+)\.py")
+
+
+def as_typed(text: str, root: str = _ROOT) -> str:
+    """`text`, written for a checkout, with its commands as they are typed here; `root` is empty in a checkout."""
+    if not root:
+        return text
+    text = _SCRIPT.sub(rf"python -m {root}scripts.\1", text)
+    return _BENCH.sub(
+        lambda found: f"pytest --pyargs {root}bench" + (f".{found[1]}" if found[1] else ""), text
+    )
