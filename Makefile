@@ -10,7 +10,7 @@ REFERENCE := results/reference/amd-epyc-2c
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help bench test lint crosscheck doctor report tables article clean
+.PHONY: help bench test lint crosscheck doctor report tables article wheel clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,10 +28,11 @@ bench: $(READY)  ## the quick profile, then the tables (more options: make bench
 test: $(READY)  ## the tests, in about 4 minutes
 	$(RUN) -m pytest tests/ -p no:benchmark --numprocesses 2 --dist loadfile $(ARGS)
 
-lint: $(READY)  ## ruff and mypy --strict
+lint: $(READY)  ## ruff, mypy --strict, and import-linter: what may import what
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy
+	$(VENV)/bin/lint-imports --no-logo
 
 crosscheck: $(READY)  ## numerical equivalence of all backends
 	$(RUN) scripts/crosscheck.py $(ARGS)
@@ -58,6 +59,9 @@ tables: $(READY)  ## write tables and figures anew from results/ (with ARGS=--ch
 article: $(READY)  ## measure the claims of the article anew and write docs/article.md
 	$(RUN) scripts/claims.py --update docs/article.md $(ARGS)
 
+wheel: $(READY)  ## build the wheel, in which everything lies under the one name relu_bench: dist/
+	$(RUN) -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir dist .
+
 clean:  ## remove the virtual environment and caches (results stay)
-	rm -rf $(VENV) *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) *.egg-info build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -6,7 +6,7 @@ import re
 
 __all__ = ["as_typed"]
 
-_ROOT = __name__.removesuffix("bench.text.commands")
+_ROOT = __name__.rpartition("bench.")[0]
 _BENCH = re.compile(r"pytest bench/(?:(test_\w+)\.py)?")
 _SCRIPT = re.compile(r"python scripts/(\w+)\.py")
 

@@ -1,0 +1,276 @@
+"""The wheel in an environment of its own, beside another distribution's `kernels`; and `relu_bench` in the checkout."""
+
+from __future__ import annotations
+
+import ast
+import csv
+import os
+import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+import venv
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.running import QUICK, ROOT
+
+OURS = ("kernels", "bench", "scripts")
+STAND_IN = "get_kernel = 'of another distribution'\n"
+PLUGIN = """\
+from relu_bench.kernels.backends.numpy_ufunc import NumpyUfunc
+
+class Mine(NumpyUfunc):
+    name = "mine"
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Installed:
+    """An environment with the wheel, and a folder to work in that has nothing to do with the checkout."""
+
+    python: Path
+    packages: Path
+    folder: Path
+
+    def run(self, *words: str) -> subprocess.CompletedProcess[str]:
+        return run(self.python, *words, folder=self.folder)
+
+
+def run(
+    python: Path | str, *words: str, folder: Path, path: str | None = None
+) -> subprocess.CompletedProcess[str]:
+    """`python` with PYTHONPATH as given and nothing of the tests' own surroundings."""
+    environ = {key: value for key, value in os.environ.items() if not key.startswith(("PYTEST_", "PYTHON"))}
+    return subprocess.run(
+        [str(python), *words],
+        cwd=folder,
+        env={**environ, "PYTHONPATH": path} if path else environ,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def of_checkout(*words: str) -> subprocess.CompletedProcess[str]:
+    return run(sys.executable, *words, folder=ROOT, path=str(ROOT))
+
+
+def pip(*words: str, folder: Path) -> None:
+    done = run(sys.executable, "-m", "pip", *words, "--quiet", "--disable-pip-version-check", folder=folder)
+    assert done.returncode == 0, done.stderr
+
+
+def dependencies(folder: Path) -> Path:
+    """All that is installed here but what is ours, or called like it, as links: installing torch takes minutes."""
+    folder.mkdir()
+    for packages in {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}:
+        for entry in Path(packages).iterdir():
+            own = entry.name.startswith(("relu_bench", "__editable__", *OURS))
+            if not own and entry.suffix != ".pth":
+                (folder / entry.name).symlink_to(entry)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
+    """The wheel of this checkout, built from a copy and installed beside a package called `kernels`."""
+    base = tmp_path_factory.mktemp("package")
+    source = base / "source"
+    for name in ("relu_bench", *OURS):
+        shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("setup.py", "pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, source)
+    pip("wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(base), ".", folder=source)
+    (wheel,) = base.glob("*.whl")
+
+    venv.create(base / "venv", symlinks=True)
+    (packages,) = (base / "venv" / "lib").glob("python*/site-packages")
+    (packages / "kernels").mkdir()
+    (packages / "kernels" / "__init__.py").write_text(STAND_IN)
+    (packages / "dependencies.pth").write_text(f"{dependencies(base / 'links')}\n")
+    python = base / "venv" / "bin" / "python"
+    pip("--python", str(python), "install", "--no-deps", "--no-index", str(wheel), folder=base)
+    folder = base / "elsewhere"
+    folder.mkdir()
+    (folder / "mine.py").write_text(PLUGIN)
+    return Installed(python, packages, folder)
+
+
+def test_the_functions_come_from_one_name_and_no_module_has_two(installed: Installed) -> None:
+    program = """
+import sys
+from relu_bench import Case, available, load, relu, torch_module
+import relu_bench.torch_module, relu_bench.api
+from relu_bench.kernels import api, registry, torch_module as real
+assert relu_bench.torch_module is torch_module is real
+assert relu_bench.api is api and api.Case is Case
+import numpy
+assert relu(numpy.array([-1.0, 2.0], "float32"), backend="numpy_ufunc").tolist() == [0.0, 2.0]
+assert registry.load is load
+
+import kernels
+assert kernels.get_kernel == "of another distribution"
+for name in ("bench", "scripts"):
+    try:
+        __import__(name)
+    except ModuleNotFoundError:
+        continue
+    raise AssertionError(f"{name} can be imported")
+names = {}
+for name, module in list(sys.modules.items()):
+    if name.startswith("relu_bench"):
+        names.setdefault(module.__file__, set()).add(id(module))
+assert len(names) > 10 and all(len(modules) == 1 for modules in names.values()), names
+"""
+    done = installed.run("-c", program)
+    assert done.returncode == 0, done.stderr
+
+
+def test_importing_it_imports_no_framework(installed: Installed) -> None:
+    program = "import sys, relu_bench; relu_bench.Case; dir(relu_bench); print('numpy' in sys.modules)"
+    assert installed.run("-c", program).stdout == "False\n"
+
+
+def test_it_measures_a_plugin_from_any_folder_and_its_scripts_read_the_run(installed: Installed) -> None:
+    options = ("--backends", "mine", "--baseline", "mine", "--plugin", "mine:Mine")
+    few = ("--ops", "relu", "--directions", "forward", "--placements", "new", "--sizes", "64")
+    asked = ("--pyargs", "relu_bench.bench", *options, *few, *QUICK, "--run-id", "run")
+    done = installed.run("-m", "pytest", "-p", "no:cacheprovider", *asked)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "python -m relu_bench.scripts.summarise results/run" in done.stdout
+    with (installed.folder / "results" / "run" / "cells.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert {row["backend"] for row in rows} == {"mine", "copy_plain", "copy_streaming", "empty_call"}
+    assert {row["status"] for row in rows} <= {"ok", "noisy"}
+    read = installed.run("-m", "relu_bench.scripts.report", "--output", "page.html")
+    assert read.returncode == 0, read.stderr
+    assert "<html" in (installed.folder / "page.html").read_text()
+
+
+def test_pytest_of_others_does_not_see_our_options(installed: Installed) -> None:
+    assert "--target-ci" not in installed.run("-m", "pytest", "--help").stdout
+    done = installed.run("-m", "pytest", "--pyargs", "relu_bench.bench.test_network", "--help")
+    assert "--target-ci" in done.stdout
+
+
+def test_no_string_in_the_wheel_names_a_module_as_a_checkout_does(installed: Installed) -> None:
+    named = re.compile(rf"({'|'.join(OURS)})(\.[a-z_]\w*)+(:\w+)?")
+    found = [
+        f"{file.name}:{node.lineno}: {node.value}"
+        for file in (installed.packages / "relu_bench").rglob("*.py")
+        for node in whole_strings(ast.parse(file.read_text()))
+        if named.fullmatch(node.value)
+    ]
+    assert found == []
+
+
+def whole_strings(tree: ast.AST) -> Iterator[ast.Constant]:
+    """The strings of a module; of an f-string, what it begins with."""
+    for node in ast.walk(tree):
+        parts = node.values[:1] if isinstance(node, ast.JoinedStr) else ast.iter_child_nodes(node)
+        if not isinstance(node, ast.FormattedValue):
+            yield from (each for each in parts if isinstance(each, ast.Constant) and isinstance(each.value, str))
+
+
+@pytest.fixture
+def build(tmp_path: Path) -> Iterator[object]:
+    """Builds one module with these lines; gives the built lines, or what setup.py says."""
+    (tmp_path / "kernels").mkdir()
+    shutil.copy(ROOT / "setup.py", tmp_path)
+    (tmp_path / "kernels" / "__init__.py").touch()
+
+    def built(lines: str) -> str:
+        (tmp_path / "kernels" / "a.py").write_text(lines)
+        done = run(sys.executable, "setup.py", "--quiet", "build_py", folder=tmp_path)
+        made = tmp_path / "build" / "lib" / "relu_bench" / "kernels" / "a.py"
+        return done.stderr if done.returncode else made.read_text()
+
+    return built
+
+
+def test_imports_are_rewritten_and_nothing_else(build) -> None:
+    written = """\
+\"\"\"from kernels import api\"\"\"
+import os, kernels, bench as harness
+import kernels.api as api
+from kernels import (
+    registry,
+)
+from bench.text.sizes import size; from scripts import x
+def f(kernels):
+    from kernels_of_others import y; import benchmark
+    é = "ü"; from kernels.api import Case  # kernels.api
+    return kernels.api, "import kernels"
+"""
+    assert (
+        build(written)
+        == """\
+\"\"\"from kernels import api\"\"\"
+import os, relu_bench.kernels as kernels, relu_bench.bench as harness
+import relu_bench.kernels.api as api
+from relu_bench.kernels import (
+    registry,
+)
+from relu_bench.bench.text.sizes import size; from relu_bench.scripts import x
+def f(kernels):
+    from kernels_of_others import y; import benchmark
+    é = "ü"; from relu_bench.kernels.api import Case  # kernels.api
+    return kernels.api, "import kernels"
+"""
+    )
+
+
+@pytest.mark.parametrize("lines", ["import kernels.api\n", "from \\\n  kernels import api\n"])
+def test_an_import_that_cannot_be_rewritten_ends_the_build(build, lines: str) -> None:
+    assert re.search(
+        r"kernels/a\.py:1: .*(import kernels\.api|from kernels import).*; write|write", build(lines)
+    )
+
+
+def test_in_a_checkout_it_is_another_name_of_the_same_modules() -> None:
+    program = """
+import sys
+import relu_bench.kernels.registry, relu_bench.torch_module, relu_bench.api, relu_bench.bench.text.sizes
+from relu_bench import relu, torch_module
+import kernels, kernels.registry, kernels.torch_module, bench.text.sizes
+assert relu_bench.torch_module is torch_module is kernels.torch_module
+assert relu_bench.kernels is kernels and relu_bench.kernels.registry is kernels.registry
+assert relu_bench.api is kernels.api and relu is kernels.relu
+assert relu_bench.bench.text.sizes is bench.text.sizes
+assert kernels.registry.__spec__.name == kernels.registry.__name__ == "kernels.registry"
+names = {}
+for name, module in list(sys.modules.items()):
+    if name.partition(".")[0] in ("relu_bench", "kernels", "bench"):
+        names.setdefault(module.__file__, set()).add(id(module))
+assert all(len(modules) == 1 for modules in names.values()), names
+"""
+    done = of_checkout("-c", program)
+    assert done.returncode == 0, done.stderr
+
+
+def test_in_a_checkout_the_commands_of_a_wheel_work_too() -> None:
+    assert of_checkout("-m", "relu_bench.scripts.compare", "--help").stdout.startswith("usage: compare.py")
+    few = ("--backends", "numpy_ufunc", "--sizes", "64", "--ops", "relu", "--collect-only", "-q")
+    done = of_checkout("-m", "pytest", "-p", "no:cacheprovider", "--pyargs", "relu_bench.bench", *few)
+    assert "relu-forward-new-float32-64-numpy_ufunc-twin" in done.stdout, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    "words", [("scripts/compare.py", "--help"), ("scripts/tune.py", "--help"), ("scripts/doctor.py", "--help"),
+              ("-P", "-m", "pytest", "-p", "kernels", "bench/"), ("-P", "-c", "from relu_bench import relu")]
+)  # fmt: skip
+def test_another_kernels_before_ours_is_told_in_one_line(words: tuple[str, ...], tmp_path: Path) -> None:
+    (tmp_path / "kernels").mkdir()
+    (tmp_path / "kernels" / "__init__.py").write_text(STAND_IN)
+    done = run(sys.executable, *words, folder=ROOT, path=os.pathsep.join([str(tmp_path), str(ROOT)]))
+    last = done.stderr.strip().splitlines()[-1]
+    assert done.returncode != 0
+    assert str(tmp_path / "kernels" / "__init__.py") in last
+    assert f"PYTHONPATH={ROOT}" in last
+    assert "-c" in words or len(done.stderr.splitlines()) == 1, done.stderr
