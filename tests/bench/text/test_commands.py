@@ -11,7 +11,10 @@ from bench.text.commands import as_typed
     ("written", "installed"),
     [
         ("run `pytest bench/` first", "run `pytest --pyargs relu_bench.bench` first"),
-        ("pytest bench/test_network.py --widths 8", "pytest --pyargs relu_bench.bench.test_network --widths 8"),
+        (
+            "pytest bench/test_network.py --widths 8",
+            "pytest --pyargs relu_bench.bench.test_network --widths 8",
+        ),
         ("  python scripts/report.py a\n", "  python -m relu_bench.scripts.report a\n"),
         ("nothing to type", "nothing to type"),
     ],
