@@ -261,10 +261,15 @@ assert all(len(modules) == 1 for modules in names.values()), names
     assert done.returncode == 0, done.stderr
 
 
-def test_in_a_checkout_the_commands_of_a_wheel_work_too() -> None:
+def test_in_a_checkout_the_commands_of_a_wheel_work_too(tmp_path: Path) -> None:
     assert of_checkout("-m", "relu_bench.scripts.compare", "--help").stdout.startswith("usage: compare.py")
+    said = tmp_path / "relu_bench-0.dist-info"  # as an editable install of this checkout says it
+    said.mkdir()
+    (said / "METADATA").write_text("Metadata-Version: 2.1\nName: relu-bench\nVersion: 0\n")
+    (said / "entry_points.txt").write_text("[pytest11]\nrelu_bench = relu_bench._pytest_options\n")
     few = ("--backends", "numpy_ufunc", "--sizes", "64", "--ops", "relu", "--collect-only", "-q")
-    done = of_checkout("-m", "pytest", "-p", "no:cacheprovider", "--pyargs", "relu_bench.bench", *few)
+    words = ("-m", "pytest", "-p", "no:cacheprovider", "--pyargs", "relu_bench.bench", *few)
+    done = run(sys.executable, *words, folder=ROOT, path=os.pathsep.join([str(tmp_path), str(ROOT)]))
     assert "relu-forward-new-float32-64-numpy_ufunc-twin" in done.stdout, done.stdout + done.stderr
 
 
