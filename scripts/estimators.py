@@ -15,9 +15,10 @@ import numpy as np
 import pandas as pd
 from tabulate import tabulate
 
-from bench.records.reading import ReadError, read_rounds, timed
+from bench.records.reading import ReadError, read_rounds
 from bench.stats.counted import paired
 from bench.stats.estimates import ESTIMATORS
+from bench.stats.frames import timed
 from bench.text.sizes import format_size
 from kernels.api import AXES
 from scripts._shared.cli import Parser, UsageError, run

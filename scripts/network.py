@@ -10,10 +10,9 @@ from typing import Any
 
 import pandas as pd
 
-from bench.records.blame import ReadError
 from bench.records.columns import nearest
 from bench.records.find_runs import find_runs
-from bench.records.reading import read_cells, read_rounds
+from bench.records.reading import ReadError, read_cells, read_rounds
 from bench.text.units import percent_text, ratio_text, seconds_text
 from kernels.networks.case import NETWORK_DIRECTIONS, NETWORK_OPS
 from scripts._shared import cli

@@ -1,8 +1,6 @@
-"""What each column of cells.csv and rounds.csv may hold, derived from the dataclasses of the schema.
+"""What each column of cells.csv and rounds.csv may hold, and what the columns of one row may hold together.
 
-`Column.problem` and `cell_problem` judge text, one value at a time, and say what is wrong;
-`suspicious` and `suspicious_cells` judge whole columns at once and only say *that* something may be.
-A reader runs the quick ones over everything and the exact ones only where those object.
+Each rule stands here once and judges a whole column: distinct texts, or an array of numbers.
 """
 
 from __future__ import annotations
@@ -10,27 +8,32 @@ from __future__ import annotations
 import difflib
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import MISSING, dataclass, fields
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from bench.records.schema import ROLES, SCHEMA, STATUSES, VERDICTS, Cell, Round
 from kernels.api import CACHES, DATA, DIRECTIONS, DTYPES, LAYOUTS, OPS, PLACEMENTS
 from kernels.networks.case import NETWORK_DIRECTIONS, NETWORK_OPS, WIDTHS
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
     import pandas as pd
+
+    Floats = npt.NDArray[np.float64]
+    Rows = npt.NDArray[np.bool_]
 
 __all__ = [
     "NULLS",
     "TIMED",
+    "Broken",
     "Column",
-    "cell_problem",
+    "broken_cells",
     "columns_of",
     "nearest",
     "quoted",
-    "suspicious",
-    "suspicious_cells",
+    "schema_problem",
 ]
 
 NULLS = ("", "nan", "NaN", "NA", "None", "null")
@@ -51,13 +54,29 @@ _CHOICES: Mapping[str, tuple[str, ...]] = {
     "verdict": ("", *VERDICTS),
 }
 _MAY_BE_BLANK = ("machine", "started_utc", "variant", "device")
-_BOUNDS = ("time_lo_s", "time_hi_s", "speedup_lo", "speedup_hi", "noise_floor")  # infinite after one round
+"""Columns of every row whose text may be empty: files made by hand, a backend as it comes."""
+_FREE_TEXT = ("started_utc", "reason", "special_values")
+"""Columns in which every row may have a text of its own."""
+_BOUNDS = ("time_lo_s", "time_hi_s", "speedup_lo", "speedup_hi", "noise_floor")
+"""What one round alone leaves without a limit."""
 _ANY_NUMBER = ("negative_slope", "time_lo_s")
+"""A slope is any float64, and a file may hold NaN for one; the lower bound of a lone round is -inf."""
 _MAY_BE_INFINITE = ("negative_slope", "max_ulp", *_BOUNDS)
-_LARGEST = 2**53  # beyond it a float64 skips whole numbers
+"""Besides the bounds: a slope is any float64, and the distance of NaN from a number has no end."""
+_LARGEST = 2**53
+"""Beyond it a float64 skips whole numbers."""
+_SOME_WIDTHS = "widths such as 10-5-3"
 _NUMBER = re.compile(
     r"\s*[+-]?((\d+\.?\d*|\.\d+)(e[+-]?\d+)?|inf(inity)?)\s*", flags=re.ASCII | re.IGNORECASE
 )
+
+
+class Broken(NamedTuple):
+    """A rule with a flag for each row, whether it breaks it; `says` takes the texts of such a row, by column."""
+
+    column: str
+    rows: Rows
+    says: Callable[[Mapping[str, str]], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +92,18 @@ class Column:
         """The values allowed, or () where any will do; `layout` may be widths besides, as in ``10-5-3``."""
         return _CHOICES.get(self.name, ())
 
+    @property
+    def free(self) -> bool:
+        """Whether any text will do, and each row may have its own."""
+        return self.name in _FREE_TEXT
+
+    @property
+    def nulls(self) -> tuple[str, ...]:
+        """The texts that stand for no number here; a slope may be NaN, but not left out."""
+        if not self.required:
+            return NULLS
+        return tuple(filter(None, NULLS)) if self.name in _ANY_NUMBER else ()
+
     def allows(self, value: str) -> bool:
         """Whether `value` is one of `choices`, where there are any."""
         return (
@@ -82,33 +113,47 @@ class Column:
         )
 
     def problem(self, value: str) -> str | None:
-        """What is wrong with `value`, the text of one field, or None."""
-        if self.kind == "text":
-            return self._text_problem(value)
-        if value in NULLS and not (value and self.name in _ANY_NUMBER):
-            return f"is empty; a {self.kind} belongs here" if self.required else None
-        return None if value in NULLS else self._number_problem(value)
-
-    def _text_problem(self, value: str) -> str | None:
-        if "\0" in value or any("\udc80" <= char <= "\udcff" for char in value):
+        """What is wrong with `value`, the text of a field, or None; how large a number is, is not judged."""
+        if self.kind != "text":
+            if value in self.nulls or _NUMBER.fullmatch(value):
+                return None
+            if value in NULLS:
+                return f"is empty; a {self.kind} belongs here"
+            return f"is {quoted(value)}; a number belongs here"
+        if "\0" in value:
             return "is not text (a NUL byte, or not UTF-8): is this a binary file?"
         if not self.allows(value):
             allowed = ", ".join(choice for choice in self.choices if choice)
-            allowed += ", widths such as 10-5-3" if self.name == "layout" else ""
+            allowed += f", {_SOME_WIDTHS}" if self.name == "layout" else ""
             return f"is {quoted(value)}; allowed: {allowed}{nearest(value, self.choices)}"
         return "is empty" if self.required and not value else None
 
-    def _number_problem(self, value: str) -> str | None:
-        if not _NUMBER.fullmatch(value):
-            return f"is {quoted(value)}; a number belongs here"
-        number = float(value)
-        if math.isinf(number) and self.name not in _MAY_BE_INFINITE:
-            return f"is {quoted(value)}; a finite number belongs here"
-        if number < 0 and self.name not in _ANY_NUMBER:
-            return f"is {quoted(value)}; it cannot be negative"
-        if self.kind == "count" and not (number.is_integer() and number <= _LARGEST):
-            return f"is {quoted(value)}; a whole number up to 2**53 belongs here"
-        return None
+    def broken_by_texts(self, texts: pd.Series) -> Broken:
+        """The rows of `texts`, a categorical of whole fields, in which one has a `problem`."""
+        wrong = [value for value in texts.cat.categories.to_numpy() if self.problem(value)]
+        return Broken(self.name, texts.isin(wrong).to_numpy(), lambda row: str(self.problem(row[self.name])))
+
+    def broken(self, column: pd.Series) -> Iterator[Broken]:
+        """The rows of `column` that break each rule: a categorical of text, or float64 (NaN for no number).
+
+        Nothing is asked of free text.
+        """
+        if self.kind == "text":
+            if not self.free:
+                yield self.broken_by_texts(column)
+            return
+        numbers = column.to_numpy()
+        if self.name not in _MAY_BE_INFINITE:
+            yield self._rule(abs(numbers) == math.inf, "a finite number belongs here")
+        if self.name not in _ANY_NUMBER:
+            yield self._rule(numbers < 0, "it cannot be negative")
+        if self.kind == "count":
+            whole = numbers.round()
+            broken = (whole < numbers) | (numbers < whole) | (numbers > _LARGEST)
+            yield self._rule(broken, "a whole number up to 2**53 belongs here")
+
+    def _rule(self, rows: Rows, problem: str) -> Broken:
+        return Broken(self.name, rows, lambda row: f"is {quoted(row[self.name])}; {problem}")
 
 
 def columns_of(row: type[Cell] | type[Round]) -> tuple[Column, ...]:
@@ -124,30 +169,56 @@ def columns_of(row: type[Cell] | type[Round]) -> tuple[Column, ...]:
     )
 
 
-def cell_problem(values: Mapping[str, str]) -> tuple[str, str] | None:
-    """(column, what is wrong) with a cell whose fields are right one by one, or None."""
-    if int(float(values["schema"])) != SCHEMA:
-        return "schema", schema_problem(int(float(values["schema"])))
-    if values["status"] in TIMED and values["role"] != "floor":
-        time_s = values["time_s"]
-        if time_s in NULLS or float(time_s) == 0:
-            return "time_s", f"is {quoted(time_s)}, but status is {values['status']}; a time belongs here"
-    return _mixed_up(values["op"], values["direction"], values["layout"], int(float(values["n"])))
+def broken_cells(frame: pd.DataFrame) -> Iterator[Broken]:
+    """The rows of cells.csv whose columns, right one by one, do not go together."""
+    yield Broken(
+        "schema",
+        (frame["schema"] != SCHEMA).to_numpy(),
+        lambda row: schema_problem(int(float(row["schema"]))),
+    )
+    timed = frame["status"].isin(TIMED) & (frame["role"] != "floor")
+    yield Broken(
+        "time_s",
+        (timed & ~(frame["time_s"] > 0)).to_numpy(),
+        lambda row: f"is {quoted(row['time_s'])}, but status is {row['status']}; a time belongs here",
+    )
+    network, width = frame["op"].isin(NETWORK_OPS).to_numpy(), _input_widths(frame["layout"])
+    for rows, misplaced, layouts, directions in (
+        (network, width == 0, [_SOME_WIDTHS], NETWORK_DIRECTIONS),
+        (~network, width > 0, LAYOUTS, DIRECTIONS),
+    ):
+        yield _unlike_its_op("layout", rows & misplaced, layouts)
+        yield _unlike_its_op("direction", rows & ~frame["direction"].isin(directions).to_numpy(), directions)
+    yield Broken("n", _no_whole_batches(frame["n"].to_numpy(), width), _says_no_whole_batches)
 
 
-def _mixed_up(op: str, direction: str, layout: str, n: int) -> tuple[str, str] | None:
+def _unlike_its_op(column: str, rows: Rows, allowed: Iterable[str]) -> Broken:
     """A network has widths and its own directions, an activation has neither."""
-    network = op in NETWORK_OPS
-    widths = WIDTHS.fullmatch(layout)
-    if (widths is not None) != network:
-        wanted = "widths such as 10-5-3" if network else ", ".join(LAYOUTS)
-        return "layout", f"is {quoted(layout)}, but op is {op}; allowed: {wanted}"
-    allowed = NETWORK_DIRECTIONS if network else DIRECTIONS
-    if direction not in allowed:
-        return "direction", f"is {quoted(direction)}, but op is {op}; allowed: {', '.join(allowed)}"
-    if widths and (n == 0 or n % int(widths[1])):
-        return "n", f"is {n}; a batch of {layout} has a multiple of {widths[1]} elements"
-    return None
+    others = ", ".join(allowed)
+    return Broken(
+        column, rows, lambda row: f"is {quoted(row[column])}, but op is {row['op']}; allowed: {others}"
+    )
+
+
+def _input_widths(layouts: pd.Series) -> Floats:
+    """The width of each network's input; 0 for the layout of an activation."""
+    import numpy as np  # noqa: PLC0415  # whoever wants the names of the columns needs no NumPy
+
+    matches = map(WIDTHS.fullmatch, layouts.cat.categories)
+    widths: Floats = np.array([float(match[1]) if match else 0.0 for match in matches])
+    return widths[layouts.cat.codes]
+
+
+def _no_whole_batches(n: Floats, widths: Floats) -> Rows:
+    import numpy as np  # noqa: PLC0415  # as above
+
+    with np.errstate(invalid="ignore"):  # the remainder of inf, which is no count
+        return (widths > 0) & ((n == 0) | (n % np.maximum(widths, 1) > 0))
+
+
+def _says_no_whole_batches(row: Mapping[str, str]) -> str:
+    width = row["layout"].partition("-")[0]
+    return f"is {float(row['n']):.0f}; a batch of {row['layout']} has a multiple of {width} elements"
 
 
 def schema_problem(found: int) -> str:
@@ -155,38 +226,6 @@ def schema_problem(found: int) -> str:
     if found > SCHEMA:
         return f"is {found}, newest known here {SCHEMA}: written by a newer version; update the suite"
     return f"is {found}; allowed: {SCHEMA}"
-
-
-def suspicious(column: Column, series: pd.Series) -> bool:
-    """Whether `series`, a column as the quick reader leaves it, may hold something wrong."""
-    if column.kind == "text":
-        if series.dtype != "category":
-            return False
-        found = set(series.cat.categories)
-        return not all(map(column.allows, found)) if column.choices else column.required and "" in found
-    values = series.to_numpy()
-    low, high = values.min(initial=0), values.max(initial=0)
-    if math.isnan(low):
-        if column.required:
-            return True
-        low, high = series.min(), series.max()
-    wrong = (low < 0 and column.name not in _ANY_NUMBER) or (
-        max(-low, high) == math.inf and column.name not in _MAY_BE_INFINITE
-    )
-    if wrong or column.kind != "count":
-        return bool(wrong)
-    return bool(high > _LARGEST or (values % 1 > 0).any())
-
-
-def suspicious_cells(frame: pd.DataFrame) -> bool:
-    """Whether a rule that `cell_problem` knows may be broken by any row of `frame`."""
-    if (frame["schema"] != SCHEMA).any():
-        return True
-    timed = frame["status"].isin(TIMED) & (frame["role"] != "floor")
-    if (timed & ~(frame["time_s"] > 0)).any():
-        return True
-    cases = frame[["op", "direction", "layout", "n"]].drop_duplicates()
-    return any(_mixed_up(*case) is not None for case in cases.itertuples(index=False, name=None))
 
 
 def quoted(value: str) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.records.blame import ReadError
 from bench.records.columns import nearest
+from bench.records.reading import ReadError
 
 __all__ = ["find_runs", "has_rows"]
 

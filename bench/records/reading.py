@@ -1,33 +1,25 @@
-"""Reads cells.csv and rounds.csv, ours or anyone's with the same columns, and trusts nothing.
-
-A file of a million rows is parsed and checked column by column (`bench.records.quick`); only where that
-raises a doubt is a part of it read again row by row (`bench.records.blame`), to name the row and the column.
-"""
+"""Reads cells.csv and rounds.csv, ours or anyone's with the same columns, and trusts nothing."""
 
 from __future__ import annotations
 
 import csv
-import io
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
-import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from pandas.api.types import union_categoricals
 
-from bench.records.blame import ReadError, check_header, explain
-from bench.records.columns import Column, columns_of, schema_problem
-from bench.records.quick import read_quickly
+from bench.records.columns import Column, columns_of, nearest, quoted, schema_problem
+from bench.records.parsing import ReadError, parse, parse_exactly
 from bench.records.schema import CELL_KEY, SCHEMA, Cell, Round
-from bench.stats.counted import ENOUGH, Timed
 
-__all__ = ["ReadError", "counted_rounds", "group_ids", "read_cells", "read_rounds", "timed"]
+__all__ = ["ReadError", "read_cells", "read_rounds"]
 
 _LONGEST_LINE = 1 << 20
-_PART = 1 << 24  # bytes
-_MOST_IDS = 1 << 62
+"""Bytes that are looked through for a header: enough for any, and no more of a file that has no lines."""
+_PART = 1 << 24
+"""Bytes that are parsed at a time: large enough for the parser's speed, small enough to read them again."""
 
 
 def read_cells(paths: Iterable[Path], columns: Sequence[str] | None = None) -> pd.DataFrame:
@@ -36,95 +28,49 @@ def read_cells(paths: Iterable[Path], columns: Sequence[str] | None = None) -> p
     Columns of text are categories ("" where empty; the axes' in the order of `kernels.api`), but
     started_utc, reason and special_values, which are strings; counts that every row has are int64,
     all other numbers float64 (NaN where empty).  The slope of relu is 0.0.  `columns` keeps those
-    only (CELL_KEY always); the others are checked all the same, but for started_utc and
-    special_values.  Columns that the schema does not know are ignored.
+    only (CELL_KEY always); the others are checked all the same, but for free text.  Columns that the schema does not
+    know are ignored.
 
     Raises ReadError for the first thing that is wrong.
     """
-    frame = _stack([_read(Path(path), Cell, columns) for path in paths], columns_of(Cell))
+    rules = columns_of(Cell)
+    kept = [rule for rule in rules if columns is None or rule.name in {*columns, *CELL_KEY}]
+    frame = _stack([part for path in paths for part in _read(Path(path), rules, kept)], kept)
     frame.loc[frame["op"] == "relu", "negative_slope"] = 0.0
-    repeated = pd.Series(group_ids(frame, CELL_KEY)).duplicated(keep="last").to_numpy()
+    repeated = frame.duplicated(list(CELL_KEY), keep="last")
     return frame[~repeated].reset_index(drop=True) if repeated.any() else frame
 
 
 def read_rounds(paths: Iterable[Path]) -> pd.DataFrame:
     """The rounds of one or several rounds.csv, with dtypes and errors as in `read_cells`."""
-    return _stack([_read(Path(path), Round, None) for path in paths], columns_of(Round))
+    rules = columns_of(Round)
+    return _stack([part for path in paths for part in _read(Path(path), rules, rules)], rules)
 
 
-def counted_rounds(rounds: pd.DataFrame, arm: Sequence[str]) -> pd.DataFrame:
-    """The rows of `rounds` that count (see `bench.stats.counted`); the columns `arm` name an arm of an experiment."""
-    last = rounds.drop_duplicates([*arm, "round"], keep="last")
-    clean = pd.Series(last["contended"] == 0, last.index)
-    left = clean.groupby(group_ids(last, arm)).transform("sum")
-    return last[clean | (left < ENOUGH)]
+_Part = dict[str, pd.Series]
 
 
-def timed(rounds: pd.DataFrame) -> list[Timed]:
-    """The rounds of one arm, for `bench.stats.counted`."""
-    contended = rounds["contended"] != 0
-    return list(zip(rounds["round"].tolist(), rounds["seconds"].tolist(), contended.tolist(), strict=True))
-
-
-def group_ids(frame: pd.DataFrame, columns: Sequence[str]) -> npt.NDArray[np.int64]:
-    """A number from 0 up for each row, the same for rows that agree in `columns` (NaN equals NaN).
-
-    The numbers are in the order of the groups: by the first column, then the second, and so on.
-    """
-    ids, size = np.zeros(len(frame), np.int64), 1
-    for name in columns:
-        codes, count = _codes(frame[name])
-        if size * count > _MOST_IDS:
-            ids, size = _dense(ids)
-        ids, size = ids * count + codes, size * count
-    return _dense(ids)[0]
-
-
-def _codes(column: pd.Series) -> tuple[npt.NDArray[np.int64], int]:
-    """Each value's place in the order of the column's values, and how many there are."""
-    if column.dtype == "category":
-        return np.asarray(column.cat.codes, np.int64), len(column.cat.categories)
-    codes, uniques = pd.factorize(column, sort=True, use_na_sentinel=False)
-    return np.asarray(codes, np.int64), len(uniques)
-
-
-def _dense(ids: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], int]:
-    codes, uniques = pd.factorize(ids, sort=True)
-    return np.asarray(codes, np.int64), max(1, len(uniques))
-
-
-def _read(path: Path, row: type[Cell] | type[Round], columns: Sequence[str] | None) -> pd.DataFrame:
-    rules = columns_of(row)
+def _read(path: Path, rules: Sequence[Column], kept: Sequence[Column]) -> list[_Part]:
+    """The columns `kept` of each part of a file that is not empty; the rest of `rules` are checked, too."""
+    checked = [rule for rule in rules if rule in kept or not rule.free]
     try:
         if not path.is_file():
             raise ReadError(f"{path}: no such file; name a run's directory, or its cells.csv")
         with path.open("rb") as file:
             header = _head(path, file, rules)
-            start = file.tell()
-            frame, doubt = read_quickly(file, header, rules, columns)
-            if doubt:
-                file.seek(start)
-                _locate(path, file, header, rules)
+            found, number = list[_Part](), 2
+            for part in _parts(file):
+                frame = parse(part, header, checked)
+                if frame is None:
+                    frame = parse_exactly(path, number, part, header, checked)
+                if len(frame):
+                    found.append({rule.name: frame[rule.name] for rule in kept})
+                number += part.count(b"\n")
     except OSError as error:
         raise ReadError(f"{path}: cannot be read: {error.strerror or error}") from error
-    if frame is None:
-        raise ReadError(f"{path}: not to be read as CSV: {doubt}")
-    if frame.empty:
+    if not found:
         raise ReadError.at(path, 2, rules[0].name, "is missing: no row follows the header; measure first")
-    return frame if columns is None else frame[[name for name in frame if name in {*columns, *CELL_KEY}]]
-
-
-def _locate(path: Path, file: BinaryIO, header: Sequence[str], rules: Sequence[Column]) -> None:
-    """Raise ReadError for the first row that breaks a rule; return if none does.
-
-    Only the part of the file that is doubtful by itself is read row by row, which takes long.
-    """
-    number = 2
-    for part in _parts(file):
-        if read_quickly(io.BytesIO(part), header, rules, None)[1]:
-            text = io.TextIOWrapper(io.BytesIO(part), encoding="utf-8", errors="surrogateescape", newline="")
-            explain(path, number, text, header, rules)
-        number += part.count(b"\n")
+    return found
 
 
 def _parts(file: BinaryIO) -> Iterator[bytes]:
@@ -156,7 +102,7 @@ def _head(path: Path, file: BinaryIO, rules: Sequence[Column]) -> list[str]:
     schema = dict(zip(header, first, strict=False)).get("schema", "")
     if schema.isdecimal() and int(schema) > SCHEMA:
         raise ReadError.at(path, 2, "schema", schema_problem(int(schema)))
-    check_header(path, header, rules)
+    _check_header(path, header, rules)
     file.seek(len(lines[0]))
     return header
 
@@ -165,19 +111,39 @@ def _fields(line: bytes) -> list[str]:
     return next(csv.reader([line.decode("utf-8-sig", "surrogateescape")]), [])
 
 
-def _stack(frames: Sequence[pd.DataFrame], rules: Sequence[Column]) -> pd.DataFrame:
-    """The rows of all of `frames`; categories in their order, counts as whole numbers."""
-    stacked: dict[str, Any] = {}
-    for rule in rules:
-        if rule.name not in frames[0]:
-            continue
-        parts = [frame.pop(rule.name) for frame in frames]
-        column = parts[0]
-        if column.dtype == "category":
-            union = union_categoricals(parts)
+def _check_header(path: Path, header: Sequence[str], rules: Sequence[Column]) -> None:
+    """Raise ReadError unless every column of `rules` stands in `header` exactly once."""
+    names = [rule.name for rule in rules]
+    missing = [name for name in names if name not in header]
+    if len(missing) == len(names):
+        hint = _other_separator(header) or f"found: {', '.join(map(quoted, header[:4]))}"
+        raise ReadError.at(path, 1, names[0], f"is missing, as every other column: not such a file ({hint})")
+    if missing:
+        others = f"; missing too: {', '.join(missing[1:])}" if missing[1:] else ""
+        unknown = [name for name in header if name not in names]
+        raise ReadError.at(path, 1, missing[0], f"is not in the header{nearest(missing[0], unknown)}{others}")
+    for name in names:
+        if header.count(name) > 1:
+            raise ReadError.at(path, 1, name, "stands in the header more than once; keep one")
+
+
+def _other_separator(header: Sequence[str]) -> str:
+    for separator, name in ((";", "semicolons"), ("\t", "tabs"), ("|", "bars")):
+        if len(header) == 1 and header[0].count(separator) > 5:
+            return f"separated by {name}; commas belong there"
+    return ""
+
+
+def _stack(parts: Sequence[_Part], kept: Sequence[Column]) -> pd.DataFrame:
+    """The rows of all of `parts`; categories in their order, counts that every row has as whole numbers."""
+    stacked = {}
+    for rule in kept:
+        columns = [part.pop(rule.name) for part in parts]
+        if columns[0].dtype == "category":
+            union = union_categoricals(columns)
             others = sorted(set(union.categories).difference(rule.choices))
             column = pd.Series(union.set_categories([*rule.choices, *others], ordered=True))
-        elif len(parts) > 1:
-            column = pd.concat(parts, ignore_index=True)
+        else:
+            column = pd.concat(columns, ignore_index=True)
         stacked[rule.name] = column.astype("int64") if rule.kind == "count" and rule.required else column
     return pd.DataFrame(stacked, copy=False)

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from bench.records.reading import counted_rounds, group_ids
 from bench.stats.estimates import ESTIMATORS, HEADLINE, Samples
+from bench.stats.frames import counted_rounds, group_ids
 from kernels.api import AXES
 
 __all__ = ["spread_of_rounds"]

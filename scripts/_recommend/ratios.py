@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from bench.records.reading import timed
 from bench.records.schema import CELL_KEY
 from bench.stats import counted
 from bench.stats.estimates import Interval, ratio, verdict
+from bench.stats.frames import timed
 from scripts._recommend.runs import Evidence
 
 __all__ = ["Ratio", "Row", "apart", "paired"]

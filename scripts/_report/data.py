@@ -13,9 +13,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from bench.records.reading import group_ids
 from bench.records.schema import ROLES
 from bench.stats.fastest import COMPETING
+from bench.stats.frames import group_ids
 from kernels.registry import BUILTINS
 from scripts._shared.remarks import arm_name
 from scripts._shared.summary import CASE, NEEDED

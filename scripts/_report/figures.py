@@ -14,8 +14,8 @@ import numpy as np
 import pandas as pd
 import vl_convert
 
-from bench.records.reading import group_ids
 from bench.stats.fastest import COMPETING
+from bench.stats.frames import group_ids
 from bench.text.sizes import format_size
 from bench.text.units import seconds_text
 from kernels.api import PLACEMENTS

@@ -21,11 +21,12 @@ from bench.plan.experiments import Arm, Experiment, Variant
 from bench.plan.options import Settings, parse
 from bench.records.columns import TIMED
 from bench.records.find_runs import find_runs
-from bench.records.reading import read_cells, read_rounds, timed
+from bench.records.reading import read_cells, read_rounds
 from bench.run.run import Run
 from bench.stats import estimates
 from bench.stats.counted import Timed, paired
 from bench.stats.estimates import Interval
+from bench.stats.frames import timed
 from bench.text.sizes import parse_sizes
 from kernels.api import AXES, OPS, Case
 

@@ -15,12 +15,12 @@ import numpy as np
 import pandas as pd
 
 from bench.records.columns import TIMED
-from bench.records.reading import timed
 from bench.records.schema import CELL_KEY
 from bench.stats import estimates
 from bench.stats.counted import Timed, paired
 from bench.stats.estimates import Interval
 from bench.stats.fastest import COMPETING
+from bench.stats.frames import timed
 from kernels.networks.case import NETWORK_OPS, parse_widths
 
 __all__ = ["COLUMNS", "figures"]

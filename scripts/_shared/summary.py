@@ -9,8 +9,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from bench.records.columns import TIMED
-from bench.records.reading import group_ids
 from bench.stats.fastest import COMPETING, mark_fastest
+from bench.stats.frames import group_ids
 from bench.stats.latency_fit import fit_lines
 from kernels.api import AXES, OPS
 

@@ -10,13 +10,13 @@ import pandas as pd
 import pytest
 
 from bench.plan.experiments import Arm, Experiment
-from bench.records.reading import counted_rounds, timed
 from bench.records.schema import CELL_KEY
 from bench.run.arm_state import ArmState, Batch
 from bench.run.rows import cells_of, rounds_of
 from bench.run.run import _by_round
 from bench.stats.bootstrap import spread_of_rounds
 from bench.stats.counted import ENOUGH, Timed, by_round, paired
+from bench.stats.frames import counted_rounds, timed
 from tests.states import CASE, STAMP, state, states
 
 

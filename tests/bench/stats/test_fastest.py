@@ -13,9 +13,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bench.records.reading import group_ids, read_cells
+from bench.records.reading import read_cells
 from bench.records.schema import CELL_COLUMNS, Cell
 from bench.stats.fastest import fastest_set, mark_fastest
+from bench.stats.frames import group_ids
 from kernels.api import AXES
 from tests.factories import as_csv, cell, experiment, row_text
 

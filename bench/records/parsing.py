@@ -1,0 +1,192 @@
+"""From a part of a CSV file to checked columns: quickly, and exactly where that cannot tell.
+
+`parse` takes a part only if all of it is right.  `parse_exactly` takes what is left: it names the first
+mistake, or finds that there is none.  Both judge by the rules of `bench.records.columns`.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import re
+import warnings
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from bench.records.columns import NULLS, Broken, Column, broken_cells, quoted
+
+__all__ = ["ReadError", "parse", "parse_exactly"]
+
+_QUOTED = re.compile(rb'"[^"]*(?:""[^"]*)*"(?=[,\r\n]|\Z)')
+_NOT_UTF8 = re.compile("[\udc80-\udcff]")
+
+
+class ReadError(ValueError):
+    """A file that cannot be read as what it should be; one line: file, row, column, what to do."""
+
+    @classmethod
+    def at(cls, path: Path, row: int, column: str, problem: str) -> ReadError:
+        """The error at a row (the 1-based number of its line in the file) and a column."""
+        return cls(f"{path}: row {row}, column {column}: {problem}")
+
+
+def parse(part: bytes, header: Sequence[str], columns: Sequence[Column]) -> pd.DataFrame | None:
+    """The rows of `part`, which come after `header`; None where something may be wrong.
+
+    Columns of text are categories ("" where empty) or, of free text, strings; all others are float64 (NaN
+    where empty).
+    """
+    if b"\0" in part:
+        return None
+    try:
+        frame = _typed(_by_pandas(part, header, columns), columns)
+    except (ValueError, pd.errors.ParserWarning, pd.errors.DtypeWarning):
+        return None
+    unquoted = _QUOTED.sub(b"", part)
+    if b'"' in unquoted or unquoted.count(b",") != len(frame) * (len(header) - 1):
+        return None  # a quote out of place, or a row too short, which pandas fills up without a word
+    return None if _first_broken(frame, columns) else frame
+
+
+def _by_pandas(part: bytes, header: Sequence[str], columns: Sequence[Column]) -> pd.DataFrame:
+    """Raises a ValueError or a warning of pandas where it is not content."""
+    names = {column.name for column in columns}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", pd.errors.ParserWarning)  # a row longer than the header
+        warnings.simplefilter("error", pd.errors.DtypeWarning)  # numbers and text in one column
+        return pd.read_csv(
+            io.BytesIO(part),
+            header=None,
+            names=[name if name in names else f"{name} ({i})" for i, name in enumerate(header)],
+            usecols=list(names),
+            index_col=False,
+            dtype={column.name: _text_dtype(column) for column in columns if column.kind == "text"},
+            keep_default_na=False,
+            na_values={column.name: list(column.nulls) for column in columns if column.kind != "text"},
+        )
+
+
+def _text_dtype(column: Column) -> Literal["str", "category"]:
+    return "str" if column.free else "category"
+
+
+def _typed(frame: pd.DataFrame, columns: Sequence[Column]) -> pd.DataFrame:
+    """`frame` with float64 for numbers.  Raises ValueError where pandas took a column for anything else."""
+    for column in columns:
+        if column.kind != "text":
+            if frame[column.name].dtype.kind not in "iuf":  # text, or booleans
+                raise ValueError(f"{column.name} holds no numbers")
+            frame[column.name] = frame[column.name].astype("float64")
+    return frame
+
+
+def parse_exactly(
+    path: Path, number: int, part: bytes, header: Sequence[str], columns: Sequence[Column]
+) -> pd.DataFrame:
+    """As `parse`, but slow; `part` begins with line `number` of the file at `path`.
+
+    Raises ReadError for the first row that breaks a rule, and of several columns in it for the first.
+    """
+    rows, torn = _rows_before_an_error(path, number, part, header)
+    fields = dict(zip(header, zip(*rows.values(), strict=True), strict=True)) if rows else {}
+    frame, misspelt = {}, []
+    for column in columns:
+        texts = pd.Series(pd.Categorical(fields.get(column.name, ())))
+        misspelt.append(column.broken_by_texts(texts))
+        if column.kind == "text":
+            frame[column.name] = texts.astype(_text_dtype(column))
+        else:
+            numbers = [_number(column, text) for text in texts.cat.categories]
+            frame[column.name] = pd.Series(np.array(numbers, np.float64)[texts.cat.codes])
+    made = pd.DataFrame(frame)
+    if place := _first_broken(made, columns, misspelt):
+        line, values = list(rows.items())[place[0]]
+        problem = place[1].says(dict(zip(header, values, strict=True)))
+        raise ReadError.at(path, line, place[1].column, problem)
+    if torn:
+        raise torn
+    return made
+
+
+def _number(column: Column, text: str) -> float:
+    return math.nan if text in NULLS or column.problem(text) else float(text)
+
+
+def _first_broken(
+    frame: pd.DataFrame, columns: Sequence[Column], misspelt: Iterable[Broken] = ()
+) -> tuple[int, Broken] | None:
+    """The first row that breaks a rule, and the rule; of several rules the first column's."""
+    found = [*misspelt, *(broken for column in columns for broken in column.broken(frame[column.name]))]
+    order = [column.name for column in columns]
+    found.sort(key=lambda broken: order.index(broken.column))
+    if "status" in frame:
+        found += broken_cells(frame)
+    places = [(int(broken.rows.argmax()), broken) for broken in found if broken.rows.any()]
+    return min(places, key=lambda place: place[0], default=None)
+
+
+def _rows_before_an_error(
+    path: Path, number: int, part: bytes, header: Sequence[str]
+) -> tuple[Mapping[int, Sequence[str]], ReadError | None]:
+    """The fields of each row by the number of its first line, as far as this is CSV with this header."""
+    rows: dict[int, Sequence[str]] = {}
+    try:
+        for line, values in _rows(path, number, part, header):
+            if len(values) != len(header):
+                raise _miscounted(path, line, header, values)
+            rows[line] = values
+    except ReadError as error:
+        return rows, error
+    return rows, None
+
+
+def _rows(path: Path, number: int, part: bytes, header: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
+    text = _NOT_UTF8.sub("\0", part.decode("utf-8", "surrogateescape"))
+    seen: list[str] = []
+    reader = csv.reader(_remember(io.StringIO(text, newline=""), seen), strict=True)
+    while True:
+        seen.clear()
+        line = number + reader.line_num
+        try:
+            values = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            column = header[min(_fields_until(str(error), seen[0]), len(header)) - 1]
+            problem = f"is not CSV ({error}): a quote never closed?"
+            raise ReadError.at(path, line, column, problem) from error
+        if len(values) > 1 or "".join(values).strip():  # no blank line
+            yield line, values
+
+
+def _remember(lines: Iterable[str], seen: list[str]) -> Iterator[str]:
+    for line in lines:
+        seen.append(line)
+        yield line
+
+
+def _fields_until(error: str, line: str) -> int:
+    """How many fields of `line` there are as far as it is wrong, and thus which one is."""
+    ends = [place for place, letter in enumerate(line) if letter == ","]
+    for start in (line[:end] for end in ends if "expected after" in error):
+        try:
+            list(csv.reader([start], strict=True))
+        except csv.Error as found:
+            if str(found) == error:
+                return len(next(csv.reader([start])))
+    return len(next(csv.reader([line])))
+
+
+def _miscounted(path: Path, line: int, header: Sequence[str], values: Sequence[str]) -> ReadError:
+    count = f"{len(values)} fields where the header has {len(header)}"
+    if len(values) > len(header):
+        extra = quoted(values[len(header)])
+        problem = f"is followed by {extra}: {count}; quote fields that hold commas"
+        return ReadError.at(path, line, header[-1], problem)
+    after = f"the row ends after {header[len(values) - 1]}, {quoted(values[-1])}"
+    return ReadError.at(path, line, header[len(values)], f"is missing: {after} ({count}); truncated?")

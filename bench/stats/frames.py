@@ -1,0 +1,57 @@
+"""Groups of rows in frames of cells or rounds, and which rounds of an arm count."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from bench.stats.counted import ENOUGH, Timed
+
+__all__ = ["counted_rounds", "group_ids", "timed"]
+
+_MOST_IDS = 1 << 62
+"""Beyond it the product of the columns' sizes may not fit an int64."""
+
+
+def counted_rounds(rounds: pd.DataFrame, arm: Sequence[str]) -> pd.DataFrame:
+    """The rows of `rounds` that count (see `bench.stats.counted`); the columns `arm` name an arm of an experiment."""
+    last = rounds.drop_duplicates([*arm, "round"], keep="last")
+    clean = pd.Series(last["contended"] == 0, last.index)
+    left = clean.groupby(group_ids(last, arm)).transform("sum")
+    return last[clean | (left < ENOUGH)]
+
+
+def timed(rounds: pd.DataFrame) -> list[Timed]:
+    """The rounds of one arm, for `bench.stats.counted`."""
+    contended = rounds["contended"] != 0
+    return list(zip(rounds["round"].tolist(), rounds["seconds"].tolist(), contended.tolist(), strict=True))
+
+
+def group_ids(frame: pd.DataFrame, columns: Sequence[str]) -> npt.NDArray[np.int64]:
+    """A number from 0 up for each row, the same for rows that agree in `columns` (NaN equals NaN).
+
+    The numbers are in the order of the groups: by the first column, then the second, and so on.
+    """
+    ids, size = np.zeros(len(frame), np.int64), 1
+    for name in columns:
+        codes, count = _codes(frame[name])
+        if size * count > _MOST_IDS:
+            ids, size = _dense(ids)
+        ids, size = ids * count + codes, size * count
+    return _dense(ids)[0]
+
+
+def _codes(column: pd.Series) -> tuple[npt.NDArray[np.int64], int]:
+    """Each value's place in the order of the column's values, and how many there are."""
+    if column.dtype == "category":
+        return np.asarray(column.cat.codes, np.int64), len(column.cat.categories)
+    codes, uniques = pd.factorize(column, sort=True, use_na_sentinel=False)
+    return np.asarray(codes, np.int64), len(uniques)
+
+
+def _dense(ids: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], int]:
+    codes, uniques = pd.factorize(ids, sort=True)
+    return np.asarray(codes, np.int64), max(1, len(uniques))
