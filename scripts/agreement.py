@@ -51,8 +51,11 @@ if TYPE_CHECKING:
 __all__ = ["main"]
 
 _WANTED = 0.90
-_PARTS, _PART_S = 4, 0.005
-"""For the Timer, each time; together about as long as a batch of ours."""
+"""The share of cells that have to agree."""
+_PARTS = 4
+"""Of the Timer's turn, each looked at by itself."""
+_PART_S = 0.005
+"""Seconds of a part; together about as long as a batch of ours."""
 _TRIES = 5
 """Times that a slow CPU spoiled are taken again as often as batches are."""
 _COMPARED = ("candidate", "baseline")

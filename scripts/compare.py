@@ -11,7 +11,7 @@ from pathlib import Path
 
 from bench.records.find_runs import find_runs, has_rows
 from bench.records.reading import ReadError, read_cells, read_rounds
-from bench.stats.comparison import NEEDED, Comparison, Run, compare
+from bench.stats.comparison import NEEDED, Comparison, Side, compare
 from bench.text.units import percent_text
 from scripts._compare.changes import blocks, legend, summary
 from scripts._compare.dashboards import as_bencher, as_github
@@ -120,7 +120,7 @@ def _path(name: str, results: Path) -> Path:
     return find_runs([name], results)[0]
 
 
-def _load(path: Path) -> Run:
+def _load(path: Path) -> Side:
     """The run at `path`, with the rounds that lie beside it if they are its own."""
     cells = read_cells([path], NEEDED)
     for column in ("run_id", "machine"):
@@ -132,12 +132,12 @@ def _load(path: Path) -> Run:
             )
     beside = path.with_name("rounds.csv")
     if path.name != "cells.csv" or not has_rows(beside):
-        return Run(cells)
+        return Side(cells)
     rounds = read_rounds([beside])
-    return Run(cells, rounds[rounds["run_id"] == cells["run_id"].iloc[0]])
+    return Side(cells, rounds[rounds["run_id"] == cells["run_id"].iloc[0]])
 
 
-def _check_environments(paths: Sequence[Path], old: Run, new: Run, *, allowed: bool) -> list[str]:
+def _check_environments(paths: Sequence[Path], old: Side, new: Side, *, allowed: bool) -> list[str]:
     """What to say about the environments; UsageError if they differ and that is not `allowed`."""
     found = [read_environment(path) for path in paths]
     lines = differences(found[0], found[1])
@@ -162,7 +162,7 @@ def _check_compared(found: Comparison, *, relative: bool) -> None:
     )
 
 
-def _text(found: Comparison, old: Run, new: Run, lines: Sequence[str], options: argparse.Namespace) -> str:
+def _text(found: Comparison, old: Side, new: Side, lines: Sequence[str], options: argparse.Namespace) -> str:
     if options.format in _DASHBOARDS:
         return _DASHBOARDS[options.format](new.cells)
     text = io.StringIO()
@@ -187,7 +187,7 @@ def _write(path: Path | None, text: str) -> None:
 
 
 def _report(
-    found: Comparison, old: Run, new: Run, lines: Sequence[str], options: argparse.Namespace
+    found: Comparison, old: Side, new: Side, lines: Sequence[str], options: argparse.Namespace
 ) -> Report:
     names = zip(("Old", "New"), (old, new), strict=True)
     intro = [f"{name}: {line}" for name, run in names for line in run_lines(run.cells)]

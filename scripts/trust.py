@@ -2,7 +2,7 @@
 
 Runs many experiments on arms whose true ratio is known: the same backend again (any verdict but `tie` is a false
 alarm), and the same backend slowed by 10 % and by 5 % (anything but `slower` is a miss). Prints how often each verdict
-was right, with a 95 % interval (Wilson).
+was right, with a 95 % interval that takes the experiments for independent.
 """
 
 from __future__ import annotations
@@ -74,13 +74,6 @@ def _limits(profile_name: str, experiment: Experiment) -> measuring.Limits:
     return measuring.Limits.of(profile, profile.seconds * _ROUNDS_SHARE * share)
 
 
-def _wilson(hits: int, of: int) -> tuple[float, float]:
-    """95 % interval of a rate (Wilson, Journal of the American Statistical Association 22, 1927)."""
-    z, rate = 1.96, hits / of
-    centre, half = rate + z * z / (2 * of), z * math.sqrt(rate * (1 - rate) / of + z * z / (4 * of * of))
-    return (centre - half) / (1 + z * z / of), (centre + half) / (1 + z * z / of)
-
-
 Found = list[tuple[str, Cell]]
 """Cells with the backend that their arms were planted on."""
 
@@ -109,13 +102,15 @@ _ARMS = {"again": "the same backend again", "slower5": "slowed by 5 %", "slower1
 
 def _rates(judged: Sequence[Judged]) -> dict[str, tuple[float, tuple[str, ...]]]:
     """Of each arm that has verdicts: the share that is right, and its row of text."""
+    from bench.stats.significance import rate_interval  # noqa: PLC0415  # SciPy, once all is measured
+
     rates: dict[str, tuple[float, tuple[str, ...]]] = {}
     for arm, truth in _TRUTHS.items():
         mine = [each for each in judged if each.arm == arm]
         if not mine:
             continue
         hits = sum(each.verdict == truth for each in mine)
-        lo, hi = _wilson(hits, len(mine))
+        lo, hi = rate_interval(hits, len(mine))
         ratio = statistics.median(each.speedup for each in mine)
         row = (_ARMS[arm], str(len(mine)), truth, f"{100 * hits / len(mine):.1f} %")
         rates[arm] = (hits / len(mine), (*row, f"{100 * lo:.1f} to {100 * hi:.1f} %", f"{ratio:.3f}x"))

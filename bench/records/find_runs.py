@@ -11,7 +11,8 @@ from bench.records.reading import ReadError
 __all__ = ["find_runs", "has_rows"]
 
 _CELLS = "cells.csv"
-_REFERENCE = "reference"  # committed results of other machines: never "the newest run"
+_REFERENCE = "reference"
+"""Committed results of other machines: never "the newest run"."""
 
 
 def find_runs(names: Sequence[str], results: Path) -> list[Path]:

@@ -15,8 +15,10 @@ from kernels.api import AXES
 __all__ = ["spread_of_rounds"]
 
 _ARM = [*AXES, "backend", "variant", "role"]
-_RESAMPLES = 199  # a standard error within 5 %, and a full run in seconds
-_MOST_AT_ONCE = 4_000_000  # numbers in memory
+_RESAMPLES = 199
+"""Enough for a standard error within 5 %."""
+_MOST_AT_ONCE = 4_000_000
+"""Numbers in memory: 32 MB of them."""
 
 
 def spread_of_rounds(rounds: pd.DataFrame, *, relative: bool) -> pd.DataFrame:

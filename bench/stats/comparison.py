@@ -3,10 +3,10 @@
 The rounds of two runs are independent samples.  A cell's change is the log of new time over old; its
 standard error comes from both runs' rounds (bootstrap) or, where there are none, from the widths of
 their intervals, and Student's t gives p.  The degrees of freedom that a cell's rounds are worth were
-found by simulation, so that among 300 and 600 unchanged cells with 5 to 300 rounds and normal,
-exponential, lognormal or heavy-tailed (t with 2 degrees) noise, one or more is called changed in
-about 5 % of the comparisons or fewer after Holm's correction.  Noise that jumps between two levels in
-half of the rounds breaks that; the noise floor has to hide it.
+found by simulation, so that among many unchanged cells one or more is called changed in 5 % of the
+comparisons at most after Holm's correction (tests/bench/stats/test_comparison.py), with normal, skewed
+or heavy-tailed noise.  Noise that jumps between two levels in half of the rounds breaks that; the noise
+floor has to hide it.
 
 Rounds cannot show that the whole machine drifts between runs.  Control arms can: the copies and the
 baseline's twin are the same code in both.  How far they scatter beyond their own errors is added to
@@ -30,7 +30,7 @@ from bench.stats.fastest import COMPETING
 from bench.stats.significance import holm, t_bound, two_sided_p, welch_df
 from kernels.api import AXES
 
-__all__ = ["CHANGES", "MATCH", "NEEDED", "Comparison", "Run", "compare"]
+__all__ = ["CHANGES", "MATCH", "NEEDED", "Comparison", "Side", "compare"]
 
 MATCH = (*AXES, "backend", "variant")
 """What names a cell in both runs; a baseline may have become a candidate, or the other way round."""
@@ -48,14 +48,19 @@ CHANGES = (
 """What a cell's `change` may be.  ``unknown``: an interval is missing.  ``failed``: its status got worse."""
 
 _KEY = [*MATCH, "control"]
-_FREE = ("device", "backend", "variant", "role", "status", "baseline")  # their categories differ by run
+"""What names an arm in both runs, control arms too."""
+_FREE = ("device", "backend", "variant", "role", "status", "baseline")
+"""Columns whose categories differ by run, and so cannot be merged."""
 _ALPHA = 0.05
-_INTERVAL_WIDTH = 2 * 1.96  # of a 95 % interval, in standard errors
+"""How often one or more of the cells of a comparison may be called changed by chance."""
+_INTERVAL_WIDTH = 2 * 1.96
+"""Of a 95 % interval, in standard errors."""
 _SAME = 1e-6
+"""How near the value of a cell's rounds has to be to the cell's own, on the log scale."""
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class Side:
     """The cells of one run (`NEEDED` columns), and its rounds where it has them."""
 
     cells: pd.DataFrame
@@ -82,7 +87,7 @@ class Comparison:
     controls: int
 
 
-def compare(old: Run, new: Run, *, relative: bool = False, threshold: float = 0.05) -> Comparison:
+def compare(old: Side, new: Side, *, relative: bool = False, threshold: float = 0.05) -> Comparison:
     """Judge every cell of `new` against the same cell of `old`; see `Comparison`.
 
     relative: compare times over the baseline's of the same experiment instead of seconds.
@@ -104,7 +109,7 @@ def compare(old: Run, new: Run, *, relative: bool = False, threshold: float = 0.
     return Comparison(judged, _mean(cells), _mean(controls), drift, len(controls))
 
 
-def _measured(run: Run, *, relative: bool) -> pd.DataFrame:
+def _measured(run: Side, *, relative: bool) -> pd.DataFrame:
     """The arms by `_KEY`, each once, with `value` (log time, or of time over the baseline's) and its error."""
     cells = run.cells[~run.cells["role"].isin(("floor", "ablation"))]
     names = ["speedup", "speedup_lo", "speedup_hi"] if relative else ["time_s", "time_lo_s", "time_hi_s"]

@@ -16,9 +16,13 @@ from kernels.api import AXES
 __all__ = ["scatter", "scatter_df", "shifts"]
 
 _LEAST = 3
-_MAD = 1.4826  # times the median absolute deviation is the standard deviation of normal samples
+"""The fewest controls that have a scatter: of two, each is as far from their middle as the other."""
+_MAD = 1.4826
+"""Times the median absolute deviation is the standard deviation of normal samples."""
 _MAD_EFFICIENCY = 0.37
+"""How many degrees of freedom the median absolute deviation has for each of the standard deviation."""
 _MOST_DF = 8.0
+"""However many controls there are: drift comes in jumps, so it is not normal."""
 
 
 def scatter(controls: pd.DataFrame) -> float:
@@ -47,5 +51,5 @@ def shifts(controls: pd.DataFrame) -> pd.DataFrame:
 
 
 def scatter_df(controls: int) -> float:
-    """Degrees of freedom of `scatter`.  Drift comes in jumps: however many controls, it is not normal."""
+    """Degrees of freedom of `scatter`."""
     return min(_MOST_DF, _MAD_EFFICIENCY * max(controls - 1, 1))

@@ -1,8 +1,7 @@
 """The arithmetic of the verdicts; pure functions of arrays, tested on samples with known answers.
 
-Ratios are taken round by round: whatever slowed a whole round slowed both arms of it.
-Intervals are bootstrap percentile intervals of the estimator (Efron & Tibshirani, An Introduction
-to the Bootstrap, 1993, ch. 13).
+Ratios are paired round by round.  Intervals are bootstrap percentile intervals of the estimator
+(Efron & Tibshirani, An Introduction to the Bootstrap, 1993, ch. 13).
 """
 
 from __future__ import annotations
@@ -20,10 +19,14 @@ Samples = npt.NDArray[np.float64]
 Estimator = Callable[[Samples], Samples]
 
 _RESAMPLES = 999
+"""Of a bootstrap, as is usual for the ends of an interval; one fewer than a round number."""
 _TAILS = (0.0125, 0.9875)
-"""Percentiles of the 95 % interval.  An experiment stops when its intervals are narrow, which happens
-sooner when they are narrow by chance: with 2.5 % in each tail 84 to 94 % of the intervals held the truth, with
-these 92 to 98 % do (tests/bench/stats/test_coverage.py)."""
+"""Percentiles of the 95 % interval.  They are farther out than 2.5 %, as an experiment stops when its intervals
+are narrow, and so sooner when they are narrow by chance (tests/bench/stats/test_coverage.py)."""
+
+
+_CLEARED = 0.7
+"""The share of the noise floor, on the log scale, that the interval of a difference has to leave behind."""
 
 
 def _trimmed_mean(samples: Samples) -> Samples:
@@ -32,9 +35,6 @@ def _trimmed_mean(samples: Samples) -> Samples:
     return np.asarray(np.sort(samples, axis=-1)[..., cut : samples.shape[-1] - cut].mean(axis=-1))
 
 
-_CLEARED = 0.7
-"""The share of the noise floor, on the log scale, that the interval of a difference has to leave behind."""
-
 ESTIMATORS: Mapping[str, Estimator] = {
     "min": lambda samples: np.asarray(samples.min(axis=-1)),
     "q25": lambda samples: np.asarray(np.quantile(samples, 0.25, axis=-1)),
@@ -42,6 +42,7 @@ ESTIMATORS: Mapping[str, Estimator] = {
     "trimmed_mean": _trimmed_mean,
 }
 HEADLINE = "median"
+"""The estimator of `time_s` and of speed-ups (scripts/estimators.py compares them)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +91,7 @@ def noise_floor(twin: Interval) -> float:
 def verdict(speedup: Interval, floor: float) -> str:
     """`faster` or `slower` if the estimate leaves the noise floor and its interval most of it, else `tie`.
 
-    Of identical arms 6 % were called different with an interval that only has to exclude 1, and 4.3 % of 672 (6 % with
-    much time for rounds) with one that has to clear half of the floor; with 70 % of it 3 % (scripts/trust.py).
+    How often identical arms are called different is what scripts/trust.py measures.
     """
     far, most = 1.0 + floor, (1.0 + floor) ** _CLEARED
     if speedup.lo > most and speedup.value > far:

@@ -28,7 +28,8 @@ RULE = (
 )
 Row = Mapping[str, Any]
 RowT = TypeVar("RowT", bound=Row)
-_NO_LIMIT = 1e9  # a noise floor that hides everything, without the NaN of inf - inf or 0 * inf
+_NO_LIMIT = 1e9
+"""A noise floor that hides everything, without the NaN of inf - inf or 0 * inf."""
 
 
 class Contender(NamedTuple):
@@ -47,10 +48,9 @@ class Contender(NamedTuple):
 def told_apart(arm: Contender, best: Contender, noise: Any) -> Any:
     """Whether `arm` is slower than `best`, the arm of the smallest time, beyond intervals and noise.
 
-    Speed-ups decide where both have them over the same baseline, as they are paired round by round,
-    which takes out what slowed all arms alike: `arm` is slower if the upper end of its speed-up,
-    widened by `noise` (the noise floor, a fraction), stays below the lower end of the best one's.
-    Otherwise the intervals of the times decide in the same way.  A bool, or an array of them.
+    Speed-ups decide where both have them over the same baseline: `arm` is slower if the upper end of
+    its speed-up, widened by `noise` (the noise floor, a fraction), stays below the lower end of the
+    best one's.  Otherwise the intervals of the times decide in the same way.  A bool, or an array of them.
     """
     known = (arm.speedup_hi >= 0) & (best.speedup_lo >= 0)  # false for NaN
     paired = known & (arm.baseline == best.baseline)

@@ -11,7 +11,6 @@ How good that is shows where a measured size is left out and told from the other
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -23,6 +22,8 @@ __all__ = ["Curve", "Stretch", "ratio_misses", "stretches"]
 _Floats = npt.NDArray[np.float64]
 _STEPS = 32
 """Grid points in each doubling of the size where curves are compared."""
+_AS_NEAR = 1e-9
+"""Sums of squared relative misses that differ by less are those of equally good fits."""
 
 
 class Stretch(NamedTuple):
@@ -101,24 +102,23 @@ class Curve:
 def _non_negative(rows: _Floats) -> _Floats:
     """The coefficients, none below 0, for which `rows` times them come nearest to 1; as few as will do.
 
-    There are a handful of columns, so all subsets are tried: the best one without a negative
-    coefficient is the solution (Lawson and Hanson, Solving Least Squares Problems, 1974, ch. 23).
+    Where several would do, the first columns and the last are preferred: a step that may be any level's is
+    the one into memory, the steepest.
     """
+    from scipy.optimize import nnls  # noqa: PLC0415  # takes longer to import than a curve to fit
+
     scale = np.linalg.norm(rows, axis=0)
-    scaled = rows / np.where(scale > 0, scale, 1)
-    best, least = np.zeros(rows.shape[1]), np.inf
-    # Of equals the first: a step that may be any level's is the last one's, into memory, the steepest.
-    columns = [0, 1, *range(rows.shape[1] - 1, 1, -1)]
-    chosen = [index for index in columns if scale[index] > 0]
-    for count in range(1, len(chosen) + 1):
-        for subset in itertools.combinations(chosen, count):
-            part = list(subset)
-            found, *_ = np.linalg.lstsq(scaled[:, part], np.ones(len(rows)), rcond=None)
-            miss = float(np.square(scaled[:, part] @ found - 1).sum())
-            if found.min() >= 0 and miss < least - 1e-9:
-                best, least = np.zeros(rows.shape[1]), miss
-                best[part] = found / scale[part]
-    return best
+    scaled, ones = rows / np.where(scale > 0, scale, 1), np.ones(len(rows))
+    kept = [0, 1, *range(rows.shape[1] - 1, 1, -1)]
+    found, least = nnls(scaled[:, kept], ones)
+    for column in reversed(kept):
+        rest = [each for each in kept if each != column]
+        without, miss = nnls(scaled[:, rest], ones) if rest else (found, np.inf)
+        if miss**2 < least**2 + _AS_NEAR:
+            kept, found = rest, without
+    costs = np.zeros(rows.shape[1])
+    costs[kept] = found / scale[kept]
+    return costs
 
 
 def ratio_misses(numerator: Curve, denominator: Curve) -> list[float]:

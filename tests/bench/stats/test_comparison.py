@@ -10,9 +10,9 @@ import pandas as pd
 import pytest
 
 from bench.stats.bootstrap import spread_of_rounds
-from bench.stats.comparison import Comparison, Run, compare
+from bench.stats.comparison import Comparison, Side, compare
 from bench.stats.drift import scatter
-from bench.stats.significance import holm, t_bound, two_sided_p, welch_df
+from bench.stats.significance import holm, rate_interval, t_bound, two_sided_p, welch_df
 from kernels.api import AXES, Case
 
 Noise = Callable[[np.random.Generator, tuple[int, int]], Any]
@@ -23,7 +23,7 @@ NOISES: Mapping[str, Noise] = {
 }
 
 
-def run(seconds: np.ndarray, run_id: str, role: str = "candidate") -> Run:
+def run(seconds: np.ndarray, run_id: str, role: str = "candidate") -> Side:
     """One arm in as many cases as `seconds` has rows, one column a round; no intervals, no noise floor."""
     cases, count = seconds.shape
     axes = pd.DataFrame(
@@ -42,7 +42,7 @@ def run(seconds: np.ndarray, run_id: str, role: str = "candidate") -> Run:
     )
     rounds = arm.loc[arm.index.repeat(count)].reset_index(drop=True)
     numbers = np.tile(np.arange(count), cases)
-    return Run(cells, rounds.assign(round=numbers, seconds=seconds.ravel(), contended=0))
+    return Side(cells, rounds.assign(round=numbers, seconds=seconds.ravel(), contended=0))
 
 
 def changed(found: Comparison) -> int:
@@ -87,16 +87,31 @@ def test_holm_corrects_step_by_step() -> None:
     ("t", "df", "p"),
     [(1.95996, np.inf, 0.05), (2.7764, 4, 0.05), (2.0423, 30, 0.05), (8.6103, 4, 0.001), (12.924, 3, 0.001)],
 )
-def test_p_is_right_or_on_the_careful_side(t: float, df: float, p: float) -> None:
+def test_p_is_that_of_the_tables(t: float, df: float, p: float) -> None:
     found = two_sided_p(np.array([t, -t]), np.array([df, df]))
-    assert found[0] == found[1]
-    assert 0.99 * p <= found[0] <= 1.35 * p
+    assert found == pytest.approx([p, p], rel=1e-3)
 
 
-@pytest.mark.parametrize("df", [1.0, 2.5, 8.0, np.inf])
-def test_the_bound_is_where_p_is_5_per_cent(df: float) -> None:
+def test_p_of_what_is_not_known_is_not_known() -> None:
+    found = two_sided_p(np.array([np.nan, 1.0, 0.0, np.inf]), np.array([5.0, np.nan, 5.0, 5.0]))
+    assert found == pytest.approx([np.nan, np.nan, 1.0, 0.0], nan_ok=True)
+    assert two_sided_p(np.zeros(0), np.zeros(0)).size == 0
+
+
+@pytest.mark.parametrize(("df", "bound"), [(1.0, 12.706), (4.0, 2.776), (8.0, 2.306), (np.inf, 1.960)])
+def test_the_bound_is_where_p_is_5_per_cent(df: float, bound: float) -> None:
     dfs = np.array([df])
+    assert t_bound(dfs) == pytest.approx([bound], abs=5e-4)
     assert two_sided_p(t_bound(dfs), dfs) == pytest.approx([0.05])
+
+
+@pytest.mark.parametrize(
+    ("hits", "of", "lo", "hi"),
+    [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0, 0.1611), (1, 29, 0.0061, 0.1718)],
+)
+def test_the_interval_of_a_rate(hits: int, of: int, lo: float, hi: float) -> None:
+    """The examples of R. Newcombe, Statistics in Medicine 17, 1998, p. 857, method 3."""
+    assert rate_interval(hits, of) == pytest.approx((lo, hi), abs=5e-5)
 
 
 def test_degrees_of_freedom_of_a_sum() -> None:
