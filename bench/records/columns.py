@@ -213,7 +213,8 @@ def _no_whole_batches(n: Floats, widths: Floats) -> Rows:
     import numpy as np  # noqa: PLC0415  # as above
 
     with np.errstate(invalid="ignore"):  # the remainder of inf, which is no count
-        return (widths > 0) & ((n == 0) | (n % np.maximum(widths, 1) > 0))
+        rows: Rows = (widths > 0) & ((n == 0) | (n % np.maximum(widths, 1) > 0))
+    return rows
 
 
 def _says_no_whole_batches(row: Mapping[str, str]) -> str:

@@ -94,7 +94,7 @@ def parse_exactly(
     """
     rows, torn = _rows_before_an_error(path, number, part, header)
     fields = dict(zip(header, zip(*rows.values(), strict=True), strict=True)) if rows else {}
-    frame, misspelt = {}, []
+    frame, misspelt = dict[str, pd.Series](), list[Broken]()
     for column in columns:
         texts = pd.Series(pd.Categorical(fields.get(column.name, ())))
         misspelt.append(column.broken_by_texts(texts))

@@ -19,12 +19,10 @@ Samples = npt.NDArray[np.float64]
 Estimator = Callable[[Samples], Samples]
 
 _RESAMPLES = 999
-"""Of a bootstrap, as is usual for the ends of an interval; one fewer than a round number."""
+"""Of a bootstrap: about what the ends of a 95 % interval take."""
 _TAILS = (0.0125, 0.9875)
 """Percentiles of the 95 % interval.  They are farther out than 2.5 %, as an experiment stops when its intervals
 are narrow, and so sooner when they are narrow by chance (tests/bench/stats/test_coverage.py)."""
-
-
 _CLEARED = 0.7
 """The share of the noise floor, on the log scale, that the interval of a difference has to leave behind."""
 

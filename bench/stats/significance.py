@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import stdtr, stdtrit
+from scipy.special import stdtr, stdtrit  # type: ignore[import-untyped]  # it carries no type hints
 
 __all__ = ["holm", "rate_interval", "t_bound", "two_sided_p", "welch_df"]
 
@@ -23,7 +23,7 @@ def t_bound(df: Floats) -> Floats:
 
 def rate_interval(hits: int, of: int) -> tuple[float, float]:
     """The 95 % interval of a rate of `hits` among `of` independent trials (Wilson, JASA 22, 1927)."""
-    from scipy.stats import binomtest  # noqa: PLC0415  # takes half a second to import
+    from scipy.stats import binomtest  # type: ignore[import-untyped]  # noqa: PLC0415  # takes half a second
 
     found = binomtest(hits, of).proportion_ci(method="wilson")
     return float(found.low), float(found.high)

@@ -105,7 +105,7 @@ def _non_negative(rows: _Floats) -> _Floats:
     Where several would do, the first columns and the last are preferred: a step that may be any level's is
     the one into memory, the steepest.
     """
-    from scipy.optimize import nnls  # noqa: PLC0415  # takes longer to import than a curve to fit
+    from scipy.optimize import nnls  # type: ignore[import-untyped]  # noqa: PLC0415  # longer to import than to fit
 
     scale = np.linalg.norm(rows, axis=0)
     scaled, ones = rows / np.where(scale > 0, scale, 1), np.ones(len(rows))
