@@ -128,19 +128,21 @@ class Column:
             return f"is {quoted(value)}; allowed: {allowed}{nearest(value, self.choices)}"
         return "is empty" if self.required and not value else None
 
-    def broken_by_texts(self, texts: pd.Series) -> Broken:
-        """The rows of `texts`, a categorical of whole fields, in which one has a `problem`."""
+    def misspelt(self, texts: pd.Series) -> Iterator[Broken]:
+        """The rows of `texts`, a categorical of this column's fields, that have a `problem`, if any."""
         wrong = [value for value in texts.cat.categories.to_numpy() if self.problem(value)]
-        return Broken(self.name, texts.isin(wrong).to_numpy(), lambda row: str(self.problem(row[self.name])))
+        if wrong:
+            rows = texts.isin(wrong).to_numpy()
+            yield Broken(self.name, rows, lambda row: str(self.problem(row[self.name])))
 
     def broken(self, column: pd.Series) -> Iterator[Broken]:
-        """The rows of `column` that break each rule: a categorical of text, or float64 (NaN for no number).
+        """The rows of `column` that break each rule: a categorical of text, or numbers (NaN for none).
 
         Nothing is asked of free text.
         """
         if self.kind == "text":
             if not self.free:
-                yield self.broken_by_texts(column)
+                yield from self.misspelt(column)
             return
         numbers = column.to_numpy()
         if self.name not in _MAY_BE_INFINITE:

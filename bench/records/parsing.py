@@ -20,7 +20,7 @@ import pandas as pd
 
 from bench.records.columns import NULLS, Broken, Column, broken_cells, quoted
 
-__all__ = ["ReadError", "parse", "parse_exactly"]
+__all__ = ["ReadError", "occurrences", "parse", "parse_exactly"]
 
 _QUOTED = re.compile(rb'"[^"]*(?:""[^"]*)*"(?=[,\r\n]|\Z)')
 _NOT_UTF8 = re.compile("[\udc80-\udcff]")
@@ -38,19 +38,26 @@ class ReadError(ValueError):
 def parse(part: bytes, header: Sequence[str], columns: Sequence[Column]) -> pd.DataFrame | None:
     """The rows of `part`, which come after `header`; None where something may be wrong.
 
-    Columns of text are categories ("" where empty) or, of free text, strings; all others are float64 (NaN
-    where empty).
+    Columns of text are categories ("" where empty) or, of free text, strings; all others hold integers, or
+    floats with NaN where one is empty.
     """
     if b"\0" in part:
         return None
     try:
-        frame = _typed(_by_pandas(part, header, columns), columns)
+        frame = _by_pandas(part, header, columns)
     except (ValueError, pd.errors.ParserWarning, pd.errors.DtypeWarning):
         return None
+    if any(frame[column.name].dtype.kind not in "iuf" for column in columns if column.kind != "text"):
+        return None  # text, or booleans
     unquoted = _QUOTED.sub(b"", part)
-    if b'"' in unquoted or unquoted.count(b",") != len(frame) * (len(header) - 1):
+    if b'"' in unquoted or occurrences(",", unquoted) != len(frame) * (len(header) - 1):
         return None  # a quote out of place, or a row too short, which pandas fills up without a word
     return None if _first_broken(frame, columns) else frame
+
+
+def occurrences(letter: str, data: bytes) -> int:
+    """How often an ASCII letter stands in `data`; as `bytes.count`, several times as fast."""
+    return int(np.count_nonzero(np.frombuffer(data, np.uint8) == ord(letter)))
 
 
 def _by_pandas(part: bytes, header: Sequence[str], columns: Sequence[Column]) -> pd.DataFrame:
@@ -75,16 +82,6 @@ def _text_dtype(column: Column) -> Literal["str", "category"]:
     return "str" if column.free else "category"
 
 
-def _typed(frame: pd.DataFrame, columns: Sequence[Column]) -> pd.DataFrame:
-    """`frame` with float64 for numbers.  Raises ValueError where pandas took a column for anything else."""
-    for column in columns:
-        if column.kind != "text":
-            if frame[column.name].dtype.kind not in "iuf":  # text, or booleans
-                raise ValueError(f"{column.name} holds no numbers")
-            frame[column.name] = frame[column.name].astype("float64")
-    return frame
-
-
 def parse_exactly(
     path: Path, number: int, part: bytes, header: Sequence[str], columns: Sequence[Column]
 ) -> pd.DataFrame:
@@ -97,7 +94,7 @@ def parse_exactly(
     frame, misspelt = dict[str, pd.Series](), list[Broken]()
     for column in columns:
         texts = pd.Series(pd.Categorical(fields.get(column.name, ())))
-        misspelt.append(column.broken_by_texts(texts))
+        misspelt += column.misspelt(texts)
         if column.kind == "text":
             frame[column.name] = texts.astype(_text_dtype(column))
         else:

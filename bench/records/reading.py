@@ -11,7 +11,7 @@ import pandas as pd
 from pandas.api.types import union_categoricals
 
 from bench.records.columns import Column, columns_of, nearest, quoted, schema_problem
-from bench.records.parsing import ReadError, parse, parse_exactly
+from bench.records.parsing import ReadError, occurrences, parse, parse_exactly
 from bench.records.schema import CELL_KEY, SCHEMA, Cell, Round
 
 __all__ = ["ReadError", "read_cells", "read_rounds"]
@@ -65,7 +65,7 @@ def _read(path: Path, rules: Sequence[Column], kept: Sequence[Column]) -> list[_
                     frame = parse_exactly(path, number, part, header, checked)
                 if len(frame):
                     found.append({rule.name: frame[rule.name] for rule in kept})
-                number += part.count(b"\n")
+                number += occurrences("\n", part)
     except OSError as error:
         raise ReadError(f"{path}: cannot be read: {error.strerror or error}") from error
     if not found:
@@ -145,5 +145,7 @@ def _stack(parts: Sequence[_Part], kept: Sequence[Column]) -> pd.DataFrame:
             column = pd.Series(union.set_categories([*rule.choices, *others], ordered=True))
         else:
             column = pd.concat(columns, ignore_index=True)
-        stacked[rule.name] = column.astype("int64") if rule.kind == "count" and rule.required else column
+        if rule.kind != "text":
+            column = column.astype("int64" if rule.kind == "count" and rule.required else "float64")
+        stacked[rule.name] = column
     return pd.DataFrame(stacked, copy=False)
