@@ -215,6 +215,12 @@ class TestWhatIsRefused:
         with pytest.raises(ReadError, match="row 2, column n: is 'True'"):
             read_cells([save(tmp_path, "\n".join(rows) + "\n")])
 
+    def test_of_several_mistakes_the_first_row_and_the_first_column_is_named(self, tmp_path: Path) -> None:
+        later = with_field(4, "backend", "").splitlines()[3]
+        text = with_field(3, "n", "-8").replace(",2.0,", ",twice,", 1).splitlines()
+        with pytest.raises(ReadError, match="row 3, column n: is '-8'; it cannot be negative"):
+            read_cells([save(tmp_path, "\n".join([*text[:3], later, "1,run1"]))])
+
     def test_the_row_is_the_line_even_after_quoted_newlines(self, tmp_path: Path) -> None:
         odd = cell("jax_jit", None, status="failed", reason="one\ntwo\nthree")
         text = as_csv([odd, cell("numpy_ufunc")]) + "1,run1\n"
