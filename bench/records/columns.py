@@ -15,8 +15,8 @@ from dataclasses import MISSING, dataclass, fields
 from typing import TYPE_CHECKING
 
 from bench.records.schema import ROLES, SCHEMA, STATUSES, VERDICTS, Cell, Round
-from kernels.api import CACHES, DATA, DIRECTIONS, DTYPES, LAYOUTS, OPS, PLACEMENTS
-from kernels.networks.case import NETWORK_DIRECTIONS, NETWORK_OPS, WIDTHS
+from kernels.api import AXIS_TABLE, DIRECTIONS, LAYOUTS
+from kernels.networks.case import NETWORK_DIRECTIONS, NETWORK_OPS, WIDTHS, words_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,13 +40,7 @@ TIMED = ("ok", "noisy")
 
 _CHOICES: Mapping[str, tuple[str, ...]] = {
     "role": ROLES,
-    "op": (*OPS, *NETWORK_OPS),
-    "direction": tuple(dict.fromkeys((*DIRECTIONS, *NETWORK_DIRECTIONS))),
-    "placement": PLACEMENTS,
-    "dtype": DTYPES,
-    "layout": LAYOUTS,
-    "data": DATA,
-    "cache": CACHES,
+    **{axis.name: words_of(axis) for axis in AXIS_TABLE if axis.values},
     "status": STATUSES,
     "verdict": ("", *VERDICTS),
 }
