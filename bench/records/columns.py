@@ -11,11 +11,11 @@ import difflib
 import math
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, dataclass
 from typing import TYPE_CHECKING
 
-from bench.records.schema import ROLES, SCHEMA, STATUSES, VERDICTS, Cell, Round
-from kernels.api import AXIS_TABLE, DIRECTIONS, LAYOUTS
+from bench.records.schema import ROLES, SCHEMA, STATUSES, VERDICTS, Cell, Round, fields_of
+from kernels.api import AXES, AXIS_TABLE, DIRECTIONS, LAYOUTS
 from kernels.networks.case import NETWORK_DIRECTIONS, NETWORK_OPS, WIDTHS, words_of
 
 if TYPE_CHECKING:
@@ -106,15 +106,15 @@ class Column:
 
 
 def columns_of(row: type[Cell] | type[Round]) -> tuple[Column, ...]:
-    """The columns of one file, in header order; a field of the dataclass without a default is required."""
+    """The columns of one file, in header order; required are the axes, and fields without a default."""
     kinds = {"str": "text", "int": "count", "float": "number"}
     return tuple(
         Column(
             field.name,
             kinds[str(field.type).split()[0]],
-            field.default is MISSING and field.name not in _MAY_BE_BLANK,
+            (field.default is MISSING or field.name in AXES) and field.name not in _MAY_BE_BLANK,
         )
-        for field in fields(row)
+        for field in fields_of(row)
     )
 
 

@@ -79,7 +79,7 @@ class TestTerminal:
         ]
 
     def test_two_sizes_are_no_fit(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-        run = write_run(tmp_path / "two", [record for record in lines() if record.n < SIZES[2]])
+        run = write_run(tmp_path / "two", [record for record in lines() if record.case.n < SIZES[2]])
         assert "a fit needs at least three sizes" in said(capsys, run, "--tables", "fits")
 
     @pytest.mark.parametrize("form", ["terminal", "markdown", "latex"])
