@@ -22,6 +22,7 @@ __all__ = [
     "DATA",
     "DIRECTIONS",
     "DTYPES",
+    "ITEMSIZES",
     "LAYOUTS",
     "OPS",
     "PLACEMENTS",
@@ -39,7 +40,8 @@ LAYOUTS = ("contiguous", "strided", "transposed")
 DATA = ("normal", "positive", "negative", "sorted", "alternating", "subnormal", "special")
 CACHES = ("hot", "cold")
 
-_ITEMSIZE = {"float16": 2, "bfloat16": 2, "float32": 4, "float64": 8}
+ITEMSIZES: Mapping[str, int] = {"float16": 2, "bfloat16": 2, "float32": 4, "float64": 8}
+"""Bytes in an element of each dtype."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +122,7 @@ class Case:
     @property
     def itemsize(self) -> int:
         """Bytes in one element."""
-        return _ITEMSIZE[self.dtype]
+        return ITEMSIZES[self.dtype]
 
     @property
     def bytes_moved(self) -> int:

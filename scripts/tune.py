@@ -6,7 +6,6 @@ quiet machine all the same: the first line says how far apart two measurements o
 
 from __future__ import annotations
 
-import difflib
 import itertools
 import json
 import sys
@@ -20,7 +19,7 @@ import numpy as np
 from rich.console import Console
 from rich.progress import Progress
 
-import bench  # noqa: F401  # says so if `kernels` is another distribution's
+from bench.text.hints import nearest
 from kernels.api import DIRECTIONS, DTYPES
 from kernels.numba_cpu.entry import locator
 from kernels.numbers import host_arrays
@@ -244,7 +243,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(f"argument --rounds: {options.rounds} given; allowed: 1 or more")
     keys = [*_keys("parallel_from"), *_keys("streaming_from"), "pool_from"]
     if not any(options.only in key for key in keys):
-        near = difflib.get_close_matches(options.only, keys, n=1, cutoff=0.0)[0]
+        near = nearest(options.only, keys, alike=0.0)
         parser.error(f"argument --only: no key contains {options.only!r}; the nearest is {near!r}")
     table = json.loads(TABLE.read_text())
     console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)

@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from bench.plan.option_values import device_kind
 from bench.plan.profiles import Grid
 from bench.text.sizes import format_size
 from kernels import registry
@@ -125,14 +126,9 @@ def experiments(
 ) -> tuple[Experiment, ...]:
     """Every case with every arm; smaller tensors first, so that answers come early."""
     ordered = sorted(cases(grids), key=lambda case: case.n * case.itemsize)
-    kinds = {kind_of(case.device) for case in ordered}
+    kinds = {device_kind(case.device) for case in ordered}
     arms = {kind: tuple(_arms(*_serving(kind, kinds, backends, baseline), variants)) for kind in kinds}
-    return tuple(Experiment(case, arms[kind_of(case.device)]) for case in ordered)
-
-
-def kind_of(device: str) -> str:
-    """``cuda`` of ``cuda:1``."""
-    return device.partition(":")[0]
+    return tuple(Experiment(case, arms[device_kind(case.device)]) for case in ordered)
 
 
 def _serving(

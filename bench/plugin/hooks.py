@@ -15,7 +15,9 @@ import pytest
 
 from bench.plan.experiments import Arm, Experiment
 from bench.plan.networks import BUDGETS, network_plan
-from bench.plan.options import OPTIONS, OptionError, Settings, parse
+from bench.plan.option_values import option_flag
+from bench.plan.options import OPTIONS, OptionError, parse
+from bench.plan.settings import Settings
 from bench.plugin import console
 from bench.plugin.replay import Replay
 from bench.records.writing import RunFilesError
@@ -47,7 +49,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Offer the options of `bench.plan.options`."""
     group = parser.getgroup("relu-bench", "which ReLU, for my tensor, on my machine")
     for spec in OPTIONS:
-        flag = "--" + spec.name.replace("_", "-")
+        flag = option_flag(spec.name)
         if spec.action == "store_true":
             group.addoption(flag, action="store_true", help=spec.help)
         else:

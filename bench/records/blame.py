@@ -6,7 +6,8 @@ import csv
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from bench.records.columns import Column, cell_problem, nearest, quoted
+from bench.records.columns import Column, cell_problem, quoted
+from bench.text.hints import did_you_mean
 
 __all__ = ["ReadError", "check_header", "explain"]
 
@@ -30,7 +31,9 @@ def check_header(path: Path, header: Sequence[str], rules: Sequence[Column]) -> 
     if missing:
         others = f"; missing too: {', '.join(missing[1:])}" if missing[1:] else ""
         unknown = [name for name in header if name not in names]
-        raise ReadError.at(path, 1, missing[0], f"is not in the header{nearest(missing[0], unknown)}{others}")
+        raise ReadError.at(
+            path, 1, missing[0], f"is not in the header{did_you_mean(missing[0], unknown)}{others}"
+        )
     for name in names:
         if header.count(name) > 1:
             raise ReadError.at(path, 1, name, "stands in the header more than once; keep one")

@@ -7,14 +7,14 @@ A reader runs the quick ones over everything and the exact ones only where those
 
 from __future__ import annotations
 
-import difflib
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import MISSING, dataclass
 from typing import TYPE_CHECKING
 
 from bench.records.schema import ROLES, SCHEMA, STATUSES, VERDICTS, Cell, Round, fields_of
+from bench.text.hints import did_you_mean
 from kernels.api import AXES, AXIS_TABLE, DIRECTIONS, LAYOUTS
 from kernels.networks.case import NETWORK_DIRECTIONS, NETWORK_OPS, WIDTHS, words_of
 
@@ -27,7 +27,6 @@ __all__ = [
     "Column",
     "cell_problem",
     "columns_of",
-    "nearest",
     "quoted",
     "suspicious",
     "suspicious_cells",
@@ -89,7 +88,7 @@ class Column:
         if not self.allows(value):
             allowed = ", ".join(choice for choice in self.choices if choice)
             allowed += ", widths such as 10-5-3" if self.name == "layout" else ""
-            return f"is {quoted(value)}; allowed: {allowed}{nearest(value, self.choices)}"
+            return f"is {quoted(value)}; allowed: {allowed}{did_you_mean(value, self.choices)}"
         return "is empty" if self.required and not value else None
 
     def _number_problem(self, value: str) -> str | None:
@@ -186,9 +185,3 @@ def suspicious_cells(frame: pd.DataFrame) -> bool:
 def quoted(value: str) -> str:
     """`value` as it can stand in a one-line message: escaped, and shortened."""
     return repr(value if len(value) <= 40 else value[:37] + "...")
-
-
-def nearest(value: str, allowed: Iterable[str]) -> str:
-    """``; did you mean 'x'?`` for the nearest of `allowed`, or an empty string."""
-    match = difflib.get_close_matches(value, [choice for choice in allowed if choice], n=1)
-    return f"; did you mean {match[0]!r}?" if match else ""

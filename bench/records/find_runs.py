@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench.records.blame import ReadError
-from bench.records.columns import nearest
+from bench.text.hints import did_you_mean
 
 __all__ = ["find_runs", "has_rows"]
 
@@ -50,7 +50,7 @@ def _find(name: str, results: Path) -> Path:
             return path
     ids = _ids(results)
     known = f"runs under {results}: {', '.join(ids)}" if ids else f"there is no run under {results}"
-    raise ReadError(f"{name!r}: no such directory, file or run; {known}{nearest(name, ids)}")
+    raise ReadError(f"{name!r}: no such directory, file or run; {known}{did_you_mean(name, ids)}")
 
 
 def _newest(results: Path) -> Path:

@@ -15,7 +15,7 @@ from typing import Any
 
 from bench.machine import environment
 from bench.plan.experiments import Arm, Experiment, experiments, weight
-from bench.plan.options import Settings
+from bench.plan.settings import Settings
 from bench.records.schema import Cell, CellName, Compile, Round
 from bench.records.writing import Key, RunFiles, RunFilesError, key_of
 from bench.run.budget import Budget

@@ -261,14 +261,14 @@ class TestFilters:
         [
             (
                 ["--ops", "rely"],
-                "--ops: 'rely' in 'rely' is not known; allowed: relu, leaky_relu, mlp_relu, mlp_leaky_relu; "
+                "--ops: 'rely' is not known; allowed: relu, leaky_relu, mlp_relu, mlp_leaky_relu; "
                 "did you mean 'relu'",
             ),
-            (["--dtypes", "float32,"], "--dtypes: '' in 'float32,'"),
+            (["--dtypes", "float32,"], "--dtypes: 'float32,' has an empty item"),
             (["--format", "html"], "--format: 'html' is not known; allowed: terminal, markdown, csv, latex"),
             (["--tables", "arm"], "did you mean 'arms'"),
             (["--limit", "-1"], "--limit"),
-            (["--limit", "x"], "--limit: 'x' is not known; allowed: a whole number"),
+            (["--limit", "x"], "--limit: 'x' is not a whole number; allowed: a whole number"),
             (["--check"], "--check needs --update FILE"),
             (["--update", "R.md", "--format", "csv"], "leave out --format csv"),
             (["--format", "csv", "--tables", "arms,fits"], "--format csv writes one table"),

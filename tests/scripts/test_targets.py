@@ -170,7 +170,7 @@ def test_a_pair_that_loses_where_we_stream_is_named(
         (
             targets.main,
             ["--rows", "tinny"],
-            "'tinny' in 'tinny' is not known; allowed: forward-out, .* 'tiny'",
+            "'tinny' is not known; allowed: forward-out, .* 'tiny'",
         ),
         (targets.main, ["--large", "1k"], "'1k' is no size; .* did you mean '1Ki'"),
         (targets.main, ["--large", "1Ki,2Ki"], "more than one size"),
