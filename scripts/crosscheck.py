@@ -106,29 +106,19 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--csv", type=Path, metavar="FILE", help="write every combination there, one a row")
     parser.add_argument(
         "--seconds",
-        type=_seconds,
+        type=cli.number(0, 1e6),
         default=1.0,
         metavar="S",
         help="for the trials of a combination that can be left out (default 1)",
     )
     parser.add_argument(
         "--timeout",
-        type=_seconds,
+        type=cli.number(0, 1e6),
         default=300.0,
         metavar="S",
         help="a combination that takes longer is ended (default 300)",
     )
     return parser.parse_args(argv)
-
-
-def _seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = -1.0
-    if not 0 <= seconds < 1e6:
-        raise argparse.ArgumentTypeError(f"{text!r} is not known; allowed: a number of seconds, 0 or more")
-    return seconds
 
 
 def _plugins(specs: Sequence[str]) -> dict[str, str]:

@@ -11,6 +11,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from itertools import repeat
 from typing import Any
 
@@ -19,6 +20,7 @@ import numpy as np
 from rich.console import Console
 from rich.progress import Progress
 
+from bench.plan.option_values import whole
 from bench.text.hints import nearest
 from kernels.api import DIRECTIONS, DTYPES
 from kernels.numba_cpu.entry import locator
@@ -231,7 +233,13 @@ def _parser() -> cli.Parser:
         "--output", type=cli.writable, default=TABLE, metavar="FILE", help=f"default: {TABLE.name}"
     )
     parser.add_argument("--only", default="", metavar="TEXT", help="entries whose key contains TEXT")
-    parser.add_argument("--rounds", type=int, default=20, metavar="N", help="timings of each (default 20)")
+    parser.add_argument(
+        "--rounds",
+        type=cli.option_type(partial(whole, low=1)),
+        default=20,
+        metavar="N",
+        help="timings of each (default 20)",
+    )
     return parser
 
 
@@ -239,8 +247,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Print the table, as JSON on standard output and with the evidence on standard error."""
     parser = _parser()
     options = parser.parse_args(arguments)
-    if options.rounds < 1:
-        parser.error(f"argument --rounds: {options.rounds} given; allowed: 1 or more")
     keys = [*_keys("parallel_from"), *_keys("streaming_from"), "pool_from"]
     if not any(options.only in key for key in keys):
         near = nearest(options.only, keys, alike=0.0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import math
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -21,6 +22,7 @@ __all__ = [
     "comma_list",
     "count",
     "devices",
+    "number",
     "one_of",
     "option_type",
     "positive",
@@ -75,6 +77,11 @@ def comma_list(allowed: Sequence[str] | None = None) -> Callable[[str], tuple[st
     if allowed is None:
         return option_type(option_values.items)
     return option_type(partial(option_values.list_of, partial(option_values.one_of, allowed)))
+
+
+def number(low: float, high: float = math.inf) -> Callable[[str], float]:
+    """An argparse type: a finite number from `low` to `high`."""
+    return option_type(partial(option_values.number, low=low, high=high))
 
 
 count = option_type(option_values.whole)

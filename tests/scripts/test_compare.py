@@ -487,10 +487,10 @@ class TestBadInput:
     @pytest.mark.parametrize(
         ("arguments", "said"),
         [
-            (("--threshold", "5"), "--threshold: '5' is not known; allowed: a fraction from 0 to 1"),
+            (("--threshold", "5"), "--threshold: 5 is out of range; allowed: a number from 0 to 1"),
             (("--threshold", "-0.1"), "--threshold"),
-            (("--threshold", "nan"), "--threshold: 'nan' is not known"),
-            (("--threshold", "much"), "--threshold: 'much' is not known"),
+            (("--threshold", "nan"), "--threshold: nan is out of range"),
+            (("--threshold", "much"), "--threshold: 'much' is not a number"),
             (("--format", "git"), "--format: 'git' is not known; allowed: terminal, markdown, csv, github"),
             (("--format", "bench"), "did you mean 'bencher'?"),
             (("--limit", "-1"), "--limit"),
