@@ -64,6 +64,8 @@ class Axis:
     """How a value stands in the name of an experiment."""
     always: bool = False
     """Whether every experiment's name has it; else only where it is not the usual value."""
+    since: int = 1
+    """The schema of the first files that have its column."""
 
 
 AXIS_TABLE: tuple[Axis, ...] = (

@@ -2,7 +2,8 @@
 
 Field order is header order; in the place of `case` stand its axes.  Units stand in the names
 (`_s` seconds per call, `gb_per_s` 1e9 bytes per second).  None is an empty field.  `SCHEMA` goes
-up when a column changes its meaning or is added; readers refuse a newer one instead of misreading it.
+up when a column changes its meaning or is added (an axis says `since` when); readers refuse another
+one instead of misreading it.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import Field, dataclass, fields
 from typing import Any, TypeVar
 
-from kernels.api import AXES, Case
+from kernels.api import AXES, AXIS_TABLE, Case
 from kernels.networks.case import case_of
 
 __all__ = [
@@ -32,7 +33,9 @@ __all__ = [
     "values_of",
 ]
 
-SCHEMA = 1
+_OTHER_COLUMNS = 1
+"""The schema that the columns beside the axes have."""
+SCHEMA = max(_OTHER_COLUMNS, *(axis.since for axis in AXIS_TABLE))
 STATUSES = ("ok", "noisy", "skipped", "incorrect", "mistrusted", "failed", "crashed", "timeout", "oom")
 ROLES = ("candidate", "baseline", "twin", "ceiling", "floor", "ablation")
 VERDICTS = ("faster", "slower", "tie")
