@@ -8,6 +8,7 @@ nothing from here.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
@@ -30,6 +31,7 @@ __all__ = [
     "Axis",
     "Backend",
     "Case",
+    "parse_device",
 ]
 
 OPS = ("relu", "leaky_relu")
@@ -140,6 +142,17 @@ class Case:
 
 USUAL: Mapping[str, Any] = {"op": OPS[0]} | {field.name: field.default for field in fields(Case)[1:]}
 """The value of each axis where nothing is said."""
+
+
+def parse_device(text: str) -> tuple[str, int]:
+    """The kind of a device and its number: ``cuda:1`` is ("cuda", 1), ``cuda`` is ("cuda", 0).
+
+    Raises ValueError for what is neither a CPU nor a card.
+    """
+    match = re.fullmatch(r"(cpu)|(cuda)(?::(\d+))?", text, re.ASCII)
+    if match is None:
+        raise ValueError(f"{text!r} is not a device; allowed: cpu, cuda, cuda:0 …")
+    return match[1] or match[2], int(match[3] or 0)
 
 
 @runtime_checkable

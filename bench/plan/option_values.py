@@ -7,14 +7,13 @@ what is allowed, and the nearest match.
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
 from bench.text.hints import did_you_mean
 from bench.text.sizes import parse_range, parse_size
-from kernels.api import Axis
+from kernels.api import Axis, parse_device
 from kernels.networks.case import parse_widths
 
 __all__ = [
@@ -115,9 +114,10 @@ def sizes(text: str) -> tuple[int, ...]:
 
 def device(text: str) -> str:
     """``cpu``, ``cuda`` or ``cuda:1``."""
-    if not re.fullmatch(r"cpu|cuda(:\d+)?", text):
-        hint = did_you_mean(text, ("cpu", "cuda"))
-        raise ValueError(f"{text!r} is not a device; allowed: cpu, cuda, cuda:0 …{hint}")
+    try:
+        parse_device(text)
+    except ValueError as error:
+        raise ValueError(f"{error}{did_you_mean(text, ('cpu', 'cuda'))}") from None
     return text
 
 
