@@ -241,6 +241,35 @@ class TestFilters:
         assert "torch_eager" not in text
         assert "leaky_relu" not in text
 
+    @pytest.mark.parametrize(
+        ("words", "left"),
+        [
+            (["--sizes", "1Ki,1Mi:16Mi:x16"], 9),
+            (["--sizes", "3"], 2),
+            (["--layouts", "10-5-3"], 0),
+            (["--threads", "2", "--cache-states", "cold"], 2),
+            (["--negative-slopes", "nan"], 1),
+            (["--devices", "cuda:1"], 1),
+        ],
+    )
+    def test_every_axis_can_be_chosen_by(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str], left: int
+    ) -> None:
+        cells = [
+            *lines(),
+            *experiment({"numpy_ufunc": 1e-3, "numba_jit": 1e-3}, n=3, threads=2, cache="cold"),
+            *experiment({"a": 1.0}, op="leaky_relu", n=5, negative_slope=float("nan")),
+            *experiment({"a": 1.0}, n=5, device="cuda:1"),
+        ]
+        run = write_run(tmp_path / "r", cells)
+        if left:
+            assert f": {left} cell" in said(capsys, run, *words)
+        else:
+            with pytest.raises(
+                UsageError, match=f"{words[0]}: no cell has '{words[1]}' .*there is contiguous"
+            ):
+                main([str(run), *words])
+
     def test_break_even_knows_a_baseline_that_is_not_shown(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
