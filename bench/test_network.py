@@ -12,11 +12,12 @@ from typing import Any
 import pytest
 
 from bench.plugin.hooks import PlannedCell, measured
+from bench.records.writing import as_row
 from bench.run.run import Run
 
 
 def test_network(cell: PlannedCell, run: Run, benchmark: Any, request: pytest.FixtureRequest) -> None:
     """Measure the cell (with all of its experiment) and replay its rounds into `benchmark`."""
     result = measured(cell, run, request)
-    benchmark.extra_info.update(result.row)
+    benchmark.extra_info.update(as_row(result.cell))
     cell.replay.into(benchmark, result.seconds)

@@ -8,24 +8,30 @@ nothing from here.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     import numpy as np
 
 __all__ = [
     "AXES",
+    "AXIS_TABLE",
     "CACHES",
     "DATA",
     "DIRECTIONS",
     "DTYPES",
+    "ITEMSIZES",
     "LAYOUTS",
     "OPS",
     "PLACEMENTS",
+    "USUAL",
+    "Axis",
     "Backend",
     "Case",
+    "parse_device",
 ]
 
 OPS = ("relu", "leaky_relu")
@@ -36,23 +42,57 @@ LAYOUTS = ("contiguous", "strided", "transposed")
 DATA = ("normal", "positive", "negative", "sorted", "alternating", "subnormal", "special")
 CACHES = ("hot", "cold")
 
-_ITEMSIZE = {"float16": 2, "bfloat16": 2, "float32": 4, "float64": 8}
-_CHOICES: Mapping[str, tuple[str, ...]] = {
-    "op": OPS,
-    "direction": DIRECTIONS,
-    "placement": PLACEMENTS,
-    "dtype": DTYPES,
-    "layout": LAYOUTS,
-    "data": DATA,
-    "cache": CACHES,
-}
+ITEMSIZES: Mapping[str, int] = {"float16": 2, "bfloat16": 2, "float32": 4, "float64": 8}
+"""Bytes in an element of each dtype."""
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """One axis: what it is called, what it may be, and how it is offered.
+
+    The options of ``pytest bench/``, the columns of the CSV files and their checks, the names of
+    experiments, the filters of the scripts and the flags of recommend.py all come from `AXIS_TABLE`.
+    """
+
+    name: str
+    """The field of `Case`, and the column."""
+    option: str
+    """The option of ``pytest bench/``, as Python spells it; it takes a list."""
+    help: str
+    values: tuple[str, ...] = ()
+    """The words that it may be; () for the other kinds."""
+    kind: Literal["word", "size", "device", "count", "number"] = "word"
+    label: str = "{}"
+    """How a value stands in the name of an experiment."""
+    always: bool = False
+    """Whether every experiment's name has it; else only where it is not the usual value."""
+    since: int = 1
+    """The schema of the first files that have its column."""
+
+
+AXIS_TABLE: tuple[Axis, ...] = (
+    Axis("op", "ops", "operations", OPS, always=True),
+    Axis("direction", "directions", "of the calls", DIRECTIONS, always=True),
+    Axis("placement", "placements", "where results go", PLACEMENTS, always=True),
+    Axis("dtype", "dtypes", "of the elements", DTYPES, always=True),
+    Axis("n", "sizes", "element counts: 1024, 1Ki, 16Mi, ranges 1Ki:64Mi:x4", kind="size", always=True),
+    Axis("layout", "layouts", "of the inputs", LAYOUTS),
+    Axis("data", "data", "what the inputs hold", DATA),
+    Axis("cache", "cache_states", "before each call", CACHES),
+    Axis("device", "devices", "cpu, cuda, cuda:0, cuda:1 …", kind="device"),
+    Axis("threads", "threads", "CPU threads; 0 is each framework's own default", kind="count", label="t{}"),
+    Axis("negative_slope", "negative_slopes", "slopes of leaky_relu", kind="number", label="slope{!r}"),
+)
+"""Every axis, in the order of the fields of `Case` and of the columns in every CSV file."""
+
+AXES: tuple[str, ...] = tuple(axis.name for axis in AXIS_TABLE)
+"""The names of the axes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One point on every axis but the implementation.
+    """One point on every axis but the implementation; the fields are those of `AXIS_TABLE`.
 
-    Each field is a column of cells.csv and an option of ``pytest bench/``.
     `n` counts elements; `threads` 0 means the framework's own default; `negative_slope`
     belongs to leaky_relu and is set to 0.0 for relu, so that equal work has one name.
 
@@ -72,10 +112,10 @@ class Case:
     negative_slope: float = 0.01
 
     def __post_init__(self) -> None:
-        for name, allowed in _CHOICES.items():
-            value = getattr(self, name)
-            if value not in allowed:
-                raise ValueError(f"{name} is {value!r}; allowed: {', '.join(allowed)}")
+        for axis in AXIS_TABLE:
+            value = getattr(self, axis.name)
+            if axis.values and value not in axis.values:
+                raise ValueError(f"{axis.name} is {value!r}; allowed: {', '.join(axis.values)}")
         if not isinstance(self.n, int) or self.n < 0:
             raise ValueError(f"n is {self.n!r}; it counts elements: a whole number, 0 or more")
         if not isinstance(self.threads, int) or self.threads < 0:
@@ -86,7 +126,7 @@ class Case:
     @property
     def itemsize(self) -> int:
         """Bytes in one element."""
-        return _ITEMSIZE[self.dtype]
+        return ITEMSIZES[self.dtype]
 
     @property
     def bytes_moved(self) -> int:
@@ -100,8 +140,19 @@ class Case:
         return math.isfinite(self.negative_slope)
 
 
-AXES: tuple[str, ...] = tuple(field.name for field in fields(Case))
-"""The case columns, in the order in which they stand in every CSV file."""
+USUAL: Mapping[str, Any] = {"op": OPS[0]} | {field.name: field.default for field in fields(Case)[1:]}
+"""The value of each axis where nothing is said."""
+
+
+def parse_device(text: str) -> tuple[str, int]:
+    """The kind of a device and its number: ``cuda:1`` is ("cuda", 1), ``cuda`` is ("cuda", 0).
+
+    Raises ValueError for what is neither a CPU nor a card.
+    """
+    match = re.fullmatch(r"(cpu)|(cuda)(?::(\d+))?", text, re.ASCII)
+    if match is None:
+        raise ValueError(f"{text!r} is not a device; allowed: cpu, cuda, cuda:0 …")
+    return match[1] or match[2], int(match[3] or 0)
 
 
 @runtime_checkable

@@ -11,10 +11,11 @@ import json
 import re
 import subprocess
 import sys
+from collections.abc import Iterable
 
 from kernels.api import Backend
 
-__all__ = ["answer", "instantiate", "name_in_subprocess", "one_line", "split_spec"]
+__all__ = ["answer", "instantiate", "name_in_subprocess", "nearest", "one_line", "split_spec"]
 
 _MEMBERS = ("why_not", "set_threads", "adopt", "compile", "sync", "to_numpy", "versions")
 _NAME = re.compile(r"[^\s,:@=]+")
@@ -37,6 +38,12 @@ def split_spec(spec: str) -> tuple[str, str]:
     return module, class_name
 
 
+def nearest(name: str, allowed: Iterable[str]) -> str | None:
+    """The one of `allowed` that may have been meant, None where none is like `name`."""
+    found = difflib.get_close_matches(name, allowed, n=1)
+    return found[0] if found else None
+
+
 def instantiate(spec: str) -> Backend:
     """Import ``MODULE:CLASS``, build it without arguments, and check that it is a `Backend`.
 
@@ -47,8 +54,8 @@ def instantiate(spec: str) -> Backend:
     module = importlib.import_module(module_name)
     made = getattr(module, class_name, None)
     if not isinstance(made, type):
-        near = difflib.get_close_matches(class_name, vars(module), n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
+        near = nearest(class_name, vars(module))
+        hint = f"; did you mean {near!r}?" if near else ""
         raise ValueError(f"{module_name} has no class {class_name!r}{hint}")
     backend: Backend = made()
     missing = [member for member in _MEMBERS if not callable(getattr(backend, member, None))]

@@ -7,13 +7,12 @@ built-ins are a table of strings, and only `load` imports.  Built-ins, entry poi
 
 from __future__ import annotations
 
-import difflib
 import importlib.util
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 
 from kernels.api import Backend, Case
-from kernels.plugins import instantiate, name_in_subprocess, one_line, split_spec
+from kernels.plugins import instantiate, name_in_subprocess, nearest, one_line, split_spec
 
 __all__ = [
     "BUILTINS",
@@ -88,8 +87,8 @@ def spec_of(name: str) -> str:
     """The ``MODULE:CLASS`` that `name` stands for.  Raises UnknownBackendError."""
     table = _table()
     if name not in table:
-        near = difflib.get_close_matches(str(name), table, n=1)
-        hint = f"did you mean {near[0]!r}? " if near else ""
+        near = nearest(str(name), table)
+        hint = f"did you mean {near!r}? " if near else ""
         raise UnknownBackendError(f"no backend is called {name!r}; {hint}allowed: {', '.join(table)}")
     return table[name]
 

@@ -30,15 +30,15 @@ from bench.arm.timed_loop import at_rest
 from bench.machine.address_layout import HASH_SEED, filled_up, fixed_layout
 from bench.machine.cpu_speed import SLOW, Pace, Usual
 from bench.machine.environment import last_level_cache
-from bench.plan.experiments import Experiment
+from bench.plan.experiments import Experiment, case_label
 from bench.plan.options import OptionError, parse
-from bench.records.schema import Cell
+from bench.records.schema import CELL_COLUMNS, Cell, values_of
 from bench.run import experiment as measuring
 from bench.run.arm_state import ArmState
 from bench.run.pool import SEED, ProcessPool
 from bench.run.rows import Stamp, cells_of
 from bench.run.run import plan
-from kernels.api import AXES, Case
+from kernels.api import Case
 from scripts._agreement.compared import Compared, section, show
 from scripts._shared.cli import Parser, UsageError, positive, run, writable
 from scripts._shared.markers import MarkerError
@@ -177,10 +177,8 @@ def _measure(chosen: Sequence[Experiment], limits: measuring.Limits, console: Co
 
 
 def _compared(pairs: Sequence[Pair]) -> list[Compared]:
-    labels = [Experiment(Case(**{axis: getattr(cell, axis) for axis in AXES}), ()).label for cell, _ in pairs]
     return [
-        Compared(label, cell.backend, cell.time_s or 0.0, theirs)
-        for label, (cell, theirs) in zip(labels, pairs, strict=True)
+        Compared(case_label(cell.case), cell.backend, cell.time_s or 0.0, theirs) for cell, theirs in pairs
     ]
 
 
@@ -201,8 +199,8 @@ that cannot be done.
 def _write(path: Path, pairs: Sequence[Pair]) -> None:
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        writer.writerow([*(field.name for field in dataclasses.fields(Cell)), "timer_s"])
-        writer.writerows([*dataclasses.astuple(cell), theirs] for cell, theirs in pairs)
+        writer.writerow([*CELL_COLUMNS, "timer_s"])
+        writer.writerows([*values_of(cell).values(), theirs] for cell, theirs in pairs)
 
 
 def _options(argv: Sequence[str] | None) -> Namespace:

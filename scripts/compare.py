@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import io
-import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -74,7 +73,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--results", type=Path, default=Path("results"), metavar="DIR", help="where runs lie")
     parser.add_argument(
         "--threshold",
-        type=_fraction,
+        type=cli.number(0, 1),
         default=0.05,
         metavar="X",
         help="slowdowns up to this fraction are no regression (default 0.05: 5 %%)",
@@ -102,18 +101,6 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
         help="rows of a table at most; 0: all (default 50)",
     )
     return parser.parse_args(argv)
-
-
-def _fraction(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not 0 <= value <= 1:
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is not known; allowed: a fraction from 0 to 1, as 0.05 for 5 %"
-        )
-    return value
 
 
 def _path(name: str, results: Path) -> Path:

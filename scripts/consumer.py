@@ -20,7 +20,7 @@ from bench.records.reading import ReadError
 from bench.records.writing import RunFilesError
 from bench.stats import estimates
 from bench.stats.estimates import Interval
-from bench.text.sizes import format_size, parse_sizes
+from bench.text.sizes import format_size
 from bench.text.units import ratio_text, seconds_text
 from kernels.api import OPS, Case
 from scripts._plugins.then_sum import BASE, PLUGIN
@@ -118,7 +118,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
         "--ops", type=cli.comma_list(OPS), default=("relu",), metavar="A,B", help="default: relu"
     )
     parser.add_argument(
-        "--sizes", type=_sizes, default=_sizes(_SIZES), metavar="A,B", help=f"default: {_SIZES}"
+        "--sizes", type=cli.sizes, default=cli.sizes(_SIZES), metavar="A,B", help=f"default: {_SIZES}"
     )
     parser.add_argument(
         "--placements",
@@ -136,13 +136,6 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     if options.run is not None and (options.run_id or options.max_seconds):
         parser.error("--run reads a run that exists; leave out --run-id and --max-seconds")
     return options
-
-
-def _sizes(text: str) -> tuple[int, ...]:
-    try:
-        return parse_sizes(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _experiments(cases: Sequence[Case]) -> list[Experiment]:

@@ -11,7 +11,6 @@ import argparse
 import contextlib
 import csv
 import os
-import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -22,7 +21,8 @@ from queue import SimpleQueue
 from rich.console import Console
 from rich.progress import Progress
 
-from bench.records.columns import nearest
+from bench.plan.option_values import device_kind
+from bench.text.hints import did_you_mean
 from kernels import registry
 from kernels.api import DIRECTIONS, DTYPES, OPS, PLACEMENTS, Case
 from scripts._crosscheck.process import Limits, outcomes
@@ -94,7 +94,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
             help=f"of {', '.join(allowed)} (default: all)",
         )
     parser.add_argument(
-        "--devices", type=_devices, default=("cpu",), metavar="A,B", help="cpu (default), cuda, cuda:0 …"
+        "--devices", type=cli.devices, default=("cpu",), metavar="A,B", help="cpu (default), cuda, cuda:0 …"
     )
     parser.add_argument(
         "--plugin",
@@ -106,39 +106,19 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--csv", type=Path, metavar="FILE", help="write every combination there, one a row")
     parser.add_argument(
         "--seconds",
-        type=_seconds,
+        type=cli.number(0, 1e6),
         default=1.0,
         metavar="S",
         help="for the trials of a combination that can be left out (default 1)",
     )
     parser.add_argument(
         "--timeout",
-        type=_seconds,
+        type=cli.number(0, 1e6),
         default=300.0,
         metavar="S",
         help="a combination that takes longer is ended (default 300)",
     )
     return parser.parse_args(argv)
-
-
-def _devices(text: str) -> tuple[str, ...]:
-    devices = cli.comma_list()(text)
-    for device in devices:
-        if not re.fullmatch(r"cpu|cuda(:\d+)?", device):
-            raise argparse.ArgumentTypeError(
-                f"{device!r} is not known; allowed: cpu, cuda, cuda:0 …{nearest(device, ('cpu', 'cuda'))}"
-            )
-    return devices
-
-
-def _seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = -1.0
-    if not 0 <= seconds < 1e6:
-        raise argparse.ArgumentTypeError(f"{text!r} is not known; allowed: a number of seconds, 0 or more")
-    return seconds
 
 
 def _plugins(specs: Sequence[str]) -> dict[str, str]:
@@ -158,7 +138,7 @@ def _backends(chosen: Sequence[str] | None, devices: Sequence[str], plugins: Map
     except ValueError as error:
         raise cli.UsageError(str(error)) from error
     if chosen is None:
-        kinds = {device.partition(":")[0] for device in devices}
+        kinds = {device_kind(device) for device in devices}
         serving = [name for name in known if name in plugins or kinds.intersection(registry.devices(name))]
         if not serving:
             raise cli.UsageError(
@@ -168,7 +148,7 @@ def _backends(chosen: Sequence[str] | None, devices: Sequence[str], plugins: Map
     for name in chosen:
         if name not in known:
             raise cli.UsageError(
-                f"argument --backends: {name!r} is not known; allowed: {', '.join(known)}{nearest(name, known)}"
+                f"argument --backends: {name!r} is not known; allowed: {', '.join(known)}{did_you_mean(name, known)}"
             )
     return list(chosen)
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import pandas as pd
 
-from bench.records.columns import nearest
 from bench.records.find_runs import find_runs
 from bench.records.reading import ReadError, read_cells, read_rounds
+from bench.text.hints import did_you_mean
 from bench.text.units import percent_text, ratio_text, seconds_text
 from kernels.networks.case import NETWORK_DIRECTIONS, NETWORK_OPS
 from scripts._shared import cli
@@ -111,7 +111,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
 def _check_against(name: str, cells: pd.DataFrame) -> None:
     present = sorted(map(str, cells.loc[cells["role"] != "floor", "backend"].unique()))
     if name not in present:
-        there = f"there is {', '.join(present)}{nearest(name, present)}"
+        there = f"there is {', '.join(present)}{did_you_mean(name, present)}"
         raise cli.UsageError(f"--against: no cell has {name!r}; {there}")
 
 

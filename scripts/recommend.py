@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from bench.plan.option_values import axis_value, option_flag
 from bench.records.reading import ReadError
-from bench.text.sizes import parse_sizes
-from kernels.api import CACHES, DIRECTIONS, DTYPES, LAYOUTS, OPS, PLACEMENTS, Case
+from kernels.api import AXIS_TABLE, USUAL, Case
 from scripts._recommend.answer import Answer, Missing, answer
 from scripts._recommend.as_json import as_json
 from scripts._recommend.commands import command
@@ -79,18 +78,18 @@ def _print_commands(lines: Sequence[str]) -> None:
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = cli.Parser(description=__doc__ or "", epilog=_EPILOG)
     parser.add_argument("run", nargs="*", metavar="RUN", help="the runs to rest on")
-    parser.add_argument("--n", type=_one_size, required=True, metavar="N", help="elements: 1000, 1Ki, 4Mi")
+    parser.add_argument("--n", type=cli.size, required=True, metavar="N", help="elements: 1000, 1Ki, 4Mi")
     parser.add_argument("--results", type=Path, default=Path("results"), metavar="DIR", help="where runs lie")
-    for name, allowed, usual in _CHOICES:
-        said = f"of {', '.join(allowed)} (default {usual or 'new and out'})"
-        parser.add_argument(f"--{name}", type=cli.one_of(allowed), default=usual, metavar="NAME", help=said)
-    parser.add_argument(
-        "--device", type=_device, default="cpu", metavar="D", help="cpu (default), cuda, cuda:0 …"
-    )
-    parser.add_argument(
-        "--threads", type=cli.count, default=0, metavar="T", help="0 (default): the framework's own"
-    )
-    parser.add_argument("--negative-slope", type=_slope, default=0.01, metavar="S", help="default 0.01")
+    for axis in _ASKED:
+        default = None if axis.name == "placement" else USUAL[axis.name]
+        words = f"of {', '.join(axis.values)}" if axis.values else axis.help
+        parser.add_argument(
+            option_flag(axis.name),
+            type=cli.option_type(axis_value(axis)),
+            default=default,
+            metavar="X",
+            help=f"{words} (default {'new and out' if default is None else default})",
+        )
     parser.add_argument(
         "--now", metavar="NAME", help="what you use now: torch_eager, or torch_eager[VARIANT]"
     )
@@ -98,46 +97,14 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-_CHOICES = (
-    ("op", OPS, "relu"),
-    ("dtype", DTYPES, "float32"),
-    ("direction", DIRECTIONS, "forward"),
-    ("placement", PLACEMENTS, None),
-    ("layout", LAYOUTS, "contiguous"),
-    ("cache", CACHES, "hot"),
-)
-
-
-def _one_size(text: str) -> int:
-    try:
-        sizes = parse_sizes(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
-    if len(sizes) != 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is {len(sizes)} sizes; ask for one at a time")
-    return sizes[0]
-
-
-def _device(text: str) -> str:
-    if not re.fullmatch(r"cpu|cuda(:\d+)?", text):
-        raise argparse.ArgumentTypeError(f"{text!r} is not known; allowed: cpu, cuda, cuda:0 …")
-    return text
-
-
-def _slope(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not known; allowed: a number, as 0.01") from None
+_ASKED = tuple(axis for axis in AXIS_TABLE if axis.name not in ("n", "data"))
+"""The axes that have a flag beside --n; of what the inputs hold nobody can tell before."""
 
 
 def _cases(options: argparse.Namespace) -> list[Case]:
     placements = [options.placement] if options.placement else ["new", "out"]
-    axes = ("op", "direction", "dtype", "n", "layout", "cache", "device", "threads", "negative_slope")
-    return [
-        Case(placement=placement, **{axis: getattr(options, axis) for axis in axes})
-        for placement in placements
-    ]
+    asked = {axis.name: getattr(options, axis.name) for axis in _ASKED} | {"n": options.n}
+    return [Case(**asked | {"placement": placement}) for placement in placements]
 
 
 if __name__ == "__main__":

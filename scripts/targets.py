@@ -20,7 +20,7 @@ from bench.text.units import number_text, ratio_text
 from scripts._plugins.forward_backward import PAIRS
 from scripts._shared import cli
 from scripts._shared.markers import MarkerError, update
-from scripts._shared.measured import Figures, add_run_options, measure, settings_of, size
+from scripts._shared.measured import Figures, add_run_options, measure, settings_of
 from scripts._shared.render import as_markdown, to_terminal
 from scripts._shared.tables import Block, Report, Section
 from scripts._shared.validation import add_page_options
@@ -91,7 +91,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument(
         "--large",
-        type=size,
+        type=cli.size,
         metavar="N",
         help="elements of large arrays (default 64Mi; with --run, the run's)",
     )

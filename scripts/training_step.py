@@ -33,7 +33,7 @@ from tabulate import tabulate
 from bench.machine import environment, memory
 from bench.stats import estimates
 from bench.text.units import percent_text, ratio_text, seconds_text
-from scripts._shared.cli import Parser, UsageError, comma_list, count, run
+from scripts._shared.cli import Parser, UsageError, comma_list, count, number, run
 from scripts._training_step.arm import ACTIVATIONS, BASELINE, NETWORKS, NOTHING, Kept, Spec, serve
 
 __all__ = ["ArmError", "Row", "main", "measure"]
@@ -213,17 +213,6 @@ def _table(rows: Sequence[Row]) -> str:
     return tabulate(body, headers=headers, tablefmt="github", disable_numparse=True)
 
 
-def _slope(text: str) -> float:
-    """An argparse type: torch's own in-place leaky_relu has no gradient for slopes below 0."""
-    try:
-        slope = float(text)
-    except ValueError:
-        slope = math.nan
-    if not 0 <= slope < math.inf:
-        raise argparse.ArgumentTypeError(f"{text!r} is not known; allowed: a finite number, 0 or more")
-    return slope
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(description=__doc__ or "", epilog=_EXAMPLES)
     parser.add_argument("--networks", type=comma_list(NETWORKS), default=NETWORKS, help="mlp,elementwise")
@@ -237,7 +226,8 @@ def _parser() -> argparse.ArgumentParser:
         )
     parser.add_argument("--seconds", type=count, default=12, help="for each network and op (default 12)")
     parser.add_argument("--threads", type=count, default=0, help="torch's; 0 is its own choice (default 0)")
-    parser.add_argument("--negative-slope", type=_slope, default=0.01, help="of leaky_relu (default 0.01)")
+    # torch's own in-place leaky_relu has no gradient for slopes below 0
+    parser.add_argument("--negative-slope", type=number(0), default=0.01, help="of leaky_relu (default 0.01)")
     parser.add_argument("--json", action="store_true", help="print JSON, with the environment")
     return parser
 

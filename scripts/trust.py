@@ -8,7 +8,6 @@ was right, with a 95 % interval that takes the experiments for independent.
 from __future__ import annotations
 
 import csv
-import dataclasses
 import math
 import statistics
 import time
@@ -23,7 +22,7 @@ from tabulate import tabulate
 from bench.plan.experiments import Arm, Experiment, Variant, cases, weight
 from bench.plan.options import OptionError, parse
 from bench.plan.profiles import PROFILES
-from bench.records.schema import Cell
+from bench.records.schema import CELL_COLUMNS, Cell, values_of
 from bench.run import experiment as measuring
 from bench.run.pool import ProcessPool
 from bench.run.rows import Stamp, cells_of
@@ -154,8 +153,8 @@ def _measure(
 def _write(path: Path, found: Found) -> None:
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        writer.writerow(["base", *(field.name for field in dataclasses.fields(Cell))])
-        writer.writerows([base, *dataclasses.astuple(cell)] for base, cell in found)
+        writer.writerow(["base", *CELL_COLUMNS])
+        writer.writerows([base, *values_of(cell).values()] for base, cell in found)
 
 
 _EPILOG = """\

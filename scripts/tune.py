@@ -6,12 +6,12 @@ quiet machine all the same: the first line says how far apart two measurements o
 
 from __future__ import annotations
 
-import difflib
 import itertools
 import json
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from itertools import repeat
 from typing import Any
 
@@ -20,7 +20,8 @@ import numpy as np
 from rich.console import Console
 from rich.progress import Progress
 
-import bench  # noqa: F401  # says so if `kernels` is another distribution's
+from bench.plan.option_values import whole
+from bench.text.hints import nearest
 from kernels.api import DIRECTIONS, DTYPES
 from kernels.numba_cpu.entry import locator
 from kernels.numbers import host_arrays
@@ -232,7 +233,13 @@ def _parser() -> cli.Parser:
         "--output", type=cli.writable, default=TABLE, metavar="FILE", help=f"default: {TABLE.name}"
     )
     parser.add_argument("--only", default="", metavar="TEXT", help="entries whose key contains TEXT")
-    parser.add_argument("--rounds", type=int, default=20, metavar="N", help="timings of each (default 20)")
+    parser.add_argument(
+        "--rounds",
+        type=cli.option_type(partial(whole, low=1)),
+        default=20,
+        metavar="N",
+        help="timings of each (default 20)",
+    )
     return parser
 
 
@@ -240,11 +247,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Print the table, as JSON on standard output and with the evidence on standard error."""
     parser = _parser()
     options = parser.parse_args(arguments)
-    if options.rounds < 1:
-        parser.error(f"argument --rounds: {options.rounds} given; allowed: 1 or more")
     keys = [*_keys("parallel_from"), *_keys("streaming_from"), "pool_from"]
     if not any(options.only in key for key in keys):
-        near = difflib.get_close_matches(options.only, keys, n=1, cutoff=0.0)[0]
+        near = nearest(options.only, keys, alike=0.0)
         parser.error(f"argument --only: no key contains {options.only!r}; the nearest is {near!r}")
     table = json.loads(TABLE.read_text())
     console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)

@@ -13,9 +13,19 @@ from typing import Any
 
 import numpy as np
 
-from bench.records.schema import CELL_COLUMNS, CELL_KEY, ROUND_COLUMNS, SCHEMA, Cell, Round
+from bench.records.schema import (
+    CELL_COLUMNS,
+    CELL_KEY,
+    ROUND_COLUMNS,
+    SCHEMA,
+    Cell,
+    Round,
+    record_of,
+    values_of,
+)
 from bench.stats.estimates import estimate, ratio
-from kernels.api import Case
+from kernels.api import AXES, Case
+from kernels.networks.case import case_of
 
 
 def cell(backend: str = "torch_eager", time_s: float | None = 1e-3, **changes: Any) -> Cell:
@@ -36,13 +46,13 @@ def cell(backend: str = "torch_eager", time_s: float | None = 1e-3, **changes: A
     }
     row |= {name: value for name, value in changes.items() if name in row}
     if time_s is not None:
-        case = Case(**{name: row[name] for name in dataclasses.asdict(Case("relu"))})
+        case = case_of(**{name: row[name] for name in AXES})
         row |= {"time_s": time_s, "time_lo_s": time_s * 0.99, "time_hi_s": time_s * 1.01, "noise_floor": 0.02}
         row |= {
             "bytes_moved": case.bytes_moved,
             "gb_per_s": case.bytes_moved / time_s / 1e9 if time_s else None,
         }
-    return Cell(**(row | changes))
+    return record_of(Cell, row | changes)
 
 
 def experiment(times: Mapping[str, float], **changes: Any) -> list[Cell]:
@@ -69,7 +79,7 @@ def experiment(times: Mapping[str, float], **changes: Any) -> list[Cell]:
 
 def row_text(record: Cell | Round) -> list[str]:
     """The fields of a row as they stand in the file."""
-    return ["" if value is None else str(value) for value in dataclasses.astuple(record)]
+    return ["" if value is None else str(value) for value in values_of(record).values()]
 
 
 def as_csv(records: Iterable[Cell | Round], header: Iterable[str] = CELL_COLUMNS) -> str:
@@ -113,9 +123,10 @@ def sampled(samples: Mapping[str, Sequence[float]], **changes: Any) -> tuple[lis
         figures |= {"speedup": speedup.value, "speedup_lo": speedup.lo, "speedup_hi": speedup.hi}
         record = cell(backend, time.value, **(figures | {"role": role, "baseline": base} | changes))
         cells.append(record)
-        shared = {field: getattr(record, field) for field in CELL_KEY}
+        shared = {field: values_of(record)[field] for field in CELL_KEY}
+        fixed = {"order": 0, "iterations": 10, "contended": 0}
         rounds += [
-            Round(**shared, round=number, order=0, iterations=10, seconds=float(value), contended=0)
+            record_of(Round, shared | fixed | {"round": number, "seconds": float(value)})
             for number, value in enumerate(values)
         ]
     return cells, rounds

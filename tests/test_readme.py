@@ -24,7 +24,7 @@ _CODE = re.compile(r"^```.*?^```$|`[^`]*`", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\]\(([^)]*)\)")
 _VERSION = re.compile(r"\bPython \d+(\.\d+)*( to \d+(\.\d+)*)?")
 _OURS = re.compile(r"`((?:kernels|bench|scripts|tests|results|docs|examples)/[^`<>*\s]*)`")
-_ABSENT = re.compile(r"NAME|MACHINE|^results/validation/$")
+_ABSENT = re.compile(r"NAME|MACHINE|\bOP\b|^results/validation/$")
 """Placeholders, and what is not there before somebody has measured it."""
 
 

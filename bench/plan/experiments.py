@@ -6,10 +6,11 @@ import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from bench.plan.option_values import device_kind
 from bench.plan.profiles import Grid
 from bench.text.sizes import format_size
 from kernels import registry
-from kernels.api import AXES, Case
+from kernels.api import AXES, AXIS_TABLE, Case
 from kernels.networks.case import ABLATED, NetworkCase
 
 __all__ = ["CONTROLS", "Arm", "Experiment", "Variant", "cases", "experiments", "weight"]
@@ -23,6 +24,12 @@ CONTROLS: Mapping[str, str] = {
 }
 CEILINGS = ("copy_plain", "copy_streaming")
 FLOOR = "empty_call"
+
+
+def arm_label(backend: str, variant: str = "", role: str = "") -> str:
+    """How people see an arm: ``torch_eager``, ``torch_eager[thp]``, ``numpy_ufunc (twin)``; `role` if it is told."""
+    name = f"{backend}[{variant}]" if variant else backend
+    return f"{name} ({role})" if role else name
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +53,9 @@ class Arm:
     @property
     def label(self) -> str:
         """How people see it: ``torch_eager``, ``torch_eager[thp]``, ``numpy_ufunc (twin)``."""
-        name = f"{self.backend}[{self.variant.name}]" if self.variant.name else self.backend
-        return f"{name} ({self.role})" if self.role in ("twin", "ablation") else name
+        return arm_label(
+            self.backend, self.variant.name, self.role if self.role in ("twin", "ablation") else ""
+        )
 
     @property
     def is_control(self) -> bool:
@@ -64,23 +72,30 @@ class Experiment:
 
     @property
     def label(self) -> str:
-        """Short and unique in a run: only what differs from the usual is named after the size."""
-        case = self.case
-        if isinstance(case, NetworkCase):
-            return case.label
-        parts = [case.op, case.direction, case.placement, case.dtype, format_size(case.n)]
-        usual = Case(case.op)
-        axes = ("layout", "data", "cache", "device")
-        parts += [getattr(case, axis) for axis in axes if getattr(case, axis) != getattr(usual, axis)]
-        if case.threads:
-            parts.append(f"t{case.threads}")
-        if case.op == "leaky_relu" and case.negative_slope != usual.negative_slope:
-            parts.append(f"slope{case.negative_slope!r}")
-        return "-".join(parts)
+        """As people see it; see `case_label`."""
+        return case_label(self.case)
+
+    def cell_label(self, arm: Arm) -> str:
+        """What names the cell of one of its arms: ``relu-forward-out-float32-1Ki-numba_jit-thp``."""
+        parts = [self.label, arm.backend, arm.variant.name, arm.role if arm.is_control else ""]
+        return "-".join(part for part in parts if part)
 
     def case_for(self, arm: Arm) -> Case:
         """What an arm runs: the case, in an ablation the same without its activation."""
         return replace(self.case, op=ABLATED) if arm.role == "ablation" else self.case
+
+
+def case_label(case: Case) -> str:
+    """The name of a case, short and unique in a run: of the rarer axes it has what differs from the usual."""
+    if isinstance(case, NetworkCase):
+        return case.label
+    usual = Case(case.op)
+    values = [(axis, getattr(case, axis.name)) for axis in AXIS_TABLE]
+    return "-".join(
+        axis.label.format(format_size(value) if axis.kind == "size" else value)
+        for axis, value in values
+        if axis.always or value != getattr(usual, axis.name)
+    )
 
 
 def cases(grids: Sequence[Grid]) -> tuple[Case, ...]:
@@ -111,14 +126,9 @@ def experiments(
 ) -> tuple[Experiment, ...]:
     """Every case with every arm; smaller tensors first, so that answers come early."""
     ordered = sorted(cases(grids), key=lambda case: case.n * case.itemsize)
-    kinds = {kind_of(case.device) for case in ordered}
+    kinds = {device_kind(case.device) for case in ordered}
     arms = {kind: tuple(_arms(*_serving(kind, kinds, backends, baseline), variants)) for kind in kinds}
-    return tuple(Experiment(case, arms[kind_of(case.device)]) for case in ordered)
-
-
-def kind_of(device: str) -> str:
-    """``cuda`` of ``cuda:1``."""
-    return device.partition(":")[0]
+    return tuple(Experiment(case, arms[device_kind(case.device)]) for case in ordered)
 
 
 def _serving(

@@ -8,16 +8,13 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from bench.plan.experiments import FLOOR, Arm, Experiment, Variant
+from bench.plan.settings import NetworkWish, Settings
 from kernels.networks import NETWORKS
 from kernels.networks.case import NETWORK_DIRECTIONS, NETWORK_OPS, NetworkCase, parse_widths
 
-if TYPE_CHECKING:
-    from bench.plan.options import Settings
-
-__all__ = ["BUDGETS", "NetworkWish", "network_cases", "network_plan"]
+__all__ = ["BUDGETS", "network_cases", "network_plan"]
 
 Point = tuple[str, str]
 
@@ -44,29 +41,6 @@ _PROFILES: Mapping[str, _Profile] = {
     "full": _LARGE,
 }
 _ARTICLE = _Profile((("mlp_relu", "forward"), ("mlp_leaky_relu", "forward")), ("10-5-3",), (1,))
-
-
-@dataclass(frozen=True, slots=True)
-class NetworkWish:
-    """What was asked for in words that networks know; None is the profile's own.
-
-    `foreign` are options (as they are typed) that only activations have and that were given.
-    """
-
-    batches: tuple[int, ...] | None = None
-    widths: tuple[str, ...] | None = None
-    ops: tuple[str, ...] | None = None
-    directions: tuple[str, ...] | None = None
-    backends: tuple[str, ...] | None = None
-    threads: tuple[int, ...] = (0,)
-    slopes: tuple[float, ...] = (0.01,)
-    foreign: tuple[str, ...] = ()
-
-    @property
-    def named(self) -> bool:
-        """Whether something was said that only networks know."""
-        words = (*(self.ops or ()), *(self.directions or ()))
-        return bool(self.batches or self.widths or {"train_step", *NETWORK_OPS}.intersection(words))
 
 
 def network_cases(settings: Settings, *, alone: bool) -> tuple[NetworkCase, ...]:

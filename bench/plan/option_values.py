@@ -1,97 +1,150 @@
-"""What may be typed for an option, and what a wrong value is told: one line with the nearest match."""
+"""What may be typed for an option, of ``pytest bench/`` and of the scripts alike.
+
+A parser takes text and returns the value; what it does not take is a ValueError of one line: what came,
+what is allowed, and the nearest match.
+"""
 
 from __future__ import annotations
 
-import difflib
 import math
-import re
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, TypeVar
 
-from bench.text.sizes import parse_sizes
+from bench.text.hints import did_you_mean
+from bench.text.sizes import parse_range, parse_size
+from kernels.api import Axis, parse_device
 from kernels.networks.case import parse_widths
 
-__all__ = ["OptionError", "batches", "choice", "choices", "devices", "items", "number", "sizes", "widths"]
+__all__ = [
+    "OptionError",
+    "axis_list",
+    "axis_value",
+    "device",
+    "device_kind",
+    "items",
+    "list_of",
+    "number",
+    "one_of",
+    "option_flag",
+    "sizes",
+    "taken",
+    "whole",
+    "widths",
+]
+
+T = TypeVar("T")
+_MOST_THREADS = 4096
 
 
 class OptionError(ValueError):
     """A value that an option does not take; one line that says what came and what is allowed."""
 
     def __init__(self, option: str, message: str) -> None:
-        super().__init__(f"--{option.replace('_', '-')}: {message}")
+        super().__init__(f"{option_flag(option)}: {message}")
 
 
-def items(option: str, text: str) -> tuple[str, ...]:
+def option_flag(option: str) -> str:
+    """``--cache-states`` for ``cache_states``."""
+    return f"--{option.replace('_', '-')}"
+
+
+def taken(option: str, parse: Callable[[str], T], text: Any) -> T:
+    """What `parse` makes of the text of an option.  Raises OptionError."""
+    try:
+        return parse(str(text))
+    except ValueError as error:
+        raise OptionError(option, str(error)) from None
+
+
+def items(text: str) -> tuple[str, ...]:
     """The items of a comma list, each once."""
-    found = tuple(item.strip() for item in str(text).split(","))
+    found = tuple(item.strip() for item in text.split(","))
     if not all(found):
-        raise OptionError(option, f"{text!r} has an empty item; allowed: a comma list without gaps")
+        raise ValueError(f"{text!r} has an empty item; allowed: a comma list without gaps")
     return tuple(dict.fromkeys(found))
 
 
-def choice(option: str, value: str, allowed: Sequence[str]) -> str:
-    """`value`, which has to be one of `allowed`."""
-    if value not in allowed:
-        raise OptionError(
-            option, f"{value!r} is not known; allowed: {', '.join(allowed)}{_nearest(value, allowed)}"
-        )
-    return value
+def list_of(parse: Callable[[str], T], text: str) -> tuple[T, ...]:
+    """What `parse` makes of the items of a comma list, each once."""
+    return tuple(dict.fromkeys(map(parse, items(text))))
 
 
-def choices(option: str, text: str, allowed: Sequence[str]) -> tuple[str, ...]:
-    """A comma list of `allowed`."""
-    return tuple(choice(option, item, allowed) for item in items(option, text))
+def one_of(allowed: Sequence[str], text: str) -> str:
+    """One of the words `allowed`."""
+    if text not in allowed:
+        raise ValueError(f"{text!r} is not known; allowed: {', '.join(allowed)}{did_you_mean(text, allowed)}")
+    return text
 
 
-def _nearest(value: str, allowed: Sequence[str]) -> str:
-    close = difflib.get_close_matches(value, allowed, n=1, cutoff=0.4)
-    return f"; did you mean {close[0]!r}?" if close else ""
-
-
-def number(option: str, value: Any, low: float, high: float, *, whole: bool = False) -> float:
-    """A number from `low` to `high`."""
+def number(
+    text: str, low: float = -math.inf, high: float = math.inf, *, whole: bool = False, above: bool = False
+) -> float:
+    """A finite number from `low` (`above`: above it) to `high`; any at all where both are infinite."""
     kind = "a whole number" if whole else "a number"
-    bounds = f"{kind} from {low:g} to {high:g}" if high != float("inf") else kind
+    bounds = _bounds(kind, low, high, above=above)
     try:
-        given = int(value) if whole else float(value)
+        given = int(text) if whole else float(text)
     except ValueError:
-        raise OptionError(option, f"{value!r} is not {kind}; allowed: {bounds}") from None
-    if low <= given <= high or (math.isnan(given) and high == math.inf):  # NaN slopes are reported only
+        raise ValueError(f"{text!r} is not {kind}; allowed: {bounds}") from None
+    anything = low == -math.inf and high == math.inf
+    inside = math.isfinite(given) and (low < given if above else low <= given) and given <= high
+    if anything or inside:
         return given
-    raise OptionError(option, f"{value} is out of range; allowed: {bounds}")
+    raise ValueError(f"{text} is out of range; allowed: {bounds}")
 
 
-def batches(text: str) -> tuple[int, ...]:
-    """Rows of a network's input, a comma list."""
-    return tuple(int(number("batches", item, 1, 1 << 20, whole=True)) for item in items("batches", text))
+def _bounds(kind: str, low: float, high: float, *, above: bool) -> str:
+    if math.isfinite(low) and math.isfinite(high):
+        return f"{kind} from {low:g} to {high:g}"
+    if math.isfinite(low):
+        return f"{kind} above {low:g}" if above else f"{kind}, {low:g} or more"
+    return kind
 
 
-def widths(text: str) -> tuple[str, ...]:
-    """Widths of networks as in ``10-5-3``, a comma list."""
-    found = items("widths", text)
-    for item in found:
-        try:
-            parse_widths(item)
-        except ValueError as error:
-            raise OptionError("widths", str(error)) from error
-    return found
+def whole(text: str, low: int = 0, high: float = math.inf) -> int:
+    """A whole number from `low` to `high`."""
+    return int(number(text, low, high, whole=True))
 
 
 def sizes(text: str) -> tuple[int, ...]:
     """Element counts and ranges of them, a comma list."""
+    return tuple(dict.fromkeys(n for item in items(text) for n in parse_range(item)))
+
+
+def device(text: str) -> str:
+    """``cpu``, ``cuda`` or ``cuda:1``."""
     try:
-        return parse_sizes(text)
+        parse_device(text)
     except ValueError as error:
-        raise OptionError("sizes", str(error)) from error
+        raise ValueError(f"{error}{did_you_mean(text, ('cpu', 'cuda'))}") from None
+    return text
 
 
-def devices(text: str) -> tuple[str, ...]:
-    """``cpu``, ``cuda``, ``cuda:1``, a comma list."""
-    found = items("devices", text)
-    for device in found:
-        if not re.fullmatch(r"cpu|cuda(:\d+)?", device):
-            raise OptionError(
-                "devices",
-                f"{device!r} is not a device; allowed: cpu, cuda, cuda:0 …{_nearest(device, ('cpu', 'cuda'))}",
-            )
-    return found
+def device_kind(name: str) -> str:
+    """``cuda`` of ``cuda:1``."""
+    return name.partition(":")[0]
+
+
+def widths(text: str) -> str:
+    """Widths of a network as in ``10-5-3``."""
+    parse_widths(text)
+    return text
+
+
+def axis_value(axis: Axis, words: Sequence[str] = ()) -> Callable[[str], Any]:
+    """The parser of one value of an axis, of one of `words` (by default the axis' own) where it takes words."""
+    if axis.values:
+        return partial(one_of, words or axis.values)
+    parsers: dict[str, Callable[[str], Any]] = {
+        "size": parse_size,
+        "device": device,
+        "count": partial(whole, high=_MOST_THREADS),
+        "number": number,
+    }
+    return parsers[axis.kind]
+
+
+def axis_list(axis: Axis, words: Sequence[str] = ()) -> Callable[[str], tuple[Any, ...]]:
+    """The parser of a comma list of an axis' values."""
+    return sizes if axis.kind == "size" else partial(list_of, axis_value(axis, words))

@@ -7,21 +7,22 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from bench.plan import option_values as take
+from bench.plan import option_values as values_as
 from bench.plan.experiments import CONTROLS, Variant
-from bench.plan.networks import NetworkWish
-from bench.plan.option_values import OptionError
-from bench.plan.profiles import AXIS_OPTIONS, PROFILES, Grid, Profile
+from bench.plan.option_values import OptionError, taken
+from bench.plan.profiles import PROFILES, Grid, Profile
+from bench.plan.settings import NetworkWish, Settings
 from kernels import registry
-from kernels.api import CACHES, DATA, DIRECTIONS, DTYPES, LAYOUTS, OPS, PLACEMENTS
-from kernels.networks.case import NETWORK_DIRECTIONS, NETWORK_OPS
+from kernels.api import AXIS_TABLE, USUAL, Axis
+from kernels.networks.case import words_of
 
-__all__ = ["OPTIONS", "OptionError", "OptionSpec", "Settings", "parse"]
+__all__ = ["OPTIONS", "OptionError", "OptionSpec", "parse"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +36,12 @@ class OptionSpec:
     action: str = "store"
 
 
-_OPS = (*OPS, *NETWORK_OPS)
-_DIRECTIONS = tuple(dict.fromkeys((*DIRECTIONS, *NETWORK_DIRECTIONS)))
-_NETWORKS_HAVE = {
-    **dict.fromkeys(("ops", "directions", "threads", "negative_slopes"), "*"),
-    **{"placements": "new", "dtypes": "float32", "data": "normal", "cache_states": "hot", "devices": "cpu"},
-}
-"""The axes' options that mean something to a network: any value, or the one that it has."""
+def _axis_option(axis: Axis) -> OptionSpec:
+    own = ", ".join(axis.values)
+    networks = ", ".join(word for word in words_of(axis) if word not in axis.values)
+    words = f"{own}; networks: {networks}" if networks else own
+    return OptionSpec(axis.option, "A,B", f"{axis.help}: {words}" if words else axis.help)
+
 
 OPTIONS: tuple[OptionSpec, ...] = (
     OptionSpec(
@@ -51,17 +51,7 @@ OPTIONS: tuple[OptionSpec, ...] = (
         "quick",
     ),
     OptionSpec("backends", "A,B", "backends to measure (default: all that serve the devices asked for)"),
-    OptionSpec("ops", "A,B", f"of {', '.join(OPS)}; networks: {', '.join(NETWORK_OPS)}"),
-    OptionSpec("directions", "A,B", f"of {', '.join(DIRECTIONS)}; networks: {', '.join(NETWORK_DIRECTIONS)}"),
-    OptionSpec("placements", "A,B", f"of {', '.join(PLACEMENTS)}"),
-    OptionSpec("dtypes", "A,B", f"of {', '.join(DTYPES)}"),
-    OptionSpec("sizes", "A,B", "element counts: 1024, 1Ki, 16Mi, ranges 1Ki:64Mi:x4"),
-    OptionSpec("layouts", "A,B", f"of the inputs: {', '.join(LAYOUTS)}"),
-    OptionSpec("data", "A,B", f"what the inputs hold: {', '.join(DATA)}"),
-    OptionSpec("cache_states", "A,B", f"before each call: {', '.join(CACHES)}"),
-    OptionSpec("devices", "A,B", "cpu, cuda, cuda:0, cuda:1 …"),
-    OptionSpec("threads", "A,B", "CPU threads; 0 is each framework's own default"),
-    OptionSpec("negative_slopes", "A,B", "slopes of leaky_relu"),
+    *map(_axis_option, AXIS_TABLE),
     OptionSpec("batches", "A,B", "networks: rows of the input batch, as in 1,32"),
     OptionSpec("widths", "A,B", "networks: input-hidden-output, as in 10-5-3,784-256-10"),
     OptionSpec(
@@ -104,27 +94,10 @@ OPTIONS: tuple[OptionSpec, ...] = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """The options, parsed and checked."""
-
-    profile_name: str
-    profile: Profile
-    grids: tuple[Grid, ...]
-    network: NetworkWish
-    backends: tuple[str, ...]
-    variants: tuple[Variant, ...]
-    plugins: Mapping[str, str]
-    baseline: str
-    target_ci: float
-    max_seconds: float | None
-    cell_timeout: float
-    inline: bool
-    guard: bool
-    require: tuple[str, ...]
-    results: Path
-    run_id: str | None
-    retry_failed: bool
+_FREE_OF_NETWORKS = ("op", "direction", "threads", "negative_slope")
+"""The axes on which networks have several values; of the others they have the usual one."""
+_OTHERWISE_OF_NETWORKS = ("n", "layout")
+"""The axes that networks fill in another way: from --batches and --widths."""
 
 
 def parse(raw: Mapping[str, Any]) -> Settings:
@@ -135,42 +108,59 @@ def parse(raw: Mapping[str, Any]) -> Settings:
     values = {spec.name: spec.default for spec in OPTIONS} | {k: v for k, v in raw.items() if v is not None}
     plugins = _plugins(values["plugin"])
     known = _known()
-    profile = PROFILES[take.choice("profile", values["profile"], tuple(PROFILES))]
-    grids = _grids(profile, values)
-    named = values["backends"]
-    backends = _serving(known, grids) if named is None else take.choices("backends", named, known)
-    baseline = take.choice("baseline", values["baseline"], known)
+    profile = PROFILES[_one_of("profile", values, tuple(PROFILES))]
+    axes = _axes(values)
+    grids = _grids(profile, axes)
+    named = None if values["backends"] is None else _list_of("backends", values, known)
+    backends = _serving(known, grids) if named is None else named
+    baseline = _one_of("baseline", values, known)
     measured = tuple(dict.fromkeys((baseline, *backends)))
-    run_id = values["run_id"]
-    if run_id == "reference":
-        raise OptionError("run_id", "'reference' is the folder of runs that are kept; choose another name")
-    if run_id is not None and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", run_id):
-        raise OptionError(
-            "run_id", f"{run_id!r} is no folder name; allowed: letters, digits, '.', '_' and '-'"
-        )
-    if values["retry_failed"] and run_id is None:
-        raise OptionError("retry_failed", "needs --run-id ID, the run whose failed cells are measured again")
+    run_id = _run_id(values)
     return Settings(
         profile_name=values["profile"],
         profile=profile,
         grids=grids,
-        network=_network(values, grids, backends if named is not None else None),
+        network=_network(values, axes, named),
         backends=backends,
         variants=_variants(values["variant"], backends),
         plugins=plugins,
         baseline=baseline,
-        target_ci=take.number("target_ci", values["target_ci"], 0.0005, 1.0),
-        max_seconds=None
-        if values["max_seconds"] is None
-        else take.number("max_seconds", values["max_seconds"], 0.01, 86400),
-        cell_timeout=take.number("cell_timeout", values["cell_timeout"], 0.1, 86400),
-        inline=take.choice("isolation", values["isolation"], ("process", "inline")) == "inline",
-        guard=take.choice("guard", values["guard"], ("on", "off")) == "on",
-        require=take.choices("require", values["require"], measured) if values["require"] else (),
+        target_ci=_number("target_ci", values, 0.0005, 1.0),
+        max_seconds=None if values["max_seconds"] is None else _number("max_seconds", values, 0.01, 86400),
+        cell_timeout=_number("cell_timeout", values, 0.1, 86400),
+        inline=_one_of("isolation", values, ("process", "inline")) == "inline",
+        guard=_one_of("guard", values, ("on", "off")) == "on",
+        require=_list_of("require", values, measured) if values["require"] else (),
         results=Path(_folder(values["results"])),
         run_id=run_id,
         retry_failed=bool(values["retry_failed"]),
     )
+
+
+def _one_of(option: str, values: Mapping[str, Any], allowed: Sequence[str]) -> str:
+    return taken(option, partial(values_as.one_of, allowed), values[option])
+
+
+def _list_of(option: str, values: Mapping[str, Any], allowed: Sequence[str]) -> tuple[str, ...]:
+    word = partial(values_as.one_of, allowed)
+    return taken(option, partial(values_as.list_of, word), values[option])
+
+
+def _number(option: str, values: Mapping[str, Any], low: float, high: float) -> float:
+    return taken(option, partial(values_as.number, low=low, high=high), values[option])
+
+
+def _run_id(values: Mapping[str, Any]) -> str | None:
+    found: str | None = values["run_id"]
+    if found == "reference":
+        raise OptionError("run_id", "'reference' is the folder of runs that are kept; choose another name")
+    if found is not None and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", found):
+        raise OptionError(
+            "run_id", f"{found!r} is no folder name; allowed: letters, digits, '.', '_' and '-'"
+        )
+    if values["retry_failed"] and found is None:
+        raise OptionError("retry_failed", "needs --run-id ID, the run whose failed cells are measured again")
+    return found
 
 
 def _known() -> tuple[str, ...]:
@@ -203,59 +193,54 @@ def _plugins(specs: Sequence[str]) -> dict[str, str]:
 
 def _serving(known: Sequence[str], grids: Sequence[Grid]) -> tuple[str, ...]:
     """The backends made for one of the devices asked for; the others would only fill the table with skips."""
-    kinds = {str(device).partition(":")[0] for grid in grids for device in grid["device"]}
+    kinds = {values_as.device_kind(str(device)) for grid in grids for device in grid["device"]}
     return tuple(name for name in known if kinds.intersection(registry.devices(name)))
 
 
-def _grids(profile: Profile, values: Mapping[str, Any]) -> tuple[Grid, ...]:
-    parsers: Mapping[str, Callable[[str], tuple[object, ...]]] = {
-        "ops": lambda text: _of_activations("ops", text, _OPS, OPS),
-        "directions": lambda text: _of_activations("directions", text, _DIRECTIONS, DIRECTIONS),
-        "placements": lambda text: take.choices("placements", text, PLACEMENTS),
-        "dtypes": lambda text: take.choices("dtypes", text, DTYPES),
-        "sizes": take.sizes,
-        "layouts": lambda text: take.choices("layouts", text, LAYOUTS),
-        "data": lambda text: take.choices("data", text, DATA),
-        "cache_states": lambda text: take.choices("cache_states", text, CACHES),
-        "devices": take.devices,
-        "threads": lambda text: tuple(
-            int(take.number("threads", item, 0, 4096, whole=True)) for item in take.items("threads", text)
-        ),
-        "negative_slopes": lambda text: tuple(
-            take.number("negative_slopes", item, float("-inf"), float("inf"))
-            for item in take.items("negative_slopes", text)
-        ),
+def _axes(values: Mapping[str, Any]) -> dict[str, tuple[Any, ...]]:
+    """The values of each axis whose option was given, networks' words among them."""
+    return {
+        axis.name: taken(axis.option, values_as.axis_list(axis, words_of(axis)), values[axis.option])
+        for axis in AXIS_TABLE
+        if values[axis.option] is not None
     }
+
+
+def _grids(profile: Profile, axes: Mapping[str, tuple[Any, ...]]) -> tuple[Grid, ...]:
+    """The profile's grids, the axes replaced that were given; networks' words are none of activations."""
+    words = {axis.name: axis.values for axis in AXIS_TABLE}
     override = {
-        field: parsers[option](values[option])
-        for option, field in AXIS_OPTIONS.items()
-        if values[option] is not None
+        name: tuple(value for value in given if not words[name] or value in words[name])
+        for name, given in axes.items()
     }
     return tuple({**grid, **override} for grid in profile.grids)
 
 
-def _of_activations(option: str, text: str, allowed: Sequence[str], own: Sequence[str]) -> tuple[str, ...]:
-    return tuple(item for item in take.choices(option, text, allowed) if item in own)
-
-
 def _network(
-    values: Mapping[str, Any], grids: Sequence[Grid], backends: tuple[str, ...] | None
+    values: Mapping[str, Any], axes: Mapping[str, tuple[Any, ...]], backends: tuple[str, ...] | None
 ) -> NetworkWish:
     """What the options say of networks."""
-    threads, slopes = grids[0]["threads"], grids[0]["negative_slope"]
-    given = {name: values[name] for name in AXIS_OPTIONS if values[name] is not None}
+    rows = partial(values_as.whole, low=1, high=1 << 20)
+    batches, widths = values["batches"], values["widths"]
     return NetworkWish(
-        batches=None if values["batches"] is None else take.batches(values["batches"]),
-        widths=None if values["widths"] is None else take.widths(values["widths"]),
-        ops=None if "ops" not in given else take.choices("ops", given["ops"], _OPS),
-        directions=None
-        if "directions" not in given
-        else take.choices("directions", given["directions"], _DIRECTIONS),
+        batches=None if batches is None else taken("batches", partial(values_as.list_of, rows), batches),
+        widths=None
+        if widths is None
+        else taken("widths", partial(values_as.list_of, values_as.widths), widths),
+        ops=axes.get("op"),
+        directions=axes.get("direction"),
         backends=backends,
-        threads=threads if "threads" in given else (0,),  # type: ignore[arg-type]  # parsed as whole numbers
-        slopes=slopes if "negative_slopes" in given else (0.01,),  # type: ignore[arg-type]  # parsed as numbers
-        foreign=tuple(name for name in given if _NETWORKS_HAVE.get(name, "") not in ("*", given[name])),
+        threads=axes.get("threads", (USUAL["threads"],)),
+        slopes=axes.get("negative_slope", (USUAL["negative_slope"],)),
+        foreign=tuple(axis.option for axis in AXIS_TABLE if axis.name in axes and _is_foreign(axis, axes)),
     )
+
+
+def _is_foreign(axis: Axis, axes: Mapping[str, tuple[Any, ...]]) -> bool:
+    """Whether networks have none of the values that were given."""
+    if axis.name in _FREE_OF_NETWORKS:
+        return False
+    return axis.name in _OTHERWISE_OF_NETWORKS or axes[axis.name] != (USUAL[axis.name],)
 
 
 def _variants(texts: Sequence[str], measured: Sequence[str]) -> tuple[Variant, ...]:
@@ -268,7 +253,8 @@ def _variants(texts: Sequence[str], measured: Sequence[str]) -> tuple[Variant, .
                 "variant",
                 f"{text!r} is no variant; allowed: NAME[@BACKEND]:K=V[,K=V], as thp:THP_MEM_ALLOC_ENABLE=1",
             )
-        backend = take.choice("variant", match[2], measured) if match[2] else ""
+        word = partial(values_as.one_of, measured)
+        backend = taken("variant", word, match[2]) if match[2] else ""
         variants.append(Variant(match[1], tuple((key, value) for key, _, value in pairs), backend))
     for one, other in itertools.combinations(variants, 2):
         if one.name == other.name and (one.backend == other.backend or "" in (one.backend, other.backend)):

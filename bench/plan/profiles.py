@@ -10,40 +10,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from bench.text.sizes import parse_sizes
-from kernels.api import CACHES, DATA, DIRECTIONS, DTYPES, LAYOUTS, OPS, PLACEMENTS
+from bench.plan.option_values import sizes
+from kernels.api import AXIS_TABLE, CACHES, DATA, DIRECTIONS, DTYPES, LAYOUTS, OPS, PLACEMENTS, USUAL
 
-__all__ = ["AXIS_OPTIONS", "PROFILES", "Grid", "Profile"]
+__all__ = ["PROFILES", "Grid", "Profile"]
 
 Grid = Mapping[str, tuple[object, ...]]
+"""The values of every axis, by its name."""
 
-AXIS_OPTIONS: Mapping[str, str] = {
-    "ops": "op",
-    "directions": "direction",
-    "placements": "placement",
-    "dtypes": "dtype",
-    "sizes": "n",
-    "layouts": "layout",
-    "data": "data",
-    "cache_states": "cache",
-    "devices": "device",
-    "threads": "threads",
-    "negative_slopes": "negative_slope",
-}
-"""Option name (as `--cache-states` is spelt in Python) -> the case's field."""
-
-_CENTRE: Grid = {
+_CENTRE: Grid = {axis: (value,) for axis, value in USUAL.items()} | {
     "op": OPS,
     "direction": DIRECTIONS,
     "placement": ("new", "out"),
-    "dtype": ("float32",),
-    "n": parse_sizes("1Ki,32Ki,1Mi,16Mi"),
-    "layout": ("contiguous",),
-    "data": ("normal",),
-    "cache": ("hot",),
-    "device": ("cpu",),
-    "threads": (0,),
-    "negative_slope": (0.01,),
+    "n": sizes("1Ki,32Ki,1Mi,16Mi"),
 }
 
 
@@ -62,18 +41,20 @@ def _grid(**axes: tuple[object, ...]) -> Grid:
     return {**_CENTRE, **axes}
 
 
-_LARGE = parse_sizes("32Ki,16Mi")
+_LARGE = sizes("32Ki,16Mi")
+_VARIED = ("op", "direction", "placement", "dtype", "layout", "data", "cache")
+"""The axes of words that the grids of `full` vary; any other is varied around the common centre."""
 
 PROFILES: Mapping[str, Profile] = {
     "quick": Profile((_CENTRE,), seconds=200.0, batch_s=0.024, min_rounds=8, max_rounds=100),
     "standard": Profile(
         (
-            _grid(placement=PLACEMENTS, n=parse_sizes("1,64,1Ki:16Mi:x4")),
-            _grid(direction=("forward",), n=parse_sizes("64Mi")),
+            _grid(placement=PLACEMENTS, n=sizes("1,64,1Ki:16Mi:x4")),
+            _grid(direction=("forward",), n=sizes("64Mi")),
             _grid(
                 placement=("out",),
                 dtype=("float16", "bfloat16", "float64"),
-                n=parse_sizes("1Ki,32Ki,1Mi,16Mi"),
+                n=sizes("1Ki,32Ki,1Mi,16Mi"),
             ),
             _grid(placement=("out",), cache=("cold",), n=_LARGE),
         ),
@@ -84,12 +65,17 @@ PROFILES: Mapping[str, Profile] = {
     ),
     "full": Profile(
         (
-            _grid(placement=PLACEMENTS, dtype=DTYPES, n=parse_sizes("1,64,1Ki:64Mi:x4")),
+            _grid(placement=PLACEMENTS, dtype=DTYPES, n=sizes("1,64,1Ki:64Mi:x4")),
             _grid(placement=("out",), data=DATA, n=_LARGE),
             _grid(placement=("new", "out"), layout=LAYOUTS, n=_LARGE),
-            _grid(placement=("new", "out"), cache=CACHES, n=parse_sizes("1Ki,32Ki,1Mi,16Mi")),
+            _grid(placement=("new", "out"), cache=CACHES, n=sizes("1Ki,32Ki,1Mi,16Mi")),
             _grid(placement=("out",), threads=(0, 1), n=_LARGE),
             _grid(op=("leaky_relu",), negative_slope=(0.0, 0.01, 0.2, 1.0, 1.5, -0.5), n=_LARGE),
+            *(
+                _grid(placement=("out",), n=_LARGE, **{axis.name: axis.values})
+                for axis in AXIS_TABLE
+                if axis.values and axis.name not in _VARIED
+            ),
         ),
         seconds=21600.0,
         batch_s=0.024,

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import io
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from operator import itemgetter
 
 from rich.console import Console
 from rich.table import Table
 
-from bench.plan.experiments import Experiment
+from bench.plan.experiments import Experiment, arm_label
+from bench.records.columns import TIMED
+from bench.records.schema import Cell, values_of
 from bench.run.run import Run
-from bench.stats.fastest import fastest_set
+from bench.stats.fastest import COMPETING, fastest_set
 from bench.text.commands import as_typed
 from bench.text.units import seconds_text
 
 __all__ = ["Write", "announce", "progress", "summary"]
 
 Write = Callable[[str], None]
-Row = Mapping[str, str]
 """Prints one line."""
 
 
@@ -32,39 +34,33 @@ def announce(run: Run, write: Write) -> None:
 
 def progress(run: Run, ended: Experiment, write: Write) -> None:
     """One line when an experiment has ended: which, time left, the leader."""
-    rows = run.rows([ended])
+    cells = run.rows([ended])
     total = len(run.chosen)
     done = f"{total - len(run.left):{len(str(total))}}/{total}"
-    troubles = Counter(row["status"] for row in rows if row["status"] not in ("ok", "noisy", "skipped"))
+    troubles = Counter(cell.status for cell in cells if cell.status not in ("ok", "noisy", "skipped"))
     trouble = "".join(f"; {count} {status}" for status, count in sorted(troubles.items()))
     left = f"{_span(run.seconds_left())} left" if run.left else "done"
-    write(f"[{done}] {ended.label}: {_leader(rows)}{trouble}; {left}")
+    write(f"[{done}] {ended.label}: {_leader(cells)}{trouble}; {left}")
 
 
 def _span(seconds: float) -> str:
     return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
 
 
-def _name(row: Row) -> str:
-    return f"{row['backend']}[{row['variant']}]" if row["variant"] else row["backend"]
+def _timed(cells: Sequence[Cell]) -> list[tuple[float, Cell]]:
+    """Those that are ranked and have a time, with it."""
+    ranked = [cell for cell in cells if cell.role in COMPETING and cell.status in TIMED]
+    return [(cell.time_s, cell) for cell in ranked if cell.time_s is not None]
 
 
-def _timed(rows: Sequence[Row]) -> list[Row]:
-    return [
-        row
-        for row in rows
-        if row["role"] in ("candidate", "baseline") and row["status"] in ("ok", "noisy") and row["time_s"]
-    ]
-
-
-def _leader(rows: Sequence[Row]) -> str:
-    timed = _timed(rows)
+def _leader(cells: Sequence[Cell]) -> str:
+    timed = _timed(cells)
     if not timed:
-        reasons = Counter(row["reason"] for row in rows if row["reason"])
+        reasons = Counter(cell.reason for cell in cells if cell.reason)
         return f"nothing was timed ({reasons.most_common(1)[0][0] if reasons else 'no arm'})"
-    best = min(timed, key=lambda row: float(row["time_s"]))
-    ratio = f", {float(best['speedup']):.2f}x {best['baseline']}" if best["speedup"] else ""
-    return f"{_name(best)} leads with {seconds_text(float(best['time_s']))}{ratio}"
+    time_s, best = min(timed, key=itemgetter(0))
+    ratio = f", {best.speedup:.2f}x {best.baseline}" if best.speedup is not None else ""
+    return f"{arm_label(best.backend, best.variant)} leads with {seconds_text(time_s)}{ratio}"
 
 
 def summary(run: Run, write: Write, width: int) -> None:
@@ -73,7 +69,7 @@ def summary(run: Run, write: Write, width: int) -> None:
     console.print(_table(run))
     for line in str(console.file.getvalue()).splitlines():  # type: ignore[attr-defined]  # a StringIO, as given above
         write(line.rstrip())
-    statuses = Counter(row["status"] for row in run.rows())
+    statuses = Counter(cell.status for cell in run.rows())
     write(
         f"{sum(statuses.values())} cells: "
         + ", ".join(f"{count} {name}" for name, count in statuses.most_common())
@@ -104,20 +100,23 @@ def _table(run: Run) -> Table:
     table.add_column("speed-up", justify="right", no_wrap=True)
     table.add_column("fastest (all that cannot be told apart)", overflow="fold")
     for experiment in run.chosen:
-        rows = _timed(run.rows([experiment]))
-        if not rows:
+        timed = _timed(run.rows([experiment]))
+        if not timed:
             continue
-        best = min(rows, key=lambda row: float(row["time_s"]))
+        time_s, best = min(timed, key=itemgetter(0))
         table.add_row(
             experiment.label,
-            seconds_text(float(best["time_s"])),
-            _number(best["gb_per_s"], "{:.1f}"),
-            _number(best["ceiling_fraction"], "{:.0%}"),
-            _number(best["speedup"], "{:.2f}x"),
-            ", ".join(_name(row) for row in fastest_set(rows)),
+            seconds_text(time_s),
+            _number(best.gb_per_s, "{:.1f}"),
+            _number(best.ceiling_fraction, "{:.0%}"),
+            _number(best.speedup, "{:.2f}x"),
+            ", ".join(
+                arm_label(row["backend"], row["variant"])
+                for row in fastest_set(values_of(cell) for _, cell in timed)
+            ),
         )
     return table
 
 
-def _number(text: str, form: str) -> str:
-    return form.format(float(text)) if text else ""
+def _number(value: float | None, form: str) -> str:
+    return "" if value is None else form.format(value)

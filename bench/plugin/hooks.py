@@ -15,7 +15,9 @@ import pytest
 
 from bench.plan.experiments import Arm, Experiment
 from bench.plan.networks import BUDGETS, network_plan
-from bench.plan.options import OPTIONS, OptionError, Settings, parse
+from bench.plan.option_values import option_flag
+from bench.plan.options import OPTIONS, OptionError, parse
+from bench.plan.settings import Settings
 from bench.plugin import console
 from bench.plugin.replay import Replay
 from bench.records.writing import RunFilesError
@@ -40,16 +42,14 @@ class PlannedCell:
     @property
     def id(self) -> str:
         """As it stands in brackets in the item's name."""
-        role = f"-{self.arm.role}" if self.arm.is_control else ""
-        variant = f"-{self.arm.variant.name}" if self.arm.variant.name else ""
-        return f"{self.experiment.label}-{self.arm.backend}{variant}{role}"
+        return self.experiment.cell_label(self.arm)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Offer the options of `bench.plan.options`."""
     group = parser.getgroup("relu-bench", "which ReLU, for my tensor, on my machine")
     for spec in OPTIONS:
-        flag = "--" + spec.name.replace("_", "-")
+        flag = option_flag(spec.name)
         if spec.action == "store_true":
             group.addoption(flag, action="store_true", help=spec.help)
         else:
@@ -173,13 +173,13 @@ def measured(cell: PlannedCell, run: Run, request: pytest.FixtureRequest) -> Any
     result = run.result(
         experiment, cell.arm, lambda ended: console.progress(run, ended, _writer(request.config))
     )
-    row = result.row
-    if row["status"] == "skipped":
+    found = result.cell
+    if found.status == "skipped":
         if cell.arm.backend in run.settings.require and not cell.arm.is_control:
-            pytest.fail(f"skipped, but --require names it: {row['reason']}", pytrace=False)
-        pytest.skip(row["reason"])
+            pytest.fail(f"skipped, but --require names it: {found.reason}", pytrace=False)
+        pytest.skip(found.reason)
     if not result.passed:
-        pytest.fail(f"{row['status']}: {row['reason']}", pytrace=False)
+        pytest.fail(f"{found.status}: {found.reason}", pytrace=False)
     return result
 
 

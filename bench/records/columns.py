@@ -5,16 +5,16 @@ Each rule stands here once and judges a whole column: distinct texts, or an arra
 
 from __future__ import annotations
 
-import difflib
 import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from bench.records.schema import ROLES, SCHEMA, STATUSES, VERDICTS, Cell, Round
-from kernels.api import CACHES, DATA, DIRECTIONS, DTYPES, LAYOUTS, OPS, PLACEMENTS
-from kernels.networks.case import NETWORK_DIRECTIONS, NETWORK_OPS, WIDTHS
+from bench.records.schema import ROLES, SCHEMA, STATUSES, VERDICTS, Cell, Round, fields_of
+from bench.text.hints import did_you_mean
+from kernels.api import AXES, AXIS_TABLE, DIRECTIONS, LAYOUTS
+from kernels.networks.case import NETWORK_DIRECTIONS, NETWORK_OPS, WIDTHS, words_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,7 +31,6 @@ __all__ = [
     "Column",
     "broken_cells",
     "columns_of",
-    "nearest",
     "quoted",
     "schema_problem",
 ]
@@ -43,13 +42,7 @@ TIMED = ("ok", "noisy")
 
 _CHOICES: Mapping[str, tuple[str, ...]] = {
     "role": ROLES,
-    "op": (*OPS, *NETWORK_OPS),
-    "direction": tuple(dict.fromkeys((*DIRECTIONS, *NETWORK_DIRECTIONS))),
-    "placement": PLACEMENTS,
-    "dtype": DTYPES,
-    "layout": LAYOUTS,
-    "data": DATA,
-    "cache": CACHES,
+    **{axis.name: words_of(axis) for axis in AXIS_TABLE if axis.values},
     "status": STATUSES,
     "verdict": ("", *VERDICTS),
 }
@@ -125,7 +118,7 @@ class Column:
         if not self.allows(value):
             allowed = ", ".join(choice for choice in self.choices if choice)
             allowed += f", {_SOME_WIDTHS}" if self.name == "layout" else ""
-            return f"is {quoted(value)}; allowed: {allowed}{nearest(value, self.choices)}"
+            return f"is {quoted(value)}; allowed: {allowed}{did_you_mean(value, self.choices)}"
         return "is empty" if self.required and not value else None
 
     def misspelt(self, texts: pd.Series) -> Iterator[Broken]:
@@ -159,15 +152,15 @@ class Column:
 
 
 def columns_of(row: type[Cell] | type[Round]) -> tuple[Column, ...]:
-    """The columns of one file, in header order; a field of the dataclass without a default is required."""
+    """The columns of one file, in header order; required are the axes, and fields without a default."""
     kinds = {"str": "text", "int": "count", "float": "number"}
     return tuple(
         Column(
             field.name,
             kinds[str(field.type).split()[0]],
-            field.default is MISSING and field.name not in _MAY_BE_BLANK,
+            (field.default is MISSING or field.name in AXES) and field.name not in _MAY_BE_BLANK,
         )
-        for field in fields(row)
+        for field in fields_of(row)
     )
 
 
@@ -234,9 +227,3 @@ def schema_problem(found: int) -> str:
 def quoted(value: str) -> str:
     """`value` as it can stand in a one-line message: escaped, and shortened."""
     return repr(value if len(value) <= 40 else value[:37] + "...")
-
-
-def nearest(value: str, allowed: Iterable[str]) -> str:
-    """``; did you mean 'x'?`` for the nearest of `allowed`, or an empty string."""
-    match = difflib.get_close_matches(value, [choice for choice in allowed if choice], n=1)
-    return f"; did you mean {match[0]!r}?" if match else ""

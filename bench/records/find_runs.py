@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.records.columns import nearest
 from bench.records.reading import ReadError
+from bench.text.hints import did_you_mean
 
 __all__ = ["find_runs", "has_rows"]
 
@@ -51,7 +51,7 @@ def _find(name: str, results: Path) -> Path:
             return path
     ids = _ids(results)
     known = f"runs under {results}: {', '.join(ids)}" if ids else f"there is no run under {results}"
-    raise ReadError(f"{name!r}: no such directory, file or run; {known}{nearest(name, ids)}")
+    raise ReadError(f"{name!r}: no such directory, file or run; {known}{did_you_mean(name, ids)}")
 
 
 def _newest(results: Path) -> Path:

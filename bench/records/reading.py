@@ -10,9 +10,10 @@ from typing import BinaryIO
 import pandas as pd
 from pandas.api.types import union_categoricals
 
-from bench.records.columns import Column, columns_of, nearest, quoted, schema_problem
+from bench.records.columns import Column, columns_of, quoted, schema_problem
 from bench.records.parsing import ReadError, occurrences, parse, parse_exactly
 from bench.records.schema import CELL_KEY, SCHEMA, Cell, Round
+from bench.text.hints import did_you_mean
 
 __all__ = ["ReadError", "read_cells", "read_rounds"]
 
@@ -121,7 +122,9 @@ def _check_header(path: Path, header: Sequence[str], rules: Sequence[Column]) ->
     if missing:
         others = f"; missing too: {', '.join(missing[1:])}" if missing[1:] else ""
         unknown = [name for name in header if name not in names]
-        raise ReadError.at(path, 1, missing[0], f"is not in the header{nearest(missing[0], unknown)}{others}")
+        raise ReadError.at(
+            path, 1, missing[0], f"is not in the header{did_you_mean(missing[0], unknown)}{others}"
+        )
     for name in names:
         if header.count(name) > 1:
             raise ReadError.at(path, 1, name, "stands in the header more than once; keep one")

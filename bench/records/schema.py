@@ -1,15 +1,19 @@
-"""What stands in cells.csv and rounds.csv: one frozen dataclass each, field order = header order.
+"""What stands in cells.csv, rounds.csv and compiles.csv: one frozen dataclass each.
 
-Units stand in the names (`_s` seconds per call, `gb_per_s` 1e9 bytes per second).  None is an
-empty field.  `SCHEMA` goes up when a column changes its meaning or is added; readers refuse a
-newer one instead of misreading it.
+Field order is header order; in the place of `case` stand its axes.  Units stand in the names
+(`_s` seconds per call, `gb_per_s` 1e9 bytes per second).  None is an empty field.  `SCHEMA` goes
+up when a column changes its meaning or is added (an axis says `since` when); readers refuse another
+one instead of misreading it.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import Field, dataclass, fields
+from typing import Any, TypeVar
 
-from kernels.api import AXES
+from kernels.api import AXES, AXIS_TABLE, Case
+from kernels.networks.case import case_of
 
 __all__ = [
     "CELL_COLUMNS",
@@ -21,11 +25,17 @@ __all__ = [
     "STATUSES",
     "VERDICTS",
     "Cell",
+    "CellName",
     "Compile",
     "Round",
+    "fields_of",
+    "record_of",
+    "values_of",
 ]
 
-SCHEMA = 1
+_OTHER_COLUMNS = 1
+"""The schema that the columns beside the axes have."""
+SCHEMA = max(_OTHER_COLUMNS, *(axis.since for axis in AXIS_TABLE))
 STATUSES = ("ok", "noisy", "skipped", "incorrect", "mistrusted", "failed", "crashed", "timeout", "oom")
 ROLES = ("candidate", "baseline", "twin", "ceiling", "floor", "ablation")
 VERDICTS = ("faster", "slower", "tie")
@@ -42,17 +52,7 @@ class Cell:
     backend: str
     variant: str
     role: str
-    op: str
-    direction: str
-    placement: str
-    dtype: str
-    n: int
-    layout: str
-    data: str
-    cache: str
-    device: str
-    threads: int
-    negative_slope: float
+    case: Case
     status: str
     reason: str = ""
     rounds: int | None = None
@@ -87,28 +87,18 @@ class Cell:
 
 
 @dataclass(frozen=True, slots=True)
-class _OfACell:
-    """The columns that name a cell, in the order of `CELL_KEY`."""
+class CellName:
+    """What names a cell: no two of a run share it."""
 
     run_id: str
     backend: str
     variant: str
     role: str
-    op: str
-    direction: str
-    placement: str
-    dtype: str
-    n: int
-    layout: str
-    data: str
-    cache: str
-    device: str
-    threads: int
-    negative_slope: float
+    case: Case
 
 
 @dataclass(frozen=True, slots=True)
-class Round(_OfACell):
+class Round(CellName):
     """One timed batch of `iterations` calls of one arm: one row of rounds.csv, seconds per call."""
 
     round: int
@@ -119,7 +109,7 @@ class Round(_OfACell):
 
 
 @dataclass(frozen=True, slots=True)
-class Compile(_OfACell):
+class Compile(CellName):
     """What the compiler of one cell's arm did: one row of compiles.csv; 0 and 1 for no and yes."""
 
     cache_hit: int | None = None
@@ -128,8 +118,31 @@ class Compile(_OfACell):
     eager_fallback: int | None = None
 
 
-COMPILE_COLUMNS = tuple(field.name for field in fields(Compile))
-CELL_COLUMNS = tuple(field.name for field in fields(Cell))
-ROUND_COLUMNS = tuple(field.name for field in fields(Round))
-CELL_KEY = ("run_id", "backend", "variant", "role", *AXES)
+Record = TypeVar("Record", Cell, Round, Compile)
+
+
+def fields_of(row: type[CellName] | type[Cell]) -> tuple[Field[Any], ...]:
+    """A field for each column, in header order."""
+    own = fields(row)
+    return tuple(part for field in own for part in (fields(Case) if field.name == "case" else (field,)))
+
+
+def values_of(record: CellName | Cell) -> dict[str, Any]:
+    """The value in each column, in header order."""
+    return {
+        field.name: getattr(record.case if field.name in AXES else record, field.name)
+        for field in fields_of(type(record))
+    }
+
+
+def record_of(row: type[Record], values: Mapping[str, Any]) -> Record:
+    """The record with these values, one for each column.  Raises ValueError for a case that there is not."""
+    case = case_of(**{axis: values[axis] for axis in AXES})
+    return row(case=case, **{name: value for name, value in values.items() if name not in AXES})
+
+
+COMPILE_COLUMNS = tuple(field.name for field in fields_of(Compile))
+CELL_COLUMNS = tuple(field.name for field in fields_of(Cell))
+ROUND_COLUMNS = tuple(field.name for field in fields_of(Round))
+CELL_KEY = tuple(field.name for field in fields_of(CellName))
 """The columns that name a cell; no two rows of a run share their values."""

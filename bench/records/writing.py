@@ -8,7 +8,6 @@ machine went down in the middle of it) is cut off when the run goes on.
 from __future__ import annotations
 
 import csv
-import dataclasses
 import io
 import json
 import os
@@ -23,13 +22,19 @@ from bench.records.schema import (
     ROUND_COLUMNS,
     SCHEMA,
     Cell,
+    CellName,
     Compile,
+    Record,
     Round,
+    fields_of,
+    record_of,
+    values_of,
 )
 
-__all__ = ["Key", "RunFiles", "RunFilesError", "key_of"]
+__all__ = ["Key", "RunFiles", "RunFilesError", "as_row", "key_of"]
 
 Key = tuple[str, ...]
+"""A cell's name as text: equal where the files have the same, a NaN slope too."""
 
 
 class RunFilesError(ValueError):
@@ -42,13 +47,24 @@ def _text(value: Any) -> str:
     return repr(value) if isinstance(value, float) else str(value)
 
 
-def key_of(row: Mapping[str, str]) -> Key:
-    """What names a cell (or a cell's rounds), as text."""
+def key_of(record: CellName | Cell | Mapping[str, str]) -> Key:
+    """What names a cell (or a cell's rounds), of a record or of a row of a file."""
+    row = record if isinstance(record, Mapping) else as_row(record)
     return tuple(row[column] for column in CELL_KEY)
 
 
-def _as_row(record: Cell | Compile | Round) -> dict[str, str]:
-    return {field.name: _text(getattr(record, field.name)) for field in dataclasses.fields(record)}
+def as_row(record: CellName | Cell) -> dict[str, str]:
+    """The fields as they stand in a file: floats with all their digits, nothing for None."""
+    return {name: _text(value) for name, value in values_of(record).items()}
+
+
+_PARSERS: Mapping[str, Callable[[str], Any]] = {"str": str, "int": int, "float": float}
+
+
+def _parser(words: Sequence[str]) -> Callable[[str], Any]:
+    """Of a field's type: ``str``, ``int``, or ``float | None``."""
+    parse = _PARSERS[words[0]]
+    return (lambda text: parse(text) if text else None) if "None" in words else parse
 
 
 class RunFiles:
@@ -66,7 +82,7 @@ class RunFiles:
         }
         self.environment_path = folder / "environment.json"
 
-    def open(self) -> list[dict[str, str]]:
+    def open(self) -> list[Cell]:
         """Make the folder and the headers where they are missing; the rows of cells.csv so far."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -76,7 +92,7 @@ class RunFiles:
             raise RunFilesError(
                 f"cannot write to {self.folder}: {error.strerror}; choose another --results DIR"
             ) from None
-        return _rows(self.cells_path)
+        return _records(self.cells_path, Cell)
 
     def _repair(self, path: Path, header: Sequence[str]) -> None:
         data = path.read_bytes() if path.exists() else b""
@@ -92,11 +108,11 @@ class RunFiles:
         if whole != data:
             _replace(path, whole.decode())
 
-    def rounds(self) -> dict[Key, list[dict[str, str]]]:
+    def rounds(self) -> dict[Key, list[Round]]:
         """The rows of rounds.csv so far, by cell."""
-        found: dict[Key, list[dict[str, str]]] = {}
-        for row in _rows(self.rounds_path):
-            found.setdefault(key_of(row), []).append(row)
+        found: dict[Key, list[Round]] = {}
+        for record in _records(self.rounds_path, Round):
+            found.setdefault(key_of(record), []).append(record)
         return found
 
     def append(
@@ -110,7 +126,7 @@ class RunFiles:
         ):
             text = io.StringIO()
             writer = csv.DictWriter(text, self._columns[path], lineterminator="\n")
-            writer.writerows(_as_row(record) for record in records)
+            writer.writerows(as_row(record) for record in records)
             if not text.getvalue():
                 continue
             with path.open("a", encoding="utf-8", newline="") as file:
@@ -145,6 +161,18 @@ class RunFiles:
                 f"{self.environment_path} is not JSON ({error}); choose another --run-id"
             ) from None
         return dict(value)
+
+
+def _records(path: Path, kind: type[Record]) -> list[Record]:
+    """What `RunFiles.append` wrote there."""
+    parsers = {field.name: _parser(str(field.type).split()) for field in fields_of(kind)}
+    records = []
+    for number, row in enumerate(_rows(path), start=2):
+        try:
+            records.append(record_of(kind, {name: parse(row[name]) for name, parse in parsers.items()}))
+        except ValueError as error:
+            raise RunFilesError(f"{path}: line {number}: {error}; choose another --run-id") from error
+    return records
 
 
 def _rows(path: Path) -> list[dict[str, str]]:

@@ -1,4 +1,8 @@
-"""From an experiment's states to the rows of cells.csv and rounds.csv."""
+"""From an experiment's states to the rows of cells.csv, rounds.csv and compiles.csv, as typed records.
+
+Times of imports and first calls stand in cells.csv; in compiles.csv stands whether a compiler's cache spared
+the work, and whether the arm was compiled at all: torch.compile falls back to eager without saying so.
+"""
 
 from __future__ import annotations
 
@@ -9,15 +13,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from bench.plan.experiments import Experiment
-from bench.records.schema import SCHEMA, Cell, Round
+from bench.records.schema import SCHEMA, Cell, Compile, Round
 from bench.run.arm_state import ArmState
 from bench.stats import estimates
 from bench.stats.counted import paired
 from bench.stats.estimates import Interval
-from kernels.api import AXES
-from kernels.networks.case import case_of
+from kernels.api import Case
 
-__all__ = ["Stamp", "cells_of", "rounds_of"]
+__all__ = ["Stamp", "cells_of", "compiles_of", "rounds_of"]
 
 _LONGEST_REASON = 1000
 _CALLS = 20
@@ -25,6 +28,7 @@ _CALLS = 20
 _ABOVE_CEILING = {"new": 10.0, "out": 1.3, "inplace": 1.3}
 """A cell may pass the fastest copy by this factor before it is mistrusted: noise, and for `new` the page
 faults of fresh memory, which a backend that recycles its results does not pay."""
+_COUNTS = ("cache_hit", "graphs", "recompiles", "eager_fallback")
 _STEADY, _FEWEST = 1.25, 3
 """A copy whose lower quartile is farther from its fastest round than this, or that has fewer, was disturbed."""
 
@@ -59,14 +63,9 @@ def cells_of(experiment: Experiment, states: Sequence[ArmState], stamp: Stamp) -
 
 def rounds_of(experiment: Experiment, states: Sequence[ArmState], stamp: Stamp) -> list[Round]:
     """One row for each timed batch; batches that were measured again included."""
-    case = dataclasses.asdict(experiment.case)
     return [
         Round(
-            run_id=stamp.run_id,
-            backend=state.arm.backend,
-            variant=state.arm.variant.name,
-            role=state.arm.role,
-            **case,
+            *_named(experiment, state, stamp),
             round=batch.round,
             order=batch.order,
             iterations=batch.iterations,
@@ -76,6 +75,23 @@ def rounds_of(experiment: Experiment, states: Sequence[ArmState], stamp: Stamp) 
         for state in states
         for batch in state.batches
     ]
+
+
+def compiles_of(experiment: Experiment, states: Sequence[ArmState], stamp: Stamp) -> list[Compile]:
+    """One row for each arm whose backend has a `compile_report`; as it stood after the last round."""
+    found = []
+    for state in states:
+        report = state.compile_report
+        counts = [int(report[name]) if name in report else None for name in _COUNTS]
+        if any(count is not None for count in counts):
+            found.append(Compile(*_named(experiment, state, stamp), *counts))
+    return found
+
+
+def _named(experiment: Experiment, state: ArmState, stamp: Stamp) -> tuple[str, str, str, str, Case]:
+    """The fields of `bench.records.schema.CellName`."""
+    arm = state.arm
+    return stamp.run_id, arm.backend, arm.variant.name, arm.role, experiment.case
 
 
 def _timed(state: ArmState) -> bool:
@@ -160,7 +176,7 @@ def _one_line(reason: str) -> str:
 
 
 def _cell(experiment: Experiment, state: ArmState, stamp: Stamp, common: _Common) -> Cell:
-    case, arm, prepared = experiment.case, state.arm, state.prepared
+    arm, prepared = state.arm, state.prepared
     samples = state.samples() if state.batches else None
     time = estimates.estimate(samples) if samples is not None else None
     status, reason = _status(state, time, stamp, common)
@@ -172,7 +188,7 @@ def _cell(experiment: Experiment, state: ArmState, stamp: Stamp, common: _Common
         backend=arm.backend,
         variant=arm.variant.name,
         role=arm.role,
-        **{axis: getattr(case, axis) for axis in AXES},
+        case=experiment.case,
         status=status,
         reason=_one_line(reason),
         baseline=common.baseline.arm.backend,
@@ -218,7 +234,7 @@ def _with_times(cell: Cell, state: ArmState, samples: np.ndarray, time: Interval
 
 
 def _with_ratios(cell: Cell, state: ArmState, time: Interval, common: _Common) -> Cell:
-    bytes_moved = case_of(**{axis: getattr(cell, axis) for axis in AXES}).bytes_moved
+    bytes_moved = cell.case.bytes_moved
     gb_per_s = bytes_moved / time.value / 1e9
     ceiling = bytes_moved / common.ceiling.value / 1e9 if common.ceiling else None
     cell = dataclasses.replace(

@@ -5,7 +5,6 @@ Knows nothing of pytest; the pytest plugin and the scripts drive it.
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -16,13 +15,12 @@ from typing import Any
 
 from bench.machine import environment
 from bench.plan.experiments import Arm, Experiment, experiments, weight
-from bench.plan.options import Settings
-from bench.records.schema import CELL_COLUMNS
+from bench.plan.settings import Settings
+from bench.records.schema import Cell, CellName, Compile, Round
 from bench.records.writing import Key, RunFiles, RunFilesError, key_of
 from bench.run.budget import Budget
 from bench.run.time_account import Tally
 from bench.stats import counted
-from kernels.api import AXES
 
 __all__ = ["CellResult", "Run", "plan"]
 
@@ -32,15 +30,15 @@ _PASSED = frozenset({"ok", "noisy", "skipped"})
 
 @dataclass(frozen=True, slots=True)
 class CellResult:
-    """One cell as it stands in the files: the row's text, and its rounds in seconds per call."""
+    """One cell as it stands in the files, and its rounds in seconds per call."""
 
-    row: Mapping[str, str]
+    cell: Cell
     seconds: tuple[float, ...]
 
     @property
     def passed(self) -> bool:
         """Whether the cell ended as it should: measured, or skipped with a reason."""
-        return self.row["status"] in _PASSED
+        return self.cell.status in _PASSED
 
 
 def plan(settings: Settings) -> tuple[Experiment, ...]:
@@ -59,7 +57,7 @@ class Run:
         self.tally = Tally()
         self._machine = environment.machine_name()
         self._left = list(self.chosen)
-        self._rows: dict[Key, dict[str, str]] = {}
+        self._rows: dict[Key, Cell] = {}
         self._rounds: dict[Key, tuple[float, ...]] = {}
         self._budget = Budget(settings.profile.seconds)
         self._pool: Any = None
@@ -80,7 +78,7 @@ class Run:
             self.files.write_environment(now)
         self._environment = before or now
         retry = _RETRIED if self.settings.retry_failed else frozenset()
-        self._rows = {key_of(row): row for row in rows if row["status"] not in retry}
+        self._rows = {key_of(row): row for row in rows if row.status not in retry}
         self._rounds = {key: _by_round(found) for key, found in self.files.rounds().items()}
         self._on_disk = {key_of(row) for row in rows} | self._rounds.keys()
         self._left = [experiment for experiment in self.chosen if not self._complete(experiment)]
@@ -109,13 +107,7 @@ class Run:
 
     def key(self, experiment: Experiment, arm: Arm) -> Key:
         """What names this cell in the files."""
-        case = dataclasses.asdict(experiment.case)
-        named = {"run_id": self.run_id, "backend": arm.backend, "variant": arm.variant.name, "role": arm.role}
-        texts = {
-            name: repr(value) if isinstance(value, float) else str(value)
-            for name, value in (named | case).items()
-        }
-        return tuple(texts[column] for column in ("run_id", "backend", "variant", "role", *AXES))
+        return key_of(CellName(self.run_id, arm.backend, arm.variant.name, arm.role, experiment.case))
 
     def _complete(self, experiment: Experiment) -> bool:
         return all(self.key(experiment, arm) in self._rows for arm in experiment.arms)
@@ -132,15 +124,15 @@ class Run:
         return self._budget.left_s
 
     def result(self, experiment: Experiment, arm: Arm, on_end: Callable[[Experiment], None]) -> CellResult:
-        """The cell's row and rounds; measures its experiment if nobody has."""
+        """The cell and its rounds; measures its experiment if nobody has."""
         key = self.key(experiment, arm)
         if key not in self._rows:
             self._measure(experiment)
             on_end(experiment)
         return CellResult(self._rows[key], self._rounds.get(key, ()))
 
-    def rows(self, experiments: Iterable[Experiment] | None = None) -> list[dict[str, str]]:
-        """The rows there are (of some experiments), in the order of the arms."""
+    def rows(self, experiments: Iterable[Experiment] | None = None) -> list[Cell]:
+        """The cells there are (of some experiments), in the order of the arms."""
         chosen = self.chosen if experiments is None else experiments
         keys = [self.key(experiment, arm) for experiment in chosen for arm in experiment.arms]
         return [self._rows[key] for key in keys if key in self._rows]
@@ -164,8 +156,8 @@ class Run:
         return self._pool
 
     def _measure(self, experiment: Experiment) -> None:
-        from bench.run import compiles, rows  # noqa: PLC0415  # as above
-        from bench.run import experiment as measuring  # noqa: PLC0415
+        from bench.run import experiment as measuring  # noqa: PLC0415  # as above
+        from bench.run import rows  # noqa: PLC0415
 
         pool = self._start_pool(experiment)
         profile, settings = self.settings.profile, self.settings
@@ -191,24 +183,25 @@ class Run:
             experiment,
             rows.cells_of(experiment, states, stamp),
             rows.rounds_of(experiment, states, stamp),
-            compiles.compiles_of(experiment, states, stamp),
+            rows.compiles_of(experiment, states, stamp),
         )
         self.tally.count(experiment, states)
 
     def _store(
-        self, experiment: Experiment, cells: Sequence[Any], rounds: Sequence[Any], compiles: Sequence[Any]
+        self,
+        experiment: Experiment,
+        cells: Sequence[Cell],
+        rounds: Sequence[Round],
+        compiles: Sequence[Compile],
     ) -> None:
         keys = {self.key(experiment, arm) for arm in experiment.arms}
         if not keys.isdisjoint(self._on_disk):
             self.files.drop(lambda key: key in keys)
         self.files.append(cells, rounds, compiles)
-        for cell in cells:
-            row = {column: _text(getattr(cell, column)) for column in CELL_COLUMNS}
-            self._rows[key_of(row)] = row
-        seconds: dict[Key, list[dict[str, str]]] = {}
+        self._rows.update({key_of(cell): cell for cell in cells})
+        seconds: dict[Key, list[Round]] = {}
         for each in rounds:
-            row = {name: _text(value) for name, value in dataclasses.asdict(each).items()}
-            seconds.setdefault(key_of(row), []).append(row)
+            seconds.setdefault(key_of(each), []).append(each)
         self._rounds.update({key: _by_round(found) for key, found in seconds.items()})
 
 
@@ -228,15 +221,9 @@ def _cards(name: str, devices: Sequence[str]) -> dict[str, Any]:
     return {name: nvidia.describe(devices)}
 
 
-def _text(value: Any) -> str:
-    if value is None:
-        return ""
-    return repr(value) if isinstance(value, float) else str(value)
-
-
-def _by_round(rows: Iterable[Mapping[str, str]]) -> tuple[float, ...]:
+def _by_round(rounds: Iterable[Round]) -> tuple[float, ...]:
     """Seconds per call of each round that counts."""
-    timed = ((int(row["round"]), float(row["seconds"]), row["contended"] != "0") for row in rows)
+    timed = ((each.round, each.seconds, each.contended != 0) for each in rounds)
     return tuple(counted.by_round(timed).values())
 
 

@@ -4,48 +4,42 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["format_size", "parse_sizes"]
+__all__ = ["format_size", "parse_range", "parse_size"]
 
 _UNITS = {"": 1, "ki": 1 << 10, "mi": 1 << 20, "gi": 1 << 30}
 _SIZE = re.compile(r"(\d+)\s*(ki|mi|gi|)", re.IGNORECASE)
-_GRAMMAR = "element counts such as 1024, 1Ki, 16Mi, or ranges such as 1Ki:64Mi:x4"
-LARGEST = 1 << 40
+_GRAMMAR = "element counts such as 1024, 1Ki, 16Mi"
+_LARGEST = 1 << 40
 
 
-def parse_sizes(text: str) -> tuple[int, ...]:
-    """Element counts of a comma list, in the order given, each once.
-
-    Raises ValueError saying what came and what is allowed.
-    """
-    sizes: dict[int, None] = {}
-    for item in text.split(","):
-        for size in _range(item.strip()) if ":" in item else (_size(item.strip()),):
-            sizes[size] = None
-    return tuple(sizes)
-
-
-def _size(text: str) -> int:
+def parse_size(text: str) -> int:
+    """One element count.  Raises ValueError saying what came and what is allowed."""
+    if "," in text or ":" in text:
+        raise ValueError(f"{text!r} is more than one size; allowed: one, such as 64Mi")
     match = _SIZE.fullmatch(text)
     if match is None:
-        raise ValueError(f"{text!r} is no size; allowed: {_GRAMMAR}{_nearest(text)}")
+        raise ValueError(f"{text!r} is no size; allowed: {_GRAMMAR}{_as_others_write(text)}")
     size = int(match[1]) * _UNITS[match[2].lower()]
-    if not 0 < size <= LARGEST:
+    if not 0 < size <= _LARGEST:
         raise ValueError(f"{text!r} is out of range; allowed: 1 to 1024Gi elements")
     return size
 
 
-def _nearest(text: str) -> str:
-    """A hint for units as others write them: 1k, 16MiB, 4G."""
+def _as_others_write(text: str) -> str:
+    """A hint for their units: 1k, 16MiB, 4G."""
     match = re.fullmatch(r"(\d+)\s*([kmg])(i?b)?", text, re.IGNORECASE)
     return f"; did you mean '{match[1]}{match[2].upper()}i'?" if match else ""
 
 
-def _range(text: str) -> list[int]:
-    parts = text.split(":")
+def parse_range(text: str) -> tuple[int, ...]:
+    """The element counts of a range, or of a single size.  Raises ValueError as `parse_size` does."""
+    if ":" not in text:
+        return (parse_size(text),)
+    parts = [part.strip() for part in text.split(":")]
     if len(parts) not in (2, 3):
         raise ValueError(f"{text!r} is no range; allowed: START:END or START:END:xFACTOR, as 1Ki:64Mi:x4")
-    start, end = _size(parts[0].strip()), _size(parts[1].strip())
-    step = parts[2].strip() if len(parts) == 3 else "x2"
+    start, end = parse_size(parts[0]), parse_size(parts[1])
+    step = parts[2] if len(parts) == 3 else "x2"
     if not re.fullmatch(r"[xX]\d+", step) or int(step[1:]) < 2:
         raise ValueError(f"{text!r} has step {step!r}; allowed: x2 or more, as 1Ki:64Mi:x4")
     if end < start:
@@ -54,7 +48,7 @@ def _range(text: str) -> list[int]:
     while start <= end:
         sizes.append(start)
         start *= int(step[1:])
-    return sizes
+    return tuple(sizes)
 
 
 def format_size(n: int) -> str:

@@ -1,12 +1,14 @@
 """What the backends on CUDA cards have in common: names of cards, reasons for having none, and `Card`.
 
-Imports the standard library only.  How many cards there are is asked of each backend's own framework,
+Imports no framework.  How many cards there are is asked of each backend's own framework,
 since one may see a card that another, built without CUDA, does not.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+
+from kernels.api import parse_device
 
 if TYPE_CHECKING:
     import numpy as np
@@ -53,10 +55,11 @@ class Card(Protocol):
 
 def ordinal(device: str) -> int | None:
     """The number of the card: 0 for ``cuda``, 1 for ``cuda:1``; None for any other device."""
-    kind, _, number = device.partition(":")
-    if kind != "cuda" or not (number or "0").isdecimal():
+    try:
+        kind, number = parse_device(device)
+    except ValueError:
         return None
-    return int(number or 0)
+    return number if kind == "cuda" else None
 
 
 def why_not_there(name: str, device: str, count: int, none: str) -> str | None:

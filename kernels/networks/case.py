@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from kernels.api import Case
+from kernels.api import AXIS_TABLE, USUAL, Axis, Case
 
 __all__ = [
     "ABLATED",
@@ -19,8 +19,10 @@ __all__ = [
     "WIDTHS",
     "NetworkCase",
     "case_of",
+    "is_allowed",
     "parse_widths",
     "why_not",
+    "words_of",
 ]
 
 NETWORK_OPS = ("mlp_relu", "mlp_leaky_relu")
@@ -30,14 +32,24 @@ NETWORK_DIRECTIONS = ("forward", "train_step")
 WIDTHS = re.compile(r"([1-9]\d{0,5})-([1-9]\d{0,5})-([1-9]\d{0,5})", re.ASCII)
 """Input, hidden and output width, as in ``10-5-3``."""
 
+_OWN: Mapping[str, tuple[str, ...]] = {"op": (*NETWORK_OPS, ABLATED), "direction": NETWORK_DIRECTIONS}
 _ALLOWED: Mapping[str, tuple[str, ...]] = {
-    "op": (*NETWORK_OPS, ABLATED),
-    "direction": NETWORK_DIRECTIONS,
-    "placement": ("new",),
-    "dtype": ("float32",),
-    "data": ("normal",),
-    "cache": ("hot",),
+    axis.name: _OWN.get(axis.name, (USUAL[axis.name],))
+    for axis in AXIS_TABLE
+    if axis.values and axis.name != "layout"
 }
+"""What a network's case may be: it has words of its own on two axes, and the usual one on the others."""
+
+
+def words_of(axis: Axis) -> tuple[str, ...]:
+    """The words that stand in an axis' column: those of activations, then those of networks."""
+    own = _OWN.get(axis.name, ())
+    return tuple(dict.fromkeys(word for word in (*axis.values, *own) if word != ABLATED))
+
+
+def is_allowed(axis: Axis, word: str) -> bool:
+    """Whether `word` may stand in an axis' column; `layout` may be a network's widths besides."""
+    return word in words_of(axis) or (axis.name == "layout" and WIDTHS.fullmatch(word) is not None)
 
 
 def parse_widths(text: str) -> tuple[int, int, int]:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bench.plan.experiments import Experiment
+from bench.plan.experiments import case_label
 from bench.stats.comparison import Comparison
 from bench.stats.estimates import Interval
 from bench.text.units import number_text, percent_text, ratio_text, seconds_text
@@ -32,7 +32,7 @@ _WHY = {
 def cell_name(row: Any) -> str:
     """``relu-forward-new-float32-1Ki-torch_eager[thp]``: as the item of ``pytest bench/`` is called."""
     axes = {axis: getattr(row, axis) for axis in AXES} | {"n": int(row.n), "threads": int(row.threads)}
-    return f"{Experiment(case_of(**axes), ()).label}-{arm_name(row.backend, row.variant, 'candidate')}"
+    return f"{case_label(case_of(**axes))}-{arm_name(row.backend, row.variant, 'candidate')}"
 
 
 def summary(found: Comparison, threshold: float) -> str:

@@ -10,15 +10,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bench.records.columns import nearest
+from bench.plan.experiments import arm_label
 from bench.stats.fastest import fastest_set
 from bench.stats.size_curves import Curve, Stretch, ratio_misses, stretches
+from bench.text.hints import did_you_mean
 from bench.text.sizes import format_size
-from kernels.api import Case
+from kernels.api import AXES, Case
 from scripts._recommend.ratios import Ratio, Row, paired
 from scripts._recommend.runs import Evidence, matching
 from scripts._shared import cli
-from scripts._shared.remarks import arm_name
+from scripts._shared.remarks import clean
 
 __all__ = ["Answer", "Missing", "answer", "arm_of", "break_even"]
 
@@ -57,7 +58,7 @@ class Answer:
 
 def arm_of(row: Row) -> str:
     """``torch_eager`` or ``torch_eager[thp]``."""
-    return arm_name(str(row["backend"]), str(row["variant"]), "candidate")
+    return clean(arm_label(str(row["backend"]), str(row["variant"])))
 
 
 def answer(evidence: Evidence, case: Case, now: str | None) -> Answer | Missing:
@@ -192,7 +193,7 @@ def _now(rows: Sequence[Row], now: str | None) -> Row:
     if found is None:
         names = [arm_of(row) for row in rows]
         raise cli.UsageError(
-            f"--now: no time of {now!r} in this case; there is {', '.join(names)}{nearest(now, names)}"
+            f"--now: no time of {now!r} in this case; there is {', '.join(names)}{did_you_mean(now, names)}"
         )
     return found
 
@@ -213,20 +214,9 @@ def _curves(line: pd.DataFrame, case: Case, caches: Sequence[int]) -> dict[str, 
 
 def _what_is_there(evidence: Evidence, case: Case) -> str:
     """Which axis keeps the runs from answering, and what they have on it."""
-    axes = (
-        "op",
-        "direction",
-        "device",
-        "dtype",
-        "placement",
-        "layout",
-        "data",
-        "cache",
-        "threads",
-        "negative_slope",
-    )
+    first = ("op", "direction", "device", "dtype", "placement")
     cells = evidence.cells
-    for axis in axes:
+    for axis in (*first, *(axis for axis in AXES if axis not in (*first, "n"))):
         left = cells[cells[axis] == getattr(case, axis)]
         if left.empty:
             there = ", ".join(str(value) for value in sorted(cells[axis].unique()))

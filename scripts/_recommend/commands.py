@@ -5,10 +5,10 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping, Sequence
 
-from bench.plan.profiles import AXIS_OPTIONS
+from bench.plan.option_values import option_flag
 from bench.text.commands import as_typed
 from bench.text.sizes import format_size
-from kernels.api import Case
+from kernels.api import AXIS_TABLE, Case
 
 __all__ = ["command", "variant_option", "variants_for"]
 
@@ -41,13 +41,14 @@ def command(
         "sizes": sizes or format_size(case.n),
     }
     usual = Case(case.op)
-    for option, axis in AXIS_OPTIONS.items():
-        if option not in values and getattr(case, axis) != getattr(usual, axis):
-            values[option] = str(getattr(case, axis))
+    for axis in AXIS_TABLE:
+        value = getattr(case, axis.name)
+        if axis.option not in values and value != getattr(usual, axis.name):
+            values[axis.option] = str(value)
     if threads:
         values["threads"] = threads
     for option, value in values.items():
-        words += [f"--{option.replace('_', '-')}", value]
+        words += [option_flag(option), value]
     for variant in variants:
         words += ["--variant", variant]
     return as_typed(shlex.join(words))

@@ -14,7 +14,7 @@ from scripts._recommend.answer import Answer, Missing, arm_of, break_even
 from scripts._recommend.ratios import Ratio, Row
 from scripts._recommend.runs import Evidence
 from scripts._recommend.settings import Setting, settings, untried
-from scripts._shared.remarks import arm_name, clean
+from scripts._shared.remarks import clean
 from scripts._shared.tables import Block, Report, Section
 
 __all__ = ["as_report", "because", "commands", "headline"]
@@ -133,7 +133,7 @@ def _arms(answer: Answer) -> Section:
     fast = {arm_of(answer.use), *answer.as_fast}
     rows: list[tuple[str, ...]] = [
         (
-            arm_name(str(row["backend"]), str(row["variant"]), "candidate") + " *" * (arm_of(row) in fast),
+            arm_of(row) + " *" * (arm_of(row) in fast),
             "~" * (row["status"] != "ok") + seconds_text(row["time_s"]),
             number_text(row["gb_per_s"]),
             percent_text(row["ceiling_fraction"]),

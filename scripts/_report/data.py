@@ -16,6 +16,7 @@ import pandas as pd
 from bench.records.schema import ROLES
 from bench.stats.fastest import COMPETING
 from bench.stats.frames import group_ids
+from kernels.api import AXIS_TABLE, USUAL
 from kernels.registry import BUILTINS
 from scripts._shared.remarks import arm_name
 from scripts._shared.summary import CASE, NEEDED
@@ -125,9 +126,8 @@ def _distinct(names: Sequence[str]) -> list[str]:
 
 def likeness(cells: pd.DataFrame) -> npt.NDArray[np.int64]:
     """For each row how much its case has in common with the one that is shown where nothing was chosen."""
-    wanted = {"op": "relu", "direction": "forward", "dtype": "float32", "placement": "new", "cache": "hot"}
-    wanted |= {"data": "normal", "layout": "contiguous", "device": "cpu"}
-    alike = [(cells[name] == value).to_numpy(np.int64) for name, value in wanted.items()]
+    wanted = [axis.name for axis in AXIS_TABLE if axis.kind in ("word", "device")]
+    alike = [(cells[name] == USUAL[name]).to_numpy(np.int64) for name in wanted]
     return np.asarray(np.sum(alike, axis=0), np.int64)
 
 

@@ -18,7 +18,7 @@ from bench.stats.fastest import COMPETING
 from bench.stats.frames import group_ids
 from bench.text.sizes import format_size
 from bench.text.units import seconds_text
-from kernels.api import PLACEMENTS
+from kernels.api import AXIS_TABLE, PLACEMENTS
 from scripts._report import charts
 from scripts._report.data import SLICE, Arm, arms_of, likeness, rows_of
 from scripts._shared.remarks import axis_text
@@ -81,7 +81,11 @@ def _one_case(cells: pd.DataFrame) -> pd.DataFrame:
 
 def _title(cells: pd.DataFrame, text: str, lines: str) -> dict[str, Any]:
     row = cells.iloc[0]
-    axes = [axis_text(name, row[name]) for name in ("device", "threads", "cache", "data", "layout")]
+    first = ("device", "threads", "cache", "data", "layout")
+    others = (
+        axis.name for axis in AXIS_TABLE if not axis.always and axis.name not in (*first, "negative_slope")
+    )
+    axes = [axis_text(name, row[name]) for name in (*first, *others)]
     case = f"{row['op']} {row['direction']}, {row['dtype']}, {', '.join(axes)}, {row['machine']}"
     return {"text": text, "subtitle": [lines, case], "offset": 14, "fontSize": 15, "subtitleFontSize": 11.5}
 

@@ -8,13 +8,31 @@ import math
 import os
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, TypeVar
 
-from bench.records.columns import nearest
+from bench.plan import option_values
 from bench.text.commands import as_typed
+from bench.text.sizes import parse_size
 
-__all__ = ["Parser", "UsageError", "comma_list", "count", "one_of", "positive", "run", "writable"]
+__all__ = [
+    "Parser",
+    "UsageError",
+    "comma_list",
+    "count",
+    "devices",
+    "number",
+    "one_of",
+    "option_type",
+    "positive",
+    "run",
+    "size",
+    "sizes",
+    "writable",
+]
+
+T = TypeVar("T")
 
 
 class UsageError(ValueError):
@@ -37,49 +55,45 @@ class Parser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: error: {' '.join(message.split())} (see --help)\n")
 
 
-def comma_list(allowed: Sequence[str] | None = None) -> Callable[[str], tuple[str, ...]]:
-    """An argparse type: ``a,b`` as a tuple without repeats, each of `allowed` (None: anything)."""
+def option_type(parse: Callable[[str], T]) -> Callable[[str], T]:
+    """An argparse type from a parser of `bench.plan.option_values`: what that says is the option's error."""
 
-    def parse(text: str) -> tuple[str, ...]:
-        values = tuple(dict.fromkeys(value.strip() for value in text.split(",")))
-        for value in values:
-            if not value or (allowed is not None and value not in allowed):
-                choices = f"; allowed: {', '.join(allowed)}{nearest(value, allowed)}" if allowed else ""
-                raise argparse.ArgumentTypeError(f"{value!r} in {text!r} is not known{choices}")
-        return values
+    def typed(text: str) -> T:
+        try:
+            return parse(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from error
 
-    return parse
+    return typed
 
 
 def one_of(allowed: Sequence[str]) -> Callable[[str], str]:
     """An argparse type: one of `allowed`."""
-
-    def parse(text: str) -> str:
-        if text not in allowed:
-            raise argparse.ArgumentTypeError(
-                f"{text!r} is not known; allowed: {', '.join(allowed)}{nearest(text, allowed)}"
-            )
-        return text
-
-    return parse
+    return option_type(partial(option_values.one_of, allowed))
 
 
-def count(text: str) -> int:
-    """An argparse type: a whole number, 0 or more."""
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text!r} is not known; allowed: a whole number, 0 or more")
-    return int(text)
+def comma_list(allowed: Sequence[str] | None = None) -> Callable[[str], tuple[str, ...]]:
+    """An argparse type: ``a,b`` as a tuple without repeats, each of `allowed` (None: anything)."""
+    if allowed is None:
+        return option_type(option_values.items)
+    return option_type(partial(option_values.list_of, partial(option_values.one_of, allowed)))
 
 
-def positive(text: str) -> float:
-    """An argparse type: a number above 0."""
-    try:
-        number = float(text)
-    except ValueError:
-        number = math.nan
-    if not 0 < number < math.inf:
-        raise argparse.ArgumentTypeError(f"{text!r} is not known; allowed: a number above 0")
-    return number
+def number(low: float, high: float = math.inf) -> Callable[[str], float]:
+    """An argparse type: a finite number from `low` to `high`."""
+    return option_type(partial(option_values.number, low=low, high=high))
+
+
+count = option_type(option_values.whole)
+"""An argparse type: a whole number, 0 or more."""
+positive = option_type(partial(option_values.number, low=0, above=True))
+"""An argparse type: a number above 0."""
+size = option_type(parse_size)
+"""An argparse type: one element count, such as 64Mi."""
+sizes = option_type(option_values.sizes)
+"""An argparse type: element counts and ranges of them, a comma list."""
+devices = option_type(partial(option_values.list_of, option_values.device))
+"""An argparse type: ``cpu``, ``cuda``, ``cuda:1``, a comma list."""
 
 
 def writable(text: str) -> Path:

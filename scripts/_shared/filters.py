@@ -1,45 +1,53 @@
-"""The options that choose cells by what was measured: --ops, --sizes, --backends and others."""
+"""The options that choose cells by what was measured: those of the axes (--ops, --sizes, …), and --backends."""
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pandas as pd
 
-from bench.records.columns import columns_of, nearest
-from bench.records.schema import Cell
-from bench.text.sizes import format_size, parse_sizes
+from bench.plan import option_values
+from bench.plan.option_values import option_flag
+from bench.text.hints import did_you_mean
+from bench.text.sizes import format_size
+from kernels.api import AXIS_TABLE, Axis
+from kernels.networks.case import is_allowed, words_of
 from scripts._shared import cli
 
 __all__ = ["add_filters", "chosen"]
 
-_NAMES = ("op", "direction", "placement", "dtype", "backend")
-_FILTERS = {column.name: column.choices for column in columns_of(Cell) if column.name in _NAMES}
-
 
 def add_filters(parser: argparse.ArgumentParser) -> None:
     """Give `parser` one option per filter, each a comma list."""
-    for name, allowed in _FILTERS.items():
+    for axis in AXIS_TABLE:
+        words = ", ".join(words_of(axis))
+        what = f"only these {axis.option.replace('_', ' ')}"
         parser.add_argument(
-            f"--{name}s",
-            type=cli.comma_list(allowed or None),
+            option_flag(axis.option),
+            type=cli.option_type(_values(axis)),
             metavar="A,B",
-            help=f"only these {name}s: {', '.join(allowed)}" if allowed else f"only these {name}s",
+            help=f"{what}: {words}" if words else what,
         )
-    parser.add_argument("--sizes", type=_sizes, metavar="A,B", help="only these sizes")
+    parser.add_argument("--backends", type=cli.comma_list(), metavar="A,B", help="only these backends")
 
 
-def _sizes(text: str) -> tuple[int, ...]:
-    try:
-        return parse_sizes(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
+def _values(axis: Axis) -> Callable[[str], tuple[Any, ...]]:
+    if axis.values:
+        return partial(option_values.list_of, partial(_word, axis))
+    return option_values.axis_list(axis)
+
+
+def _word(axis: Axis, text: str) -> str:
+    return text if is_allowed(axis, text) else option_values.one_of(words_of(axis), text)
 
 
 def chosen(cells: pd.DataFrame, options: argparse.Namespace) -> pd.DataFrame:
     """The cells that the filters leave; raises UsageError for a filter that names what no cell has."""
-    for option, column in {**{f"{name}s": name for name in _FILTERS}, "sizes": "n"}.items():
+    filters = {axis.option: axis.name for axis in AXIS_TABLE} | {"backends": "backend"}
+    for option, column in filters.items():
         wanted = getattr(options, option)
         if wanted is None:
             continue
@@ -53,7 +61,8 @@ def chosen(cells: pd.DataFrame, options: argparse.Namespace) -> pd.DataFrame:
 def _none_has(option: str, column: str, value: Any, cells: pd.DataFrame) -> str:
     text = format_size if column == "n" else str
     there = [text(each) for each in sorted(cells[column].unique())]
+    hint = did_you_mean(text(value), there)
     return (
-        f"--{option}: no cell has {text(value)!r} (after the filters before); "
-        f"there is {', '.join(there)}{nearest(text(value), there)}"
+        f"{option_flag(option)}: no cell has {text(value)!r} (after the filters before); "
+        f"there is {', '.join(there)}{hint}"
     )

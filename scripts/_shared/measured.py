@@ -17,8 +17,9 @@ import pandas as pd
 from rich.console import Console
 from rich.progress import Progress
 
-from bench.plan.experiments import Arm, Experiment, Variant
-from bench.plan.options import Settings, parse
+from bench.plan.experiments import Arm, Experiment, Variant, arm_label
+from bench.plan.options import parse
+from bench.plan.settings import Settings
 from bench.records.columns import TIMED
 from bench.records.find_runs import find_runs
 from bench.records.reading import read_cells, read_rounds
@@ -27,10 +28,9 @@ from bench.stats import estimates
 from bench.stats.counted import Timed, paired
 from bench.stats.estimates import Interval
 from bench.stats.frames import timed
-from bench.text.sizes import parse_sizes
 from kernels.api import AXES, OPS, Case
 
-__all__ = ["Arms", "Figures", "Name", "add_run_options", "label", "measure", "settings_of", "size"]
+__all__ = ["Arms", "Figures", "Name", "add_run_options", "measure", "settings_of"]
 
 _CONTROLS = (("copy_plain", "ceiling"), ("copy_streaming", "ceiling"), ("empty_call", "floor"))
 _READ = ("role", "status", "reason", "time_s", "noise_floor", "machine")
@@ -56,17 +56,6 @@ def settings_of(options: argparse.Namespace, name: str, seconds: float) -> Setti
     settings = parse({**raw, "backends": "torch_eager", "baseline": "torch_eager"})
     profile = dataclasses.replace(settings.profile, grids=(), seconds=seconds)
     return dataclasses.replace(settings, profile_name=name, profile=profile, grids=())
-
-
-def size(text: str) -> int:
-    """An argparse type: one element count, such as 64Mi."""
-    try:
-        sizes = parse_sizes(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
-    if len(sizes) != 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is more than one size; allowed: one, such as 64Mi")
-    return sizes[0]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -129,8 +118,8 @@ class Figures:
         """None if the arm has a time, else why it has none."""
         cell = self._cells.get((case, name))
         if cell is None:
-            return f"{label(name)} is not in this run"
-        return None if cell["status"] in TIMED else f"{label(name)} {cell['status']}: {cell['reason']}"
+            return f"{arm_label(*name)} is not in this run"
+        return None if cell["status"] in TIMED else f"{arm_label(*name)} {cell['status']}: {cell['reason']}"
 
     def time_s(self, case: Case, name: Name) -> float:
         """The headline estimate in seconds; NaN without one."""
@@ -156,11 +145,6 @@ class Figures:
             return None
         seconds = paired(self._rounds[case, other], self._rounds[case, ours])
         return estimates.ratio(seconds[:, 0], seconds[:, 1]) if len(seconds) else None
-
-
-def label(name: Name) -> str:
-    """As people see it: ``torch_eager[thp]``."""
-    return f"{name[0]}[{name[1]}]" if name[1] else name[0]
 
 
 def _groups(frame: pd.DataFrame) -> Iterator[tuple[tuple[Case, Name], pd.DataFrame]]:

@@ -7,8 +7,10 @@ from typing import Any
 
 import pandas as pd
 
+from bench.plan.experiments import arm_label
 from bench.records.schema import STATUSES
 from bench.stats.fastest import COMPETING, RULE
+from kernels.api import AXIS_TABLE
 
 __all__ = [
     "LEGEND",
@@ -23,7 +25,7 @@ __all__ = [
     "varies",
 ]
 
-RARE_AXES = ("machine", "layout", "data", "cache", "device", "threads", "negative_slope")
+RARE_AXES = ("machine", *(axis.name for axis in AXIS_TABLE if not axis.always))
 """The columns that are said once where they do not vary, and in every title where they do."""
 _SLOPED = ("leaky_relu", "mlp_leaky_relu")
 _MOST_RUNS = 8
@@ -69,8 +71,7 @@ def axis_text(axis: str, value: Any) -> str:
 
 def arm_name(backend: str, variant: str, role: str) -> str:
     """``torch_eager``, ``torch_eager[thp]``, ``numpy_ufunc (twin)``."""
-    name = clean(f"{backend}[{variant}]" if variant else backend)
-    return name if role in COMPETING else f"{name} ({role})"
+    return clean(arm_label(backend, variant, "" if role in COMPETING else role))
 
 
 def varies(cells: pd.DataFrame, axis: str) -> bool:

@@ -8,18 +8,16 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from bench.plan.experiments import arm_label
 from bench.records.columns import TIMED
 from bench.stats.fastest import COMPETING, mark_fastest
 from bench.stats.frames import group_ids
 from bench.stats.latency_fit import fit_lines
-from kernels.api import AXES, OPS
+from kernels.api import AXES, ITEMSIZES, OPS
 
 __all__ = ["ARM_COLUMNS", "CASE", "NEEDED", "Keep", "arms", "fastest", "fits", "prepare", "ranked"]
 
-CASE = (
-    *("machine", "op", "direction", "placement", "layout", "data", "cache", "device", "threads"),
-    *("negative_slope", "dtype", "n"),
-)
+CASE = ("machine", *(axis for axis in AXES if axis not in ("dtype", "n")), "dtype", "n")
 """What tells cases apart, in the order in which tables list them."""
 
 NEEDED = (
@@ -44,7 +42,6 @@ _ONE_ARM_ONLY = ("run_id", "backend", "variant", "role", "reason", "verdict", "b
 _FITTED_ROLES = (*COMPETING, "ceiling")
 _CASE_BUT_N = CASE[:-1]
 _LEAST_SIZES = 3
-_ITEMSIZE = {"float16": 2, "bfloat16": 2, "float32": 4, "float64": 8}
 
 
 def prepare(cells: pd.DataFrame) -> pd.DataFrame:
@@ -132,7 +129,7 @@ def fits(cells: pd.DataFrame, keep: Keep) -> tuple[pd.DataFrame, int]:
 
 def _bytes_moved(cells: pd.DataFrame) -> pd.Series:
     streams = np.where(cells["direction"] == "forward", 2, 3)
-    itemsize = np.array([_ITEMSIZE[name] for name in cells["dtype"].cat.categories])
+    itemsize = np.array([ITEMSIZES[name] for name in cells["dtype"].cat.categories])
     moved = streams * cells["n"].to_numpy() * itemsize[cells["dtype"].cat.codes]
     return pd.Series(moved, cells.index).where(cells["role"] != "floor")
 
@@ -161,5 +158,4 @@ def _break_even(
 
 
 def _arm_names(cells: pd.DataFrame) -> Sequence[str]:
-    pairs = zip(cells["backend"], cells["variant"], strict=True)
-    return [f"{backend}[{variant}]" if variant else str(backend) for backend, variant in pairs]
+    return list(map(arm_label, cells["backend"], cells["variant"]))

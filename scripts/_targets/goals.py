@@ -10,14 +10,14 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from bench.plan.experiments import Experiment, Variant
+from bench.plan.experiments import Experiment, Variant, arm_label
 from bench.stats import estimates
 from bench.stats.estimates import Interval
 from bench.text.sizes import format_size
 from bench.text.units import number_text, ratio_text, seconds_text
 from kernels.api import DIRECTIONS, OPS, Case
 from scripts._plugins.forward_backward import kept_bytes, pair_bytes
-from scripts._shared.measured import Arms, Figures, Name, label
+from scripts._shared.measured import Arms, Figures, Name
 
 __all__ = [
     "ROWS",
@@ -190,12 +190,12 @@ def standing(target: Target, figures: Figures) -> Standing:
         return Standing(target, "", None, "not measured", figures.trouble(target.case, name) or "")
     figure = figures.ratio(target.case, other, target.ours)
     if figure is None:
-        return Standing(target, label(other), None, "not measured", "no round that both arms have")
+        return Standing(target, arm_label(*other), None, "not measured", "no round that both arms have")
     wanted = target.at_least
     scaled = Interval(figure.value / wanted, figure.lo / wanted, figure.hi / wanted)
     verdict = VERDICTS[estimates.verdict(scaled, figures.noise_floor(target.case))]
     limit = "" if verdict == "reached" else _limit(target, other, figures)
-    return Standing(target, label(other), figure, verdict, limit)
+    return Standing(target, arm_label(*other), figure, verdict, limit)
 
 
 def kept_share(target: Target) -> float:

@@ -238,7 +238,7 @@ class TestCells:
         self, old: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
         cells, rounds = measure(2)
-        kept = [c for c in cells if (c.backend, c.n) != ("jax_jit", 1 << 24)]
+        kept = [c for c in cells if (c.backend, c.case.n) != ("jax_jit", 1 << 24)]
         added = cell("numba_jit", 1e-3, n=1 << 10, run_id="run2")
         new = write(tmp_path / "new", ([*kept, added], rounds))
         assert changes(table(capsys, 0, old, new)) == {
@@ -262,7 +262,7 @@ class TestCells:
     ) -> None:
         cells, rounds = measure(2)
         bad = {"status": status, "reason": "it broke", "time_s": None, "time_lo_s": None, "time_hi_s": None}
-        broken = [replace(c, **bad) if (c.backend, c.n) == ("jax_jit", 1 << 10) else c for c in cells]
+        broken = [replace(c, **bad) if (c.backend, c.case.n) == ("jax_jit", 1 << 10) else c for c in cells]
         new = write(tmp_path / "new", (broken, rounds))
         assert changes(table(capsys, 1, old, new, *extra)) == {f"jax_jit {1 << 10}": "failed"}
         assert changes(table(capsys, 0, new, old, *extra)) == {f"jax_jit {1 << 10}": "recovered"}
@@ -400,7 +400,7 @@ class TestFormats:
             assert isinstance(entry["value"], float)
             assert isinstance(entry["range"], str)
         times = {entry["name"]: entry["value"] for entry in entries}
-        wanted = next(c.time_s for c in measured[0] if (c.backend, c.n) == ("torch_eager", 1 << 20))
+        wanted = next(c.time_s for c in measured[0] if (c.backend, c.case.n) == ("torch_eager", 1 << 20))
         assert times["relu-forward-new-float32-1Mi-torch_eager"] == pytest.approx(1e9 * (wanted or 0))
 
     def test_bencher_metric_format(
@@ -487,10 +487,10 @@ class TestBadInput:
     @pytest.mark.parametrize(
         ("arguments", "said"),
         [
-            (("--threshold", "5"), "--threshold: '5' is not known; allowed: a fraction from 0 to 1"),
+            (("--threshold", "5"), "--threshold: 5 is out of range; allowed: a number from 0 to 1"),
             (("--threshold", "-0.1"), "--threshold"),
-            (("--threshold", "nan"), "--threshold: 'nan' is not known"),
-            (("--threshold", "much"), "--threshold: 'much' is not known"),
+            (("--threshold", "nan"), "--threshold: nan is out of range"),
+            (("--threshold", "much"), "--threshold: 'much' is not a number"),
             (("--format", "git"), "--format: 'git' is not known; allowed: terminal, markdown, csv, github"),
             (("--format", "bench"), "did you mean 'bencher'?"),
             (("--limit", "-1"), "--limit"),

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from bench.machine.environment import machine_name
-from bench.plan.options import Settings, parse
+from bench.plan.options import parse
+from bench.plan.settings import Settings
 from bench.records.reading import ReadError
 from bench.records.schema import Cell
 from scripts._shared.cli import UsageError

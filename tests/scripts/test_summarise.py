@@ -79,7 +79,7 @@ class TestTerminal:
         ]
 
     def test_two_sizes_are_no_fit(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-        run = write_run(tmp_path / "two", [record for record in lines() if record.n < SIZES[2]])
+        run = write_run(tmp_path / "two", [record for record in lines() if record.case.n < SIZES[2]])
         assert "a fit needs at least three sizes" in said(capsys, run, "--tables", "fits")
 
     @pytest.mark.parametrize("form", ["terminal", "markdown", "latex"])
@@ -241,6 +241,35 @@ class TestFilters:
         assert "torch_eager" not in text
         assert "leaky_relu" not in text
 
+    @pytest.mark.parametrize(
+        ("words", "left"),
+        [
+            (["--sizes", "1Ki,1Mi:16Mi:x16"], 9),
+            (["--sizes", "3"], 2),
+            (["--layouts", "10-5-3"], 0),
+            (["--threads", "2", "--cache-states", "cold"], 2),
+            (["--negative-slopes", "nan"], 1),
+            (["--devices", "cuda:1"], 1),
+        ],
+    )
+    def test_every_axis_can_be_chosen_by(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str], left: int
+    ) -> None:
+        cells = [
+            *lines(),
+            *experiment({"numpy_ufunc": 1e-3, "numba_jit": 1e-3}, n=3, threads=2, cache="cold"),
+            *experiment({"a": 1.0}, op="leaky_relu", n=5, negative_slope=float("nan")),
+            *experiment({"a": 1.0}, n=5, device="cuda:1"),
+        ]
+        run = write_run(tmp_path / "r", cells)
+        if left:
+            assert f": {left} cell" in said(capsys, run, *words)
+        else:
+            with pytest.raises(
+                UsageError, match=f"{words[0]}: no cell has '{words[1]}' .*there is contiguous"
+            ):
+                main([str(run), *words])
+
     def test_break_even_knows_a_baseline_that_is_not_shown(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
@@ -261,14 +290,14 @@ class TestFilters:
         [
             (
                 ["--ops", "rely"],
-                "--ops: 'rely' in 'rely' is not known; allowed: relu, leaky_relu, mlp_relu, mlp_leaky_relu; "
+                "--ops: 'rely' is not known; allowed: relu, leaky_relu, mlp_relu, mlp_leaky_relu; "
                 "did you mean 'relu'",
             ),
-            (["--dtypes", "float32,"], "--dtypes: '' in 'float32,'"),
+            (["--dtypes", "float32,"], "--dtypes: 'float32,' has an empty item"),
             (["--format", "html"], "--format: 'html' is not known; allowed: terminal, markdown, csv, latex"),
             (["--tables", "arm"], "did you mean 'arms'"),
             (["--limit", "-1"], "--limit"),
-            (["--limit", "x"], "--limit: 'x' is not known; allowed: a whole number"),
+            (["--limit", "x"], "--limit: 'x' is not a whole number; allowed: a whole number"),
             (["--check"], "--check needs --update FILE"),
             (["--update", "R.md", "--format", "csv"], "leave out --format csv"),
             (["--format", "csv", "--tables", "arms,fits"], "--format csv writes one table"),

@@ -34,7 +34,9 @@ class TestFormats:
         assert len(frame) == 12
         large = frame[(frame["n"] == SIZES[2]) & (frame["status"] == "ok")]
         by_arm = large.set_index(large["backend"] + large["variant"].fillna(""))
-        original = {record.backend + record.variant: record for record in lines() if record.n == SIZES[2]}
+        original = {
+            record.backend + record.variant: record for record in lines() if record.case.n == SIZES[2]
+        }
         for name, record in original.items():
             for column in (
                 "time_s",

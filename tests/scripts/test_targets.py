@@ -34,11 +34,9 @@ def _cells(case: Case, times: Mapping[str, float]) -> list[Cell]:
 
 def _rounds(cells: list[Cell]) -> list[Round]:
     """Eight rounds within 1 %, the same in all arms; each was measured twice, at first with ours disturbed."""
-    names = {field.name for field in dataclasses.fields(Round)} & {f.name for f in dataclasses.fields(Cell)}
     return [
         Round(
-            **{name: getattr(each, name) for name in names - {"iterations"}},
-            round=number,
+            *(each.run_id, each.backend, each.variant, each.role, each.case, number),
             order=0,
             iterations=1,
             seconds=each.time_s * (1 + 0.01 * (number % 3 - 1)) * disturbed,
@@ -172,7 +170,7 @@ def test_a_pair_that_loses_where_we_stream_is_named(
         (
             targets.main,
             ["--rows", "tinny"],
-            "'tinny' in 'tinny' is not known; allowed: forward-out, .* 'tiny'",
+            "'tinny' is not known; allowed: forward-out, .* 'tiny'",
         ),
         (targets.main, ["--large", "1k"], "'1k' is no size; .* did you mean '1Ki'"),
         (targets.main, ["--large", "1Ki,2Ki"], "more than one size"),

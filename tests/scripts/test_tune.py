@@ -57,7 +57,7 @@ def test_some_entries_are_measured_and_the_others_kept(
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--rounds", "0"], "argument --rounds: 0 given; allowed: 1 or more"),
+        (["--rounds", "0"], "argument --rounds: 0 is out of range; allowed: a whole number, 1 or more"),
         (["--only", "float32 lime"], "argument --only: no key contains 'float32 lime'; the nearest is"),
         (["--sound"], "unrecognized arguments: --sound"),
     ],

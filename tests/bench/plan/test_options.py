@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from bench.plan.option_values import sizes as parse_sizes
 from bench.plan.options import OPTIONS, OptionError, parse
 from bench.plan.profiles import PROFILES
-from bench.text.sizes import format_size, parse_sizes
+from bench.text.sizes import format_size
 from tests.running import ROOT, bench
 
 BAD: list[tuple[str, object, str]] = [
@@ -48,7 +49,7 @@ BAD: list[tuple[str, object, str]] = [
     ("sizes", "1Ki:64Mi:x1", "has step 'x1'"),
     ("sizes", "1Ki:64Mi:x2:x4", "is no range; allowed: START:END"),
     ("sizes", "64Mi:1Ki", "ends before it starts"),
-    ("sizes", "1,", "'' is no size"),
+    ("sizes", "1,", "'1,' has an empty item; allowed: a comma list"),
     ("layouts", "stridden", "did you mean 'strided'"),
     ("data", "norml", "did you mean 'normal'"),
     ("cache_states", "warm", "'warm' is not known; allowed: hot, cold"),

@@ -18,7 +18,7 @@ from bench.records.parsing import parse, parse_exactly
 from bench.records.reading import ReadError, read_cells, read_rounds
 from bench.records.schema import CELL_COLUMNS, ROUND_COLUMNS, SCHEMA, Cell, Round
 from bench.records.writing import RunFiles
-from tests.factories import as_csv, cell, experiment, row_text, write_run
+from tests.factories import as_csv, cell, experiment, write_run
 
 CELLS = [
     *experiment({"numpy_ufunc": 2e-3, "torch_eager": 1e-3, "numba_tuned[thp]": 5e-4}),
@@ -74,7 +74,7 @@ class TestWhatIsRead:
         one_round = cell(
             "jax_jit", 1e-3, n=2048, time_lo_s=float("-inf"), time_hi_s=float("inf"), speedup_lo=0.0
         )
-        rounds = [Round(*row_text(slope)[1:2], *row_text(slope)[4:18], 0, 1, 20, 1e-3, 0)]  # type: ignore[arg-type]
+        rounds = [Round("run1", "torch_eager", "", "candidate", slope.case, 0, 1, 20, 1e-3, 0)]
         files.append([*CELLS, slope, one_round], rounds)
         frame = read_cells([files.cells_path])
         assert len(frame) == len(CELLS) + 2

@@ -13,40 +13,21 @@ import pytest
 
 from bench.records.schema import CELL_COLUMNS, CELL_KEY, ROUND_COLUMNS, SCHEMA, Cell, Compile, Round
 from bench.records.writing import RunFiles, RunFilesError, key_of
-from kernels.api import AXES
+from kernels.api import AXES, Case
 from tests.running import ROOT, read
 
-CASE = {
-    "op": "relu",
-    "direction": "forward",
-    "placement": "new",
-    "dtype": "float32",
-    "n": 64,
-    "layout": "contiguous",
-    "data": "normal",
-    "cache": "hot",
-    "device": "cpu",
-    "threads": 0,
-    "negative_slope": 0.0,
-}
+CASE = Case("relu", n=64)
 
 
 def cell(backend: str, **values: object) -> Cell:
     fixed = {"schema": SCHEMA, "run_id": "r", "machine": "m", "started_utc": "2026-01-01T00:00:00Z"}
     named = {"variant": "", "role": "candidate", "status": "ok"}
-    return Cell(backend=backend, **(fixed | named | CASE | values))  # type: ignore[arg-type]
+    return Cell(backend=backend, case=CASE, **(fixed | named | values))  # type: ignore[arg-type]
 
 
 def rounds(backend: str, *seconds: float) -> list[Round]:
     return [
-        Round(
-            **{"run_id": "r", "backend": backend, "variant": "", "role": "candidate", **CASE},  # type: ignore[arg-type]
-            round=number,
-            order=0,
-            iterations=10,
-            seconds=each,
-            contended=0,
-        )
+        Round("r", backend, "", "candidate", CASE, number, order=0, iterations=10, seconds=each, contended=0)
         for number, each in enumerate(seconds)
     ]
 
@@ -61,7 +42,9 @@ def files(tmp_path: Path) -> RunFiles:
 def test_header_is_the_dataclass_field_by_field(files: RunFiles) -> None:
     for path, record in ((files.cells_path, Cell), (files.rounds_path, Round)):
         header = path.read_text().splitlines()
-        assert header == [",".join(field.name for field in dataclasses.fields(record))]
+        named = [field.name for field in dataclasses.fields(record)]
+        place = named.index("case")
+        assert header == [",".join([*named[:place], *AXES, *named[place + 1 :]])]
 
 
 def test_columns_are_those_of_the_design() -> None:
@@ -92,7 +75,7 @@ def test_what_is_written_reads_back_the_same(files: RunFiles) -> None:
 def test_a_run_goes_on_where_it_stopped(files: RunFiles) -> None:
     files.append([cell("a")], rounds("a", 1.0))
     again = RunFiles(files.folder)
-    assert [row["backend"] for row in again.open()] == ["a"]
+    assert [cell.backend for cell in again.open()] == ["a"]
     again.append([cell("b")], rounds("b", 2.0))
     assert [row["backend"] for row in read(files.cells_path)] == ["a", "b"]
     assert {key[1]: len(found) for key, found in again.rounds().items()} == {"a": 1, "b": 1}
@@ -103,7 +86,7 @@ def test_a_torn_last_line_is_cut_off(files: RunFiles, cut: int) -> None:
     files.append([cell("a"), cell("b")], rounds("a", 1.0))
     whole = files.cells_path.read_bytes()
     files.cells_path.write_bytes(whole[:-cut])
-    assert [row["backend"] for row in RunFiles(files.folder).open()] == ["a"]
+    assert [cell.backend for cell in RunFiles(files.folder).open()] == ["a"]
     assert files.cells_path.read_bytes() == whole[: whole[:-1].rindex(b"\n") + 1]
 
 
@@ -127,6 +110,17 @@ def test_a_row_that_does_not_fit_the_header_is_named(files: RunFiles) -> None:
     with files.cells_path.open("a") as file:
         file.write("1,2,3\n")
     with pytest.raises(RunFilesError, match="line 3 has not as many fields"):
+        RunFiles(files.folder).open()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [(",64,", ",many,", "line 2: .*'many'"), (",relu,", ",gelu,", "line 2: op is 'gelu'; allowed: relu")],
+)
+def test_a_row_that_no_run_can_have_written_is_named(files: RunFiles, old: str, new: str, says: str) -> None:
+    files.append([cell("a")], [])
+    files.cells_path.write_text(files.cells_path.read_text().replace(old, new))
+    with pytest.raises(RunFilesError, match=says):
         RunFiles(files.folder).open()
 
 
@@ -191,10 +185,7 @@ def test_append_asks_the_kernel_to_write_both_files_down(
 
 
 def test_compile_ledger_is_kept_and_dropped_with_its_cell(files: RunFiles) -> None:
-    ledger = [
-        Compile("r", name, "", "candidate", **CASE, cache_hit=hit)  # type: ignore[arg-type]
-        for name, hit in (("a", 1), ("b", 0))
-    ]
+    ledger = [Compile("r", name, "", "candidate", CASE, cache_hit=hit) for name, hit in (("a", 1), ("b", 0))]
     files.append([cell("a"), cell("b")], [], ledger)
     assert [(row["backend"], row["cache_hit"], row["graphs"]) for row in read(files.compiles_path)] == [
         ("a", "1", ""),

@@ -14,10 +14,9 @@ from bench.messages import Finished, Prepared
 from bench.plan.experiments import Arm, Experiment
 from bench.plan.options import parse
 from bench.run.arm_state import ArmState
-from bench.run.compiles import compiles_of
 from bench.run.experiment import Extra, Limits, run
 from bench.run.pool import InlinePool, Pool, ProcessPool
-from bench.run.rows import Stamp, cells_of
+from bench.run.rows import Stamp, cells_of, compiles_of
 from bench.run.run import Run, plan
 from bench.run.time_account import Tally
 from kernels import registry

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from pathlib import Path
 
@@ -40,10 +39,9 @@ def test_a_run_that_goes_on_may_take_what_its_rest_deserves(tmp_path: Path) -> N
     first, second = chosen = plan(settings)
     with Run(settings, chosen) as run:
         whole = run.seconds_left()
-        case = dataclasses.asdict(first.case)
         run.files.append(
             [
-                Cell(SCHEMA, "r", "m", "", arm.backend, arm.variant.name, arm.role, **case, status="skipped")
+                Cell(SCHEMA, "r", "m", "", arm.backend, arm.variant.name, arm.role, first.case, "skipped")
                 for arm in first.arms
             ],
             [],

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from bench.plan.experiments import Arm, Experiment
-from bench.records.schema import CELL_KEY
+from bench.records.schema import CELL_KEY, Round, record_of, values_of
 from bench.run.arm_state import ArmState, Batch
 from bench.run.rows import cells_of, rounds_of
 from bench.run.run import _by_round
@@ -76,7 +76,7 @@ def test_whoever_reads_the_rounds_counts_the_same(
     arms += [disturbed(Arm("fast"), 400e-6, contended[1])]
     experiment = Experiment(CASE, tuple(each.arm for each in arms))
     cells = cells_of(experiment, arms, STAMP)
-    rows = pd.DataFrame([dataclasses.asdict(row) for row in rounds_of(experiment, arms, STAMP)])
+    rows = pd.DataFrame([values_of(row) for row in rounds_of(experiment, arms, STAMP)])
     found = spread_of_rounds(rows, relative=relative).set_index("backend")["rounds_value"]
     for cell, arm in zip(cells, arms, strict=True):
         assert cell.speedup is not None
@@ -87,7 +87,7 @@ def test_whoever_reads_the_rounds_counts_the_same(
         assert timed(own) == arm.timed()
         counted = counted_rounds(own, CELL_KEY)
         assert dict(zip(counted["round"], counted["seconds"], strict=True)) == by_round(arm.timed())
-        told = _by_round({name: str(value) for name, value in row.items()} for row in own.to_dict("records"))
+        told = _by_round(record_of(Round, row) for row in own.to_dict("records"))
         assert told == tuple(by_round(arm.timed()).values())
         assert len(told) == cell.rounds
 

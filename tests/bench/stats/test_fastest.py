@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bench.records.reading import read_cells
-from bench.records.schema import CELL_COLUMNS, Cell
+from bench.records.schema import CELL_COLUMNS, Cell, values_of
 from bench.stats.fastest import fastest_set, mark_fastest
 from bench.stats.frames import group_ids
 from kernels.api import AXES
@@ -22,7 +21,7 @@ from tests.factories import as_csv, cell, experiment, row_text
 
 
 def names(cells: list[Cell]) -> list[str]:
-    return [row["backend"] for row in fastest_set([dataclasses.asdict(cell) for cell in cells])]
+    return [row["backend"] for row in fastest_set([values_of(cell) for cell in cells])]
 
 
 def arm(backend: str, time_s: float, low: float | None, high: float | None, **changes: Any) -> Cell:
@@ -83,7 +82,7 @@ def test_the_baseline_competes_with_a_speedup_of_one() -> None:
 
 def test_variants_are_arms_of_their_own() -> None:
     cells = experiment({"numpy_ufunc": 2e-3, "torch_eager": 1e-3, "torch_eager[thp]": 1e-3})
-    found = fastest_set([dataclasses.asdict(cell) for cell in cells])
+    found = fastest_set([values_of(cell) for cell in cells])
     assert [(row["backend"], row["variant"]) for row in found] == [
         ("torch_eager", ""),
         ("torch_eager", "thp"),
@@ -148,8 +147,6 @@ def test_columns_and_rows_give_the_same_sets(tmp_path: Path, arms: list[dict[str
     frame = read_cells([path])
     marked = mark_fastest(frame, group_ids(frame, AXES))
     expected = {
-        row["backend"]
-        for n in (1, 2)
-        for row in fastest_set([dataclasses.asdict(c) for c in cells if c.n == n])
+        row["backend"] for n in (1, 2) for row in fastest_set([values_of(c) for c in cells if c.case.n == n])
     }
     assert set(frame["backend"][np.flatnonzero(marked)]) == expected

@@ -1,0 +1,59 @@
+"""What `pytest bench/` was asked for: the options, parsed and checked (see `bench.plan.options`)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.plan.experiments import Variant
+from bench.plan.profiles import Grid, Profile
+from kernels.networks.case import NETWORK_OPS
+
+__all__ = ["NetworkWish", "Settings"]
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkWish:
+    """What was asked for in words that networks know; None is the profile's own.
+
+    `foreign` are options (as they are typed) that only activations have and that were given.
+    """
+
+    batches: tuple[int, ...] | None = None
+    widths: tuple[str, ...] | None = None
+    ops: tuple[str, ...] | None = None
+    directions: tuple[str, ...] | None = None
+    backends: tuple[str, ...] | None = None
+    threads: tuple[int, ...] = (0,)
+    slopes: tuple[float, ...] = (0.01,)
+    foreign: tuple[str, ...] = ()
+
+    @property
+    def named(self) -> bool:
+        """Whether something was said that only networks know."""
+        words = (*(self.ops or ()), *(self.directions or ()))
+        return bool(self.batches or self.widths or {"train_step", *NETWORK_OPS}.intersection(words))
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The options, parsed and checked."""
+
+    profile_name: str
+    profile: Profile
+    grids: tuple[Grid, ...]
+    network: NetworkWish
+    backends: tuple[str, ...]
+    variants: tuple[Variant, ...]
+    plugins: Mapping[str, str]
+    baseline: str
+    target_ci: float
+    max_seconds: float | None
+    cell_timeout: float
+    inline: bool
+    guard: bool
+    require: tuple[str, ...]
+    results: Path
+    run_id: str | None
+    retry_failed: bool
