@@ -1,6 +1,37 @@
-"""Hypothesis draws the same examples every time: what passes here passes in CI."""
+"""What all tests share: the same examples every time, slow files first, a patient collector, and fixtures."""
 
+from __future__ import annotations
+
+import gc
+
+import pytest
 from hypothesis import settings
+
+from kernels import registry
 
 settings.register_profile("same-examples", derandomize=True, deadline=None)
 settings.load_profile("same-examples")
+
+gc.set_threshold(200_000, 50, 50)
+"""Compilers make millions of objects that live on; with Python's own threshold, a third of their time goes into
+looking for cycles among them."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with slow tests first: the short ones then fill what is left of each worker's time."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _old_objects_are_not_searched() -> None:
+    """What earlier files have imported and compiled stays: a full collection need not look at it again."""
+    gc.collect(1)
+    gc.freeze()
+
+
+@pytest.fixture
+def own_registry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Plugins that the test registers are gone after it, and those of other tests are not there."""
+    monkeypatch.setattr(registry, "_plugins", {})
+    monkeypatch.setattr(registry, "_loaded", {})

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import textwrap
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,7 +15,19 @@ from pathlib import Path
 
 import psutil
 
-__all__ = ["ROOT", "Outcome", "bench", "ended", "interrupt", "read", "start", "wait_until", "workers_of"]
+__all__ = [
+    "ROOT",
+    "Outcome",
+    "bench",
+    "ended",
+    "interrupt",
+    "printed_by",
+    "python",
+    "read",
+    "start",
+    "wait_until",
+    "workers_of",
+]
 
 ROOT = Path(__file__).resolve().parent.parent
 QUICK = ("--max-seconds", "0.02", "--guard", "off")
@@ -65,6 +78,29 @@ def bench(results: Path, *options: str, run_id: str = "run") -> Outcome:
         check=False,
     )
     return Outcome(done.returncode, done.stdout + done.stderr, results / run_id)
+
+
+def python(program: str, *path: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """What a fresh Python does with `program`, which imports from `path` first and then from here."""
+    search = os.pathsep.join(map(str, [*path, ROOT]))
+    ours = {
+        name: value for name, value in os.environ.items() if name != "NPROC"
+    }  # JAX's backend sets it here
+    return subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program)],
+        cwd=ROOT,
+        env={**ours, "PYTHONPATH": search, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def printed_by(program: str, *path: Path, **environment: str) -> str:
+    """What `python` prints, which has to end well."""
+    done = python(program, *path, **environment)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
 
 
 def start(results: Path, *options: str, run_id: str = "run") -> subprocess.Popen[str]:

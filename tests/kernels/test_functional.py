@@ -183,9 +183,8 @@ def test_out_and_in_place(name: str) -> None:
 # --- plugins -------------------------------------------------------------------------------
 
 
-def test_a_plugin_without_bind_serves_the_functions_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registry, "_plugins", {})
-    monkeypatch.setattr(registry, "_loaded", {})
+@pytest.mark.usefixtures("own_registry")
+def test_a_plugin_without_bind_serves_the_functions_too() -> None:
     registry.register("tests.mutants:HonestNumpy", name="honest_numpy")
     x, out = X.copy(), np.empty_like(X)
     assert np.array_equal(kernels.leaky_relu(x, backend="honest_numpy"), LEAKY)
@@ -207,11 +206,8 @@ class Demanding(HonestNumpy):
         return host
 
 
-def test_a_plugin_gets_the_aligned_flat_arrays_that_the_interface_promises(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(registry, "_plugins", {})
-    monkeypatch.setattr(registry, "_loaded", {})
+@pytest.mark.usefixtures("own_registry")
+def test_a_plugin_gets_the_aligned_flat_arrays_that_the_interface_promises() -> None:
     registry.register("tests.kernels.test_functional:Demanding", name="demanding")
     base = np.arange(64, dtype=np.float32) - 32
     for x in (base[1:33].reshape(4, 8), base[::2], base.reshape(8, 8).T, base[:1].reshape(())):

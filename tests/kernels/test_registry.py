@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import textwrap
 from pathlib import Path
 
@@ -12,16 +9,12 @@ import pytest
 
 from kernels import registry
 from kernels.api import Backend, Case
-from tests.running import ROOT
+from tests.running import printed_by
 
 HONEST = "from tests.mutants import HonestNumpy\n"
 
 
-@pytest.fixture(autouse=True)
-def _own_registry(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Plugins that a test registers are gone after it."""
-    monkeypatch.setattr(registry, "_plugins", {})
-    monkeypatch.setattr(registry, "_loaded", {})
+pytestmark = pytest.mark.usefixtures("own_registry")
 
 
 @pytest.fixture
@@ -34,20 +27,6 @@ def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         return module
 
     return write
-
-
-def python(program: str, *path: Path, **environment: str) -> str:
-    """What a fresh Python prints, with `path` first on its sys.path."""
-    search = os.pathsep.join(map(str, [*path, ROOT]))
-    done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(program)],
-        env={**os.environ, "PYTHONPATH": search, **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
 
 
 # --- names and built-ins -------------------------------------------------------------------
@@ -186,13 +165,15 @@ def test_an_installed_entry_point_is_a_backend_like_any_other(tmp_path: Path) ->
     install(tmp_path, "theirs", "theirs = their_kernels : Theirs")
     (tmp_path / "their_kernels.py").write_text(HONEST + "class Theirs(HonestNumpy): name = 'theirs'")
     program = "from kernels import registry; print(registry.names()[-1], registry.load('theirs').name)"
-    assert python(program, tmp_path) == "theirs theirs"
+    assert printed_by(program, tmp_path) == "theirs theirs"
 
 
 def test_an_entry_point_with_a_name_that_is_taken_is_an_error(tmp_path: Path) -> None:
     install(tmp_path, "theirs", "jax_jit = their_kernels:Theirs")
     program = "from kernels import registry\ntry: registry.names()\nexcept ValueError as error: print(error)"
-    assert "'jax_jit': kernels.backends.jax_jit:JaxJit and their_kernels:Theirs" in python(program, tmp_path)
+    assert "'jax_jit': kernels.backends.jax_jit:JaxJit and their_kernels:Theirs" in printed_by(
+        program, tmp_path
+    )
 
 
 # --- missing or broken ---------------------------------------------------------------------
@@ -206,13 +187,13 @@ LOAD_JAX = """
 
 def test_a_framework_that_is_not_installed_is_missing() -> None:
     # None in sys.modules is how Python itself notes a module that cannot be found
-    said = python("import sys; sys.modules['jax'] = None\n" + textwrap.dedent(LOAD_JAX))
+    said = printed_by("import sys; sys.modules['jax'] = None\n" + textwrap.dedent(LOAD_JAX))
     assert said == "MissingBackendError | jax_jit is not installed: pip install 'jax'"
 
 
 def test_a_framework_that_cannot_be_imported_is_broken(tmp_path: Path) -> None:
     (tmp_path / "jax.py").write_text("raise OSError('libcuda.so.1:\\n cannot open shared object file')")
-    assert python(LOAD_JAX, tmp_path) == (
+    assert printed_by(LOAD_JAX, tmp_path) == (
         "BrokenBackendError | jax_jit is installed but broken: OSError: libcuda.so.1: cannot open shared "
         "object file; mend it with pip install --force-reinstall --no-cache-dir jax"
     )
@@ -220,22 +201,6 @@ def test_a_framework_that_cannot_be_imported_is_broken(tmp_path: Path) -> None:
 
 def test_a_dependency_that_is_missing_makes_a_framework_broken(tmp_path: Path) -> None:
     (tmp_path / "jax.py").write_text("import jaxlib_of_another_name")
-    assert python(LOAD_JAX, tmp_path).startswith(
+    assert printed_by(LOAD_JAX, tmp_path).startswith(
         "BrokenBackendError | jax_jit is installed but broken: Module"
     )
-
-
-def test_torch_compile_says_what_it_lacks(tmp_path: Path) -> None:
-    pytest.importorskip("torch")
-    program = """
-        import os
-        import kernels
-        backend, case = kernels.load('torch_compile'), kernels.Case('relu')
-        print(backend.why_not(case))
-        os.environ['TORCHDYNAMO_DISABLE'] = '1'
-        print(backend.why_not(case))
-    """
-    compiler, switch = python(program, CXX=str(tmp_path / "none"), PATH=str(tmp_path)).splitlines()
-    assert "needs a C++ compiler" in compiler
-    assert "apt-get install g++" in compiler
-    assert "unset it" in switch

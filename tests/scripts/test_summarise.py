@@ -16,12 +16,6 @@ from tests.factories import cell, experiment, write_run
 from tests.summaries import SIZES, lines, row_of, said, skips
 
 
-@pytest.fixture
-def results(tmp_path: Path) -> Path:
-    write_run(tmp_path / "results" / "run1", [*lines(), *skips()])
-    return tmp_path / "results"
-
-
 class TestTerminal:
     def test_the_newest_run_without_arguments(
         self, results: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch

@@ -20,12 +20,6 @@ from tests.running import ROOT
 from tests.summaries import SIZES, lines, row_of, said, skips
 
 
-@pytest.fixture
-def results(tmp_path: Path) -> Path:
-    write_run(tmp_path / "results" / "run1", [*lines(), *skips()])
-    return tmp_path / "results"
-
-
 class TestFormats:
     def test_csv_reads_back_with_every_figure(
         self, results: Path, capsys: pytest.CaptureFixture[str]

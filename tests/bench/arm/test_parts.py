@@ -84,9 +84,8 @@ class Bursts:
         return lambda: following()()  # noqa: PLW0108  # each call takes the next from the ring
 
 
-def test_a_backend_that_works_in_bursts_pays_for_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registry, "_plugins", {})
-    monkeypatch.setattr(registry, "_loaded", {})
+@pytest.mark.usefixtures("own_registry")
+def test_a_backend_that_works_in_bursts_pays_for_them() -> None:
     pool = InlinePool({"bursts": "tests.bench.arm.test_parts:Bursts"})
     limits = Limits(seconds=0.2, batch_s=0.016, warm_s=0.0, target_ci=0.02, min_rounds=4, max_rounds=8)
     arms = (Arm("numpy_ufunc", "baseline"), Arm("bursts"))

@@ -18,7 +18,6 @@ from bench.plan.networks import network_plan
 from bench.plan.options import parse
 from bench.records.schema import CELL_KEY, STATUSES
 from bench.run.run import plan
-from kernels import registry
 from tests.running import ROOT, Outcome, bench, ended, interrupt, read, start, wait_until
 
 ARMS = ("--backends", "numpy_ufunc,numba_jit")
@@ -270,8 +269,8 @@ def test_a_run_of_another_machine_is_not_gone_on_with(tmp_path: Path) -> None:
     assert "Traceback" not in outcome.text
 
 
-def test_collecting_imports_no_framework(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registry, "_plugins", {})  # what other tests have registered in this process
+@pytest.mark.usefixtures("own_registry")
+def test_collecting_imports_no_framework() -> None:
     done = subprocess.run(
         [
             sys.executable,

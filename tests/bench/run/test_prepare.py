@@ -39,13 +39,11 @@ STAMP = Stamp("r", "m", "now", 0.02)
 
 
 @pytest.fixture
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own_registry: None) -> Path:
     """A compiler's cache that is empty."""
     folder = tmp_path / "compiled"
     folder.mkdir()
     monkeypatch.setenv("TEST_COMPILED", str(folder))
-    monkeypatch.setattr(registry, "_plugins", {})  # what is registered here is of no use to other tests
-    monkeypatch.setattr(registry, "_loaded", {})
     return folder
 
 

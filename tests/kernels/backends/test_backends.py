@@ -27,7 +27,8 @@ def demand(backend: Backend, case: Case) -> None:
         pytest.skip(reason)
 
 
-# torch.compile takes a good part of a second for each length and slope, so it gets fewer of them.
+# torch.compile takes a good part of a second for each length and slope, so it gets fewer of them, and tests here
+# and in test_backend_promises.py ask for the same ones, which it fetches from its cache.
 
 
 def lengths(name: str, case: Case) -> tuple[int, ...]:
@@ -135,7 +136,7 @@ def test_no_elements(name: str) -> None:
 def test_adopt_aliases_the_host_array(name: str, dtype: str, layout: str) -> None:
     backend, case = (
         load(name),
-        Case("relu", dtype=dtype, n=77 if layout == "contiguous" else 35, layout=layout),
+        Case("relu", dtype=dtype, n=71 if layout == "contiguous" else 35, layout=layout),
     )
     if name == "torch_compile" and layout != "contiguous":
         pytest.skip("torch_eager adopts for it")
