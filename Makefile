@@ -7,13 +7,14 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 READY := $(VENV)/.ready
 REFERENCE := results/reference/amd-epyc-2c
+TEST := $(RUN) -m pytest tests/ -p no:benchmark --numprocesses 2 --dist loadfile --no-loadscope-reorder
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help bench test lint crosscheck doctor report tables article wheel clean
+.PHONY: help bench test test-fast lint crosscheck doctor report tables article wheel clean
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(READY): pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "make: no Python 3.11, 3.12 or 3.13 found; install one, or name it: make PYTHON=/path/to/python3" >&2; exit 2; }
@@ -25,8 +26,11 @@ bench: $(READY)  ## the quick profile, then the tables (more options: make bench
 	@$(RUN) -m pytest bench/ --benchmark-quiet $(ARGS); status=$$?; \
 	$(RUN) scripts/summarise.py || exit; exit $$status
 
-test: $(READY)  ## the tests, in about 4 minutes
-	$(RUN) -m pytest tests/ -p no:benchmark --numprocesses 2 --dist loadfile $(ARGS)
+test: $(READY)  ## all tests, in two processes
+	$(TEST) $(ARGS)
+
+test-fast: $(READY)  ## the tests that start no process and compile nothing: between edits
+	$(TEST) -m "not slow" $(ARGS)
 
 lint: $(READY)  ## ruff, mypy --strict, and import-linter: what may import what
 	$(RUN) -m ruff check .

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pytest
@@ -47,7 +48,7 @@ class Driver:
         self.x = host_arrays.host_array(case)
         self.dy = host_arrays.host_array(case) if case.direction == "backward" else None
         self.out = host_arrays.output_array(case) if case.placement == "out" else None
-        self._run = None
+        self._run: Callable[[], Any] | None = None
 
     def call(self, x: np.ndarray, dy: np.ndarray | None) -> Called:
         self._fill(x, dy)
@@ -58,11 +59,16 @@ class Driver:
             if self.out is not None:
                 host_arrays.poison(self.out)
             self._fill(x, dy)
-            answer = self._run()
+            answer = self.again()
         self.backend.sync(answer)
         result = self.backend.to_numpy(answer).copy()
         dy_after = None if self.dy is None else self.dy.copy()
         return Called(x, dy, self.x.copy(), dy_after, result)
+
+    def again(self) -> Any:
+        """The call once more, on what the arrays hold now."""
+        assert self._run is not None, "nothing was called yet"
+        return self._run()
 
     def _adopt(self, array: np.ndarray | None) -> object:
         return None if array is None else self.backend.adopt(array, self.case)
@@ -90,7 +96,8 @@ def check(backend: Backend, case: Case, step: int = 1, drive: type[Driver] = Dri
     for called in calls:
         _check_inputs(case, called)
     x = np.stack([called.x for called in calls])
-    dy = None if calls[0].dy is None else np.stack([called.dy for called in calls])
+    gradients = [called.dy for called in calls if called.dy is not None]
+    dy = np.stack(gradients) if gradients else None
     result = np.stack([called.result.reshape(called.x.shape) for called in calls])
     assert calls[0].result.shape == driver.x.shape, case
     judgement = policy.judge(case, x, dy, result)

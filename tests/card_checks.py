@@ -83,7 +83,7 @@ def shapes(backend: Backend) -> int:
     x = np.array([-1, 1], np.float32)
     driver = drive(backend, Case("relu", "backward", "new", n=2, device=device))
     assert driver.call(x, np.array([np.inf, np.inf], np.float32)).result.tolist() == [0, np.inf]
-    one = backend.to_numpy(driver._run())
+    one = backend.to_numpy(driver.again())
     driver.call(x, np.array([3, 3], np.float32))
     assert one.tolist() == [0, np.inf]
     article = drive(backend, Case("leaky_relu", n=5, device=device))
@@ -112,8 +112,8 @@ class _Endless:
 def indexes(backend: Backend) -> int:
     """The last threads of a grid that covers 2**33 + 3 elements write to the end of it, and nowhere else."""
     from numba import cuda
-    from numba.cuda.simulator import kernel as simulator
-    from numba.cuda.simulator.kernelapi import FakeCUDAModule
+    from numba.cuda.simulator.kernel import BlockManager
+    from numba.cuda.simulator.kernelapi import FakeCUDAModule, swapped_cuda_module
 
     from kernels.gpu.cuda_kernels import kernel
 
@@ -122,9 +122,9 @@ def indexes(backend: Backend) -> int:
     run = kernel("relu", "float32").fn
     x, out = _Endless(), _Endless()
     module = FakeCUDAModule((blocks, 1, 1), (threads, 1, 1), 0)
-    with simulator.swapped_cuda_module(run, module):
+    with swapped_cuda_module(run, module):
         for block in (0, blocks - 1):
-            simulator.BlockManager(run, (blocks, 1, 1), (threads, 1, 1), False).run(
+            BlockManager(run, (blocks, 1, 1), (threads, 1, 1), False).run(
                 (block, 0, 0), x, out, n, np.float32(0)
             )
     assert cuda is not None

@@ -34,7 +34,12 @@ def mixed(folder: Path) -> Path:
                 "my_relu": 9e-7 + 8 * n / (50e9 if dtype == "float16" else 20e9),
             }
             axes: dict[str, Any] = {"dtype": dtype, "placement": placement, "n": n}
-            more = {"ceiling_gb_per_s": 60.0, "rounds": 8, "contended_rounds": 1, "first_call_s": 0.01}
+            more: dict[str, Any] = {
+                "ceiling_gb_per_s": 60.0,
+                "rounds": 8,
+                "contended_rounds": 1,
+                "first_call_s": 0.01,
+            }
             more |= {"import_s": 0.2, "second_call_s": 1e-4, "max_ulp": 0.0, "special_values": "relu(-0)=+0"}
             cells += experiment(times, **axes, **more)
             if placement == "out":

@@ -20,6 +20,7 @@ __all__ = [
     "Outcome",
     "bench",
     "ended",
+    "environ",
     "interrupt",
     "printed_by",
     "python",
@@ -134,7 +135,7 @@ def workers_of(pid: int) -> list[psutil.Process]:
 
 def interrupt(
     process: subprocess.Popen[str], number: signal.Signals, cells: Path, rows: int
-) -> tuple[str, list]:
+) -> tuple[str, list[psutil.Process]]:
     """Send the signal when `rows` rows are written; what the run printed, and the workers that it had."""
     wait_until(lambda: cells.exists() and len(read(cells)) >= rows, f"{rows} rows of {cells}")
     workers = workers_of(process.pid)

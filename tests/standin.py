@@ -11,12 +11,17 @@ import os
 import queue
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from kernels.api import Case
 from kernels.correctness.reference import backward, forward
 
+Array = np.ndarray[Any, Any]
+Call = Callable[[], Any]
 HOLD_S = 300e-6
 
 
@@ -24,14 +29,14 @@ class Stream:
     """The queue: functions run in the order in which they are put."""
 
     def __init__(self) -> None:
-        self._queue: queue.SimpleQueue = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[Callable[[], object]] = queue.SimpleQueue()
         threading.Thread(target=self._work, daemon=True).start()
 
     def _work(self) -> None:
         while True:
             self._queue.get()()
 
-    def put(self, function) -> None:
+    def put(self, function: Callable[[], object]) -> None:
         self._queue.put(function)
 
     def wait(self) -> None:
@@ -63,7 +68,7 @@ class QueueCard:
         self._stream = stream
         self._peak = 0
 
-    def update(self, handle, host) -> bool:
+    def update(self, handle: Array, host: Array) -> bool:
         self._stream.wait()
         handle[...] = host
         return True
@@ -74,7 +79,7 @@ class QueueCard:
     def mark(self) -> Event:
         return Event(self._stream)
 
-    def seconds(self, start, end) -> float:
+    def seconds(self, start: Event, end: Event) -> float:
         return end.wait() - start.wait()
 
     def flush(self, nbytes: int) -> None:
@@ -93,6 +98,13 @@ class QueueCard:
         return 4321
 
 
+class FullCard(QueueCard):
+    """A card with next to no free memory."""
+
+    def free_bytes(self) -> int:
+        return 1000
+
+
 class QueueRelu:
     """The reference, at work in the queue's thread; a call keeps its device busy for a while."""
 
@@ -102,7 +114,7 @@ class QueueRelu:
     def __init__(self) -> None:
         self._stream = Stream()
 
-    def why_not(self, case) -> str | None:
+    def why_not(self, case: Case) -> str | None:
         return None if case.device.partition(":")[0] == "cuda" else "queue_relu runs on cuda"
 
     def set_threads(self, count: int) -> int:
@@ -111,22 +123,22 @@ class QueueRelu:
     def card(self, device: str) -> QueueCard:
         return QueueCard(self._stream)
 
-    def adopt(self, host, case):
+    def adopt(self, host: Array, case: Case) -> Array:
         if case.n == 13:
             raise RuntimeError("[2] Call to cuMemAlloc results in CUDA_ERROR_OUT_OF_MEMORY")
         return host.copy()
 
-    def compile(self, case, x, dy, out):
+    def compile(self, case: Case, x: Array, dy: Array | None, out: Array | None) -> Call:
         with busy():
             call = self._bound(case, x, dy, out)
             self.sync(call())
         return call
 
-    def _bound(self, case, x, dy, out):
+    def _bound(self, case: Case, x: Array, dy: Array | None, out: Array | None) -> Call:
         target = {"new": None, "out": out, "inplace": x if dy is None else dy}[case.placement]
         slope, busy_s = case.negative_slope, self.busy_s
 
-        def call():
+        def call() -> Any:
             result = np.empty_like(x) if target is None else target
 
             def work() -> None:
@@ -140,10 +152,10 @@ class QueueRelu:
 
         return call
 
-    def sync(self, result) -> None:
+    def sync(self, result: Array) -> None:
         self._stream.wait()
 
-    def to_numpy(self, result):
+    def to_numpy(self, result: Array) -> Array:
         self._stream.wait()
         return result.copy()
 
@@ -164,9 +176,7 @@ class FullQueueRelu(QueueRelu):
     name = "full_queue_relu"
 
     def card(self, device: str) -> QueueCard:
-        card = super().card(device)
-        card.free_bytes = lambda: 1000
-        return card
+        return FullCard(self._stream)
 
 
 class IdleQueueRelu(QueueRelu):
@@ -174,10 +184,10 @@ class IdleQueueRelu(QueueRelu):
 
     name = "idle_queue_relu"
 
-    def _bound(self, case, x, dy, out):
-        call, made = super()._bound(case, x, dy, out), []
+    def _bound(self, case: Case, x: Array, dy: Array | None, out: Array | None) -> Call:
+        call, made = super()._bound(case, x, dy, out), list[None]()
 
-        def lazy():
+        def lazy() -> Any:
             made.append(None)
             return call() if len(made) < 30 else out
 
@@ -189,10 +199,10 @@ class MutatingQueueRelu(QueueRelu):
 
     name = "mutating_queue_relu"
 
-    def _bound(self, case, x, dy, out):
+    def _bound(self, case: Case, x: Array, dy: Array | None, out: Array | None) -> Call:
         call = super()._bound(case, x, dy, out)
 
-        def spoiling():
+        def spoiling() -> Any:
             result = call()
             self._stream.put(lambda: x.__setitem__(0, 7))
             return result
@@ -200,7 +210,7 @@ class MutatingQueueRelu(QueueRelu):
         return spoiling
 
 
-def note(*words) -> None:
+def note(*words: object) -> None:
     """Write to the file that STANDIN_LOG names."""
     path = os.environ.get("STANDIN_LOG")
     if path:

@@ -15,6 +15,8 @@ from kernels.networks.weights import pristine
 from kernels.numbers.host_arrays import aligned_empty
 from kernels.registry import BUILTINS, MissingBackendError, devices
 
+pytestmark = pytest.mark.slow
+
 LIST = [-2, -1, 0, 1, 2]
 RELU, LEAKY = [0, 0, 0, 1, 2], [-0.02, -0.01, 0, 1, 2]
 BACKENDS = [name for name in BUILTINS if "cpu" in devices(name)]

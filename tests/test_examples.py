@@ -13,6 +13,8 @@ from kernels.api import Backend, Case
 from kernels.plugins import instantiate
 from scripts._crosscheck.checking import check
 
+pytestmark = pytest.mark.slow
+
 _SPECS = {
     "onnxruntime": "examples.onnxruntime_relu:OnnxRuntimeRelu",
     "numexpr": "examples.numexpr_relu:NumexprRelu",

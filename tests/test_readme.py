@@ -33,7 +33,7 @@ def _text(page: str) -> str:
 
 
 def _block(containing: str) -> str:
-    blocks = re.findall(r"```python\n(.*?)```", "\n".join(map(_text, PAGES)), flags=re.DOTALL)
+    blocks: list[str] = re.findall(r"```python\n(.*?)```", "\n".join(map(_text, PAGES)), flags=re.DOTALL)
     return next(block for block in blocks if containing in block)
 
 
@@ -75,6 +75,7 @@ def test_every_file_that_is_named_exists(page: str) -> None:
         assert (ROOT / name).exists() or _ABSENT.search(name), name
 
 
+@pytest.mark.slow
 def test_the_plugin_is_short_and_gets_a_row(tmp_path: Path) -> None:
     program = _block("class MyRelu")
     assert len(program.splitlines()) <= 20

@@ -18,6 +18,8 @@ from kernels.numbers.host_arrays import np_dtype, specials
 from tests.calls import CPU_BACKENDS, load
 from tests.mutants import HonestNumpy
 
+pytestmark = pytest.mark.slow
+
 QUICK = [name for name in CPU_BACKENDS if name != "torch_compile"]
 NATIVE = [name for name in QUICK if name != "jax_jit"]
 EVERY_BACKEND = pytest.mark.parametrize("name", CPU_BACKENDS)
@@ -79,7 +81,8 @@ def view(draw: st.DrawFn, shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.nd
     start = draw(st.integers(0, special.size - 1))
     base = np.resize(np.roll(special, start), int(np.prod(base_shape))).reshape(base_shape)
     array = base.transpose(np.argsort(order)) if shape else base
-    array = array[(..., *(slice(None, None, step) for step in steps))]  # the dots keep 0-d an array
+    every: tuple[Any, ...] = (..., *(slice(None, None, step) for step in steps))
+    array = array[every]  # the dots keep 0-d an array
     if draw(st.booleans()):
         array.flags.writeable = False
     return array

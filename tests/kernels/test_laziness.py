@@ -9,6 +9,8 @@ import pytest
 
 from tests.running import ROOT
 
+pytestmark = pytest.mark.slow
+
 FRAMEWORKS = ("numpy", "ml_dtypes", "numba", "jax", "jaxlib", "torch", "triton", "pandas")
 
 

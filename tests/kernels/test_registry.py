@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,14 +12,15 @@ from kernels import registry
 from kernels.api import Backend, Case
 from tests.running import printed_by
 
+Writer = Callable[[str, str], str]
 HONEST = "from tests.mutants import HonestNumpy\n"
 
 
-pytestmark = pytest.mark.usefixtures("own_registry")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("own_registry")]
 
 
 @pytest.fixture
-def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Writer:
     """Writes a module that can be imported, here and in the registry's subprocess."""
     monkeypatch.syspath_prepend(str(tmp_path))
 
@@ -76,7 +78,7 @@ def test_a_plugin_is_found_by_its_spec_and_loaded_by_its_name() -> None:
     assert registry.available()["honest_numpy"] is None
 
 
-def test_the_same_spec_twice_is_no_error_and_another_of_its_name_is(plugin) -> None:
+def test_the_same_spec_twice_is_no_error_and_another_of_its_name_is(plugin: Writer) -> None:
     plugin("twin_a", HONEST + "class Twin(HonestNumpy): name = 'twin'")
     plugin("twin_b", HONEST + "class Twin(HonestNumpy): name = 'twin'")
     assert registry.register("twin_a:Twin") == registry.register("twin_a:Twin") == "twin"
@@ -85,14 +87,14 @@ def test_the_same_spec_twice_is_no_error_and_another_of_its_name_is(plugin) -> N
     assert registry.names().count("twin") == 1
 
 
-def test_a_plugin_cannot_take_a_built_in_s_name(plugin) -> None:
+def test_a_plugin_cannot_take_a_built_in_s_name(plugin: Writer) -> None:
     plugin("usurper", HONEST + "class Mine(HonestNumpy): name = 'numba_jit'")
     with pytest.raises(ValueError, match=r"kernels\.backends\.numba_jit:NumbaJit and usurper:Mine"):
         registry.register("usurper:Mine")
     assert registry.register("kernels.backends.numba_jit:NumbaJit") == "numba_jit"
 
 
-def test_a_plugin_may_print_while_it_is_imported(plugin) -> None:
+def test_a_plugin_may_print_while_it_is_imported(plugin: Writer) -> None:
     plugin(
         "chatty",
         "print('hello')\n" + HONEST + "class Chatty(HonestNumpy): name = 'chatty'\nprint('bye', end='')",
@@ -100,7 +102,7 @@ def test_a_plugin_may_print_while_it_is_imported(plugin) -> None:
     assert registry.plugin_name("chatty:Chatty") == "chatty"
 
 
-def test_a_name_given_to_register_is_held_to(plugin) -> None:
+def test_a_name_given_to_register_is_held_to(plugin: Writer) -> None:
     plugin("renamed", HONEST + "class Mine(HonestNumpy): name = 'truth'")
     assert registry.register("renamed:Mine", name="claim") == "claim"
     with pytest.raises(registry.BrokenBackendError, match=r"'claim', but its \.name is 'truth'"):
@@ -127,7 +129,7 @@ BAD_PLUGINS = {
 
 
 @pytest.mark.parametrize(("spec", "message"), BAD_PLUGINS.values(), ids=list(BAD_PLUGINS))
-def test_a_bad_plugin_gets_one_line(spec: str, message: str, plugin) -> None:
+def test_a_bad_plugin_gets_one_line(spec: str, message: str, plugin: Writer) -> None:
     plugin(
         "bad",
         HONEST

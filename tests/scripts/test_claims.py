@@ -29,6 +29,8 @@ from scripts._claims import cheap, dying, nets, remedy, saturation, sparsity  # 
 from scripts._claims.data import stacked  # noqa: E402
 from tests.running import ROOT  # noqa: E402
 
+pytestmark = pytest.mark.slow
+
 ENVIRONMENT = {
     "machine": "toy-1c",
     "packages": {"torch": "2"},

@@ -227,7 +227,7 @@ class TestMachine:
     def test_runs_without_controls_say_what_is_not_known(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        plain = ([c for c in measure(1)[0] if c.role in ("baseline", "candidate")], [])
+        plain: Measured = ([c for c in measure(1)[0] if c.role in ("baseline", "candidate")], [])
         path = write(tmp_path / "old", plain, rounds=False)
         assert main([path, path]) == 0
         assert "how far the machine itself drifted is not known" in capsys.readouterr().out
@@ -261,7 +261,13 @@ class TestCells:
         extra: tuple[str, ...],
     ) -> None:
         cells, rounds = measure(2)
-        bad = {"status": status, "reason": "it broke", "time_s": None, "time_lo_s": None, "time_hi_s": None}
+        bad: dict[str, Any] = {
+            "status": status,
+            "reason": "it broke",
+            "time_s": None,
+            "time_lo_s": None,
+            "time_hi_s": None,
+        }
         broken = [replace(c, **bad) if (c.backend, c.case.n) == ("jax_jit", 1 << 10) else c for c in cells]
         new = write(tmp_path / "new", (broken, rounds))
         assert changes(table(capsys, 1, old, new, *extra)) == {f"jax_jit {1 << 10}": "failed"}
@@ -275,7 +281,7 @@ class TestCells:
         self, old: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
         cells, rounds = measure(2)
-        bad = {"status": "crashed", "reason": "signal 11", "time_s": None, "speedup": None}
+        bad: dict[str, Any] = {"status": "crashed", "reason": "signal 11", "time_s": None, "speedup": None}
         new = write(
             tmp_path / "new", ([replace(c, **bad) if c.role == "baseline" else c for c in cells], rounds)
         )
@@ -449,7 +455,7 @@ class TestBadInput:
             main([old, new])
 
     def test_no_interval_is_no_pass(self, tmp_path: Path) -> None:
-        bare = ([cell("torch_eager", 1e-3, time_lo_s=None, time_hi_s=None)], [])
+        bare: Measured = ([cell("torch_eager", 1e-3, time_lo_s=None, time_hi_s=None)], [])
         path = write(tmp_path / "bare", bare, rounds=False)
         with pytest.raises(UsageError, match=r"nothing to compare.*1 unknown"):
             main([path, path])

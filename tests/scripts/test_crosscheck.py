@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,6 +23,8 @@ from scripts.crosscheck import main
 from tests import mutants
 from tests.running import ROOT
 
+pytestmark = pytest.mark.slow
+
 
 def crosscheck(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, str(ROOT / "scripts" / "crosscheck.py"), *arguments]
@@ -29,7 +32,7 @@ def crosscheck(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, check=False, env=environ)
 
 
-def with_plugins(*classes: type) -> list[str]:
+def with_plugins(*classes: type[mutants.HonestNumpy]) -> list[str]:
     arguments = ["--backends", ",".join(made.name for made in classes)]
     for made in classes:
         arguments += ["--plugin", f"tests.mutants:{made.__name__}"]
@@ -270,7 +273,7 @@ def test_a_slope_that_is_only_reported_may_raise() -> None:
 
 
 def test_rows_that_differ_only_in_placement_or_dtype_are_shown_as_one() -> None:
-    def row(placement: str, dtype: str, **changed: str) -> Row:
+    def row(placement: str, dtype: str, **changed: Any) -> Row:
         return Row("mine", "relu", "forward", placement, dtype, "cpu", **{"status": "ok", **changed})
 
     table = [row(placement, dtype) for dtype in DTYPES for placement in ("new", "out", "inplace")]

@@ -16,6 +16,8 @@ from scripts._doctor import backends, clocks, machine, memory
 from scripts._doctor.finding import OK, PROBLEM, WARNING
 from tests.running import ROOT
 
+pytestmark = pytest.mark.slow
+
 _HIDE = """
 import importlib.machinery as machinery
 found = machinery.PathFinder.find_spec

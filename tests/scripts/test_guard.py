@@ -12,6 +12,8 @@ import pytest
 from scripts.guard import _BUSY
 from tests.running import wait_until
 
+pytestmark = pytest.mark.slow
+
 _PARENT = f"""
 import subprocess, sys, time
 print(subprocess.Popen([sys.executable, "-c", {_BUSY!r}]).pid, flush=True)

@@ -21,6 +21,8 @@ from scripts._plugins.forward_backward import PAIRS, kept_bytes, pair_bytes
 from scripts._plugins.then_sum import BASE, PLUGIN, ThenSum
 from scripts._shared.measured import Arms, Figures, measure, settings_of
 
+pytestmark = pytest.mark.slow
+
 
 def _slots(backend: Backend, case: Case) -> Slots:
     return Slots(backend, case, InputSource(3).of(case), 1 << 20)

@@ -282,7 +282,7 @@ class TestWhichRun:
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
         """As others write it: what is not known is said to be so, and guessed nowhere."""
-        bare = {
+        bare: dict[str, Any] = {
             "noise_floor": None,
             "time_lo_s": None,
             "time_hi_s": None,

@@ -21,6 +21,8 @@ from bench.text.units import calls_text, number_text, percent_text, ratio_text, 
 from scripts.report import main
 from tests.reports import EVIL, bare, hostile, mixed
 
+pytestmark = pytest.mark.slow
+
 CHARTS = ("bandwidth", "time", "speedup", "fastest", "ledger", "noise")
 MARKS = "#${id} svg .mark-symbol path, #${id} svg .mark-rect path"
 DRAWN = f"() => {list(CHARTS)}.every((id) => document.querySelector(`{MARKS}`))"
@@ -222,7 +224,11 @@ def _cases(count: int) -> list[list[dict[str, Any]]]:
         rows = []
         for place in range(draw.randint(1, 5)):
             time_s, ratio = draw.uniform(1, 1.4), draw.uniform(0.9, 1.3)
-            row = {"arm": f"a{place}", "backend": f"a{place}", "role": "candidate" if place else "baseline"}
+            row: dict[str, Any] = {
+                "arm": f"a{place}",
+                "backend": f"a{place}",
+                "role": "candidate" if place else "baseline",
+            }
             row |= {
                 "status": draw.choice(["ok", "noisy", "failed"]),
                 "time_s": time_s,

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -42,9 +43,8 @@ class TestFormats:
                 "verdict",
             ):
                 value = getattr(record, column)
-                assert by_arm.loc[name, column] == value or (
-                    value == "" and pd.isna(by_arm.loc[name, column])
-                )
+                found: Any = by_arm.loc[name, column]
+                assert found == value or (value == "" and pd.isna(found))
         assert by_arm["fastest"].to_dict() == {
             "numpy_ufunc": False,
             "torch_eager": True,
@@ -183,7 +183,7 @@ class TestUpdate:
 
 class TestCommand:
     def run(self, *arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, ROOT / "scripts" / "summarise.py", *arguments]
+        command = [sys.executable, str(ROOT / "scripts" / "summarise.py"), *map(str, arguments)]
         return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
 
     def test_from_any_directory(self, results: Path) -> None:

@@ -15,6 +15,8 @@ from scripts import training_step
 from scripts._shared.cli import UsageError
 from scripts._training_step.arm import ACTIVATIONS, BASELINE, NETWORKS, NOTHING, Kept, Spec, Trainer
 
+pytestmark = pytest.mark.slow
+
 _SPEC = Spec("mlp", "relu", BASELINE, batch=64, width=32, depth=3, slope=0.1, threads=0)
 _ONE = 64 * 32 * 4
 _BITS = _ONE // 32

@@ -10,6 +10,8 @@ import pytest
 from kernels.tuned.choice import TABLE
 from scripts.tune import crossing, least_times, main
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize(
     ("wins", "found"),

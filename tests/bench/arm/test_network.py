@@ -28,6 +28,8 @@ from kernels.networks.weights import Weights, initial, pack, pristine, unpack
 from scripts import network as script
 from tests.running import Outcome, bench
 
+pytestmark = pytest.mark.slow
+
 Array = np.ndarray[Any, Any]
 SMALL = NetworkCase("mlp_relu")
 WIDE = NetworkCase("mlp_leaky_relu", n=784 * 4, layout="784-256-10")

@@ -18,6 +18,8 @@ from kernels import registry
 from kernels.api import Case
 from tests.mutants import HonestNumpy
 
+pytestmark = pytest.mark.slow
+
 CASE = Case("relu", placement="out", n=64)
 
 

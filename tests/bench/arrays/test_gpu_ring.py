@@ -6,8 +6,11 @@ import itertools
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,12 +24,15 @@ from kernels.api import Case
 from kernels.gpu.card import ordinal, why_not_there
 from tests import standin
 from tests.running import ROOT, bench, environ
+from tests.standin import Array
+
+pytestmark = pytest.mark.slow
 
 CASE = Case("leaky_relu", "forward", "out", n=64, device="cuda")
 PLUGIN = ("--plugin", "tests.standin:QueueRelu", "--backends", "queue_relu", "--baseline", "queue_relu")
 
 
-def station(make=standin.QueueRelu) -> Station:
+def station(make: type[standin.QueueRelu] = standin.QueueRelu) -> Station:
     made = Station(make, SEED, 1 << 16)
     made.load()
     return made
@@ -81,10 +87,9 @@ def test_a_callable_of_many_calls_is_timed_by_the_call() -> None:
     class Replayed(standin.SlowQueueRelu):
         busy_s = 5e-3  # so long that a late wake-up is little beside it
 
-        def compile(self, case, x, dy, out):
-            call = super().compile(case, x, dy, out)
-            many = lambda: call()  # noqa: E731, PLW0108  # a function that takes attributes
-            many.calls = 10
+        def compile(self, case: Case, x: Array, dy: Array | None, out: Array | None) -> Callable[[], Any]:
+            many = partial(super().compile(case, x, dy, out))  # which takes attributes
+            vars(many)["calls"] = 10
             return many
 
     arm = station(Replayed)
@@ -150,7 +155,7 @@ def test_out_of_memory_is_a_status(error: Exception) -> None:
     ("times", "windows", "settled"),
     [((2.0, 1.5, 1.2, 1.1, 1.095, 9.0), 5, True), (tuple(itertools.chain(*[(1.0, 2.0)] * 40)), 20, False)],
 )
-def test_warm_up_lasts_until_two_windows_agree(times, windows: int, settled: bool) -> None:
+def test_warm_up_lasts_until_two_windows_agree(times: tuple[float, ...], windows: int, settled: bool) -> None:
     left, now = iter(times), [0.0]
 
     def window(least_s: float) -> float:
@@ -201,7 +206,9 @@ def test_a_throttled_round_is_contended(monkeypatch: pytest.MonkeyPatch) -> None
 def test_nothing_is_known_of_a_cpu_and_little_without_a_driver() -> None:
     assert nvidia.describe(["cpu"]) is None
     assert nvidia.watch_of("cpu").throttled() == ""
-    (card,) = nvidia.describe(["cpu", "cuda"])
+    cards = nvidia.describe(["cpu", "cuda"])
+    assert cards is not None
+    (card,) = cards
     assert card["device"] == "cuda:0"
 
 

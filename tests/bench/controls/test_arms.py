@@ -21,10 +21,12 @@ from bench.controls.pick_fastest import Race
 from bench.judging.activation import ActivationGate
 from kernels.api import Backend, Case
 from kernels.numbers import host_arrays
-from kernels.registry import instantiate
+from kernels.plugins import instantiate
 from kernels.tuned.loops import Loop, assembly
 from kernels.tuned.simd import STREAMING
 from tests.running import ROOT, environ
+
+pytestmark = pytest.mark.slow
 
 DIRECTIONS = ("forward", "backward")
 PLACEMENTS = ("new", "out", "inplace")
@@ -96,6 +98,7 @@ def test_every_way_moves_the_same_bits(streaming: bool, direction: str, placemen
             if where is not x:
                 assert np.array_equal(_bits(x), _bits(x0)), (name, case)
             if dy is not None and where is not dy:
+                assert dy0 is not None
                 assert np.array_equal(_bits(dy), _bits(dy0)), (name, case)
             tried += 1
     assert tried >= 3 or control.why_not(Case("relu", direction, placement, "float32", 1 << 16, layout))
@@ -157,7 +160,8 @@ def test_an_empty_call_does_nothing() -> None:
         assert result.shape == x.shape
         assert out is None or host_arrays.is_poison(out).all()
         assert np.shares_memory(result, x) == (placement == "inplace")
-        assert EmptyCall().expected(case, x, None) is None
+        expected: Callable[..., object] = EmptyCall().expected
+        assert expected(case, x, None) is None
 
 
 def test_nothing_of_numba_for_the_cpu_is_imported_for_a_card() -> None:

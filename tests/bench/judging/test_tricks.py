@@ -47,6 +47,8 @@ from tests.tricksters import (
     WritesAllOnce,
 )
 
+pytestmark = pytest.mark.slow
+
 POSITIVE = (ReturnsInput, TrustsTheEnds)
 APART = (Hangs, TrustsTheEnds)
 CACHE_BYTES = 1 << 16
@@ -355,6 +357,9 @@ class SlowClock:
 
     def pid(self, arm: Arm) -> int:
         return 0
+
+    def trim(self) -> None:
+        """Nothing to let go of."""
 
     def close(self) -> None:
         """Nothing to end."""

@@ -125,7 +125,12 @@ def test_one_thread_begins_where_it_is_fastest(monkeypatch: pytest.MonkeyPatch, 
     monkeypatch.setattr(cpu_speed, "arithmetic_s", told)
     moves: list[set[int]] = []
     move = os.sched_setaffinity
-    monkeypatch.setattr(os, "sched_setaffinity", lambda pid, cpus: moves.append(set(cpus)) or move(pid, cpus))
+
+    def moved(pid: int, cpus: set[int]) -> None:
+        moves.append(set(cpus))
+        move(pid, cpus)
+
+    monkeypatch.setattr(os, "sched_setaffinity", moved)
     Pace().begin()
     assert asked == [*({cpu} for cpu in _CPUS), _CPUS]
     assert moves[-2:] == [{fastest}, _CPUS]

@@ -16,6 +16,8 @@ from bench.machine.clocks import clock
 from bench.machine.foreign_load import Clock, ForeignUse, starved
 from tests.running import wait_until
 
+pytestmark = pytest.mark.slow
+
 _BUSY = "while True: pass"
 
 

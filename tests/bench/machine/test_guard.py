@@ -23,6 +23,8 @@ from bench.run.pool import InlinePool
 from kernels.api import Case
 from tests.running import wait_until
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True)
 def fast_cpus(monkeypatch: pytest.MonkeyPatch) -> None:

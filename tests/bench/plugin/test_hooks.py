@@ -20,6 +20,8 @@ from bench.records.schema import CELL_KEY, STATUSES
 from bench.run.run import plan
 from tests.running import ROOT, Outcome, bench, ended, interrupt, read, start, wait_until
 
+pytestmark = pytest.mark.slow
+
 ARMS = ("--backends", "numpy_ufunc,numba_jit")
 FEW = ("--ops", "relu", "--directions", "forward", "--placements", "new", "--sizes", "64")
 OFF = ("--benchmark-disable",)
@@ -158,8 +160,7 @@ def test_a_finished_run_is_replayed_and_not_measured_again(whole: Outcome) -> No
 
 def test_run_that_is_stopped_twice_goes_on_and_measures_nothing_twice(tmp_path: Path) -> None:
     """Ctrl-C first, then a kill that nobody can catch; the third sitting ends it."""
-    options = (*ARMS, "--ops", "relu", "--placements", "new,out", "--sizes", "64,128", *OFF)
-    options += ("--guard", "off")  # which measures some rounds twice
+    options = (*ARMS, "--ops", "relu", "--placements", "new,out", "--sizes", "64,128", *OFF, "--guard", "off")
     slow = (*options, "--max-seconds", "0.7")
     cells = tmp_path / "run" / "cells.csv"
 

@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -23,6 +24,8 @@ from kernels import registry
 from kernels.api import Case
 from scripts._plugins.slowed import Slowed
 from tests.compilers import compiled_by
+
+pytestmark = pytest.mark.slow
 
 PLUGINS = {
     "compiler": "tests.compilers:Compiler",
@@ -137,7 +140,8 @@ def test_the_ledger_has_what_the_compiler_took(pool: ProcessPool, cache: Path) -
     assert cell.first_call_s == state.compiled.first_call_s
     assert cell.second_call_s == state.compiled.second_call_s
     hits = {row.role: row.cache_hit for row in compiles_of(experiment, states, STAMP)}
-    assert sorted(hits.values()) == [0, 1]
+    assert set(hits.values()) == {0, 1}
+    assert len(hits) == 2
     assert hits[state.arm.role] == 0
 
 
@@ -178,8 +182,8 @@ def test_inline_arms_stay_where_they_are(cache: Path) -> None:
 def test_starting_anew_counts_as_start_up(tmp_path: Path, cache: Path) -> None:
     words = {"backends": "compiler", "baseline": "compiler", "sizes": "64", "ops": "relu", "run_id": "r"}
     words |= {"directions": "forward", "placements": "out", "results": str(tmp_path / "results")}
-    words |= {"target_ci": "0.9", "guard": "off", "plugin": [PLUGINS["compiler"]]}
-    settings = parse(words)
+    words |= {"target_ci": "0.9", "guard": "off"}
+    settings = parse({**words, "plugin": [PLUGINS["compiler"]]})
     (experiment,) = plan(settings)
     with Run(settings, [experiment]) as measured:
         left_s, began = measured.seconds_left(), time.monotonic()
@@ -212,5 +216,6 @@ def test_planted_arms_tell_whether_their_base_has_compiled(monkeypatch: pytest.M
     assert Slowed().compile_report() == {}
     monkeypatch.setenv("RELU_BENCH_PLANT_BASE", "numba_jit")
     report = Slowed().compile_report()
-    assert report == registry.load("numba_jit").compile_report()
+    base: Any = registry.load("numba_jit")
+    assert report == base.compile_report()
     assert "cache_hit" in report

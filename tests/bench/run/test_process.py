@@ -22,6 +22,8 @@ from bench.run.rows import Stamp, cells_of
 from kernels.api import Case
 from tests.running import ROOT, ended, wait_until
 
+pytestmark = pytest.mark.slow
+
 CASE = Case("relu", n=64)
 PLUGINS = {
     name: f"tests.tricksters:{spec}"
@@ -199,7 +201,7 @@ def test_arms_begin_with_the_same_address_layout() -> None:
     libc = ctypes.CDLL(None)
     before = libc.personality(0xFFFFFFFF)
     assert can_be_fixed()
-    environs = (
+    environs: tuple[dict[str, str], ...] = (
         {},
         {},
         {"RELU_BENCH_A": "1"},

@@ -13,6 +13,8 @@ from bench.plan.options import parse
 from bench.records.schema import SCHEMA, Cell
 from bench.run.run import Run, plan
 
+pytestmark = pytest.mark.slow
+
 
 def test_what_the_guard_takes_is_told_and_added(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Others use the machine all through the second experiment."""

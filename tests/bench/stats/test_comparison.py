@@ -45,6 +45,12 @@ def run(seconds: np.ndarray, run_id: str, role: str = "candidate") -> Side:
     return Side(cells, rounds.assign(round=numbers, seconds=seconds.ravel(), contended=0))
 
 
+def rounds_of(seconds: np.ndarray, role: str = "candidate") -> pd.DataFrame:
+    rounds = run(seconds, "r", role).rounds
+    assert rounds is not None
+    return rounds
+
+
 def changed(found: Comparison) -> int:
     return int(found.cells["change"].isin(["slower", "faster"]).sum())
 
@@ -123,15 +129,14 @@ def test_degrees_of_freedom_of_a_sum() -> None:
 
 def test_the_error_of_a_median_of_many_normal_rounds() -> None:
     rng = np.random.default_rng(0)
-    found = spread_of_rounds(run(1e-3 * np.exp(rng.normal(0, 0.02, (20, 400))), "r").rounds, relative=False)
+    found = spread_of_rounds(rounds_of(1e-3 * np.exp(rng.normal(0, 0.02, (20, 400)))), relative=False)
     theory = 0.02 * np.sqrt(np.pi / 2 / 400)
     assert found["rounds_se"].mean() == pytest.approx(theory, rel=0.15)
     assert found["rounds_value"].to_numpy() == pytest.approx(np.log(1e-3), abs=5 * theory)
 
 
 def test_a_round_measured_again_counts_as_measured_last() -> None:
-    rounds = run(np.array([[1.0, 1.0, 1.0, 1.0]]), "r").rounds
-    assert rounds is not None
+    rounds = rounds_of(np.array([[1.0, 1.0, 1.0, 1.0]]))
     again = pd.concat([rounds.assign(seconds=9.0), rounds], ignore_index=True)
     found = spread_of_rounds(again, relative=False)
     assert found["rounds_count"].tolist() == [4]
@@ -141,18 +146,17 @@ def test_a_round_measured_again_counts_as_measured_last() -> None:
 def test_relative_errors_are_paired_by_round() -> None:
     rng = np.random.default_rng(0)
     common = np.exp(rng.normal(0, 0.5, (1, 50)))
-    base = run(common, "r", "baseline")
-    base.rounds["backend"] = "numpy_ufunc"
-    arm = run(3 * common * np.exp(rng.normal(0, 0.01, (1, 50))), "r")
-    found = spread_of_rounds(pd.concat([base.rounds, arm.rounds], ignore_index=True), relative=True)
+    base = rounds_of(common, "baseline").assign(backend="numpy_ufunc")
+    arm = rounds_of(3 * common * np.exp(rng.normal(0, 0.01, (1, 50))))
+    found = spread_of_rounds(pd.concat([base, arm], ignore_index=True), relative=True)
     row = found[found["backend"] == "torch_eager"].iloc[0]
     assert row["rounds_value"] == pytest.approx(np.log(3), abs=0.01)
     assert row["rounds_se"] < 0.005
 
 
 def test_arms_without_spread_or_without_baseline_have_no_error() -> None:
-    assert spread_of_rounds(run(np.array([[1.0]]), "r").rounds, relative=False).empty
-    assert spread_of_rounds(run(np.ones((2, 5)), "r").rounds, relative=True).empty
+    assert spread_of_rounds(rounds_of(np.array([[1.0]])), relative=False).empty
+    assert spread_of_rounds(rounds_of(np.ones((2, 5))), relative=True).empty
 
 
 def test_scatter_is_what_the_controls_own_errors_do_not_explain() -> None:

@@ -16,6 +16,8 @@ import pytest
 from bench.run.rounds import next_check
 from bench.stats import estimates
 
+pytestmark = pytest.mark.slow
+
 EXPERIMENTS = 1000
 MOST_ROUNDS = 60
 TARGET = 0.01

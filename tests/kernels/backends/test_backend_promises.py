@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import product
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +13,8 @@ from kernels.correctness import reference
 from kernels.numbers import host_arrays
 from tests.calls import CPU_BACKENDS, Driver, check, load
 from tests.running import printed_by
+
+pytestmark = pytest.mark.slow
 
 EVERY_BACKEND = pytest.mark.parametrize("name", CPU_BACKENDS)
 
@@ -152,7 +155,7 @@ def test_torch_adopts_a_read_only_array_without_a_warning() -> None:
 def test_torch_compile_never_recompiles_nor_falls_back() -> None:
     """More lengths of one operation than torch would recompile it for, each with two sets of buffers."""
     dynamo = pytest.importorskip("torch._dynamo")
-    backend = load("torch_compile")
+    backend: Any = load("torch_compile")
     if backend.why_not(Case("relu")) is not None:
         pytest.skip(str(backend.why_not(Case("relu"))))
     drivers = []
@@ -170,7 +173,7 @@ def test_torch_compile_never_recompiles_nor_falls_back() -> None:
             }
     for driver in drivers:
         driver.x[...] = 5
-        assert (backend.to_numpy(driver._run()) == 5).all()
+        assert (backend.to_numpy(driver.again()) == 5).all()
     assert backend.compile_report()["recompiles"] == 0
 
 

@@ -13,6 +13,8 @@ import pytest
 
 from tests.running import ROOT, environ
 
+pytestmark = pytest.mark.slow
+
 SIMULATED = {
     "numba_cuda": {"NUMBA_ENABLE_CUDASIM": "1"},
     "triton_jit": {"TRITON_INTERPRET": "1"},

@@ -20,6 +20,8 @@ from kernels.tuned.elements import CARRIERS, ELEMENTS
 from kernels.tuned.loops import Loop, assembly, serial
 from kernels.tuned.simd import LINE, STREAMING, VECTOR_BYTES
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.skipif(not STREAMING, reason="no streaming stores here")
 @pytest.mark.parametrize("dtype", DTYPES)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +14,8 @@ from kernels.numbers import host_arrays
 from kernels.tuned.bind import Mode
 from kernels.tuned.mask import backward_mask, forward_mask, mask_bytes
 from kernels.tuned.simd import STREAMING
+
+pytestmark = pytest.mark.slow
 
 DTYPES = ("float16", "bfloat16", "float32", "float64")
 MODES = [(Mode(), False), (Mode(2), False), (Mode(3, 512), True), (Mode(), True)]
@@ -94,7 +97,7 @@ _X, _BITS = np.ones(16, np.float32), np.zeros(2, np.uint8)
         ((_X, _X.copy(), _BITS, "gelu"), "allowed: relu, leaky_relu"),
     ],
 )
-def test_bad_arguments_are_named(arguments: tuple, message: str) -> None:
+def test_bad_arguments_are_named(arguments: tuple[Any, ...], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         forward_mask(*arguments)
 

@@ -21,6 +21,8 @@ from kernels.backends.numba_tuned import NumbaTuned
 from kernels.tuned.choice import thresholds
 from kernels.tuned.memory_pool import ENVIRONMENT, Pool, default_limit
 
+pytestmark = pytest.mark.slow
+
 FLOAT = np.dtype(np.float32)
 MIB = 1 << 20
 
@@ -116,7 +118,7 @@ def test_arrays_are_what_was_asked_for(dtype: type, shape: tuple[int, ...]) -> N
         assert array.shape == shape
         assert array.dtype == dtype
         assert array.flags.writeable
-        assert array.flags[f"{order}_CONTIGUOUS"]
+        assert array.flags.c_contiguous if order == "C" else array.flags.f_contiguous
         assert array.size == 0 or _address(array) % 64 == 0
         array[...] = 1
 
