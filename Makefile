@@ -29,7 +29,7 @@ bench: $(READY)  ## the quick profile, then the tables (more options: make bench
 test: $(READY)  ## all tests, in two processes
 	$(TEST) $(ARGS)
 
-test-fast: $(READY)  ## the tests that start no process and compile nothing: between edits
+test-fast: $(READY)  ## the tests without those marked slow: between edits
 	$(TEST) -m "not slow" $(ARGS)
 
 lint: $(READY)  ## ruff, mypy --strict, and import-linter: what may import what

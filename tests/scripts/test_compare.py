@@ -524,6 +524,7 @@ def command(*arguments: str, shell: str = "") -> subprocess.CompletedProcess[str
     return subprocess.run(line, shell=bool(shell), capture_output=True, text=True, check=False, cwd=ROOT)
 
 
+@pytest.mark.slow
 class TestCommand:
     def test_status_and_streams(self, old: str, tmp_path: Path) -> None:
         new = write(tmp_path / "new", measure(2, {("torch_eager", 1 << 20): 1.2}))

@@ -181,6 +181,7 @@ class TestUpdate:
             main([str(results / "run1"), "--update", str(results / "none.md")])
 
 
+@pytest.mark.slow
 class TestCommand:
     def run(self, *arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, str(ROOT / "scripts" / "summarise.py"), *map(str, arguments)]

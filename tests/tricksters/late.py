@@ -16,11 +16,13 @@ from tests.tricksters.base import Call, Trickster
 class Job:
     """A result that is written by another thread, some time."""
 
-    def __init__(self, work: Call, target: Array) -> None:
-        self.target, self.done, self._work = target, threading.Event(), work
+    def __init__(self, x: Array, target: Array) -> None:
+        self.target, self.done, self._x = target, threading.Event(), x
 
     def run(self) -> None:
-        self.target[...] = self._work()
+        np.maximum(
+            self._x, self._x.dtype.type(0), out=self.target
+        )  # quick: thousands of calls are left to it
         self.done.set()
 
 
@@ -41,11 +43,8 @@ class ReturnsEarly(Trickster):
             job.run()
 
     def trick(self, honest: Call, x: Array, out: Array | None) -> Call:
-        def work() -> Array:
-            return np.where(x <= 0, x.dtype.type(0), x)
-
         def call() -> Array:
-            job = Job(work, self.fresh(x, out))
+            job = Job(x, self.fresh(x, out))
             self._jobs.put(job)
             return self.handle(job)
 

@@ -14,6 +14,8 @@ from kernels import networks
 from kernels.networks.case import NetworkCase
 from tests.running import ROOT
 
+pytestmark = pytest.mark.slow
+
 ON_BLAS = pytest.mark.parametrize("name", ["numpy_ufunc", "numba_jit"])
 
 

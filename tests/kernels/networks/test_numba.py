@@ -7,7 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.running import ROOT
+
+pytestmark = pytest.mark.slow
 
 _PROGRAM = """
 import numpy as np
