@@ -11,6 +11,7 @@ import pytest
 from threadpoolctl import threadpool_info  # type: ignore[import-untyped]  # it carries no type hints
 
 from kernels import networks
+from kernels.networks import blas
 from kernels.networks.case import NetworkCase
 from tests.running import ROOT
 
@@ -21,6 +22,7 @@ ON_BLAS = pytest.mark.parametrize("name", ["numpy_ufunc", "numba_jit"])
 
 @pytest.fixture(autouse=True)
 def as_it_was() -> Iterator[None]:
+    blas._libraries.cache_clear()  # other tests of this process may have loaded another BLAS since
     yield
     networks.load("numpy_ufunc").set_threads(0)
 
@@ -49,7 +51,8 @@ def test_without_threadpoolctl_only_a_count_of_threads_is_refused(name: str) -> 
         sys.modules["threadpoolctl"] = None  # Python's own way to say that there is none
         import numpy as np
         from kernels import networks
-        from kernels.networks.case import NetworkCase
+        from kernels.networks import blas
+from kernels.networks.case import NetworkCase
         network, case = networks.load({name!r}), NetworkCase("mlp_relu")
         assert network.set_threads(0) >= 1
         assert network.why_not(case) is None
