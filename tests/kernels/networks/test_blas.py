@@ -51,8 +51,7 @@ def test_without_threadpoolctl_only_a_count_of_threads_is_refused(name: str) -> 
         sys.modules["threadpoolctl"] = None  # Python's own way to say that there is none
         import numpy as np
         from kernels import networks
-        from kernels.networks import blas
-from kernels.networks.case import NetworkCase
+        from kernels.networks.case import NetworkCase
         network, case = networks.load({name!r}), NetworkCase("mlp_relu")
         assert network.set_threads(0) >= 1
         assert network.why_not(case) is None
