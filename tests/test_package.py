@@ -19,6 +19,8 @@ import pytest
 
 from tests.running import QUICK, ROOT
 
+pytestmark = pytest.mark.slow
+
 OURS = ("kernels", "bench", "scripts")
 STAND_IN = "get_kernel = 'of another distribution'\n"
 PLUGIN = """\
