@@ -13,6 +13,8 @@ import pytest
 from kernels.api import AXES, AXIS_TABLE, USUAL, Case
 from tests.running import ROOT
 
+pytestmark = pytest.mark.slow
+
 LAST = {
     "    negative_slope: float = 0.01\n": '    alignment: str = "line"\n',
     '    Axis("negative_slope"': '    Axis("alignment", "alignments", "where inputs lie", ("line", "odd"), since=2),\n',

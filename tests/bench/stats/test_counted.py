@@ -87,7 +87,8 @@ def test_whoever_reads_the_rounds_counts_the_same(
         assert timed(own) == arm.timed()
         counted = counted_rounds(own, CELL_KEY)
         assert dict(zip(counted["round"], counted["seconds"], strict=True)) == by_round(arm.timed())
-        told = _by_round(record_of(Round, row) for row in own.to_dict("records"))
+        rows_of_text = ({str(name): value for name, value in row.items()} for row in own.to_dict("records"))
+        told = _by_round(record_of(Round, row) for row in rows_of_text)
         assert told == tuple(by_round(arm.timed()).values())
         assert len(told) == cell.rounds
 
