@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from bench.arm.timed_loop import Usage
 from bench.judging.gate import GateReport
 from bench.machine.cpu_speed import Readings
+from bench.machine.own_usage import Usage
 
 __all__ = ["Finished", "Loaded", "Prepared", "Sample"]
 

@@ -26,10 +26,10 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import Progress
 
-from bench.arm.timed_loop import at_rest
 from bench.machine.address_layout import HASH_SEED, filled_up, fixed_layout
-from bench.machine.cpu_speed import SLOW, Pace, Usual
+from bench.machine.cpu_speed import SLOW, Pace
 from bench.machine.environment import last_level_cache
+from bench.machine.own_usage import at_rest
 from bench.plan.experiments import Experiment, case_label
 from bench.plan.options import OptionError, parse
 from bench.records.schema import CELL_COLUMNS, Cell, values_of
@@ -38,6 +38,7 @@ from bench.run.arm_state import ArmState
 from bench.run.pool import SEED, ProcessPool
 from bench.run.rows import Stamp, cells_of
 from bench.run.run import plan
+from bench.run.usual_speed import Usual
 from kernels.api import Case
 from scripts._agreement.compared import Compared, section, show
 from scripts._shared.cli import Parser, UsageError, positive, run, writable

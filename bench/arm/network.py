@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from bench.arm.timed_loop import at_rest
 from bench.arrays.call_ring import Slot
 from bench.arrays.inputs import Inputs, InputSource
 from bench.arrays.network_ring import NetworkSlots
@@ -21,6 +20,7 @@ from bench.judging.network import NetworkGate
 from bench.judging.plants import expected_by
 from bench.machine import memory
 from bench.machine.environment import usable_cpus
+from bench.machine.own_usage import at_rest
 from kernels import networks
 from kernels.api import Backend
 from kernels.networks.case import NetworkCase

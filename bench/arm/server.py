@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from bench.arm.call_loops import Calls
-from bench.arm.timed_loop import settle, timed, usage
+from bench.arm.timed_loop import timed
 from bench.arm.workload import workload_of
 from bench.arrays.call_ring import Slot
 from bench.arrays.gpu_ring import CardSlots, device_seconds, steady
@@ -21,6 +21,7 @@ from bench.judging.diagnosis import host_view
 from bench.judging.plants import expected_by, output_of, share_memory
 from bench.machine.clocks import clock, cpu_clock
 from bench.machine.cpu_speed import Pace
+from bench.machine.own_usage import settle, usage
 from bench.messages import Finished, Loaded, Prepared, Sample
 from kernels.api import Backend, Case
 from kernels.gpu.card import Card

@@ -10,7 +10,6 @@ from __future__ import annotations
 from typing import Protocol
 
 from bench.arm.network import Network
-from bench.arm.timed_loop import settle
 from bench.arrays import footprint
 from bench.arrays.call_ring import Slots
 from bench.arrays.gpu_ring import CardSlots, card_of, why_no_room
@@ -18,6 +17,7 @@ from bench.arrays.inputs import InputSource
 from bench.judging.activation import ActivationGate
 from bench.judging.gate import Gate
 from bench.judging.plants import ChangingInputs
+from bench.machine.own_usage import settle
 from kernels.api import Backend, Case
 from kernels.networks.case import NetworkCase
 

@@ -16,11 +16,11 @@ from typing import Any, Protocol
 
 from bench.arm.server import Station
 from bench.arm.worker import load_backend, reason_of
-from bench.machine.cpu_speed import Usual
 from bench.machine.environment import last_level_cache, usable_cpus
 from bench.messages import Loaded
 from bench.plan.experiments import Arm
 from bench.run.process import ArmError, ArmProcess, Outcome, ask_all
+from bench.run.usual_speed import Usual
 
 __all__ = ["InlinePool", "Pool", "ProcessPool", "Request"]
 

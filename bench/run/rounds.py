@@ -16,7 +16,7 @@ import numpy as np
 
 from bench.machine.clocks import clock
 from bench.machine.cpu_speed import SLOW
-from bench.machine.foreign_load import Clock, ForeignUse, starved, waiting_share
+from bench.machine.foreign_load import Clock, ForeignUse
 from bench.machine.guard import Guard
 from bench.machine.nvidia import Watch
 from bench.messages import Sample
@@ -24,6 +24,7 @@ from bench.plan.profiles import Profile
 from bench.run.arm_state import ArmState, Batch
 from bench.run.pool import Pool, Request
 from bench.run.process import ArmError
+from bench.run.starved import starved, waiting_share
 from bench.stats import estimates
 
 __all__ = ["Limits", "Rounds", "calls_for", "next_check"]

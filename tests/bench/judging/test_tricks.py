@@ -17,7 +17,6 @@ import numpy as np
 import pytest
 
 from bench.arm.server import Station
-from bench.arm.timed_loop import Usage
 from bench.arrays.call_ring import Slots
 from bench.arrays.inputs import InputSource
 from bench.judging import tampering
@@ -25,12 +24,13 @@ from bench.judging.activation import ActivationGate
 from bench.judging.diagnosis import overlap, trick
 from bench.judging.plants import Plants, expected_by
 from bench.machine.clocks import clock
-from bench.machine.cpu_speed import Usual
+from bench.machine.own_usage import Usage
 from bench.messages import Finished, Loaded, Prepared, Sample
 from bench.plan.experiments import Arm, Experiment
 from bench.run.experiment import Limits, run
 from bench.run.pool import Request
 from bench.run.process import ArmError
+from bench.run.usual_speed import Usual
 from kernels.api import CACHES, DATA, DIRECTIONS, DTYPES, LAYOUTS, OPS, PLACEMENTS, Case
 from kernels.backends.numpy_ufunc import NumpyUfunc
 from kernels.numbers import host_arrays

@@ -15,12 +15,13 @@ import pytest
 from bench.arm.server import Station
 from bench.machine import cpu_speed
 from bench.machine.clocks import cpu_clock
-from bench.machine.cpu_speed import LOOK_EVERY, SLOW, Pace, Readings, Usual, arithmetic_s
+from bench.machine.cpu_speed import LOOK_EVERY, SLOW, Pace, Readings, arithmetic_s
 from bench.messages import Sample
 from bench.plan.experiments import Arm, Experiment
 from bench.run.arm_state import ArmState
 from bench.run.experiment import Limits, run
 from bench.run.pool import InlinePool
+from bench.run.usual_speed import Usual
 from kernels import registry
 from kernels.api import Case
 

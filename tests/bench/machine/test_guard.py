@@ -11,7 +11,6 @@ from dataclasses import replace
 import pytest
 
 from bench.machine import guard as guarding
-from bench.machine.cpu_speed import Usual
 from bench.machine.foreign_load import Clock, ForeignUse
 from bench.machine.guard import Guard, runnable
 from bench.messages import Sample
@@ -20,6 +19,7 @@ from bench.run import rounds
 from bench.run.arm_state import ArmState
 from bench.run.experiment import Limits, run
 from bench.run.pool import InlinePool
+from bench.run.usual_speed import Usual
 from kernels.api import Case
 from tests.running import wait_until
 
