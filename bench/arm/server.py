@@ -1,7 +1,7 @@
 """An arm at work: one backend in one process, measuring one case after another.
 
 The coordinator says what to do and when; everything here runs in the arm's own process (or in
-the caller's, with ``--isolation inline``).  Every answer is plain data that can be pickled.
+the caller's, with ``--isolation inline``).  `Station` is what `bench.messages.ArmCalls` asks for.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ class Station:
                 steady(self._calls.spin, _STEADY_S)
         return Prepared(None, report, self._slots.first_call_s, second, threads, self._compile_report())
 
-    def _compile_report(self) -> dict[str, Any]:
+    def _compile_report(self) -> dict[str, int]:
         report = getattr(self.backend, "compile_report", None)
         return {} if report is None else {str(name): int(value) for name, value in report().items()}
 

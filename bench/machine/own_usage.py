@@ -9,6 +9,7 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 
+from bench.codec import Finite
 from bench.machine.clocks import clock, cpu_clock
 
 __all__ = ["Usage", "at_rest", "settle", "usage", "waited_s"]
@@ -23,9 +24,9 @@ class Usage:
     `waited_s`: seconds that its threads were ready to run and had no CPU; 0 where the system does not tell.
     """
 
-    cpu_s: float
+    cpu_s: Finite
     pushed_off: int
-    waited_s: float = 0.0
+    waited_s: Finite = 0.0
 
     def since(self, earlier: Usage) -> Usage:
         """The difference to an earlier reading."""

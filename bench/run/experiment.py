@@ -12,9 +12,10 @@ from dataclasses import dataclass
 
 from bench.arm.workload import workload_of
 from bench.machine.nvidia import watch_of
+from bench.messages import DeviceTime, Dispatch, Finish, Probe, Release
 from bench.plan.experiments import Experiment
 from bench.run.arm_state import ArmState
-from bench.run.pool import Pool, Request
+from bench.run.pool import Pool
 from bench.run.prepare import ask, prepare
 from bench.run.rounds import Limits, Rounds, calls_for
 
@@ -82,22 +83,22 @@ def _calibrate(pool: Pool, states: Sequence[ArmState], batch_s: float, warm_s: f
     """How many calls make a batch, from the fastest of several probes; one arm at a time."""
     for state in states:
         state.batch_s = batch_s * (_FLOOR_SHARE if state.arm.role == "floor" else 1.0)
-        for _, per_call in ask(pool, [state], "probe", state.batch_s / 8):
+        for _, per_call in ask(pool, [state], Probe(state.batch_s / 8)):
             state.iterations = calls_for(per_call, state.batch_s, warm_s)
 
 
 def _finish(pool: Pool, states: Sequence[ArmState], *, on_card: bool) -> None:
     """The last looks; the arms share a card one at a time."""
     timed = [state for state in states if state.batches]
-    for state, finished in ask(pool, timed, "finish", alone=on_card):
+    for state, finished in ask(pool, timed, Finish(), alone=on_card):
         state.finished = finished
         problem = finished.problem or (None if pool.pid(state.arm) == os.getpid() else _disturbance(state))
         if problem is not None:
             state.fail("mistrusted", problem)
     for state in states:  # one at a time: this is a measurement, too
-        for _, dispatch_s in ask(pool, [state] if state.finished else [], "dispatch"):
+        for _, dispatch_s in ask(pool, [state] if state.finished else [], Dispatch()):
             state.dispatch_s = dispatch_s
-        for _, device_s in ask(pool, [state] if state.finished and on_card else [], "device_time"):
+        for _, device_s in ask(pool, [state] if state.finished and on_card else [], DeviceTime()):
             state.device_s = device_s
 
 
@@ -116,4 +117,4 @@ def _release(pool: Pool, states: Sequence[ArmState]) -> None:
     asked = [
         state for state in states if state.alive or (state.failure or ("",))[0] in ("incorrect", "mistrusted")
     ]
-    pool.call_all([Request(state.arm, "release") for state in asked])
+    pool.call_all([state.arm for state in asked], Release())

@@ -14,6 +14,7 @@ from statistics import fmean, median
 
 import numpy as np
 
+from bench import messages
 from bench.machine.clocks import clock
 from bench.machine.cpu_speed import SLOW
 from bench.machine.foreign_load import Clock, ForeignUse
@@ -22,7 +23,7 @@ from bench.machine.nvidia import Watch
 from bench.messages import Sample
 from bench.plan.profiles import Profile
 from bench.run.arm_state import ArmState, Batch
-from bench.run.pool import Pool, Request
+from bench.run.pool import Pool
 from bench.run.process import ArmError
 from bench.run.starved import starved, waiting_share
 from bench.stats import estimates
@@ -189,10 +190,10 @@ class Rounds:
         return sample
 
     def _batch(self, state: ArmState, number: int) -> Sample | None:
-        request = Request(state.arm, "batch", (state.iterations, self._limits.warm_s))
+        request = messages.Batch(state.iterations, self._limits.warm_s)
         asked = clock()
         try:
-            sample: Sample = self._pool.call(request)
+            sample = self._pool.call(state.arm, request)
         except ArmError as error:
             state.fail(error.status, error.reason)
             return None

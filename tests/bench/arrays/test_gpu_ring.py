@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from bench.arm.server import Station
-from bench.arm.worker import reason_of
+from bench.arm.worker import refusal
 from bench.arrays import gpu_ring
 from bench.machine import nvidia
 from bench.machine.nvidia import CardReading, Watch
@@ -140,7 +140,7 @@ def test_a_cold_case_flushes_the_device_s_cache(tmp_path: Path, monkeypatch: pyt
     ],
 )
 def test_out_of_memory_is_a_status(error: Exception) -> None:
-    assert reason_of(error)[0] == "oom"
+    assert refusal(error).status == "oom"
 
 
 # --- clocks that settle, cards that throttle ------------------------------------------------

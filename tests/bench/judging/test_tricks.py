@@ -25,10 +25,19 @@ from bench.judging.diagnosis import overlap, trick
 from bench.judging.plants import Plants, expected_by
 from bench.machine.clocks import clock
 from bench.machine.own_usage import Usage
-from bench.messages import Finished, Loaded, Prepared, Sample
+from bench.messages import (
+    ArmRequest,
+    Batch,
+    Finish,
+    Finished,
+    Loaded,
+    Prepare,
+    Prepared,
+    Probe,
+    Sample,
+)
 from bench.plan.experiments import Arm, Experiment
 from bench.run.experiment import Limits, run
-from bench.run.pool import Request
 from bench.run.process import ArmError
 from bench.run.usual_speed import Usual
 from kernels.api import CACHES, DATA, DIRECTIONS, DTYPES, LAYOUTS, OPS, PLACEMENTS, Case
@@ -342,16 +351,20 @@ class SlowClock:
     def open(self, arms: Sequence[Arm], threads: int) -> dict[Arm, Loaded | ArmError]:
         return {arm: Loaded(0.0, {}) for arm in arms}
 
-    def call(self, request: Request) -> Any:
+    def call(self, arm: Arm, request: ArmRequest[Any]) -> Any:
+        assert isinstance(request, Batch)
         began = clock()
         time.sleep(0.001)
         ended = began + (clock() - began) * self.factor
         seconds = ended - began
         return Sample(seconds / 2, (seconds / 2,), 2, began, ended, 0.0, 0.0, Usage(0.0, 0), 0.0, None)
 
-    def call_all(self, requests: Sequence[Request]) -> list[Any]:
-        answers = {"prepare": Prepared(), "probe": 1e-3, "finish": Finished(None, {})}
-        return [answers.get(request.method) for request in requests]
+    def call_all(self, arms: Sequence[Arm], request: ArmRequest[Any]) -> list[Any]:
+        answers = {Prepare: Prepared(), Probe: 1e-3, Finish: Finished(None, {})}
+        return [answers.get(type(request)) for _ in arms]
+
+    def compile(self, case: Case, arms: Sequence[Arm]) -> dict[Arm, Prepared]:
+        return {}
 
     def pid(self, arm: Arm) -> int:
         return 0
