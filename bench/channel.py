@@ -31,6 +31,7 @@ __all__ = [
     "Refusal",
     "Request",
     "answer_in",
+    "inherited",
     "send_request",
     "serve",
 ]
@@ -170,20 +171,25 @@ def answer_in(frame: Frame, number: int, request: Request[A_co]) -> A_co | Refus
     return answer
 
 
+def inherited(fd: int) -> Channel:
+    """In a child: the channel on the socket that it was started with.  From here on it dies with its parent."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    faulthandler.enable()
+    os.set_inheritable(fd, False)  # what this process starts has no business here
+    return Channel(socket.socket(fileno=fd))
+
+
 def serve(
-    fd: int,
+    channel: Channel,
     kinds: Sequence[type[R]],
     answer: Callable[[R], object],
     refusal: Callable[[Exception], Refusal],
 ) -> None:
-    """Be the child: answer requests of these kinds on the inherited socket until the parent hangs up.
+    """Be the child: answer requests of these kinds until the parent hangs up.
 
-    What `answer` raises is told by `refusal`.  The process dies with its parent.
+    What `answer` raises is told by `refusal`.
     """
-    _die_with_parent()
-    faulthandler.enable()
-    os.set_inheritable(fd, False)  # what this process starts has no business here
-    channel = Channel(socket.socket(fileno=fd))
     by_name = {kind.__name__: kind for kind in kinds}
     with contextlib.suppress(EOFError, ConnectionError):
         while True:
@@ -207,8 +213,3 @@ def _answered(
     except Exception as error:  # noqa: BLE001  # whatever foreign code raises is told to the parent
         made = _REFUSED + encode(Refusal, refusal(error))
     return made
-
-
-def _die_with_parent() -> None:
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

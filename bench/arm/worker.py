@@ -10,7 +10,7 @@ import sys
 from collections.abc import Mapping
 
 from bench.arm.server import Station
-from bench.channel import Refusal, Request, serve
+from bench.channel import Refusal, Request, inherited, serve
 from bench.messages import ARM_REQUESTS, ArmRequest, Open
 from bench.plan.experiments import CONTROLS
 from kernels import registry
@@ -71,7 +71,7 @@ class Worker:
 
 def main(fd: int) -> None:
     """Serve requests until the parent hangs up."""
-    serve(fd, ARM_REQUESTS, Worker().answer, refusal)
+    serve(inherited(fd), ARM_REQUESTS, Worker().answer, refusal)
 
 
 if __name__ == "__main__":
