@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean, median
 
@@ -100,13 +100,13 @@ class Rounds:
         """Seconds that the guard has added, by waiting and measuring again."""
         return self._guard.extra_s
 
-    def run(self, on_round: Callable[[int, Sequence[ArmState]], None]) -> None:
-        """Measure until it is precise or time is up; `on_round` hears of each."""
+    def run(self) -> Iterator[int]:
+        """Measure until it is precise or time is up; the number of rounds so far, after each."""
         number, check = 0, self._limits.min_rounds
         while number < self._limits.max_rounds and any(state.alive for state in self._states):
             self._round(number)
             number += 1
-            on_round(number, self._states)
+            yield number
             if number >= self._limits.min_rounds and self._time_is_up():
                 return
             if number >= check:

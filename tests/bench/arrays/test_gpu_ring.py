@@ -191,7 +191,7 @@ def test_a_throttled_round_is_contended(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(experiment, "watch_of", lambda device: Watch(Scripted("heat", "")))
     pool = InlinePool({"queue_relu": "tests.standin:QueueRelu"})
     limits = experiment.Limits(5.0, 1e-3, 1e-4, 1.0, 2, 2)
-    (state,) = experiment.run(Experiment(CASE, (Arm("queue_relu", "baseline"),)), pool, limits, seed=1)
+    (state,) = experiment.run(Experiment(CASE, (Arm("queue_relu", "baseline"),)), pool, limits, seed=1).states
     assert state.failure is None
     assert state.batches[0].contended
     assert sum(batch.round == 0 for batch in state.batches) >= 2, "it was measured again"

@@ -378,7 +378,9 @@ def test_a_clock_that_contradicts_the_machines_is_not_believed(factor: float, be
     limits = Limits(
         seconds=0, batch_s=0.001, warm_s=0, target_ci=0.02, min_rounds=2, max_rounds=2, guard=False
     )
-    (state,) = run(Experiment(Case("relu"), (Arm("a", "baseline"),)), SlowClock(factor), limits, seed=0)
+    (state,) = run(
+        Experiment(Case("relu"), (Arm("a", "baseline"),)), SlowClock(factor), limits, seed=0
+    ).states
     if believed:
         assert state.failure is None
         assert len(state.batches) == 2

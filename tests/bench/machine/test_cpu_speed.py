@@ -208,7 +208,7 @@ def _measured(
     monkeypatch.setattr("bench.machine.foreign_load.ForeignUse.contended", False)
     arms = (Arm("numpy_ufunc", "baseline"), Arm("numpy_ufunc", "twin"))
     limits = Limits(60.0, 0.002, 0.0, 1e-9, min_rounds=5, max_rounds=5, guard=guard)
-    return run(Experiment(Case("relu", n=64), arms), InlinePool({}), limits, seed=1), batches
+    return run(Experiment(Case("relu", n=64), arms), InlinePool({}), limits, seed=1).states, batches
 
 
 _FAST, _SLOW = [1.0] * 8, [2.0] * 8

@@ -119,7 +119,7 @@ def test_without_a_load_average_the_machines_time_is_looked_at(monkeypatch: pyte
 
 def _measured(limits: Limits) -> list[ArmState]:
     arms = (Arm("numpy_ufunc", "baseline"), Arm("numpy_ufunc", "twin"))
-    return run(Experiment(Case("relu", n=64), arms), InlinePool({}), limits, seed=1)
+    return run(Experiment(Case("relu", n=64), arms), InlinePool({}), limits, seed=1).states
 
 
 def _limits(*, guard: bool) -> Limits:

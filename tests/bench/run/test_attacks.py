@@ -31,7 +31,7 @@ def attacked(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Cell],
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(MARK, str(mark))
         try:
-            states = run(experiment, pool, LIMITS, seed=0)
+            states = run(experiment, pool, LIMITS, seed=0).states
         finally:
             pool.close()
     cells = cells_of(experiment, states, Stamp("r", "m", "now", 0.02))

@@ -49,7 +49,7 @@ def _measured(
     monkeypatch.setattr(Station, "probe", disturbed)
     monkeypatch.setattr(Station, "batch", watched)
     arms = (Arm("numpy_ufunc", "baseline"), Arm("numpy_ufunc", "twin"))
-    return run(Experiment(Case("relu", n=64), arms), InlinePool({}), LIMITS, seed=1), first
+    return run(Experiment(Case("relu", n=64), arms), InlinePool({}), LIMITS, seed=1).states, first
 
 
 def test_probes_that_were_all_disturbed_cost_no_round(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -72,7 +72,7 @@ def test_whatever_arms_do_every_arm_has_its_row(pool: ProcessPool) -> None:
     names = ("segfaults_in_batch", "raises_in_compile", "loud_why_not")
     arms = (Arm("numpy_ufunc", "baseline"), *map(Arm, names), Arm("numpy_ufunc", "twin"))
     experiment = Experiment(CASE, arms)
-    cells = cells_of(experiment, run(experiment, pool, LIMITS, seed=0), Stamp("r", "m", "now", 0.02))
+    cells = cells_of(experiment, run(experiment, pool, LIMITS, seed=0).states, Stamp("r", "m", "now", 0.02))
     assert [cell.backend for cell in cells] == [arm.backend for arm in arms]
     assert [cell.status for cell in cells[1:4]] == ["crashed", "failed", "skipped"]
     assert {cells[0].status, cells[4].status} <= {"ok", "noisy"}
@@ -159,7 +159,7 @@ def test_workers_die_with_their_parent() -> None:
 def test_inline_arms_fail_alone_too() -> None:
     pool = InlinePool(PLUGINS)
     arms = (Arm("numpy_ufunc", "baseline"), Arm("raises_in_compile"))
-    states = run(Experiment(CASE, arms), pool, LIMITS, seed=0)
+    states = run(Experiment(CASE, arms), pool, LIMITS, seed=0).states
     assert states[0].failure is None
     assert states[1].failure == ("failed", "ValueError: no kernel for today nor for tomorrow")
     assert pool.pid(arms[0]) == os.getpid()

@@ -23,14 +23,14 @@ def test_what_the_guard_takes_is_told_and_added(tmp_path: Path, monkeypatch: pyt
     settings = parse(words)
     chosen = plan(settings)
     with Run(settings, chosen) as run:
-        run.result(chosen[0], chosen[0].arms[0], lambda _: None)
+        run.measure(chosen[0])
         monkeypatch.setattr(Clock, "window", lambda _: ForeignUse(1.0, 1.0))
-        left_s, guarded_s, began = run.seconds_left(), run.tally.guarded_s, time.monotonic()
-        run.result(chosen[1], chosen[1].arms[0], lambda _: None)
-        took_s, guarded_s = time.monotonic() - began, run.tally.guarded_s - guarded_s
+        left_s, guarded_s, began = run.seconds_left(), run.account.guarded_s, time.monotonic()
+        run.measure(chosen[1])
+        took_s, guarded_s = time.monotonic() - began, run.account.guarded_s - guarded_s
         assert guarded_s > 0.2 * took_s
         assert left_s - run.seconds_left() <= took_s - guarded_s + 1e-6
-        assert run.tally.sitting()["guarded_s"] == pytest.approx(run.tally.guarded_s, abs=1e-3)
+        assert run.account.sitting()["guarded_s"] == pytest.approx(run.account.guarded_s, abs=1e-3)
 
 
 def test_a_run_that_goes_on_may_take_what_its_rest_deserves(tmp_path: Path) -> None:
