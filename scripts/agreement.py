@@ -31,7 +31,7 @@ from bench.run.rows import Stamp, cells_of
 from bench.run.run import plan
 from kernels.api import Case
 from scripts._agreement.compared import Compared, section, show
-from scripts._agreement.messages import TimeOf
+from scripts._agreement.messages import PEER, TimeOf
 from scripts._shared.cli import Parser, UsageError, positive, run, writable
 from scripts._shared.markers import MarkerError
 from scripts._shared.stored import StoredError
@@ -57,7 +57,7 @@ class _Peers:
     def ask(self, backend: str, case: Case) -> float:
         """The Timer's seconds per call for the case.  Raises UsageError."""
         if backend not in self._processes:
-            self._processes[backend] = ChildProcess("scripts._agreement.peer")
+            self._processes[backend] = ChildProcess(PEER)
         try:
             return self._processes[backend].call(TimeOf(backend, case), _LONGEST_S)
         except ArmError as error:

@@ -35,7 +35,7 @@ from bench.stats import estimates
 from bench.text.units import percent_text, ratio_text, seconds_text
 from scripts._shared.cli import Parser, UsageError, comma_list, count, number, run
 from scripts._training_step.arm import ACTIVATIONS, BASELINE, NETWORKS, NOTHING
-from scripts._training_step.messages import Begin, Keep, Kept, Peak, PeakOf, Spec, TimedStep
+from scripts._training_step.messages import WORKER, Begin, Keep, Kept, Peak, PeakOf, Spec, TimedStep
 
 __all__ = ["Row", "StepError", "main", "measure"]
 
@@ -79,7 +79,7 @@ class _Arm:
 
     def __init__(self, spec: Spec, name: str) -> None:
         self.spec, self.name = spec, name
-        self._process = ChildProcess("scripts._training_step.worker")
+        self._process = ChildProcess(WORKER)
 
     def ask(self, request: Request[A]) -> A:
         """The answer.  Raises StepError."""

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Protocol, TypeVar
 
+from bench.arm import worker as worker_module
 from bench.arm.server import Station
 from bench.arm.worker import refusal, station_of
 from bench.channel import Request
@@ -113,7 +114,7 @@ class ProcessPool:
     def _start(self, workers: Sequence[Worker]) -> None:
         new = [each for each in workers if each not in self._processes and not self._hopeless(each)]
         for worker in new:
-            self._processes[worker] = ChildProcess("bench.arm.worker", dict(worker.variant.environ))
+            self._processes[worker] = ChildProcess(worker_module.__name__, dict(worker.variant.environ))
         opening = [
             Open(
                 worker.backend,

@@ -9,7 +9,10 @@ from bench.codec import Seconds
 from kernels.api import Case
 from kernels.networks.case import NetworkCase
 
-__all__ = ["TimeOf"]
+__all__ = ["PEER", "TimeOf"]
+
+PEER = f"{__package__}.peer"
+"""The module that answers."""
 
 
 @dataclass(frozen=True, slots=True)

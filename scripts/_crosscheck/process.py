@@ -47,7 +47,7 @@ def outcomes(
             if deaths == _MOST_DEATHS:
                 yield case, Outcome("crashed", f"not tried: its process had ended {deaths} times"), About()
                 continue
-            process = process or ChildProcess("scripts._crosscheck.worker")
+            process = process or ChildProcess(f"{__package__}.worker")
             checked = _asked(process, Try(name, dict(plugins), case, limits.seconds), limits)
             yield case, checked.outcome, checked.about
             if not process.alive:

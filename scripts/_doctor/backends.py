@@ -48,7 +48,7 @@ def cardless() -> tuple[str, ...]:
 
 def try_family(names: Sequence[str]) -> Family:
     """What came of each of `names`, in a process of their own."""
-    process = ChildProcess("scripts._doctor.probe")
+    process = ChildProcess(f"{__package__}.probe")
     try:
         return process.call(TryFamily(tuple(names)), _TIMEOUT_S)
     except ArmError as error:

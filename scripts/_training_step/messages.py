@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from bench.channel import Request
 from bench.codec import Count, Seconds
 
-__all__ = ["Begin", "Keep", "Kept", "Peak", "PeakOf", "Spec", "TimedStep"]
+__all__ = ["WORKER", "Begin", "Keep", "Kept", "Peak", "PeakOf", "Spec", "TimedStep"]
+
+WORKER = f"{__package__}.worker"
+"""The module that answers."""
 
 
 @dataclass(frozen=True, slots=True)
