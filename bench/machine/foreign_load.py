@@ -12,10 +12,11 @@ import os
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Protocol
 
 import psutil
 
-__all__ = ["Clock", "ForeignUse"]
+__all__ = ["Clock", "ForeignUse", "Witness"]
 
 _SHARE = 0.15
 _TICKS_S, _SEEN_S = 0.03, 0.008
@@ -41,6 +42,16 @@ class ForeignUse:
     def contended(self) -> bool:
         """More than a stray tick, and a share of one CPU that matters."""
         return self.cpu_s > _TICKS_S and self.cpu_s > _SHARE * self.wall_s
+
+
+class Witness(Protocol):
+    """What tells how much CPU time others use."""
+
+    def spent(self, pid: int, total_cpu_s: float) -> None:
+        """Note what one of our processes has used up since its start."""
+
+    def window(self) -> ForeignUse:
+        """What others used since the last call."""
 
 
 class Clock:

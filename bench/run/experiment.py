@@ -7,12 +7,11 @@ of them alike.  It ends when every arm's interval is narrow enough, or its time 
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 
 from bench.arm.workload import workload_of
-from bench.machine.nvidia import watch_of
+from bench.machine.surroundings import HERE, Surroundings
 from bench.messages import DeviceTime, Dispatch, Finish, Probe, Release
 from bench.plan.experiments import Experiment
 from bench.run.arm_state import ArmState
@@ -44,12 +43,14 @@ class Measured:
     """What compiling ahead and starting arms anew that had compiled took, beyond the experiment's time."""
 
 
-def run(experiment: Experiment, pool: Pool, limits: Limits, seed: int) -> Measured:
+def run(
+    experiment: Experiment, pool: Pool, limits: Limits, seed: int, surroundings: Surroundings = HERE
+) -> Measured:
     """Measure `experiment`.
 
     Whatever an arm does (raise, die, hang, be wrong) stands in its state and stops no other arm.
     """
-    rounds = in_rounds(experiment, pool, limits, seed)
+    rounds = in_rounds(experiment, pool, limits, seed, surroundings)
     while True:
         try:
             next(rounds)
@@ -59,7 +60,7 @@ def run(experiment: Experiment, pool: Pool, limits: Limits, seed: int) -> Measur
 
 
 def in_rounds(
-    experiment: Experiment, pool: Pool, limits: Limits, seed: int
+    experiment: Experiment, pool: Pool, limits: Limits, seed: int, surroundings: Surroundings = HERE
 ) -> Generator[Sequence[ArmState], None, Measured]:
     """The same, stopping after each round with the states as they are then: for who measures something in between."""
     states = [ArmState(arm) for arm in experiment.arms]
@@ -77,9 +78,11 @@ def in_rounds(
     if any(state.alive and not state.arm.is_control for state in states):
         small = case.n * case.itemsize <= _SMALL_BYTES
         _calibrate(pool, states, limits.batch_s * (_SMALL_SHARE if small else 1.0), limits.warm_s)
-        rounds = Rounds(pool, states, limits, seed, watch_of(case.device))
+        rounds = Rounds(
+            pool, states, limits, seed, watch=surroundings.watch(case.device), surroundings=surroundings
+        )
         for _ in rounds.run():
-            ends.append(time.monotonic())
+            ends.append(surroundings.monotonic())
             yield states
         guarded_s = rounds.guarded_s
         _finish(pool, states, on_card=case.device != "cpu")

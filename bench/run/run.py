@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.machine import environment
+from bench.machine.surroundings import HERE, Surroundings
 from bench.plan.experiments import Arm, Experiment, experiments, weight
 from bench.plan.settings import Settings
 from bench.records.schema import Cell, CellName, Compile, Round
@@ -52,8 +53,10 @@ def plan(settings: Settings) -> tuple[Experiment, ...]:
 class Run:
     """One run under way.  Use as a context manager, so that no process outlives it."""
 
-    def __init__(self, settings: Settings, chosen: Sequence[Experiment]) -> None:
-        self.settings = settings
+    def __init__(
+        self, settings: Settings, chosen: Sequence[Experiment], surroundings: Surroundings = HERE
+    ) -> None:
+        self.settings, self._surroundings = settings, surroundings
         self.chosen = tuple(chosen)
         self.run_id = settings.run_id or _new_run_id(settings.results)
         self.files = RunFiles(settings.results / self.run_id)
@@ -171,9 +174,9 @@ class Run:
         seconds = self._rounds_s(experiment)
         limits = measuring.Limits.of(profile, seconds, settings.target_ci, guard=settings.guard)
         stamp = rows.Stamp(self.run_id, self._machine, environment.utc_now(), settings.target_ci)
-        begin = time.monotonic()
-        measured = measuring.run(experiment, pool, limits, len(self._rows))
-        states, took_s = measured.states, time.monotonic() - begin - measured.renewed_s
+        begin = self._surroundings.monotonic()
+        measured = measuring.run(experiment, pool, limits, len(self._rows), self._surroundings)
+        states, took_s = measured.states, self._surroundings.monotonic() - begin - measured.renewed_s
         self._budget.spend(weight(experiment), took_s, measured.rounds_s, measured.guarded_s)
         self.account.add_extra(measured.guarded_s, measured.renewed_s)
         if experiment in self._left:
