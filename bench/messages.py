@@ -152,6 +152,11 @@ class Open(Request[Loaded]):
     seed: int
     cache_bytes: int
 
+    @property
+    def is_control(self) -> bool:
+        """Whether it is one of `bench.plan.experiments.CONTROLS`: a copy, or the empty call."""
+        return self.role in ("ceiling", "floor")
+
 
 class ArmRequest(Request[A_co]):
     """A call of a method of `ArmCalls`."""

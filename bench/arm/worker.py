@@ -29,17 +29,21 @@ _OUT_OF_MEMORY = (
 
 
 def load_backend(name: str, plugins: Mapping[str, str]) -> Backend:
-    """The backend or control arm called `name`; `plugins` maps names to ``MODULE:CLASS``."""
-    if name in CONTROLS:
-        return instantiate(CONTROLS[name])
+    """The backend called `name`; `plugins` maps names to ``MODULE:CLASS``."""
     for plugin, spec in plugins.items():
         registry.register(spec, plugin)
     return registry.load(name)
 
 
 def station_of(wanted: Open) -> Station:
-    """A station for that backend, which is not imported yet."""
-    return Station(lambda: load_backend(wanted.backend, wanted.plugins), wanted.seed, wanted.cache_bytes)
+    """A station for that backend or control, which is not imported yet."""
+
+    def load() -> Backend:
+        if wanted.is_control:
+            return instantiate(CONTROLS[wanted.backend])
+        return load_backend(wanted.backend, wanted.plugins)
+
+    return Station(load, wanted.seed, wanted.cache_bytes, control=wanted.is_control)
 
 
 def refusal(error: BaseException) -> Refusal:

@@ -17,12 +17,13 @@ import numpy as np
 import pytest
 
 from bench.arm.server import Station
+from bench.arm.worker import station_of
 from bench.arrays.call_ring import Slots
 from bench.arrays.inputs import InputSource
 from bench.judging import tampering
 from bench.judging.activation import ActivationGate
 from bench.judging.diagnosis import overlap, trick
-from bench.judging.plants import Plants, expected_by
+from bench.judging.plants import Plants
 from bench.machine.clocks import clock
 from bench.machine.own_usage import Usage
 from bench.messages import (
@@ -31,6 +32,7 @@ from bench.messages import (
     Finish,
     Finished,
     Loaded,
+    Open,
     Prepare,
     Prepared,
     Probe,
@@ -40,6 +42,7 @@ from bench.plan.experiments import Arm, Experiment
 from bench.run.experiment import Limits, run
 from bench.run.process import ArmError
 from bench.run.usual_speed import Usual
+from kernels import registry
 from kernels.api import CACHES, DATA, DIRECTIONS, DTYPES, LAYOUTS, OPS, PLACEMENTS, Case
 from kernels.backends.numpy_ufunc import NumpyUfunc
 from kernels.numbers import host_arrays
@@ -270,15 +273,37 @@ def test_plants_see_a_result_that_is_not_of_now() -> None:
     assert plants.problem(slot.call) is None
 
 
-def test_only_the_control_arms_own_classes_say_what_to_expect() -> None:
+def test_only_in_a_controls_role_says_an_arm_itself_what_to_expect() -> None:
     from bench.controls.arms import CopyPlain
 
-    class Impostor(CopyPlain):
-        pass
+    case = Case("relu", n=64)
+    for control in (True, False):
+        station = Station(CopyPlain, 1, CACHE_BYTES, control=control)
+        station.load()
+        assert (station.prepare(case).gate.problem is None) is control
 
-    Impostor.__name__ = "CopyPlain"
-    assert expected_by(CopyPlain()) is not None
-    assert expected_by(Impostor()) is None
+
+class Impostor(HonestNumpy):
+    """Takes a control's name, and says what to expect of it."""
+
+    name = "copy_plain"
+
+    def expected(self, case: Case, x: np.ndarray, dy: np.ndarray | None) -> None:
+        """Anything."""
+
+
+def test_the_role_comes_from_the_coordinator(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And a plugin that takes a control's name is none, nor does a control serve as a candidate."""
+    monkeypatch.setattr(registry, "_plugins", {})
+    monkeypatch.setattr(registry, "_loaded", {})
+    opened = {
+        role: station_of(Open("copy_plain", role, {"copy_plain": f"{__name__}:Impostor"}, 1, CACHE_BYTES))
+        for role in ("ceiling", "candidate")
+    }
+    assert {role: type(station.backend).__name__ for role, station in opened.items()} == {
+        "ceiling": "CopyPlain",
+        "candidate": "Impostor",
+    }
 
 
 @pytest.mark.parametrize(
