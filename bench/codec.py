@@ -1,7 +1,8 @@
 """Messages as JSON and back: what a dataclass's type hints say is what is sent, and nothing else is accepted.
 
-The one error of all that does not fit is `MessageError`.  Standard library only: a process that imports nothing
-else can speak it.  No pickle, since whoever can write one runs code in the process that reads it.
+Hints may have limits (`bench.limits`).  The one error of all that does not fit is `MessageError`.  Standard library
+only: a process that imports nothing else can speak it.  No pickle, since whoever can write one runs code in the
+process that reads it.
 """
 
 from __future__ import annotations
@@ -15,69 +16,14 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
-__all__ = [
-    "Between",
-    "Count",
-    "Finite",
-    "MessageError",
-    "OneOf",
-    "Positive",
-    "Seconds",
-    "Sized",
-    "decode",
-    "encode",
-]
+__all__ = ["MessageError", "decode", "encode"]
 
 T = TypeVar("T")
 _MOST_INTEGER = 2**63
-_MOST_FLOAT = 1e300
 
 
 class MessageError(ValueError):
     """What was sent, or is to be sent, is no such message; says where in it and why."""
-
-
-@dataclass(frozen=True, slots=True)
-class Between:
-    """A range for a number, as in ``Annotated[int, Between(0, 9)]``; NaN is in none."""
-
-    least: float
-    most: float
-
-    def refusal(self, value: Any) -> str | None:
-        """Why the value is refused; None if it is not."""
-        within = self.least <= value <= self.most
-        return None if within else f"{value!r} is not between {self.least} and {self.most}"
-
-
-@dataclass(frozen=True, slots=True)
-class Sized:
-    """How many items a tuple may have."""
-
-    least: int
-    most: int
-
-    def refusal(self, value: Any) -> str | None:
-        """Why the value is refused; None if it is not."""
-        within = self.least <= len(value) <= self.most
-        return None if within else f"{len(value)} items are not {self.least} to {self.most}"
-
-
-@dataclass(frozen=True, slots=True)
-class OneOf:
-    """The values that are allowed."""
-
-    allowed: tuple[object, ...]
-
-    def refusal(self, value: Any) -> str | None:
-        """Why the value is refused; None if it is not."""
-        return None if value in self.allowed else f"{value!r} is none of {', '.join(map(repr, self.allowed))}"
-
-
-Finite = Annotated[float, Between(-_MOST_FLOAT, _MOST_FLOAT)]
-Seconds = Annotated[float, Between(0, _MOST_FLOAT)]
-Positive = Annotated[float, Between(1e-300, _MOST_FLOAT)]
-Count = Annotated[int, Between(0, _MOST_INTEGER)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from typing import Annotated, Protocol, TypeVar
 
 from bench.channel import Request
-from bench.codec import Between, Finite, OneOf, Positive, Seconds, Sized
 from bench.judging.gate import GateReport
+from bench.limits import Between, Finite, OneOf, Positive, Seconds, Sized
 from bench.machine.cpu_speed import LOOK_EVERY
 from bench.machine.own_usage import Usage
 from bench.records.schema import ROLES

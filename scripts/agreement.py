@@ -9,7 +9,6 @@ within 10 %.
 from __future__ import annotations
 
 import csv
-import dataclasses
 from argparse import Namespace
 from collections import defaultdict
 from collections.abc import Generator, Sequence

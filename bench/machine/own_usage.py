@@ -9,7 +9,7 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 
-from bench.codec import Finite
+from bench.limits import Finite
 from bench.machine.clocks import clock, cpu_clock
 
 __all__ = ["Usage", "at_rest", "settle", "usage", "waited_s"]

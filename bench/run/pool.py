@@ -11,17 +11,12 @@ processes, and it goes on as a `Compiler`, which is asked for each later case be
 
 from __future__ import annotations
 
-import os
-import warnings
 from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Protocol, TypeVar
 
 from bench.arm import worker as worker_module
-from bench.arm.server import Station
-from bench.arm.worker import refusal, station_of
 from bench.channel import Request
 from bench.machine.environment import last_level_cache, usable_cpus
 from bench.messages import ArmRequest, Loaded, Open, Prepare, Prepared, Release, Trim
@@ -30,14 +25,14 @@ from bench.run.process import ArmError, ChildProcess, ask_all
 from bench.run.usual_speed import Usual
 from kernels.api import Case
 
-__all__ = ["SEED", "Compiler", "InlinePool", "Pool", "ProcessPool"]
+__all__ = ["SEED", "Compiler", "Pool", "ProcessPool"]
 
 SEED = 20260101
 A = TypeVar("A")
 
 
 class Pool(Protocol):
-    """Where arms work; the same for processes and for inline mode."""
+    """Where arms work; the same for processes and for inline mode (`bench.run.inline_pool`)."""
 
     usual: Usual
     """How fast the CPUs usually are, as all arms have seen it."""
@@ -234,69 +229,3 @@ class ProcessPool:
         """End all processes."""
         for worker in list(self._processes):
             self._bury(worker)
-
-
-class InlinePool:
-    """All arms in this process: for debuggers and profilers, not for figures to quote."""
-
-    def __init__(self, plugins: Mapping[str, str]) -> None:
-        self.usual = Usual()
-        self._plugins = dict(plugins)
-        self._stations: dict[Arm, Station] = {}
-        self._loaded: dict[Arm, Loaded | ArmError] = {}
-
-    def open(self, arms: Sequence[Arm], threads: int) -> dict[Arm, Loaded | ArmError]:
-        """Import the backends of the arms that are new."""
-        for arm in arms:
-            if arm not in self._loaded:
-                wanted = Open(arm.backend, arm.role, self._plugins, SEED, last_level_cache())
-                station = self._stations[arm] = station_of(wanted)
-                self._loaded[arm] = _outcome(station.load)
-        return {arm: self._loaded[arm] for arm in arms}
-
-    def call(self, arm: Arm, request: ArmRequest[A]) -> A:
-        """Make the call; the debugger of ``--pdb`` sees what it raises through ArmError's cause."""
-        return _made(lambda: request.call(self._stations[arm]))
-
-    def call_all(self, arms: Sequence[Arm], request: ArmRequest[A]) -> list[A | ArmError]:
-        """One after the other."""
-        return [_outcome(partial(request.call, self._stations[arm])) for arm in arms]
-
-    def compile(self, case: Case, arms: Sequence[Arm]) -> dict[Arm, Prepared]:
-        """Nothing: there is no other process."""
-        return {}
-
-    def renew(self, arms: Sequence[Arm], compiled: Collection[Arm]) -> list[Arm]:
-        """None: they stay where they are."""
-        return []
-
-    def pid(self, arm: Arm) -> int:
-        """This process."""
-        return os.getpid()
-
-    def trim(self) -> None:
-        """Have all arms let go of what they keep for the next case."""
-        self.call_all(list(self._stations), Trim())
-
-    def close(self) -> None:
-        """Let go of all buffers."""
-        self._stations.clear()
-        self._loaded.clear()
-
-
-def _made(call: Callable[[], A]) -> A:
-    """What a station's call returns.  Raises ArmError."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("default")  # as in a process of its own; pytest may make errors of them
-            return call()
-    except (Exception, SystemExit) as error:  # whatever a backend raises becomes its own cell's reason
-        told = refusal(error)
-        raise ArmError(told.status, told.reason) from error
-
-
-def _outcome(call: Callable[[], A]) -> A | ArmError:
-    try:
-        return _made(call)
-    except ArmError as error:
-        return error

@@ -154,11 +154,11 @@ class Run:
 
     def _start_pool(self, experiment: Experiment) -> Pool:
         if self._pool is None:
-            from bench.run import pool  # noqa: PLC0415  # brings NumPy, which collecting a plan must not need
+            from bench.run import inline_pool, pool  # noqa: PLC0415  # NumPy, which collecting a plan must not need
 
             begin = time.monotonic()
             if self.settings.inline:
-                self._pool = pool.InlinePool(self.settings.plugins)
+                self._pool = inline_pool.InlinePool(self.settings.plugins)
             else:
                 self._pool = pool.ProcessPool(self.settings.plugins, self.settings.cell_timeout)
             self._pool.open(experiment.arms, experiment.case.threads)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bench.channel import Request
-from bench.codec import Seconds
+from bench.limits import Seconds
 from kernels.api import Case
 from kernels.networks.case import NetworkCase
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from bench.channel import Request
-from bench.codec import Seconds
+from bench.limits import Seconds
 
 __all__ = ["Family", "Tried", "TryFamily"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bench.channel import Request
-from bench.codec import Count, Seconds
+from bench.limits import Count, Seconds
 
 __all__ = ["WORKER", "Begin", "Keep", "Kept", "Peak", "PeakOf", "Spec", "TimedStep"]
 

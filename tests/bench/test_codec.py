@@ -11,8 +11,9 @@ from typing import Annotated, Any, Literal
 
 import pytest
 
-from bench.codec import Between, Finite, MessageError, OneOf, Seconds, Sized, decode, encode
+from bench.codec import MessageError, decode, encode
 from bench.judging.gate import GateReport
+from bench.limits import Between, Finite, OneOf, Seconds, Sized
 from bench.machine.own_usage import Usage
 from bench.messages import ARM_REQUESTS, Batch, Loaded, Open, Prepare, Prepared, Sample
 from kernels.api import Case

@@ -13,7 +13,7 @@ from bench.machine.clocks import clock
 from bench.plan.experiments import Arm, Experiment
 from bench.run.arm_state import ArmState, Batch
 from bench.run.experiment import Limits, run
-from bench.run.pool import InlinePool
+from bench.run.inline_pool import InlinePool
 from kernels import registry
 from kernels.api import Case
 from tests.mutants import HonestNumpy

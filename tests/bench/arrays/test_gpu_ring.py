@@ -185,7 +185,7 @@ def test_a_throttled_round_is_contended() -> None:
     from bench.machine.surroundings import Surroundings
     from bench.plan.experiments import Arm, Experiment
     from bench.run import experiment
-    from bench.run.pool import InlinePool
+    from bench.run.inline_pool import InlinePool
     from kernels import registry
 
     registry.register("tests.standin:QueueRelu", "queue_relu")

@@ -17,7 +17,8 @@ from bench.machine.address_layout import can_be_fixed
 from bench.messages import Open, Prepare, Probe
 from bench.plan.experiments import Arm, Experiment, Variant
 from bench.run.experiment import Limits, run
-from bench.run.pool import InlinePool, ProcessPool
+from bench.run.inline_pool import InlinePool
+from bench.run.pool import ProcessPool
 from bench.run.process import ArmError, ChildProcess, ask_all
 from bench.run.rows import Stamp, cells_of
 from kernels.api import Case
