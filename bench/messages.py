@@ -1,22 +1,57 @@
-"""What an arm answers to the coordinator: plain data that can be pickled."""
+"""What crosses the boundary between the coordinator and an arm's process: plain, typed data.
+
+Each request is a dataclass that names the type of its answer and the method of `ArmCalls` that gives it, so that
+a type checker sees both ends.  How they are written is `bench.codec`'s business; the ranges stated here are checked
+when an answer comes in, since an arm runs foreign code.
+"""
 
 from __future__ import annotations
 
+from abc import abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Protocol, TypeVar
 
-from bench.arm.timed_loop import Usage
+from bench.channel import Request
 from bench.judging.gate import GateReport
-from bench.machine.cpu_speed import Readings
+from bench.limits import Between, Finite, OneOf, Positive, Seconds, Sized
+from bench.machine.cpu_speed import LOOK_EVERY
+from bench.machine.own_usage import Usage
+from bench.records.schema import ROLES
+from kernels.api import Case
+from kernels.networks.case import NetworkCase
 
-__all__ = ["Finished", "Loaded", "Prepared", "Sample"]
+__all__ = [
+    "ARM_REQUESTS",
+    "ArmCalls",
+    "ArmRequest",
+    "Batch",
+    "DeviceTime",
+    "Dispatch",
+    "Finish",
+    "Finished",
+    "Loaded",
+    "Open",
+    "Prepare",
+    "Prepared",
+    "Probe",
+    "Raced",
+    "Release",
+    "Sample",
+    "Trim",
+]
+
+A_co = TypeVar("A_co", covariant=True)
+Look = Annotated[tuple[tuple[int, Positive], ...], Sized(1, 4096)]
+"""A CPU and the seconds that the arithmetic took there (see `bench.machine.cpu_speed`)."""
+_MOST_PARTS = 64
 
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
     """The backend is imported."""
 
-    import_s: float
+    import_s: Seconds
     versions: dict[str, str]
 
 
@@ -26,10 +61,15 @@ class Prepared:
 
     skip: str | None = None
     gate: GateReport = field(default_factory=lambda: GateReport(None))
-    first_call_s: float | None = None
-    second_call_s: float | None = None
+    first_call_s: Seconds | None = None
+    second_call_s: Seconds | None = None
     threads_effective: int | None = None
-    compile_report: dict[str, Any] = field(default_factory=dict)
+    compile_report: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def has_compiled(self) -> bool:
+        """Whether the process compiled what a compiler's cache could have held."""
+        return self.compile_report.get("cache_hit") == 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,20 +79,26 @@ class Sample:
     `parts` are seconds per call of the consecutive parts of the batch, `seconds` is that of all of it.
     `began` and `ended` are readings of the clock, `idle_s` and `idle_cpu_s` the seconds since the batch
     before and what this process used up in them, when others were being measured.  `pace` has readings of how
-    fast the CPUs were during the batch (see pace.py).
+    fast the CPUs were during the batch, or none (see `bench.machine.cpu_speed`).
+
+    Raises ValueError for readings that do not cover all parts.
     """
 
-    seconds: float
-    parts: tuple[float, ...]
-    iterations: int
-    began: float
-    ended: float
-    idle_s: float
-    idle_cpu_s: float
+    seconds: Finite
+    parts: Annotated[tuple[Finite, ...], Sized(1, _MOST_PARTS)]
+    iterations: Annotated[int, Between(1, 2**62)]
+    began: Finite
+    ended: Finite
+    idle_s: Finite
+    idle_cpu_s: Finite
     usage: Usage
-    total_cpu_s: float
+    total_cpu_s: Finite
     problem: str | None
-    pace: Readings = ()
+    pace: Annotated[tuple[Look, ...], Sized(0, _MOST_PARTS)] = ()
+
+    def __post_init__(self) -> None:
+        if self.pace and len(self.pace) * LOOK_EVERY < len(self.parts):
+            raise ValueError(f"{len(self.pace)} looks at the CPUs do not cover {len(self.parts)} parts")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +106,157 @@ class Finished:
     """The last look at an arm."""
 
     problem: str | None
-    compile_report: dict[str, Any]
+    compile_report: dict[str, int]
     device_peak_bytes: int | None = None
     """The most memory of the device that the arm had at once, where its framework counts."""
+
+
+class ArmCalls(Protocol):
+    """What an arm can be asked once it is open; `bench.arm.server.Station` does it."""
+
+    def raced(self, case: Case) -> bool:
+        """Whether a copy has chosen its way for the case before, so that others may work while it is prepared."""
+
+    def prepare(self, case: Case) -> Prepared:
+        """Build the inputs, compile, and pass the gate."""
+
+    def probe(self, least_s: float) -> float:
+        """Seconds per call, the fastest of several probes of at least `least_s` each (or one call)."""
+
+    def batch(self, iterations: int, warm_s: float) -> Sample:
+        """One timed batch of `iterations` calls, after warming up for `warm_s` seconds or one call."""
+
+    def finish(self) -> Finished:
+        """Judge the timed output, and try the tricks."""
+
+    def dispatch(self) -> float | None:
+        """Median seconds from a call to its return, before `sync`; None where a call consumes its input."""
+
+    def device_time(self) -> float | None:
+        """Median seconds of a call on the device's own clock; None on the CPU and without events."""
+
+    def release(self) -> None:
+        """Let go of the case's buffers."""
+
+    def trim(self) -> None:
+        """Keep nothing for the next case: somebody needs the memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Open(Request[Loaded]):
+    """The first request: import this backend, or control, in this role.  `plugins` maps names to ``MODULE:CLASS``."""
+
+    backend: str
+    role: Annotated[str, OneOf(ROLES)]
+    plugins: Mapping[str, str]
+    seed: int
+    cache_bytes: int
+
+    @property
+    def is_control(self) -> bool:
+        """Whether it is one of `bench.plan.experiments.CONTROLS`: a copy, or the empty call."""
+        return self.role in ("ceiling", "floor")
+
+
+class ArmRequest(Request[A_co]):
+    """A call of a method of `ArmCalls`."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def call(self, arm: ArmCalls) -> A_co:
+        """Make the call."""
+
+
+@dataclass(frozen=True, slots=True)
+class Raced(ArmRequest[bool]):
+    """See `ArmCalls.raced`."""
+
+    case: NetworkCase | Case
+
+    def call(self, arm: ArmCalls) -> bool:
+        """Make the call."""
+        return arm.raced(self.case)
+
+
+@dataclass(frozen=True, slots=True)
+class Prepare(ArmRequest[Prepared]):
+    """See `ArmCalls.prepare`."""
+
+    case: NetworkCase | Case
+
+    def call(self, arm: ArmCalls) -> Prepared:
+        """Make the call."""
+        return arm.prepare(self.case)
+
+
+@dataclass(frozen=True, slots=True)
+class Probe(ArmRequest[Seconds]):
+    """See `ArmCalls.probe`."""
+
+    least_s: float
+
+    def call(self, arm: ArmCalls) -> float:
+        """Make the call."""
+        return arm.probe(self.least_s)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch(ArmRequest[Sample]):
+    """See `ArmCalls.batch`."""
+
+    iterations: int
+    warm_s: float
+
+    def call(self, arm: ArmCalls) -> Sample:
+        """Make the call."""
+        return arm.batch(self.iterations, self.warm_s)
+
+
+@dataclass(frozen=True, slots=True)
+class Finish(ArmRequest[Finished]):
+    """See `ArmCalls.finish`."""
+
+    def call(self, arm: ArmCalls) -> Finished:
+        """Make the call."""
+        return arm.finish()
+
+
+@dataclass(frozen=True, slots=True)
+class Dispatch(ArmRequest[Seconds | None]):
+    """See `ArmCalls.dispatch`."""
+
+    def call(self, arm: ArmCalls) -> float | None:
+        """Make the call."""
+        return arm.dispatch()
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceTime(ArmRequest[Seconds | None]):
+    """See `ArmCalls.device_time`."""
+
+    def call(self, arm: ArmCalls) -> float | None:
+        """Make the call."""
+        return arm.device_time()
+
+
+@dataclass(frozen=True, slots=True)
+class Release(ArmRequest[None]):
+    """See `ArmCalls.release`."""
+
+    def call(self, arm: ArmCalls) -> None:
+        """Make the call."""
+        arm.release()
+
+
+@dataclass(frozen=True, slots=True)
+class Trim(ArmRequest[None]):
+    """See `ArmCalls.trim`."""
+
+    def call(self, arm: ArmCalls) -> None:
+        """Make the call."""
+        arm.trim()
+
+
+ARM_REQUESTS = (Open, Raced, Prepare, Probe, Batch, Finish, Dispatch, DeviceTime, Release, Trim)
+"""All that an arm's process answers."""

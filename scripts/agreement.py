@@ -9,148 +9,63 @@ within 10 %.
 from __future__ import annotations
 
 import csv
-import dataclasses
-import itertools
-import json
-import os
-import subprocess
-import sys
-from argparse import SUPPRESS, Namespace
+from argparse import Namespace
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from contextlib import closing
 from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import Progress
 
-from bench.arm.timed_loop import at_rest
-from bench.machine.address_layout import HASH_SEED, filled_up, fixed_layout
-from bench.machine.cpu_speed import SLOW, Pace, Usual
-from bench.machine.environment import last_level_cache
 from bench.plan.experiments import Experiment, case_label
 from bench.plan.options import OptionError, parse
 from bench.records.schema import CELL_COLUMNS, Cell, values_of
 from bench.run import experiment as measuring
 from bench.run.arm_state import ArmState
-from bench.run.pool import SEED, ProcessPool
+from bench.run.pool import ProcessPool
+from bench.run.process import ArmError, ChildProcess
 from bench.run.rows import Stamp, cells_of
 from bench.run.run import plan
 from kernels.api import Case
 from scripts._agreement.compared import Compared, section, show
+from scripts._agreement.messages import PEER, TimeOf
 from scripts._shared.cli import Parser, UsageError, positive, run, writable
 from scripts._shared.markers import MarkerError
 from scripts._shared.stored import StoredError
 from scripts._shared.validation import Study, add_study_options
 
-if TYPE_CHECKING:
-    from torch.utils.benchmark import Timer
-
 __all__ = ["main"]
 
 _WANTED = 0.90
 """The share of cells that have to agree."""
-_PARTS = 4
-"""Of the Timer's turn, each looked at by itself."""
-_PART_S = 0.005
-"""Seconds of a part; together about as long as a batch of ours."""
-_TRIES = 5
-"""Times that a slow CPU spoiled are taken again as often as batches are."""
+_LONGEST_S = 180.0
+"""A cell that takes longer has come to a halt."""
 _COMPARED = ("candidate", "baseline")
 Pair = tuple[Cell, float]
 """A cell of ours and the other timer's seconds for the same call."""
-
-
-class _Subject:
-    """One backend at one case, timed by torch's Timer; its arrays move before each time, as ours do."""
-
-    def __init__(self, name: str, case: Case) -> None:
-        from bench.arrays.call_ring import Slots  # noqa: PLC0415
-        from bench.arrays.inputs import InputSource  # noqa: PLC0415  # only a peer needs frameworks
-        from kernels import registry  # noqa: PLC0415
-
-        self.case, self._backend = case, registry.load(name)
-        self._backend.set_threads(case.threads)
-        self._slots = Slots(self._backend, case, InputSource(SEED).of(case), last_level_cache())
-        self._pace, self._usual = Pace(), Usual()
-        at_rest()
-        self._pace.learn(lambda: self._timer().blocked_autorange(min_run_time=_PART_S))
-
-    def seconds(self) -> float:
-        """Seconds per call; the median of the Timer's blocks."""
-        self._slots.move()
-        timer = self._timer()
-        for _ in range(_TRIES):
-            parts: list[list[float]] = []
-            self._pace.begin()
-            for _ in range(_PARTS):
-                parts.append(timer.blocked_autorange(min_run_time=_PART_S).times)
-                self._pace.look()
-            at_rest()
-            slowness = self._usual.times(os.getpid(), self._pace.taken(), _PARTS, every=1)
-            least = max(SLOW, min(slowness))
-            if least == SLOW:
-                break
-        kept = [times for times, longer in zip(parts, slowness, strict=True) if longer <= least]
-        return median(itertools.chain.from_iterable(kept))
-
-    def _timer(self) -> Timer:
-        """The Timer for the calls where they are now."""
-        import torch  # noqa: PLC0415  # as above
-        from torch.utils.benchmark import Timer  # noqa: PLC0415
-
-        names = {"call": self._slots.ring[0].call, "sync": self._backend.sync}
-        return Timer("sync(call())", globals=names, num_threads=torch.get_num_threads())
-
-
-def _start(name: str) -> subprocess.Popen[str]:
-    with fixed_layout():  # as our own arms
-        return subprocess.Popen(
-            [sys.executable, __file__, "--peer", name],
-            env=filled_up({**HASH_SEED, **os.environ}),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
 
 
 class _Peers:
     """One process for each backend, which answers as long as this one asks."""
 
     def __init__(self) -> None:
-        self._processes: dict[str, subprocess.Popen[str]] = {}
+        self._processes: dict[str, ChildProcess] = {}
 
     def ask(self, backend: str, case: Case) -> float:
-        """The Timer's seconds per call for the case."""
-        peer = self._processes.get(backend)
-        if peer is None:
-            peer = self._processes[backend] = _start(backend)
-        assert peer.stdin is not None, "a pipe"
-        assert peer.stdout is not None, "a pipe"
-        peer.stdin.write(json.dumps(dataclasses.asdict(case)) + "\n")
-        peer.stdin.flush()
-        answer = peer.stdout.readline()
-        if not answer:
-            raise UsageError(f"the peer for {backend} ended with {peer.wait()}; what it said stands above")
-        return float(answer)
+        """The Timer's seconds per call for the case.  Raises UsageError."""
+        if backend not in self._processes:
+            self._processes[backend] = ChildProcess(PEER)
+        try:
+            return self._processes[backend].call(TimeOf(backend, case), _LONGEST_S)
+        except ArmError as error:
+            raise UsageError(f"the peer for {backend} gave no time: {error}") from None
 
     def close(self) -> None:
         """End them."""
         for peer in self._processes.values():
-            peer.communicate()
-
-
-def _answer(name: str) -> None:
-    """Be the peer of one backend: a case in a line of JSON, a line with seconds out."""
-    subject: _Subject | None = None
-    for line in sys.stdin:
-        case = Case(**json.loads(line))
-        if subject is None or subject.case != case:
-            subject = None  # the old arrays first
-            subject = _Subject(name, case)
-        print(subject.seconds(), flush=True)
+            peer.close()
 
 
 def _measure(chosen: Sequence[Experiment], limits: measuring.Limits, console: Console) -> list[Pair]:
@@ -162,18 +77,28 @@ def _measure(chosen: Sequence[Experiment], limits: measuring.Limits, console: Co
         Progress(console=console, transient=True) as bar,
     ):
         for experiment in bar.track(chosen, description=f"{len(chosen)} experiments"):
-            theirs: dict[str, list[float]] = defaultdict(list)
-
-            def ask(_: int, states: Sequence[ArmState]) -> None:
-                for arm in (state.arm for state in states if state.alive):
-                    if arm.role in _COMPARED:
-                        theirs[arm.backend].append(peers.ask(arm.backend, experiment.case))  # noqa: B023  # called in this turn only
-
-            states = measuring.run(experiment, pool, limits, len(pairs), ask)
+            rounds = measuring.in_rounds(experiment, pool, limits, len(pairs))
+            states, theirs = _in_turn(rounds, peers, experiment.case)
             cells = [cell for cell in cells_of(experiment, states, stamp) if cell.role in _COMPARED]
             good = [cell for cell in cells if cell.status in ("ok", "noisy")]
             pairs += [(cell, median(theirs[cell.backend])) for cell in good]
     return pairs
+
+
+def _in_turn(
+    rounds: Generator[Sequence[ArmState], None, measuring.Measured], peers: _Peers, case: Case
+) -> tuple[Sequence[ArmState], dict[str, list[float]]]:
+    """The arms after the last round, and the peers' seconds after each round, by backend."""
+    theirs: dict[str, list[float]] = defaultdict(list)
+    while True:
+        try:
+            states = next(rounds)
+        except StopIteration as end:
+            measured: measuring.Measured = end.value
+            return measured.states, theirs
+        for arm in (state.arm for state in states if state.alive):
+            if arm.role in _COMPARED:
+                theirs[arm.backend].append(peers.ask(arm.backend, case))
 
 
 def _compared(pairs: Sequence[Pair]) -> list[Compared]:
@@ -209,7 +134,6 @@ def _options(argv: Sequence[str] | None) -> Namespace:
     parser.add_argument("--backends", help="a comma list (default: all)")
     parser.add_argument("--seconds", type=positive, default=6.0, help="for one experiment (default 6)")
     parser.add_argument("--csv", type=writable, help="write every pair there")
-    parser.add_argument("--peer", help=SUPPRESS)
     add_study_options(parser)
     return parser.parse_args(argv)
 
@@ -217,9 +141,6 @@ def _options(argv: Sequence[str] | None) -> Namespace:
 def main(argv: Sequence[str] | None = None) -> int:
     """Measure and compare; 0 if enough cells agree, 1 if not, 2 for a bad option."""
     options = _options(argv)
-    if options.peer:
-        _answer(options.peer)
-        return 0
     _STUDY.check(options)
     if options.read is not None:
         return _status(_STUDY.read(options)) if options.update is None else _STUDY.page(options)

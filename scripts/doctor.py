@@ -17,6 +17,7 @@ try:
 
     from scripts._doctor import backends, clocks, machine, memory
     from scripts._doctor.finding import OK, PROBLEM, WARNING, Finding
+    from scripts._doctor.messages import Family
     from scripts._shared import cli
 except ModuleNotFoundError as missing:  # the very machine that needs a doctor
     print(
@@ -68,11 +69,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 def examine(parts: Sequence[str]) -> list[Finding]:
     """All findings of `parts`, in the order in which they are printed."""
     steps: list[Step] = []
-    outcomes: list[backends.Outcome] = []
+    tried: list[Family] = []
     if "machine" in parts:
         steps += _machine_steps()
     if "backends" in parts:
-        steps += _backend_steps(outcomes)
+        steps += _backend_steps(tried)
     found: list[Finding] = []
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
@@ -107,26 +108,26 @@ def _machine_steps() -> list[Step]:
     ]
 
 
-def _backend_steps(outcomes: list[backends.Outcome]) -> list[Step]:
+def _backend_steps(tried: list[Family]) -> list[Step]:
     def family(names: list[str]) -> Callable[[], list[Finding]]:
-        def tried() -> list[Finding]:
-            outcomes.append(backends.try_family(names))
-            return list(backends.findings(outcomes[-1]))
+        def findings() -> list[Finding]:
+            tried.append(backends.try_family(names))
+            return list(backends.findings(tried[-1]))
 
-        return tried
+        return findings
 
     tries: list[Step] = [(f"trying {top}", 3.0, family(names)) for top, names in backends.families().items()]
     last: Step = (
         "compiler",
         0.5,
-        lambda: [backends.compiler(), backends.cards(outcomes), *_none_runs(outcomes)],
+        lambda: [backends.compiler(), backends.cards(tried), *_none_runs(tried)],
     )
     return [*tries, last]
 
 
-def _none_runs(outcomes: Sequence[backends.Outcome]) -> Iterator[Finding]:
+def _none_runs(families: Sequence[Family]) -> Iterator[Finding]:
     """A problem, if no backend runs at all."""
-    states = [found["state"] for outcome in outcomes for found in outcome["backends"].values()]
+    states = [found.state for family in families for found in family.backends.values()]
     if "runs" not in states:
         mend = "python -m pip install --constraint constraints.txt --editable '.[dev]'"
         yield Finding("backends", PROBLEM, "none runs here", "there is nothing to measure", mend)

@@ -68,7 +68,7 @@ def _repeat(
     stamp = Stamp("guard", "here", "", limits.target_ci)
     for number in bar.track(range(repeats * len(chosen)), description="experiments"):
         experiment = chosen[number % len(chosen)]
-        states = measuring.run(experiment, pool, limits, seed=number)
+        states = measuring.run(experiment, pool, limits, seed=number).states
         for cell in cells_of(experiment, states, stamp):
             if cell.role == "candidate" and cell.verdict:
                 yield experiment, cell

@@ -16,31 +16,35 @@ import argparse
 import dataclasses
 import json
 import math
-import multiprocessing
 import random
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from multiprocessing.connection import Connection
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
 from rich.console import Console
 from rich.progress import Progress
 from tabulate import tabulate
 
+from bench.channel import Request
 from bench.machine import environment, memory
+from bench.run.process import ArmError, ChildProcess
 from bench.stats import estimates
 from bench.text.units import percent_text, ratio_text, seconds_text
 from scripts._shared.cli import Parser, UsageError, comma_list, count, number, run
-from scripts._training_step.arm import ACTIVATIONS, BASELINE, NETWORKS, NOTHING, Kept, Spec, serve
+from scripts._training_step.arm import ACTIVATIONS, BASELINE, NETWORKS, NOTHING
+from scripts._training_step.messages import WORKER, Begin, Keep, Kept, Peak, PeakOf, Spec, TimedStep
 
-__all__ = ["ArmError", "Row", "main", "measure"]
+__all__ = ["Row", "StepError", "main", "measure"]
 
+A = TypeVar("A")
 TWIN = "nn, again"
 _SIZES = {"mlp": (2048, 1024, 4), "elementwise": (4096, 4096, 4)}
 _LEAST_ROUNDS = 5
+_LONGEST_S = 600.0
+"""A step that takes longer has come to a halt."""
 _SPIN_S = 0.03
 """After a step the threads of libgomp look for more work for up to 20 ms; the next arm is to have the CPUs."""
 _EXAMPLES = """examples:
@@ -49,7 +53,7 @@ _EXAMPLES = """examples:
   python scripts/training_step.py --networks mlp --batch 256 --width 8192 --json > step.json"""
 
 
-class ArmError(Exception):
+class StepError(Exception):
     """An arm failed, was wrong, or its process ended before it answered."""
 
 
@@ -74,44 +78,28 @@ class _Arm:
     """The parent's side of an arm."""
 
     def __init__(self, spec: Spec, name: str) -> None:
-        context = multiprocessing.get_context("spawn")
-        self.connection: Connection
-        self.connection, theirs = context.Pipe()
-        self.name = name
-        self._process = context.Process(target=serve, args=(theirs, spec), daemon=True)
-        self._process.start()
-        theirs.close()
+        self.spec, self.name = spec, name
+        self._process = ChildProcess(WORKER)
 
-    def ask(self, method: str) -> None:
-        """Ask for a method of `Trainer`; `answer` waits for its result."""
+    def ask(self, request: Request[A]) -> A:
+        """The answer.  Raises StepError."""
         try:
-            self.connection.send(method)
-        except OSError:
-            raise self._died() from None
-
-    def answer(self) -> Any:
-        """The result.  Raises ArmError."""
-        try:
-            outcome, value = self.connection.recv()
-        except (EOFError, OSError):
-            raise self._died() from None
-        if outcome == "failed":
-            raise ArmError(f"{self.name!r} failed: {value}")
-        return value
+            return self._process.call(request, _LONGEST_S)
+        except ArmError as error:
+            raise StepError(f"{self.name!r} {_verb(error)}") from None
 
     def close(self) -> None:
         """End the process."""
-        self._process.kill()
-        self._process.join()
-        self.connection.close()
+        self._process.close()
 
-    def _died(self) -> ArmError:
-        self._process.join(5)
-        code = self._process.exitcode
-        hint = (
-            "; -9 is often the kernel for want of memory: a smaller --batch or --width" if code == -9 else ""
-        )
-        return ArmError(f"the process of {self.name!r} ended with exit status {code}{hint}")
+
+def _verb(error: ArmError) -> str:
+    if error.status == "failed":
+        return f"failed: {error.reason}"
+    if error.status == "timeout":
+        return f"took more than {_LONGEST_S:.0f} s over a step; give a smaller --batch or --width"
+    hint = "; a smaller --batch or --width needs less memory" if "SIGKILL" in error.reason else ""
+    return f"has lost its process: {error.reason}{hint}"
 
 
 @contextmanager
@@ -127,32 +115,27 @@ def _arms(spec: Spec) -> Iterator[list[_Arm]]:
             each.close()
 
 
-def _ask(arm: _Arm, method: str) -> Any:
-    arm.ask(method)
-    return arm.answer()
-
-
 def _check(losses: Mapping[str, float]) -> None:
     """Nothing is timed that computes something else."""
     for name, loss in losses.items():
         if name != NOTHING and not math.isclose(loss, losses[BASELINE], rel_tol=1e-4, abs_tol=1e-6):
-            raise ArmError(f"{name!r} is wrong: loss {loss!r} after two steps, {losses[BASELINE]!r} with nn")
+            raise StepError(f"{name!r} is wrong: loss {loss!r} after two steps, {losses[BASELINE]!r} with nn")
 
 
 def measure(spec: Spec, seconds: float, bar: Progress) -> list[Row]:
-    """The arms of one network and op, for about `seconds` after they have started.  Raises ArmError."""
+    """The arms of one network and op, for about `seconds` after they have started.  Raises StepError."""
     task = bar.add_task(f"{spec.network} {spec.op}", total=seconds)
     with _arms(spec) as arms:
-        _check({arm.name: _ask(arm, "warm_up") for arm in arms})
+        _check({arm.name: arm.ask(Begin(arm.spec)) for arm in arms})
         times: dict[str, list[float]] = {arm.name: [] for arm in arms}
         shuffle, start = random.Random(0), time.perf_counter()
         while (spent := time.perf_counter() - start) < seconds or len(times[BASELINE]) < _LEAST_ROUNDS:
             bar.update(task, completed=min(spent, seconds))
             for arm in shuffle.sample(arms, len(arms)):
                 time.sleep(_SPIN_S)
-                times[arm.name].append(_ask(arm, "timed_step"))
-        peaks = {arm.name: _ask(arm, "peak") for arm in arms}
-        kept = {arm.name: _ask(arm, "kept") for arm in arms}
+                times[arm.name].append(arm.ask(TimedStep()))
+        peaks = {arm.name: arm.ask(PeakOf()) for arm in arms}
+        kept = {arm.name: arm.ask(Keep()) for arm in arms}
     bar.remove_task(task)
     return _rows(spec, {name: np.array(values) for name, values in times.items()}, peaks, kept)
 
@@ -160,7 +143,7 @@ def measure(spec: Spec, seconds: float, bar: Progress) -> list[Row]:
 def _rows(
     spec: Spec,
     times: Mapping[str, estimates.Samples],
-    peaks: Mapping[str, tuple[int, str]],
+    peaks: Mapping[str, Peak],
     kept: Mapping[str, Kept],
 ) -> list[Row]:
     base = times[BASELINE]
@@ -179,7 +162,8 @@ def _rows(
                 estimates.ratio(samples, base),
                 estimates.estimate(1.0 - times[NOTHING] / samples),
                 estimates.verdict(speedup, floor) if compared else "",
-                *peaks[name],
+                peaks[name].bytes,
+                peaks[name].told_by,
                 kept[name],
             )
         )
@@ -277,4 +261,4 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    run(main, (UsageError, ArmError))
+    run(main, (UsageError, StepError))

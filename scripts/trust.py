@@ -139,7 +139,7 @@ def _measure(
                     pool.close()
                 pools = {base: ProcessPool(_PLUGIN, cell_timeout=120.0)}
             limits = _limits(profile, experiment)
-            states = measuring.run(experiment, pools[base], limits, seed=number)
+            states = measuring.run(experiment, pools[base], limits, seed=number).states
             cells = cells_of(experiment, states, stamp)
             mine = [cell for cell in cells if cell.variant in _TRUTHS]
             found += [(base, cell) for cell in mine]

@@ -12,15 +12,15 @@ from typing import Any
 
 import numpy as np
 
-from bench.arm.timed_loop import at_rest
 from bench.arrays.call_ring import Slot
 from bench.arrays.inputs import Inputs, InputSource
 from bench.arrays.network_ring import NetworkSlots
 from bench.judging import network_results
 from bench.judging.network import NetworkGate
-from bench.judging.plants import expected_by
+from bench.judging.plants import Expected
 from bench.machine import memory
 from bench.machine.environment import usable_cpus
+from bench.machine.own_usage import at_rest
 from kernels import networks
 from kernels.api import Backend
 from kernels.networks.case import NetworkCase
@@ -96,8 +96,8 @@ class NetworkPlants:
 class Network:
     """The workload of one case: Linear, activation, Linear; forward, or a training step."""
 
-    def __init__(self, case: NetworkCase) -> None:
-        self.case = case
+    def __init__(self, case: NetworkCase, expected: Expected | None = None) -> None:
+        self.case, self._expected = case, expected
 
     def why_too_large(self, arms: int, seconds: float) -> str | None:
         """Each process has weights, gradients and batches in float32; those at the gate the judge's float64 besides."""
@@ -118,13 +118,13 @@ class Network:
 
     def why_not(self, loaded: Backend) -> str | None:
         """A backend without a network is skipped."""
-        if expected_by(loaded) is None and loaded.name not in networks.NETWORKS:
+        if self._expected is None and loaded.name not in networks.NETWORKS:
             return f"{loaded.name} has no network; those that have one: {', '.join(networks.NETWORKS)}"
         return self.backend(loaded).why_not(self.case)
 
     def backend(self, loaded: Backend) -> Backend:
         """The network of the same name; a control arm is itself."""
-        return loaded if expected_by(loaded) is not None else networks.load(loaded.name)
+        return loaded if self._expected is not None else networks.load(loaded.name)
 
     def gate(self, backend: Backend, source: InputSource, cache_bytes: int) -> NetworkGate:
         """Standard normal inputs and targets."""
@@ -134,7 +134,7 @@ class Network:
             rng.standard_normal(out=array, dtype=np.float32)
         inputs = Inputs(x, target if case.direction == "train_step" else None)
         slots = NetworkSlots(backend, case, inputs, cache_bytes)
-        return NetworkGate(slots, NetworkPlants(case, inputs))
+        return NetworkGate(slots, NetworkPlants(case, inputs), self._expected)
 
     def rest(self) -> None:
         """Matrix products are OpenBLAS's, whose threads spin for long."""

@@ -1,7 +1,7 @@
 """An arm at work: one backend in one process, measuring one case after another.
 
 The coordinator says what to do and when; everything here runs in the arm's own process (or in
-the caller's, with ``--isolation inline``).  Every answer is plain data that can be pickled.
+the caller's, with ``--isolation inline``).  `Station` is what `bench.messages.ArmCalls` asks for.
 """
 
 from __future__ import annotations
@@ -11,16 +11,17 @@ from functools import partial
 from typing import Any
 
 from bench.arm.call_loops import Calls
-from bench.arm.timed_loop import settle, timed, usage
+from bench.arm.timed_loop import timed
 from bench.arm.workload import workload_of
 from bench.arrays.call_ring import Slot
 from bench.arrays.gpu_ring import CardSlots, device_seconds, steady
 from bench.arrays.inputs import InputSource
 from bench.judging import tampering
 from bench.judging.diagnosis import host_view
-from bench.judging.plants import expected_by, output_of, share_memory
+from bench.judging.plants import Control, Expected, output_of, share_memory
 from bench.machine.clocks import clock, cpu_clock
 from bench.machine.cpu_speed import Pace
+from bench.machine.own_usage import settle, usage
 from bench.messages import Finished, Loaded, Prepared, Sample
 from kernels.api import Backend, Case
 from kernels.gpu.card import Card
@@ -36,11 +37,13 @@ class Station:
     """One backend with the buffers of the case that it is at.
 
     `load` is called here and not before, so that the import is timed and happens under the
-    arm's own environment variables.
+    arm's own environment variables.  A `control` is judged by what it says itself (`bench.judging.plants.Control`).
     """
 
-    def __init__(self, load: Callable[[], Backend], seed: int, cache_bytes: int) -> None:
-        self._load = load
+    def __init__(
+        self, load: Callable[[], Backend], seed: int, cache_bytes: int, *, control: bool = False
+    ) -> None:
+        self._load, self._is_control = load, control
         self._inputs = InputSource(seed)
         self._pace = Pace()
         self._cache_bytes = cache_bytes
@@ -58,6 +61,11 @@ class Station:
             self._backend = self._load()
         return self._acting or self._backend
 
+    @property
+    def _expected(self) -> Expected | None:
+        backend = self.backend
+        return backend.expected if self._is_control and isinstance(backend, Control) else None
+
     def load(self) -> Loaded:
         """Import the backend; times the import."""
         self._parts = tampering.snapshot()
@@ -69,12 +77,12 @@ class Station:
     def raced(self, case: Case) -> bool:
         """Whether a copy has chosen its way for the case before, so that others may work while it is prepared."""
         raced = getattr(self.backend, "raced", None)
-        return expected_by(self.backend) is not None and raced is not None and bool(raced(case))
+        return self._is_control and raced is not None and bool(raced(case))
 
     def prepare(self, case: Case) -> Prepared:
         """Build the inputs, compile, and pass the gate."""
         self.release()
-        self._work = workload_of(case)
+        self._work = workload_of(case, self._expected)
         skip = self._work.why_not(self.backend)
         if skip is not None:
             return Prepared(skip=_reason(skip))
@@ -98,7 +106,7 @@ class Station:
                 steady(self._calls.spin, _STEADY_S)
         return Prepared(None, report, self._slots.first_call_s, second, threads, self._compile_report())
 
-    def _compile_report(self) -> dict[str, Any]:
+    def _compile_report(self) -> dict[str, int]:
         report = getattr(self.backend, "compile_report", None)
         return {} if report is None else {str(name): int(value) for name, value in report().items()}
 
@@ -178,7 +186,7 @@ class Station:
 
     def _spoil(self, result: Any) -> None:
         """Poison a result that will be dropped; keep one that cannot be written to: its memory is not reused."""
-        if expected_by(self.backend) is not None or isinstance(self._slots, CardSlots):
+        if self._is_control or isinstance(self._slots, CardSlots):
             return
         array = host_view(self.backend.to_numpy(result))
         if array.flags.writeable and array.size:
@@ -188,7 +196,7 @@ class Station:
 
     def _look(self, slot: Slot, result: Any) -> str | None:
         case = self._slots.case
-        if case.n == 0 or expected_by(self.backend) is not None:
+        if case.n == 0 or self._is_control:
             return None
         if self._unwritable is not None and share_memory(self.backend, self._unwritable, result):
             return "returns an earlier result again: two live results share memory"

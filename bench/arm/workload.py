@@ -10,14 +10,14 @@ from __future__ import annotations
 from typing import Protocol
 
 from bench.arm.network import Network
-from bench.arm.timed_loop import settle
 from bench.arrays import footprint
 from bench.arrays.call_ring import Slots
 from bench.arrays.gpu_ring import CardSlots, card_of, why_no_room
 from bench.arrays.inputs import InputSource
 from bench.judging.activation import ActivationGate
 from bench.judging.gate import Gate
-from bench.judging.plants import ChangingInputs
+from bench.judging.plants import ChangingInputs, Expected
+from bench.machine.own_usage import settle
 from kernels.api import Backend, Case
 from kernels.networks.case import NetworkCase
 
@@ -46,8 +46,8 @@ class Workload(Protocol):
 class _Activation:
     """ReLU and its like, element by element."""
 
-    def __init__(self, case: Case) -> None:
-        self.case = case
+    def __init__(self, case: Case, expected: Expected | None) -> None:
+        self.case, self._expected = case, expected
 
     def why_too_large(self, arms: int, seconds: float) -> str | None:
         return footprint.why_too_large(self.case, arms)
@@ -59,7 +59,7 @@ class _Activation:
         return loaded
 
     def gate(self, backend: Backend, source: InputSource, cache_bytes: int) -> ActivationGate:
-        return ActivationGate(self.slots(backend, source, cache_bytes))
+        return ActivationGate(self.slots(backend, source, cache_bytes), self._expected)
 
     def slots(self, backend: Backend, source: InputSource, cache_bytes: int) -> Slots:
         return Slots(backend, self.case, source.of(self.case), cache_bytes)
@@ -78,8 +78,8 @@ class _OnCard(_Activation):
         return CardSlots(backend, self.case, source.of(self.case), cache_bytes)
 
 
-def workload_of(case: Case) -> Workload:
-    """The kind of work that `case` is."""
+def workload_of(case: Case, expected: Expected | None = None) -> Workload:
+    """The kind of work that `case` is; for a control arm with what is `expected` of it."""
     if isinstance(case, NetworkCase):
-        return Network(case)
-    return _Activation(case) if case.device == "cpu" else _OnCard(case)
+        return Network(case, expected)
+    return _Activation(case, expected) if case.device == "cpu" else _OnCard(case, expected)

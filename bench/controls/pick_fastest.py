@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from bench.arm.timed_loop import waited_s
 from bench.machine.clocks import clock
+from bench.machine.own_usage import waited_s
 from kernels.tuned.caches import caches
 
 __all__ = ["Race"]

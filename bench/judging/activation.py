@@ -13,7 +13,7 @@ from bench.arrays.call_ring import Slot, Slots
 from bench.arrays.inputs import Inputs
 from bench.judging.diagnosis import Operands, spoil_free_memory, trick
 from bench.judging.gate import Gate, GateReport
-from bench.judging.plants import Plants, expected_by
+from bench.judging.plants import Expected, Plants
 from kernels.api import Case
 from kernels.correctness import policy
 from kernels.numbers import host_arrays
@@ -31,8 +31,8 @@ _LIVE_BYTES = 4 << 20
 class ActivationGate(Gate[Slots, Plants]):
     """ReLU and its like, element by element."""
 
-    def __init__(self, slots: Slots) -> None:
-        super().__init__(slots, Plants(slots.case, slots.inputs))
+    def __init__(self, slots: Slots, expected: Expected | None = None) -> None:
+        super().__init__(slots, Plants(slots.case, slots.inputs), expected)
         self._lacing = _Lacing(slots.case, slots.inputs)
 
     def trials(self) -> Iterator[AbstractContextManager[None]]:
@@ -56,7 +56,7 @@ class ActivationGate(Gate[Slots, Plants]):
 
     def judge(self, output: Any) -> GateReport:
         """By the policy; a control arm by what it says that it copies."""
-        case, inputs, expected = self.slots.case, self.inputs, expected_by(self.backend)
+        case, inputs, expected = self.slots.case, self.inputs, self.expected
         if expected is None:
             settled = inputs.settled(output) if isinstance(output, np.ndarray) else output
             judgement = policy.judge(case, inputs.x, inputs.dy, settled)

@@ -17,7 +17,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 from bench.arrays.call_ring import Slot, Slots
 from bench.judging.diagnosis import host_view, overlap
-from bench.judging.plants import ChangingInputs, expected_by, output_of, share_memory
+from bench.judging.plants import ChangingInputs, Expected, output_of, share_memory
 from kernels.correctness import policy
 from kernels.numbers import host_arrays
 
@@ -38,15 +38,15 @@ PlantsT_co = TypeVar("PlantsT_co", bound=ChangingInputs, covariant=True)
 
 
 class Gate(ABC, Generic[SlotsT_co, PlantsT_co]):
-    """Judges the calls of `slots`, whose inputs `plants` changes."""
+    """Judges the calls of `slots`, whose inputs `plants` changes; a control arm by what is `expected` of it."""
 
     operands: ClassVar[tuple[str, str]] = ("x", "dy")
     """What the two inputs are called in a reason."""
 
-    def __init__(self, slots: SlotsT_co, plants: PlantsT_co) -> None:
-        self.slots, self.plants = slots, plants
+    def __init__(self, slots: SlotsT_co, plants: PlantsT_co, expected: Expected | None = None) -> None:
+        self.slots, self.plants, self.expected = slots, plants, expected
         self.backend, self.inputs = slots.backend, slots.inputs
-        self.is_control = expected_by(slots.backend) is not None
+        self.is_control = expected is not None
 
     # What each kind of case says.
 

@@ -12,7 +12,7 @@ from bench.arrays.call_ring import Slot
 from bench.arrays.network_ring import NetworkSlots
 from bench.judging.gate import Gate, GateReport
 from bench.judging.network_results import outputs, steps, trained
-from bench.judging.plants import ChangingInputs
+from bench.judging.plants import ChangingInputs, Expected
 from kernels.networks.weights import pristine
 
 __all__ = ["NetworkGate"]
@@ -31,8 +31,8 @@ class NetworkGate(Gate[NetworkSlots, ChangingInputs]):
 
     operands: ClassVar[tuple[str, str]] = ("x", "target")
 
-    def __init__(self, slots: NetworkSlots, plants: ChangingInputs) -> None:
-        super().__init__(slots, plants)
+    def __init__(self, slots: NetworkSlots, plants: ChangingInputs, expected: Expected | None = None) -> None:
+        super().__init__(slots, plants, expected)
         self.case, self._weights = slots.case, pristine(slots.case)
         self._forward = slots.case.direction == "forward"
         self._small = slots.case.parameters <= _LARGE

@@ -8,9 +8,8 @@ or never written; the whole result is judged once more after the last round.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -22,12 +21,28 @@ from kernels.correctness import policy
 from kernels.numbers import host_arrays
 from kernels.numbers.floats import format_of
 
-__all__ = ["ChangingInputs", "Plants", "expected_by", "output_of", "share_memory"]
+__all__ = ["ChangingInputs", "Control", "Expected", "Plants", "output_of", "share_memory"]
 
 _COUNT = 64
 """Elements that are changed, at most."""
 _MARGINS = (0, 1, 4, 16)
 """Elements at each end that are left alone: an arm may watch the ends of its input, or some elements there."""
+
+
+Expected = Callable[[Case, Array, Array | None], Array | None]
+"""What has to come of `x` and `dy` in a case, bit for bit; None where that is not looked at."""
+
+
+@runtime_checkable
+class Control(Protocol):
+    """A control arm, which copies instead of computing: the only one that is asked what has to come out.
+
+    Who is one is said by the coordinator, which has given the arm its role.  A plugin that had such a method would
+    judge itself.
+    """
+
+    def expected(self, case: Case, x: Array, dy: Array | None) -> Array | None:
+        """See `Expected`."""
 
 
 class ChangingInputs(Protocol):
@@ -193,17 +208,6 @@ class Plants:
             problem,
             afterwards=self._afterwards,
         )
-
-
-def expected_by(backend: Backend) -> Callable[[Case, Array, Array | None], Array | None] | None:
-    """The `expected` of a control arm, which copies instead of computing; None for any other backend.
-
-    A plugin that had such a method would be asked to judge itself.
-    """
-    controls = sys.modules.get(f"{__package__.rpartition('.')[0]}.controls.arms")
-    if controls is None or getattr(controls, type(backend).__name__, None) is not type(backend):
-        return None
-    return getattr(backend, "expected", None)
 
 
 def output_of(backend: Backend, case: Case, slot: Slot, result: Any) -> Any:

@@ -4,7 +4,7 @@ A virtual machine is told of neither: its frequency is a constant, and time that
 piece of arithmetic that is always the same is timed before, during and after a batch.  On a shared server it took
 1.7 times as long as usual, for milliseconds or for seconds, and so did the kernels; each CPU had its own such times.
 An arm that works in one thread therefore goes to the CPU that is fastest before each batch.  What is usual is known
-to the coordinator, from all arms: one that had only the slow CPU would take that for what is usual.
+to the coordinator, from all arms (bench/run/usual_speed.py).
 """
 
 from __future__ import annotations
@@ -13,14 +13,13 @@ import contextlib
 import ctypes
 import os
 import threading
-from collections import deque
 from collections.abc import Callable
 from queue import SimpleQueue
 from typing import TypeVar
 
 from bench.machine.clocks import clock, cpu_clock, thread_clock
 
-__all__ = ["LOOK_EVERY", "SLOW", "Pace", "Readings", "Usual", "arithmetic_s"]
+__all__ = ["LOOK_EVERY", "SLOW", "Pace", "Reading", "Readings", "arithmetic_s"]
 
 _T = TypeVar("_T")
 Reading = tuple[int, float]
@@ -33,9 +32,6 @@ SLOW = 1.3
 LOOK_EVERY = 2
 """A batch is looked at before it, after it, and between so many of its parts."""
 _TRIES, _STEPS = 3, 300
-_KEPT, _USUAL = 1000, 0.05
-"""What is usual on a CPU is this quantile of so many readings, which take some seconds: a machine that stays slow
-is soon what is usual."""
 _OTHERS = 0.05
 """Where a process's other threads have more than this share of its CPU time, it works in several threads."""
 _MOST_CPUS = 4
@@ -135,34 +131,6 @@ def _go_to_the_fastest() -> None:
         os.sched_setaffinity(0, {min(seconds, key=seconds.__getitem__)})
     with contextlib.suppress(OSError):
         os.sched_setaffinity(0, cpus)
-
-
-class Usual:
-    """What is usual on each CPU, from the readings of all arms; and how far from it the parts of a batch were."""
-
-    def __init__(self) -> None:
-        self._readings: dict[int, deque[float]] = {}
-        self._own: dict[int, float] = {}
-
-    def times(self, process: int, readings: Readings, parts: int, every: int = LOOK_EVERY) -> list[float]:
-        """For each of the `parts` of that process's batch, how many times as long as usual the arithmetic took.
-
-        The slowest reading counts of the two looks that it lies between; there is one after `every` parts.  A process
-        whose arithmetic takes longer than others' by nature is compared with its own best.  Without readings: 1.
-        """
-        if not readings:
-            return [1.0] * parts
-        for cpu, seconds in (reading for look in readings for reading in look):
-            self._readings.setdefault(cpu, deque(maxlen=_KEPT)).append(seconds)
-            self._own[process] = min(seconds, self._own.get(process, seconds))
-        cpus = {cpu for look in readings for cpu, _ in look}
-        usual = {cpu: max(self._usual(cpu), self._own[process]) for cpu in cpus}
-        slowest = [max(seconds / usual[cpu] for cpu, seconds in look) for look in readings]
-        return [max(slowest[part // every :][:2]) for part in range(parts)]
-
-    def _usual(self, cpu: int) -> float:
-        kept = sorted(self._readings[cpu])
-        return kept[int(_USUAL * len(kept))]
 
 
 class _Watcher:

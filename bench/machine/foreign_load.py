@@ -1,9 +1,8 @@
 """Was anything else using the machine during a round?
 
-Two witnesses here; a third, who is ready to run at this moment, is in bench/machine/guard.py.  A thread that was
-ready to run and had no CPU shared it with somebody, and the kernel counts the nanoseconds: a batch that spent
-a share of its time so is contended.  And over a whole round, the CPU time that the machine spent
-(``/proc/stat``, in 10 ms ticks, stolen time included) less what our own processes spent is what others spent.
+Over a whole round, the CPU time that the machine spent (``/proc/stat``, in 10 ms ticks, stolen time included)
+less what our own processes spent is what others spent.  Two more witnesses: who is ready to run at this moment
+(bench/machine/guard.py), and what the arm itself waited for a CPU (bench/run/starved.py).
 """
 
 from __future__ import annotations
@@ -11,40 +10,17 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from statistics import median
+from typing import Protocol
 
 import psutil
 
-from bench.messages import Sample
+__all__ = ["Clock", "ForeignUse", "Witness"]
 
-__all__ = ["Clock", "ForeignUse", "starved", "waiting_share"]
-
-_WAITING = 0.35
-"""A batch is timed in parts, whose median forgives as much."""
-_TICK_S = 0.004
 _SHARE = 0.15
 _TICKS_S, _SEEN_S = 0.03, 0.008
 """Differences of some ticks of 10 ms are rounding, not load; one may be either."""
-
-
-def waiting_share(sample: Sample) -> float:
-    """The share of a batch in which the arm's threads were ready to run and had no CPU.
-
-    Where the kernel does not tell how long, each time that one was pushed off counts as a scheduler tick.
-    """
-    waited_s = sample.usage.waited_s or sample.usage.pushed_off * _TICK_S
-    return waited_s / max(sample.ended - sample.began, 1e-9)
-
-
-def starved(share: float, earlier: Sequence[float]) -> bool:
-    """Whether the arm waited for a CPU longer than it is used to.
-
-    `earlier` has the shares of its earlier batches: a pool with more threads than there are CPUs
-    waits for itself, and that is part of the arm.
-    """
-    return share > max(_WAITING, 2 * median(earlier) if earlier else 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +42,16 @@ class ForeignUse:
     def contended(self) -> bool:
         """More than a stray tick, and a share of one CPU that matters."""
         return self.cpu_s > _TICKS_S and self.cpu_s > _SHARE * self.wall_s
+
+
+class Witness(Protocol):
+    """What tells how much CPU time others use."""
+
+    def spent(self, pid: int, total_cpu_s: float) -> None:
+        """Note what one of our processes has used up since its start."""
+
+    def window(self) -> ForeignUse:
+        """What others used since the last call."""
 
 
 class Clock:

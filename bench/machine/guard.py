@@ -8,16 +8,11 @@ vain ends.
 
 from __future__ import annotations
 
-import os
-import time
-from pathlib import Path
+from bench.machine.foreign_load import ForeignUse, Witness
+from bench.machine.surroundings import Surroundings
 
-from bench.machine.environment import usable_cpus
-from bench.machine.foreign_load import Clock, ForeignUse
+__all__ = ["Guard"]
 
-__all__ = ["Guard", "runnable"]
-
-_LOADAVG = Path("/proc/loadavg")
 _STEP_S, _TICKS_WINDOW_S = 0.001, 0.05
 _SPIN_S = 0.012
 """So long a pool of OpenMP threads may spin after its last parallel region (7 ms, measured for libgomp)."""
@@ -29,31 +24,11 @@ _WITHOUT_HOPE = 1 / 3
 _QUIET_ROUNDS = 4
 
 
-def runnable() -> int | None:
-    """Threads of the whole system that run or are ready to, the caller among them (proc_loadavg, the fourth field).
-
-    None where the system does not tell.
-    """
-    try:
-        file = os.open(_LOADAVG, os.O_RDONLY)
-    except OSError:
-        return None
-    try:
-        return int(os.read(file, 128).split()[3].split(b"/")[0])
-    finally:
-        os.close(file)
-
-
-def _spare_cpus() -> int:
-    """CPUs of the machine that we may not use: others may."""
-    return max((os.cpu_count() or 1) - usable_cpus(), 0)
-
-
 class Guard:
-    """Whether to wait, and to measure again; of one experiment, with its `clock`."""
+    """Whether to wait, and to measure again; of one experiment, with its `witness` of what others use."""
 
-    def __init__(self, clock: Clock, allowance_s: float) -> None:
-        self.clock, self._allowance_s = clock, allowance_s
+    def __init__(self, witness: Witness, allowance_s: float, surroundings: Surroundings) -> None:
+        self._witness, self._allowance_s, self._surroundings = witness, allowance_s, surroundings
         self._alarmed_for = 0
         self._in_vain = 0
         self.lost_s = 0.0
@@ -100,29 +75,31 @@ class Guard:
 
     def others_run(self, for_s: float = _SPIN_S) -> bool:
         """Whether something else is ready to run all through `for_s` seconds; False where nobody can tell."""
-        end = time.monotonic() + for_s
-        while (running := runnable()) is not None and running - 1 > _spare_cpus():
-            if time.monotonic() >= end:
+        around = self._surroundings
+        end = around.monotonic() + for_s
+        while (running := around.runnable()) is not None and running - 1 > around.spare_cpus:
+            if around.monotonic() >= end:
                 return True
-            time.sleep(_STEP_S)
+            around.sleep(_STEP_S)
         return False
 
     def wait(self) -> None:
         """Until nobody else uses the machine; not for long, and not if that was in vain before."""
         if not self.patient:
             return
-        begin = time.monotonic()
-        busy = self.others_run(_LONGEST_S) if runnable() is not None else self._ticks_go_on()
+        begin = self._surroundings.monotonic()
+        told = self._surroundings.runnable() is not None
+        busy = self.others_run(_LONGEST_S) if told else self._ticks_go_on()
         self._in_vain = self._in_vain + 1 if busy else 0
-        self.spend(time.monotonic() - begin)
+        self.spend(self._surroundings.monotonic() - begin)
 
     def _ticks_go_on(self) -> bool:
         """The same from the machine's CPU time, which takes longer to tell."""
         foreign = ForeignUse(0.0, 0.0)
         for _ in range(int(_LONGEST_S / _TICKS_WINDOW_S)):
-            self.clock.window()
-            time.sleep(_TICKS_WINDOW_S)
-            foreign = self.clock.window()
+            self._witness.window()
+            self._surroundings.sleep(_TICKS_WINDOW_S)
+            foreign = self._witness.window()
             if not foreign.contended:
                 return False
         return foreign.contended

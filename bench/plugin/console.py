@@ -74,16 +74,20 @@ def summary(run: Run, write: Write, width: int) -> None:
         f"{sum(statuses.values())} cells: "
         + ", ".join(f"{count} {name}" for name, count in statuses.most_common())
     )
-    tally = run.tally
-    if tally.measured:
+    account = run.account
+    if account.measured:
         write(
-            f"{tally.measured} experiments in {_span(tally.wall_s)}, "
-            f"start-up {_span(tally.start_up_s)}"
-            + (f" ({_span(tally.renewed_s)} for arms that had compiled)" if round(tally.renewed_s) else "")
+            f"{account.measured} experiments in {_span(account.wall_s)}, "
+            f"start-up {_span(account.start_up_s)}"
+            + (
+                f" ({_span(account.renewed_s)} for arms that had compiled)"
+                if round(account.renewed_s)
+                else ""
+            )
             + "; "
-            f"{100 * tally.timed_share:.0f} % of the rest was spent inside timed rounds; "
-            f"{tally.contended} contended batches, {tally.on_slow_cpu} of them on a slow CPU; "
-            f"waiting and measuring again took {_span(tally.guarded_s)}"
+            f"{100 * account.timed_share:.0f} % of the rest was spent inside timed rounds; "
+            f"{account.contended} contended batches, {account.on_slow_cpu} of them on a slow CPU; "
+            f"waiting and measuring again took {_span(account.guarded_s)}"
         )
     if run.left:
         write(f"{len(run.left)} experiments are left: go on with --run-id {run.run_id}")

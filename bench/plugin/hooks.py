@@ -21,7 +21,7 @@ from bench.plan.settings import Settings
 from bench.plugin import console
 from bench.plugin.replay import Replay
 from bench.records.writing import RunFilesError
-from bench.run.run import Run, plan
+from bench.run.run import CellResult, Run, plan
 from kernels.networks.case import NETWORK_DIRECTIONS, NETWORK_OPS
 
 __all__ = ["PlannedCell"]
@@ -31,11 +31,12 @@ _RUN = pytest.StashKey[Run]()
 _PLANNED = pytest.StashKey[Sequence[Experiment]]()
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(slots=True)
 class PlannedCell:
     """What an item stands for, and the clock that tells pytest-benchmark what was measured."""
 
     experiment: Experiment
+    """As it will be measured: with the arms of the items that were selected, their baseline and controls."""
     arm: Arm
     replay: Replay
 
@@ -133,18 +134,23 @@ def _cell_of(item: pytest.Item) -> PlannedCell | None:
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Keep what was selected: an experiment runs the chosen arms, its baseline and its controls."""
-    chosen: dict[Experiment, set[Arm]] = {}
+    chosen: dict[Experiment, list[PlannedCell]] = {}
     for item in session.items:
         cell = _cell_of(item)
         if cell is not None:
-            chosen.setdefault(cell.experiment, set()).add(cell.arm)
-    session.config.stash[_PLANNED] = [
-        dataclasses.replace(
-            experiment,
-            arms=tuple(a for a in experiment.arms if a in arms or _needed(a, arms)),
-        )
-        for experiment, arms in chosen.items()
-    ]
+            chosen.setdefault(cell.experiment, []).append(cell)
+    session.config.stash[_PLANNED] = [_selected(experiment, cells) for experiment, cells in chosen.items()]
+
+
+def _selected(experiment: Experiment, cells: Sequence[PlannedCell]) -> Experiment:
+    """The experiment with what these cells of it need, which they carry from now on."""
+    arms = {cell.arm for cell in cells}
+    selected = dataclasses.replace(
+        experiment, arms=tuple(arm for arm in experiment.arms if arm in arms or _needed(arm, arms))
+    )
+    for cell in cells:
+        cell.experiment = selected
+    return selected
 
 
 def _needed(arm: Arm, chosen: Collection[Arm]) -> bool:
@@ -167,12 +173,11 @@ def run(request: pytest.FixtureRequest) -> Iterator[Run]:
         pytest.exit(f"--run-id/--results: {error}", returncode=pytest.ExitCode.USAGE_ERROR)
 
 
-def measured(cell: PlannedCell, run: Run, request: pytest.FixtureRequest) -> Any:
+def measured(cell: PlannedCell, run: Run, request: pytest.FixtureRequest) -> CellResult:
     """The cell's result; skips or fails the item as its status says."""
-    experiment = next(each for each in run.chosen if each.case == cell.experiment.case)
-    result = run.result(
-        experiment, cell.arm, lambda ended: console.progress(run, ended, _writer(request.config))
-    )
+    if run.measure(cell.experiment):
+        console.progress(run, cell.experiment, _writer(request.config))
+    result = run.result(cell.experiment, cell.arm)
     found = result.cell
     if found.status == "skipped":
         if cell.arm.backend in run.settings.require and not cell.arm.is_control:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from statistics import median
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -53,7 +52,7 @@ class ArmState:
     loaded: Loaded | None = None
     prepared: Prepared | None = None
     compiled: Prepared | None = None
-    """What a process before the present one answered: one that had compiled (see preparing.py)."""
+    """What a process before the present one answered: one that had compiled (see `bench.run.pool`)."""
     finished: Finished | None = None
     dispatch_s: float | None = None
     device_s: float | None = None
@@ -77,11 +76,10 @@ class ArmState:
     @property
     def has_compiled(self) -> bool:
         """Whether the present process compiled what a compiler's cache could have held."""
-        report = self.prepared.compile_report if self.alive and self.prepared else {}
-        return report.get("cache_hit") == 0
+        return self.alive and self.prepared is not None and self.prepared.has_compiled
 
     @property
-    def compile_report(self) -> dict[str, Any]:
+    def compile_report(self) -> dict[str, int]:
         """As it stands now; a cache hit is one that no process of this arm had to compile for."""
         latest = self.finished or self.prepared
         report = dict(latest.compile_report) if latest else {}

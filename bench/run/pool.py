@@ -3,41 +3,36 @@
 Importing a framework takes seconds; restarting every arm for every experiment would spend most
 of a run on it.  A process is therefore kept while it lives, one for each arm and thread count (some
 frameworks fix their thread pool once), and replaced after a crash or a timeout.
+
+A process in which a compiler has worked is not like one that fetched the same code from the compiler's cache, for
+as long as it lives (docs/validation.md has figures).  It is therefore never timed: the arms of its backend get fresh
+processes, and it goes on as a `Compiler`, which is asked for each later case before the arms are.
 """
 
 from __future__ import annotations
 
-import os
-import warnings
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol, TypeVar
 
-from bench.arm.server import Station
-from bench.arm.worker import load_backend, reason_of
-from bench.machine.cpu_speed import Usual
+from bench.arm import worker as worker_module
+from bench.channel import Request
 from bench.machine.environment import last_level_cache, usable_cpus
-from bench.messages import Loaded
-from bench.plan.experiments import Arm
-from bench.run.process import ArmError, ArmProcess, Outcome, ask_all
+from bench.messages import ArmRequest, Loaded, Open, Prepare, Prepared, Release, Trim
+from bench.plan.experiments import Arm, Variant
+from bench.run.process import ArmError, ChildProcess, ask_all
+from bench.run.usual_speed import Usual
+from kernels.api import Case
 
-__all__ = ["InlinePool", "Pool", "ProcessPool", "Request"]
+__all__ = ["SEED", "Compiler", "Pool", "ProcessPool"]
 
 SEED = 20260101
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """A method of an arm's `Station`, to be called."""
-
-    arm: Arm
-    method: str
-    arguments: tuple[Any, ...] = ()
+A = TypeVar("A")
 
 
 class Pool(Protocol):
-    """Where arms work; the same for processes and for inline mode."""
+    """Where arms work; the same for processes and for inline mode (`bench.run.inline_pool`)."""
 
     usual: Usual
     """How fast the CPUs usually are, as all arms have seen it."""
@@ -45,11 +40,20 @@ class Pool(Protocol):
     def open(self, arms: Sequence[Arm], threads: int) -> dict[Arm, Loaded | ArmError]:
         """Make sure that the arms are there and have imported their backends."""
 
-    def call(self, request: Request) -> Any:
+    def call(self, arm: Arm, request: ArmRequest[A]) -> A:
         """One answer.  Raises ArmError."""
 
-    def call_all(self, requests: Sequence[Request]) -> list[Outcome]:
-        """Many answers, some at a time; an ArmError stands for one that did not come."""
+    def call_all(self, arms: Sequence[Arm], request: ArmRequest[A]) -> list[A | ArmError]:
+        """The answers of many, some at a time; an ArmError stands for one that did not come."""
+
+    def compile(self, case: Case, arms: Sequence[Arm]) -> dict[Arm, Prepared]:
+        """Have the case compiled ahead of the arms, where that is of use; what it took, by arm that was spared it."""
+
+    def renew(self, arms: Sequence[Arm], compiled: Collection[Arm]) -> list[Arm]:
+        """Do away with processes that have a past: those of the `arms` of each backend of which one has `compiled`.
+
+        The arms that have none any more, and are to be opened again.
+        """
 
     def pid(self, arm: Arm) -> int:
         """The process id that the arm works in."""
@@ -61,150 +65,167 @@ class Pool(Protocol):
         """End everything."""
 
 
-class ProcessPool:
-    """One process for each arm.
+@dataclass(frozen=True, slots=True)
+class Compiler:
+    """Names the process that compiles for a backend's arms under one variant, and is never timed."""
 
-    `scouts` and `uncached` are what is known of the backends' compilers (see preparing.py): arms whose processes
-    compile what others fetch, and backends for which that is of no use.
-    """
+    backend: str
+    variant: Variant
+
+    @classmethod
+    def of(cls, arm: Arm) -> Compiler:
+        """The arm's."""
+        return cls(arm.backend, arm.variant)
+
+
+Worker = Arm | Compiler
+
+
+class ProcessPool:
+    """One process for each arm, and one for each compiler that has had to work."""
 
     def __init__(self, plugins: Mapping[str, str], cell_timeout: float) -> None:
         self.usual = Usual()
-        self.scouts: set[Arm] = set()
+        self.compilers: set[Compiler] = set()
         self.uncached: set[str] = set()
+        """Backends whose compilers keep nothing from one process to the next."""
+        self._ahead: set[Arm] = set()
         self._plugins = dict(plugins)
         self._timeout = cell_timeout
         self._at_once = usable_cpus()
-        self._processes: dict[Arm, ArmProcess] = {}
-        self._loaded: dict[Arm, Loaded | ArmError] = {}
+        self._processes: dict[Worker, ChildProcess] = {}
+        self._loaded: dict[Worker, Loaded | ArmError] = {}
         self._threads = 0
-        self._chances: dict[Arm, int] = defaultdict(lambda: 2)
+        self._chances: dict[Worker, int] = defaultdict(lambda: 2)
 
     def open(self, arms: Sequence[Arm], threads: int) -> dict[Arm, Loaded | ArmError]:
         """Start what is missing, all at once; an arm whose import raised is not tried again."""
         if threads != self._threads:
             self.close()
             self._threads = threads
-        new = [arm for arm in arms if arm not in self._processes and not self._hopeless(arm)]
-        for arm in new:
-            self._processes[arm] = ArmProcess(dict(arm.variant.environ))
-        opening = [
-            Request(arm, "open", (arm.backend, self._plugins, SEED, last_level_cache())) for arm in new
-        ]
-        for arm, outcome in zip(new, self.call_all(opening), strict=True):
-            self._loaded[arm] = outcome
+        self._start(arms)
         return {arm: self._loaded[arm] for arm in arms}
 
-    def pass_on(self, arm: Arm, to: Arm) -> None:
-        """The arm's process goes on as that of another, or ends where that one has a process; the arm has none."""
-        if self.has(to):
-            self._bury(arm)
-        else:
-            self._processes[to], self._loaded[to] = self._processes.pop(arm), self._loaded[arm]
+    def _start(self, workers: Sequence[Worker]) -> None:
+        new = [each for each in workers if each not in self._processes and not self._hopeless(each)]
+        for worker in new:
+            self._processes[worker] = ChildProcess(worker_module.__name__, dict(worker.variant.environ))
+        opening = [
+            Open(
+                worker.backend,
+                worker.role if isinstance(worker, Arm) else "candidate",
+                self._plugins,
+                SEED,
+                last_level_cache(),
+            )
+            for worker in new
+        ]
+        self._loaded.update(zip(new, self._ask(new, opening), strict=True))
 
-    def has(self, arm: Arm) -> bool:
-        """Whether the arm has a process."""
-        return arm in self._processes
-
-    def end(self, arm: Arm) -> None:
-        """End the arm's process, if it has one."""
-        if self.has(arm):
-            self._bury(arm)
-
-    def _hopeless(self, arm: Arm) -> bool:
+    def _hopeless(self, worker: Worker) -> bool:
         """Whether its import has failed for good; one that took too long or died gets a second chance."""
-        loaded = self._loaded.get(arm)
+        loaded = self._loaded.get(worker)
         if not isinstance(loaded, ArmError):
             return False
-        self._chances[arm] -= 1
-        return loaded.status not in ("timeout", "crashed") or self._chances[arm] <= 0
+        self._chances[worker] -= 1
+        return loaded.status not in ("timeout", "crashed") or self._chances[worker] <= 0
 
-    def call(self, request: Request) -> Any:
+    def call(self, arm: Arm, request: ArmRequest[A]) -> A:
         """Ask the arm's process; one that does not answer is ended and started anew when next needed."""
-        process = self._processes[request.arm]
-        process.ask(request.method, *request.arguments, seconds=self._timeout)
         try:
-            return process.answer()
+            return self._processes[arm].call(request, self._timeout)
         except ArmError:
-            self._bury(request.arm)
+            self._bury(arm)
             raise
 
-    def call_all(self, requests: Sequence[Request]) -> list[Outcome]:
+    def call_all(self, arms: Sequence[Arm], request: ArmRequest[A]) -> list[A | ArmError]:
         """As many at a time as there are CPUs."""
-        asked = [(self._processes[request.arm], request.method, request.arguments) for request in requests]
-        outcomes = ask_all(asked, self._timeout, self._at_once)
-        for request, outcome in zip(requests, outcomes, strict=True):
+        return self._ask(arms, [request] * len(arms))
+
+    def _ask(
+        self, workers: Sequence[Worker], requests: Sequence[Request[A]], *, alone: bool = False
+    ) -> list[A | ArmError]:
+        asked = [(self._processes[each], request) for each, request in zip(workers, requests, strict=True)]
+        outcomes = ask_all(asked, self._timeout, 1 if alone else self._at_once)
+        for worker, outcome in zip(workers, outcomes, strict=True):
             if isinstance(outcome, ArmError):
-                self._bury(request.arm)
+                self._bury(worker)
         return outcomes
 
-    def _bury(self, arm: Arm) -> None:
-        """A process that raised may be in any state: it is ended, and its place is free."""
-        self._processes.pop(arm).close()
+    def compile(self, case: Case, arms: Sequence[Arm]) -> dict[Arm, Prepared]:
+        """Ask the compilers that there are; one that finds the code in its cache has nothing to do from here on."""
+        compilers = sorted(
+            {Compiler.of(arm) for arm in arms} & self.compilers,
+            key=lambda each: (each.backend, each.variant.name),
+        )
+        self._start(compilers)
+        compilers = [each for each in compilers if each in self._processes]
+        took = {}
+        outcomes = self._ask(compilers, [Prepare(case)] * len(compilers), alone=case.device != "cpu")
+        for compiler, outcome in zip(compilers, outcomes, strict=True):
+            if isinstance(outcome, ArmError):
+                continue
+            if outcome.compile_report.get("cache_hit") == 1:
+                self._bury(compiler)
+            elif outcome.has_compiled:
+                took[compiler] = outcome
+        if compilers:
+            self._rest()
+        spared = {arm: took[Compiler.of(arm)] for arm in arms if Compiler.of(arm) in took}
+        self._ahead = (self._ahead - set(arms)) | spared.keys()
+        return spared
 
-    def pid(self, arm: Arm) -> int:
+    def _rest(self) -> None:
+        """Compilers keep nothing while arms are measured, and one that has ended is none."""
+        for request in (Release(), Trim()):
+            there = [each for each in self.compilers if each in self._processes]
+            self._ask(there, [request] * len(there))
+        self.compilers = {each for each in self.compilers if each in self._processes}
+
+    def renew(self, arms: Sequence[Arm], compiled: Collection[Arm]) -> list[Arm]:
+        """The processes that compiled go on as compilers.
+
+        A backend that had to compile what was compiled ahead of it keeps nothing; it is left alone from then on.
+        """
+        self._leave_alone({arm.backend for arm in compiled if arm in self._ahead})
+        backends = {arm.backend for arm in compiled} - self.uncached
+        anew = [arm for arm in arms if arm.backend in backends]
+        for arm in sorted(anew, key=lambda arm: arm not in compiled):
+            compiler = Compiler.of(arm)
+            if compiler in self._processes:
+                self._bury(arm)
+            else:
+                self._processes[compiler], self._loaded[compiler] = (
+                    self._processes.pop(arm),
+                    self._loaded[arm],
+                )
+            self.compilers.add(compiler)
+        self._ahead.update(anew)
+        if anew:
+            self._rest()
+        return anew
+
+    def _leave_alone(self, backends: Collection[str]) -> None:
+        self.uncached.update(backends)
+        for compiler in [each for each in self.compilers if each.backend in backends]:
+            self.compilers.remove(compiler)
+            if compiler in self._processes:
+                self._bury(compiler)
+
+    def _bury(self, worker: Worker) -> None:
+        """A process that raised may be in any state: it is ended, and its place is free."""
+        self._processes.pop(worker).close()
+
+    def pid(self, worker: Worker) -> int:
         """The process id that the arm works in."""
-        return self._processes[arm].pid
+        return self._processes[worker].pid
 
     def trim(self) -> None:
         """Have all arms let go of what they keep for the next case."""
-        self.call_all([Request(arm, "trim") for arm in self._processes])
+        workers = list(self._processes)
+        self._ask(workers, [Trim()] * len(workers))
 
     def close(self) -> None:
         """End all processes."""
-        for arm in list(self._processes):
-            self._bury(arm)
-
-
-class InlinePool:
-    """All arms in this process: for debuggers and profilers, not for figures to quote."""
-
-    def __init__(self, plugins: Mapping[str, str]) -> None:
-        self.usual = Usual()
-        self._plugins = dict(plugins)
-        self._stations: dict[Arm, Station] = {}
-        self._loaded: dict[Arm, Loaded | ArmError] = {}
-
-    def open(self, arms: Sequence[Arm], threads: int) -> dict[Arm, Loaded | ArmError]:
-        """Import the backends of the arms that are new."""
-        for arm in arms:
-            if arm not in self._loaded:
-                self._stations[arm] = Station(
-                    lambda name=arm.backend: load_backend(name, self._plugins),  # type: ignore[misc]  # mypy cannot infer a lambda's default
-                    SEED,
-                    last_level_cache(),
-                )
-                (self._loaded[arm],) = self.call_all([Request(arm, "load")])
-        return {arm: self._loaded[arm] for arm in arms}
-
-    def call(self, request: Request) -> Any:
-        """Call the method; the debugger of ``--pdb`` sees what it raises through ArmError's cause."""
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("default")  # as in a process of its own; pytest may make errors of them
-                return getattr(self._stations[request.arm], request.method)(*request.arguments)
-        except (Exception, SystemExit) as error:  # whatever a backend raises becomes its own cell's reason
-            raise ArmError(*reason_of(error)) from error
-
-    def call_all(self, requests: Sequence[Request]) -> list[Outcome]:
-        """One after the other."""
-        outcomes: list[Outcome] = []
-        for request in requests:
-            try:
-                outcomes.append(self.call(request))
-            except ArmError as error:
-                outcomes.append(error)
-        return outcomes
-
-    def pid(self, arm: Arm) -> int:
-        """This process."""
-        return os.getpid()
-
-    def trim(self) -> None:
-        """Have all arms let go of what they keep for the next case."""
-        self.call_all([Request(arm, "trim") for arm in self._stations])
-
-    def close(self) -> None:
-        """Let go of all buffers."""
-        self._stations.clear()
-        self._loaded.clear()
+        for worker in list(self._processes):
+            self._bury(worker)

@@ -1,63 +1,65 @@
-"""The parent's side of an arm's process: start it, ask it, notice its death, end it.
+"""The parent's side of a child process: start it, ask it, notice its death, end it.
 
 A process of its own for each arm keeps frameworks from sharing thread pools, allocators and the
-CPU's flush-to-zero flag, and turns a crash or a hang into one cell's status.
+CPU's flush-to-zero flag, and turns a crash or a hang into one cell's status.  What a child sends is checked and
+never trusted (see `bench.channel`).
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import select
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from multiprocessing import Pipe
-from multiprocessing.connection import wait
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
+from bench.channel import Channel, Refusal, Request, answer_in, send_request
+from bench.codec import MessageError
 from bench.machine.address_layout import HASH_SEED, filled_up, fixed_layout
 
-__all__ = ["SHARED_CARD", "ArmError", "ArmProcess", "Outcome", "ask_all"]
+__all__ = ["ArmError", "ChildProcess", "Pending", "ask_all"]
 
 SHARED_CARD = {"XLA_PYTHON_CLIENT_PREALLOCATE": "false", "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
 """What a process that shares a card is started with, unless the user has set it: XLA must not reserve most of
 the card's memory, and cuda:1 has to be the same card for CUDA as for NVIDIA's management library."""
+_LAST_BYTES = 64 << 10
+"""So much of what a child printed is looked at."""
 
-
-_WORKER = f"{__package__.rpartition('.')[0]}.arm.worker"
+A = TypeVar("A")
+Pair = tuple["ChildProcess", Request[A]]
 
 
 class ArmError(Exception):
-    """Why an arm gave no answer: a status of `schema.STATUSES` and its reason."""
+    """Why a child gave no answer: a status of `schema.STATUSES` and its reason."""
 
     def __init__(self, status: str, reason: str) -> None:
         super().__init__(f"{status}: {reason}")
         self.status, self.reason = status, reason
 
 
-Outcome = Any
-"""What a request came to: its answer, or the ArmError that it ended with."""
-
-
-class ArmProcess:
-    """One ``python -m bench.arm.worker`` and the socket to it.
+class ChildProcess:
+    """One ``python -m MODULE FD`` and the socket to it, of which FD is the other end.
 
     `environ` is set before the process exists, so that allocators and libraries read it at start.
     """
 
-    def __init__(self, environ: Mapping[str, str]) -> None:
-        ours, theirs = Pipe()
+    def __init__(self, module: str, environ: Mapping[str, str] | None = None) -> None:
+        ours, theirs = socket.socketpair()
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115  # lives as long as the process
         path = os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)
-        socket = f"{theirs.fileno():09}"  # as long whatever its number, for the layout's sake
+        number = f"{theirs.fileno():09}"  # as long whatever it is, for the layout's sake
+        given = {**HASH_SEED, **SHARED_CARD, **os.environ, "PYTHONPATH": path, **(environ or {})}
         with fixed_layout():
             self._popen = subprocess.Popen(
-                [sys.executable, "-m", _WORKER, socket],
-                env=filled_up({**HASH_SEED, **SHARED_CARD, **os.environ, "PYTHONPATH": path, **environ}),
+                [sys.executable, "-m", module, number],
+                env=filled_up(given),
                 pass_fds=(theirs.fileno(),),
                 stdin=subprocess.DEVNULL,
                 stdout=self._stderr,
@@ -65,58 +67,46 @@ class ArmProcess:
                 start_new_session=True,
             )
         theirs.close()
-        self.connection = ours
-        self.deadline = 0.0
-        self._asked = ""
+        self.channel = Channel(ours)
+        self._requests = 0
 
     @property
     def pid(self) -> int:
         """Process id."""
         return self._popen.pid
 
-    def ask(self, method: str, *arguments: Any, seconds: float) -> None:
-        """Send a request; `answer` collects what comes of it, within `seconds`."""
-        self.deadline = time.monotonic() + seconds
-        self._asked = method
-        with contextlib.suppress(OSError):  # it died before it could be asked; answer() says how
-            self.connection.send((method, arguments))
+    def ask(self, request: Request[A], seconds: float) -> Pending[A]:
+        """Send a request, to be answered within so many seconds; what comes of it, one at a time."""
+        self._requests += 1
+        pending = Pending(self, request, self._requests, time.monotonic() + seconds)
+        with contextlib.suppress(
+            OSError
+        ):  # it died before it could be asked, or reads nothing: no answer comes
+            send_request(self.channel, self._requests, request, pending.deadline)
+        return pending
 
-    def answer(self) -> Any:
-        """The answer to the last request.
+    def call(self, request: Request[A], seconds: float) -> A:
+        """Ask and wait.  Raises ArmError."""
+        return self.ask(request, seconds).answer()
 
-        Raises ArmError: it raised (failed, oom), died (crashed), or took too long (timeout).
-        """
-        try:
-            if not self.connection.poll(max(0.0, self.deadline - time.monotonic())):
-                self.kill()
-                raise ArmError(
-                    "timeout", f"no answer to {self._asked!r} within --cell-timeout; the process was ended"
-                )
-            outcome, value = self.connection.recv()
-        except (EOFError, OSError):
-            raise self._death() from None
-        if outcome != "done":
-            raise ArmError(outcome, value)
-        return value
-
-    def _death(self) -> ArmError:
-        """How the process ended, with the last line that it printed."""
+    def death(self, name: str) -> ArmError:
+        """How the process ended, asked for `name`, with the last line that it printed."""
         try:
             code = self._popen.wait(timeout=5)
         except subprocess.TimeoutExpired:
             self.kill()
-            return ArmError("crashed", f"closed its connection in {self._asked!r} and did not end")
+            return ArmError("crashed", f"closed its connection in {name!r} and did not end")
         how = f"exit status {code}" if code >= 0 else _signal_text(-code)
-        self._stderr.seek(0)
-        lines = [
-            line.strip() for line in self._stderr.read().decode(errors="replace").splitlines() if line.strip()
-        ]
-        said = next(
-            (line for line in lines if line.startswith("Fatal Python error")), lines[-1] if lines else ""
-        )
-        return ArmError(
-            "crashed", f"{how} in {self._asked!r}" + (f"; it printed: {said[:300]}" if said else "")
-        )
+        said = self._said()
+        return ArmError("crashed", f"{how} in {name!r}" + (f"; it printed: {said[:300]}" if said else ""))
+
+    def _said(self) -> str:
+        """The line that tells of a crash, or the last one."""
+        self._stderr.seek(0, os.SEEK_END)
+        self._stderr.seek(max(0, self._stderr.tell() - _LAST_BYTES))
+        text = self._stderr.read(_LAST_BYTES).decode(errors="replace")
+        lines = [line.strip() for line in text.splitlines() if line.strip()]
+        return next((line for line in lines if line.startswith("Fatal Python error")), (lines or [""])[-1])
 
     @property
     def alive(self) -> bool:
@@ -132,8 +122,60 @@ class ArmProcess:
     def close(self) -> None:
         """End the process if it still runs, and free what belongs to it."""
         self.kill()
-        self.connection.close()
+        self.channel.close()
         self._stderr.close()
+
+
+class Pending(Generic[A]):
+    """A request that waits for its answer, until `deadline` (`time.monotonic`) at most."""
+
+    def __init__(self, process: ChildProcess, request: Request[A], number: int, deadline: float) -> None:
+        self.process, self.deadline = process, deadline
+        self._request, self._number = request, number
+        self._outcome: tuple[A] | ArmError | None = None
+
+    def look(self) -> bool:
+        """Read what is there, without waiting; whether it is decided what came of the request."""
+        if self._outcome is None:
+            self._outcome = self._now()
+        return self._outcome is not None
+
+    def wait(self, seconds: float) -> bool:
+        """The same after so many seconds at most, and not beyond the deadline."""
+        end = min(time.monotonic() + seconds, self.deadline)
+        while not self.look():
+            if not self.process.channel.waits(end - time.monotonic()) and time.monotonic() >= end:
+                return self.look()
+        return True
+
+    def answer(self) -> A:
+        """The answer, waited for.
+
+        Raises ArmError: it raised (failed, oom), died (crashed), took too long (timeout), or sent something else
+        (failed); in the last two cases the process has been ended.
+        """
+        self.wait(float("inf"))
+        assert self._outcome is not None, "decided by the deadline"
+        if isinstance(self._outcome, ArmError):
+            raise self._outcome
+        return self._outcome[0]
+
+    def _now(self) -> tuple[A] | ArmError | None:
+        name = self._request.name
+        try:
+            frame = self.process.channel.take()
+            if frame is not None:
+                answer = answer_in(frame, self._number, self._request)
+                return ArmError(answer.status, answer.reason) if isinstance(answer, Refusal) else (answer,)
+        except (EOFError, OSError):
+            return self.process.death(name)
+        except MessageError as error:
+            self.process.kill()
+            return ArmError("failed", f"sent what is no answer to {name!r}: {error}; the process was ended")
+        if time.monotonic() < self.deadline:
+            return None
+        self.process.kill()
+        return ArmError("timeout", f"no answer to {name!r} within --cell-timeout; the process was ended")
 
 
 def _signal_text(number: int) -> str:
@@ -145,31 +187,34 @@ def _signal_text(number: int) -> str:
     return f"killed by {name}{hint}"
 
 
-def ask_all(
-    requests: Sequence[tuple[ArmProcess, str, tuple[Any, ...]]], seconds: float, at_once: int
-) -> list[Outcome]:
+def ask_all(asked: Sequence[Pair[A]], seconds: float, at_once: int) -> list[A | ArmError]:
     """Put a request to each process, `at_once` of them working at a time; the outcomes in their order.
 
     More at once than CPUs would make them wait for each other, and their call times with them.
     """
-    outcomes: list[Outcome] = [None] * len(requests)
-    waiting = list(range(len(requests)))[::-1]
-    working: dict[int, ArmProcess] = {}
+    outcomes: dict[int, A | ArmError] = {}
+    waiting = list(range(len(asked)))[::-1]
+    working: dict[int, Pending[A]] = {}
     while waiting or working:
         while waiting and len(working) < at_once:
             number = waiting.pop()
-            process, method, arguments = requests[number]
-            process.ask(method, *arguments, seconds=seconds)
-            working[number] = process
-        soonest = min(process.deadline for process in working.values())
-        ready = wait(
-            [process.connection for process in working.values()], max(0.0, soonest - time.monotonic())
-        )
-        for number, process in list(working.items()):
-            if process.connection in ready or process.deadline <= time.monotonic():
+            process, request = asked[number]
+            working[number] = process.ask(request, seconds)
+        soonest = min(pending.deadline for pending in working.values())
+        _wait([pending.process.channel for pending in working.values()], soonest - time.monotonic())
+        for number, pending in list(working.items()):
+            if pending.look():
                 del working[number]
                 try:
-                    outcomes[number] = process.answer()
+                    outcomes[number] = pending.answer()
                 except ArmError as error:
                     outcomes[number] = error
-    return outcomes
+    return [outcomes[number] for number in range(len(asked))]
+
+
+def _wait(channels: Sequence[Channel], seconds: float) -> None:
+    """Until one of them has something to read, or the time is up."""
+    poll: Any = select.poll()
+    for channel in channels:
+        poll.register(channel.fileno(), select.POLLIN)
+    poll.poll(None if seconds == float("inf") else max(seconds, 0.0) * 1000)

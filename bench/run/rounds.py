@@ -7,23 +7,24 @@ A batch during which others used the machine is measured again, a bounded number
 from __future__ import annotations
 
 import math
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean, median
 
 import numpy as np
 
-from bench.machine.clocks import clock
+from bench import messages
 from bench.machine.cpu_speed import SLOW
-from bench.machine.foreign_load import Clock, ForeignUse, starved, waiting_share
+from bench.machine.foreign_load import ForeignUse
 from bench.machine.guard import Guard
 from bench.machine.nvidia import Watch
+from bench.machine.surroundings import Surroundings
 from bench.messages import Sample
 from bench.plan.profiles import Profile
 from bench.run.arm_state import ArmState, Batch
-from bench.run.pool import Pool, Request
+from bench.run.pool import Pool
 from bench.run.process import ArmError
+from bench.run.starved import starved, waiting_share
 from bench.stats import estimates
 
 __all__ = ["Limits", "Rounds", "calls_for", "next_check"]
@@ -78,33 +79,40 @@ class Rounds:
     """The rounds of one experiment."""
 
     def __init__(
-        self, pool: Pool, states: Sequence[ArmState], limits: Limits, seed: int, watch: Watch
+        self,
+        pool: Pool,
+        states: Sequence[ArmState],
+        limits: Limits,
+        seed: int,
+        *,
+        watch: Watch,
+        surroundings: Surroundings,
     ) -> None:
-        self._watch = watch
+        self._watch, self._surroundings = watch, surroundings
         self._pool, self._states, self._limits = pool, states, limits
         self._rng = np.random.default_rng(seed)
-        self._clock = Clock({pool.pid(state.arm) for state in states if state.alive})
+        self._witness = surroundings.witness({pool.pid(state.arm) for state in states if state.alive})
         allowance_s = max(_ALLOWANCE * limits.seconds, _LEAST_ALLOWANCE_S) if limits.guard else 0.0
-        self._guard = Guard(self._clock, allowance_s)
+        self._guard = Guard(self._witness, allowance_s, surroundings)
         self._foreign = ForeignUse(0.0, 0.0)
         self._latest: ArmState | None = None
-        self._deadline = time.monotonic() + limits.seconds
+        self._deadline = self._surroundings.monotonic() + limits.seconds
 
     def _time_is_up(self) -> bool:
-        return time.monotonic() >= self._deadline + self._guard.extra_s
+        return self._surroundings.monotonic() >= self._deadline + self._guard.extra_s
 
     @property
     def guarded_s(self) -> float:
         """Seconds that the guard has added, by waiting and measuring again."""
         return self._guard.extra_s
 
-    def run(self, on_round: Callable[[int, Sequence[ArmState]], None]) -> None:
-        """Measure until it is precise or time is up; `on_round` hears of each."""
+    def run(self) -> Iterator[int]:
+        """Measure until it is precise or time is up; the number of rounds so far, after each."""
         number, check = 0, self._limits.min_rounds
         while number < self._limits.max_rounds and any(state.alive for state in self._states):
             self._round(number)
             number += 1
-            on_round(number, self._states)
+            yield number
             if number >= self._limits.min_rounds and self._time_is_up():
                 return
             if number >= check:
@@ -116,9 +124,9 @@ class Rounds:
         """Every arm once; all of them again if others used the machine meanwhile."""
         guard = self._guard
         for attempt in range(_REDOS + 1):
-            began, lost_s = time.monotonic(), guard.lost_s
+            began, lost_s = self._surroundings.monotonic(), guard.lost_s
             self._foreign = ForeignUse(0.0, 0.0)
-            self._clock.window()
+            self._witness.window()
             alive = [state for state in self._states if state.alive]
             for order, index in enumerate(self._rng.permutation(len(alive))):
                 self._measure(alive[index], number, order)
@@ -134,7 +142,7 @@ class Rounds:
             if throttled:
                 self._watch.cool()
             elif guard.patient:
-                guard.spend(time.monotonic() - began - (guard.lost_s - lost_s))
+                guard.spend(self._surroundings.monotonic() - began - (guard.lost_s - lost_s))
                 guard.wait()
             else:
                 return
@@ -147,9 +155,9 @@ class Rounds:
             for state in slow:
                 if not guard.has_time or self._time_is_up():
                     return
-                began, lost_s = time.monotonic(), guard.lost_s
+                began, lost_s = self._surroundings.monotonic(), guard.lost_s
                 self._measure(state, number, state.batches[-1].order)
-                guard.spend(time.monotonic() - began - (guard.lost_s - lost_s))
+                guard.spend(self._surroundings.monotonic() - began - (guard.lost_s - lost_s))
 
     def _measure(self, state: ArmState, number: int, order: int) -> None:
         """One batch; again if the arm waited for a CPU more than it is used to, or others ran beside it."""
@@ -157,13 +165,13 @@ class Rounds:
         for attempt in range(_REDOS + 1):
             if guard.alarmed:
                 guard.wait()
-                self._clock.window()  # what others did meanwhile is of no account
-            began = time.monotonic()
+                self._witness.window()  # what others did meanwhile is of no account
+            began = self._surroundings.monotonic()
             sample = self._sample(state, number)
             if sample is None:
                 return
-            self._clock.spent(self._pool.pid(state.arm), sample.total_cpu_s)
-            foreign = self._clock.window()
+            self._witness.spent(self._pool.pid(state.arm), sample.total_cpu_s)
+            foreign = self._witness.window()
             contended = self._note(state, sample, foreign, number, order)
             if sample.problem is not None:
                 state.fail("mistrusted", f"in round {number}: {sample.problem}")
@@ -173,7 +181,7 @@ class Rounds:
             if not contended or attempt == _REDOS or not guard.has_time or self._time_is_up():
                 self._foreign += foreign
                 return
-            guard.spend(time.monotonic() - began)
+            guard.spend(self._surroundings.monotonic() - began)
 
     def _sample(self, state: ArmState, number: int) -> Sample | None:
         """A batch that is long enough; None where the arm failed."""
@@ -188,14 +196,14 @@ class Rounds:
         return sample
 
     def _batch(self, state: ArmState, number: int) -> Sample | None:
-        request = Request(state.arm, "batch", (state.iterations, self._limits.warm_s))
-        asked = clock()
+        request = messages.Batch(state.iterations, self._limits.warm_s)
+        asked = self._surroundings.clock()
         try:
-            sample: Sample = self._pool.call(request)
+            sample = self._pool.call(state.arm, request)
         except ArmError as error:
             state.fail(error.status, error.reason)
             return None
-        problem = _impossible(sample, asked, clock())
+        problem = _impossible(sample, asked, self._surroundings.clock())
         if problem is not None:
             state.fail("mistrusted", f"in round {number}: {problem}")
             return None

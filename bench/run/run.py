@@ -7,20 +7,24 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bench.machine import environment
+from bench.machine.surroundings import HERE, Surroundings
 from bench.plan.experiments import Arm, Experiment, experiments, weight
 from bench.plan.settings import Settings
 from bench.records.schema import Cell, CellName, Compile, Round
 from bench.records.writing import Key, RunFiles, RunFilesError, key_of
 from bench.run.budget import Budget
-from bench.run.time_account import Tally
+from bench.run.time_account import TimeAccount
 from bench.stats import counted
+
+if TYPE_CHECKING:
+    from bench.run.pool import Pool
 
 __all__ = ["CellResult", "Run", "plan"]
 
@@ -49,18 +53,20 @@ def plan(settings: Settings) -> tuple[Experiment, ...]:
 class Run:
     """One run under way.  Use as a context manager, so that no process outlives it."""
 
-    def __init__(self, settings: Settings, chosen: Sequence[Experiment]) -> None:
-        self.settings = settings
+    def __init__(
+        self, settings: Settings, chosen: Sequence[Experiment], surroundings: Surroundings = HERE
+    ) -> None:
+        self.settings, self._surroundings = settings, surroundings
         self.chosen = tuple(chosen)
         self.run_id = settings.run_id or _new_run_id(settings.results)
         self.files = RunFiles(settings.results / self.run_id)
-        self.tally = Tally()
+        self.account = TimeAccount()
         self._machine = environment.machine_name()
         self._left = list(self.chosen)
         self._rows: dict[Key, Cell] = {}
         self._rounds: dict[Key, tuple[float, ...]] = {}
         self._budget = Budget(settings.profile.seconds)
-        self._pool: Any = None
+        self._pool: Pool | None = None
         self._on_disk: set[Key] = set()
 
     @property
@@ -92,8 +98,8 @@ class Run:
     def __exit__(self, *_: object) -> None:
         if self._pool is not None:
             self._pool.close()
-        if self.tally.measured:
-            sitting = self.tally.sitting() | _cards("cards_after", self._devices)
+        if self.account.measured:
+            sitting = self.account.sitting() | _cards("cards_after", self._devices)
             self._environment.setdefault("sittings", []).append(sitting)
             self.files.write_environment(self._environment)
 
@@ -123,12 +129,16 @@ class Run:
             return float(self.settings.max_seconds * len(self._left))
         return self._budget.left_s
 
-    def result(self, experiment: Experiment, arm: Arm, on_end: Callable[[Experiment], None]) -> CellResult:
-        """The cell and its rounds; measures its experiment if nobody has."""
+    def measure(self, experiment: Experiment) -> bool:
+        """Measure the experiment if that has not been done; whether it was done now."""
+        if self._complete(experiment):
+            return False
+        self._measure(experiment)
+        return True
+
+    def result(self, experiment: Experiment, arm: Arm) -> CellResult:
+        """The cell and its rounds, once its experiment has been measured.  Raises KeyError before."""
         key = self.key(experiment, arm)
-        if key not in self._rows:
-            self._measure(experiment)
-            on_end(experiment)
         return CellResult(self._rows[key], self._rounds.get(key, ()))
 
     def rows(self, experiments: Iterable[Experiment] | None = None) -> list[Cell]:
@@ -142,17 +152,17 @@ class Run:
             return self.settings.max_seconds
         return self._budget.rounds_s(weight(experiment), sum(weight(each) for each in self._left))
 
-    def _start_pool(self, experiment: Experiment) -> Any:
+    def _start_pool(self, experiment: Experiment) -> Pool:
         if self._pool is None:
-            from bench.run import pool  # noqa: PLC0415  # brings NumPy, which collecting a plan must not need
+            from bench.run import inline_pool, pool  # noqa: PLC0415  # NumPy, which collecting a plan must not need
 
             begin = time.monotonic()
             if self.settings.inline:
-                self._pool = pool.InlinePool(self.settings.plugins)
+                self._pool = inline_pool.InlinePool(self.settings.plugins)
             else:
                 self._pool = pool.ProcessPool(self.settings.plugins, self.settings.cell_timeout)
             self._pool.open(experiment.arms, experiment.case.threads)
-            self.tally.start_up_s = time.monotonic() - begin
+            self.account.start_up_s = time.monotonic() - begin
         return self._pool
 
     def _measure(self, experiment: Experiment) -> None:
@@ -164,19 +174,11 @@ class Run:
         seconds = self._rounds_s(experiment)
         limits = measuring.Limits.of(profile, seconds, settings.target_ci, guard=settings.guard)
         stamp = rows.Stamp(self.run_id, self._machine, environment.utc_now(), settings.target_ci)
-        begin, ends, extras = time.monotonic(), list[float](), list[measuring.Extra]()
-        states = measuring.run(
-            experiment,
-            pool,
-            limits,
-            len(self._rows),
-            lambda *_: ends.append(time.monotonic()),
-            on_extra=extras.append,
-        )
-        rounds_s = (ends[-1] - ends[0]) * len(ends) / (len(ends) - 1) if len(ends) > 1 else None
-        guarded_s, renewed_s = sum(e.guarded_s for e in extras), sum(e.renewed_s for e in extras)
-        self._budget.spend(weight(experiment), time.monotonic() - begin - renewed_s, rounds_s, guarded_s)
-        self.tally.add_extra(guarded_s, renewed_s)
+        begin = self._surroundings.monotonic()
+        measured = measuring.run(experiment, pool, limits, len(self._rows), self._surroundings)
+        states, took_s = measured.states, self._surroundings.monotonic() - begin - measured.renewed_s
+        self._budget.spend(weight(experiment), took_s, measured.rounds_s, measured.guarded_s)
+        self.account.add_extra(measured.guarded_s, measured.renewed_s)
         if experiment in self._left:
             self._left.remove(experiment)
         self._store(
@@ -185,7 +187,7 @@ class Run:
             rows.rounds_of(experiment, states, stamp),
             rows.compiles_of(experiment, states, stamp),
         )
-        self.tally.count(experiment, states)
+        self.account.count(experiment, states)
 
     def _store(
         self,

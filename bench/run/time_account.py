@@ -5,23 +5,26 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bench.machine import environment
 from bench.plan.experiments import Experiment
 
-__all__ = ["Tally"]
+if TYPE_CHECKING:  # brings NumPy, which collecting a plan must not need
+    from bench.run.arm_state import ArmState
+
+__all__ = ["TimeAccount"]
 
 
 @dataclass(slots=True)
-class Tally:
+class TimeAccount:
     """One sitting of a run; times in seconds."""
 
     started: float = field(default_factory=time.monotonic)
     start_up_s: float = 0.0
     """Until all arms' processes had imported their backends; those that started anew included."""
     renewed_s: float = 0.0
-    """Of that, what starting anew took (see preparing.py)."""
+    """Of that, what starting anew took (see `bench.run.pool`)."""
     timed_s: float = 0.0
     measured: int = 0
     contended: int = 0
@@ -49,8 +52,8 @@ class Tally:
         self.start_up_s += renewed_s
         self.renewed_s += renewed_s
 
-    def count(self, experiment: Experiment, states: Sequence[Any]) -> None:
-        """Add an experiment that has ended; `states` are `bench.run.arm_state.ArmState`s."""
+    def count(self, experiment: Experiment, states: Sequence[ArmState]) -> None:
+        """Add an experiment that has ended."""
         self.measured += 1
         peaks = {s.arm.label: s.finished.device_peak_bytes for s in states if s.finished}
         if known := {label: peak for label, peak in peaks.items() if peak is not None}:

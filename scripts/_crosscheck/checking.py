@@ -1,6 +1,6 @@
 """Try one backend on one combination of op, direction, placement and dtype.
 
-Runs in the backend's own process (`scripts._crosscheck.worker`); an `Outcome` is plain data.
+Runs in the backend's own process (`scripts._crosscheck.worker`), which sends the `Outcome`.
 """
 
 from __future__ import annotations

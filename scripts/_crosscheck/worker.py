@@ -1,48 +1,47 @@
-"""The process of one backend: ``python -m scripts._crosscheck.worker FD``.
-
-Reads (case, seconds) from the socket and answers with (`Outcome`, `About`), until the parent hangs up.
-"""
+"""The process of one backend: ``python -m scripts._crosscheck.worker FD``, asked as `_crosscheck.messages` says."""
 
 from __future__ import annotations
 
-import faulthandler
 import sys
-from multiprocessing.connection import Connection
+from collections.abc import Mapping
 
-from bench.arm.worker import load_backend, reason_of
-from kernels.api import Backend, Case
-from scripts._crosscheck.checking import About, Outcome, check
+from bench.arm.worker import load_backend, refusal
+from bench.channel import inherited, serve
+from kernels.api import Backend
+from scripts._crosscheck.checking import About, check
+from scripts._crosscheck.messages import Checked, Try
 
 __all__ = ["main"]
 
 
-def main(fd: int) -> None:
-    """Serve until the parent hangs up.  The first message names the backend and the plugins."""
-    faulthandler.enable()
-    connection = Connection(fd)
-    name, plugins = connection.recv()
-    backend: Backend | Outcome
-    try:
-        backend = load_backend(name, plugins)
-    except Exception as error:  # noqa: BLE001  # whatever a framework raises when imported is this backend's outcome
-        backend = Outcome(*reason_of(error))
-    while True:
-        try:
-            case, seconds = connection.recv()
-        except EOFError:
-            return
-        connection.send(
-            (backend, About()) if isinstance(backend, Outcome) else _answer(backend, case, seconds)
-        )
+class _Worker:
+    """Loads a backend once, also where that fails."""
 
+    def __init__(self) -> None:
+        self._backend: Backend | Exception | None = None
 
-def _answer(backend: Backend, case: Case, seconds: float) -> tuple[Outcome, About]:
-    try:
-        outcome = check(backend, case, seconds)
+    def answer(self, request: Try) -> Checked:
+        """Try the case.  Raises whatever the backend does."""
+        backend = self._loaded(request.backend, request.plugins)
+        outcome = check(backend, request.case, request.seconds)
         # Asked afterwards: Numba knows its threading layer only when it has run.
-        return outcome, About(dict(backend.versions()), dict(getattr(backend, "deviations", {})))
-    except Exception as error:  # noqa: BLE001  # whatever a backend raises is the outcome of this combination alone
-        return Outcome(*reason_of(error)), About()
+        about = About(dict(backend.versions()), dict(getattr(backend, "deviations", {})))
+        return Checked(outcome, about)
+
+    def _loaded(self, name: str, plugins: Mapping[str, str]) -> Backend:
+        if self._backend is None:
+            try:
+                self._backend = load_backend(name, plugins)
+            except Exception as error:  # noqa: BLE001  # whatever a framework raises when imported is every case's outcome
+                self._backend = error
+        if isinstance(self._backend, Exception):
+            raise self._backend
+        return self._backend
+
+
+def main(fd: int) -> None:
+    """Serve until the parent hangs up."""
+    serve(inherited(fd), (Try,), _Worker().answer, refusal)
 
 
 if __name__ == "__main__":

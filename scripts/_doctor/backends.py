@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import functools
-import json
 import os
 import shutil
 import subprocess
-import sys
 import sysconfig
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
+from bench.run.process import ArmError, ChildProcess
 from kernels import registry
 from scripts._doctor.finding import OK, PROBLEM, WARNING, Finding
-from scripts._doctor.probe import MARK
+from scripts._doctor.messages import Family, Tried, TryFamily
 
 __all__ = ["cardless", "cards", "compiler", "families", "findings", "try_family"]
 
@@ -24,7 +22,6 @@ _TIMEOUT_S = 60.0
 _SOURCE = (
     '#include <Python.h>\n#include <omp.h>\nextern "C" int threads() { return omp_get_max_threads(); }\n'
 )
-Outcome = Mapping[str, Any]
 
 
 def families() -> dict[str, list[str]]:
@@ -49,45 +46,34 @@ def cardless() -> tuple[str, ...]:
     return tuple(name for name in registry.names() if "cpu" not in registry.devices(name))
 
 
-def try_family(names: Sequence[str]) -> Outcome:
-    """What came of each of `names`, in a process of their own: ``backends`` by name, and ``cards``."""
+def try_family(names: Sequence[str]) -> Family:
+    """What came of each of `names`, in a process of their own."""
+    process = ChildProcess(f"{__package__}.probe")
     try:
-        done = subprocess.run(
-            [sys.executable, "-m", f"{__package__}.probe", *names],
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=_TIMEOUT_S,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        reason = f"no answer within {_TIMEOUT_S:.0f} s"
-    else:
-        mark, reply = done.stdout.rpartition(MARK)[1:]
-        if mark:
-            return dict(json.loads(reply))
-        last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
-        reason = f"its process ended with status {done.returncode}: {last}"
-    return {"backends": {name: {"state": "broken", "reason": reason} for name in names}, "cards": []}
+        return process.call(TryFamily(tuple(names)), _TIMEOUT_S)
+    except ArmError as error:
+        late = f"no answer within {_TIMEOUT_S:.0f} s"
+        reason = late if error.status == "timeout" else f"its process ended with {error.reason}"
+        return Family({name: Tried("broken", reason) for name in names})
+    finally:
+        process.close()
 
 
-def findings(outcome: Outcome) -> Iterator[Finding]:
+def findings(family: Family) -> Iterator[Finding]:
     """One for each backend of a family, and one for Numba's threading layer."""
-    for name, found in outcome["backends"].items():
+    for name, found in family.backends.items():
         yield _finding(name, found)
-        layer = found.get("versions", {}).get("numba_threading_layer")
+        layer = found.versions.get("numba_threading_layer")
         if layer is not None:
             yield _layer(layer)
 
 
-def _finding(name: str, found: Mapping[str, Any]) -> Finding:
-    label, state, reason = f"backend {name}", found["state"], found.get("reason", "")
-    figures = {"state": state, "threads": found.get("threads")}
+def _finding(name: str, found: Tried) -> Finding:
+    label, state, reason = f"backend {name}", found.state, found.reason
+    figures = {"state": state, "threads": found.threads}
     if state == "runs":
-        versions = ", ".join(f"{key} {value}" for key, value in found["versions"].items())
-        said = f"runs, threads {found['threads']}, tried in {found['seconds']:.1f} s ({versions})"
+        versions = ", ".join(f"{key} {value}" for key, value in found.versions.items())
+        said = f"runs, threads {found.threads}, tried in {found.seconds:.1f} s ({versions})"
         return Finding(label, OK, said, figures=figures)
     if "cpu" not in registry.devices(name) and state in ("missing", "refuses"):
         return Finding(label, OK, f"only for CUDA devices: {reason}", figures=figures)
@@ -162,9 +148,9 @@ def compiler() -> Finding:
     return Finding("C++ compiler", WARNING, f"{path} fails: {first}", effect, mend, {"path": path})
 
 
-def cards(outcomes: Sequence[Outcome]) -> Finding:
+def cards(families: Sequence[Family]) -> Finding:
     """The CUDA devices: what the driver's own tool lists, and what PyTorch sees of them."""
-    seen = list(dict.fromkeys(card for outcome in outcomes for card in outcome["cards"]))
+    seen = list(dict.fromkeys(card for family in families for card in family.cards))
     listed = _driver_lists()
     figures = {"driver": listed, "torch": seen}
     if seen:

@@ -1,61 +1,66 @@
-"""Tries backends of one framework in this process and prints what came of it, as JSON behind a mark.
+"""Tries backends of one framework in a process: ``python -m scripts._doctor.probe FD``.
 
 A process of its own for each framework: one that is broken, or that hangs, hides no other.
 """
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from typing import Any
 
+from bench.channel import Refusal, inherited, serve
 from kernels import registry
 from kernels.api import Case
+from scripts._doctor.messages import Family, Tried, TryFamily
 
-__all__ = ["MARK", "main"]
+__all__ = ["main"]
 
-MARK = "\x1erelu-bench-doctor\x1e"
 _LENGTH = 1000
 
 
-def main(names: list[str]) -> None:
-    """Print ``{name: what came of it}`` for the backends `names`."""
-    found = {name: _tried(name) for name in names}
-    sys.stdout.write(MARK + json.dumps({"backends": found, "cards": _cards()}))
-    sys.stdout.flush()
+def main(fd: int) -> None:
+    """Serve until the parent hangs up."""
+    serve(inherited(fd), (TryFamily,), _family, lambda error: Refusal("failed", _said(error)))
 
 
-def _tried(name: str) -> dict[str, Any]:
+def _family(request: TryFamily) -> Family:
+    return Family({name: _tried(name) for name in request.names}, _cards())
+
+
+def _said(error: Exception) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split())
+
+
+def _tried(name: str) -> Tried:
     begin = time.perf_counter()
     device = registry.devices(name)[0]
     try:
         backend = registry.load(name)
         reason = backend.why_not(Case("relu", n=_LENGTH, device=device))
         if reason is not None:
-            return {"state": "refuses", "reason": reason}
+            return Tried("refuses", reason)
         threads = backend.set_threads(0)
         wrong = None if name == "torch_compile" or device != "cpu" else _wrong(backend)
         versions = backend.versions()
     except registry.MissingBackendError as error:
-        return {"state": "missing", "reason": str(error)}
+        return Tried("missing", str(error))
     except registry.BrokenBackendError as error:
-        return _missing(name, error.__cause__) or {"state": "broken", "reason": str(error)}
+        return _missing(name, error.__cause__) or Tried("broken", str(error))
     except Exception as error:  # noqa: BLE001  whatever a framework raises is the answer
-        return {"state": "broken", "reason": " ".join(f"{type(error).__name__}: {error}".split())}
+        return Tried("broken", _said(error))
     if wrong:
-        return {"state": "broken", "reason": wrong}
-    seconds = time.perf_counter() - begin
-    return {"state": "runs", "threads": threads, "seconds": seconds, "versions": versions}
+        return Tried("broken", wrong)
+    return Tried("runs", "", threads, time.perf_counter() - begin, versions)
 
 
-def _missing(name: str, cause: BaseException | None) -> dict[str, Any] | None:
+def _missing(name: str, cause: BaseException | None) -> Tried | None:
     """A backend that needs a second framework is not broken where that one is not installed."""
     needs = cause.name if isinstance(cause, ModuleNotFoundError) else None
     for builtin in registry.BUILTINS.values():
         if builtin.top == needs:
             reason = f"{name} needs {needs}, which is not installed: pip install '{builtin.distribution}'"
-            return {"state": "missing", "reason": reason}
+            return Tried("missing", reason)
     return None
 
 
@@ -76,16 +81,16 @@ def _wrong(backend: Any) -> str | None:
     return None if same else f"relu of {_LENGTH} numbers from -1 to 1 is wrong; see scripts/crosscheck.py"
 
 
-def _cards() -> list[str]:
+def _cards() -> tuple[str, ...]:
     """The CUDA devices that the framework which was imported sees."""
     torch = sys.modules.get("torch")
     if torch is None:
-        return []
+        return ()
     try:
-        return [str(torch.cuda.get_device_name(number)) for number in range(torch.cuda.device_count())]
+        return tuple(str(torch.cuda.get_device_name(number)) for number in range(torch.cuda.device_count()))
     except Exception:  # noqa: BLE001  a half-imported torch has no cards
-        return []
+        return ()
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main(int(sys.argv[1]))

@@ -91,7 +91,7 @@ def measure(settings: Settings, chosen: Sequence[Experiment], plugins: Mapping[s
             task = bar.add_task("", total=len(run.left))
             for experiment in run.left:
                 bar.update(task, description=experiment.label)
-                run.result(experiment, experiment.arms[0], lambda _: None)
+                run.measure(experiment)
                 bar.advance(task)
     return run.files.cells_path
 

@@ -1,4 +1,4 @@
-"""One arm of scripts/training_step.py: a small network in a process of its own, which takes steps when asked.
+"""One arm of scripts/training_step.py: a small network, which takes steps when asked.
 
 Two networks.  ``mlp``: Linear layers of one width with an activation after each, where matrix products take most
 of the time.  ``elementwise``: ``h = activation(h + shift)`` again and again, as in a residual network
@@ -10,21 +10,18 @@ from __future__ import annotations
 import gc
 import re
 import resource
-import signal
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from kernels.torch_module import TunedLeakyReLU, TunedReLU
+from scripts._training_step.messages import Kept, Peak, Spec
 
-__all__ = ["ACTIVATIONS", "BASELINE", "NETWORKS", "NOTHING", "Kept", "Spec", "Trainer", "serve"]
+__all__ = ["ACTIVATIONS", "BASELINE", "NETWORKS", "NOTHING", "Trainer"]
 
 NETWORKS = ("mlp", "elementwise")
 BASELINE, NOTHING = "nn", "no activation"
@@ -47,34 +44,6 @@ ACTIVATIONS: Mapping[str, Mapping[str, _Make]] = {
     },
 }
 """By op and arm: the activation, made for a slope."""
-
-
-@dataclass(frozen=True, slots=True)
-class Spec:
-    """What is trained.  Elements of one activation: batch * width."""
-
-    network: str
-    op: str
-    arm: str
-    batch: int
-    width: int
-    depth: int
-    slope: float
-    threads: int
-
-    def needed_bytes(self) -> int:
-        """Roughly what one process holds at its peak: parameters with gradients, and activations."""
-        weights = self.depth * self.width * (self.width if self.network == "mlp" else 1)
-        return 4 * (2 * weights + (2 * self.depth + 4) * self.batch * self.width) + (400 << 20)
-
-
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """Bytes that a forward pass keeps for backward, parameters left out, each piece of memory counted once."""
-
-    in_all: int
-    by_activations: int
-    by_activations_only: int
 
 
 class _Shifted(nn.Module):
@@ -141,7 +110,7 @@ class Trainer:
         self.step()
         return time.perf_counter() - start
 
-    def peak(self) -> tuple[int, str]:
+    def peak(self) -> Peak:
         """Bytes of physical memory at most, since `warm_up` where the kernel can tell, and what says so."""
         return _peak()
 
@@ -184,30 +153,12 @@ def _reset_peak() -> None:
         return  # not Linux, or not allowed; the peak is then that of the whole process
 
 
-def _peak() -> tuple[int, str]:
+def _peak() -> Peak:
     try:
         found = re.search(r"^VmHWM:\s+(\d+) kB", _STATUS.read_text(), re.MULTILINE)
     except OSError:
         found = None
     if found:
-        return int(found[1]) << 10, "VmHWM"
+        return Peak(int(found[1]) << 10, "VmHWM")
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return most if sys.platform == "darwin" else most << 10, "ru_maxrss"
-
-
-def serve(connection: Connection, spec: Spec) -> None:
-    """Answer names of `Trainer`'s methods until the other side is gone: ("done", result) or ("failed", why)."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's business
-    trainer: Trainer | None = None
-    gc.disable()
-    try:
-        while True:
-            method = connection.recv()
-            try:
-                trainer = trainer or Trainer(spec)
-                answer: tuple[str, Any] = ("done", getattr(trainer, method)())
-            except (RuntimeError, MemoryError) as error:  # torch raises RuntimeError where memory is short
-                answer = ("failed", " ".join(str(error).split()))
-            connection.send(answer)
-    except (EOFError, OSError):
-        return
+    return Peak(most if sys.platform == "darwin" else most << 10, "ru_maxrss")

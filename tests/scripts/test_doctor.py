@@ -14,6 +14,7 @@ import pytest
 
 from scripts._doctor import backends, clocks, machine, memory
 from scripts._doctor.finding import OK, PROBLEM, WARNING
+from scripts._doctor.messages import Family, Tried
 from tests.running import ROOT
 
 pytestmark = pytest.mark.slow
@@ -80,7 +81,7 @@ class TestBackends:
         monkeypatch.syspath_prepend(tmp_path)
         (finding,) = backends.findings(backends.try_family(["jax_jit"]))
         assert finding.status == PROBLEM
-        assert "its process ended with status 11" in finding.measured
+        assert "its process ended with exit status 11" in finding.measured
 
     def test_the_doctors_own_packages_are_asked_for_in_one_line(self, tmp_path: Path) -> None:
         done = run(hiding(tmp_path / "h", "psutil"))
@@ -91,7 +92,7 @@ class TestBackends:
     def test_no_backend_at_all_is_a_problem(self) -> None:
         from scripts.doctor import _none_runs
 
-        missing = {"backends": {"jax_jit": {"state": "missing", "reason": "x"}}, "cards": []}
+        missing = Family({"jax_jit": Tried("missing", "x")})
         assert [each.status for each in _none_runs([missing])] == [PROBLEM]
 
 

@@ -13,7 +13,8 @@ from bench.machine import memory
 from kernels import torch_module
 from scripts import training_step
 from scripts._shared.cli import UsageError
-from scripts._training_step.arm import ACTIVATIONS, BASELINE, NETWORKS, NOTHING, Kept, Spec, Trainer
+from scripts._training_step.arm import ACTIVATIONS, BASELINE, NETWORKS, NOTHING, Trainer
+from scripts._training_step.messages import Kept, Peak, Spec
 
 pytestmark = pytest.mark.slow
 
@@ -32,7 +33,7 @@ def test_the_arms_learn_the_same(network: str, op: str) -> None:
     spec = dataclasses.replace(_SPEC, network=network, op=op)
     losses = {arm: Trainer(dataclasses.replace(spec, arm=arm)).warm_up() for arm in ACTIVATIONS[op]}
     training_step._check(losses)
-    with pytest.raises(training_step.ArmError, match="'tuned' is wrong"):
+    with pytest.raises(training_step.StepError, match="'tuned' is wrong"):
         training_step._check({**losses, "tuned": losses["tuned"] + 1})
 
 
@@ -59,7 +60,10 @@ def test_the_table_has_ratios_paired_by_round() -> None:
     drift = np.exp(rng.normal(0, 0.5, 40))  # whole rounds are slow
     seconds = {BASELINE: 1.0, "tuned": 0.5, NOTHING: 0.25, training_step.TWIN: 1.0}
     times = {name: each * drift * np.exp(rng.normal(0, 0.01, 40)) for name, each in seconds.items()}
-    peaks, kept = dict.fromkeys(times, (3 << 20, "VmHWM")), dict.fromkeys(times, Kept(2 << 20, 1 << 20, 0))
+    peaks, kept = (
+        dict.fromkeys(times, Peak(3 << 20, "VmHWM")),
+        dict.fromkeys(times, Kept(2 << 20, 1 << 20, 0)),
+    )
     rows = {row.arm: row for row in training_step._rows(_SPEC, times, peaks, kept)}
     assert rows["tuned"].ratio.lo < 0.505
     assert rows["tuned"].ratio.hi > 0.495

@@ -13,7 +13,7 @@ from bench.machine.clocks import clock
 from bench.plan.experiments import Arm, Experiment
 from bench.run.arm_state import ArmState, Batch
 from bench.run.experiment import Limits, run
-from bench.run.pool import InlinePool
+from bench.run.inline_pool import InlinePool
 from kernels import registry
 from kernels.api import Case
 from tests.mutants import HonestNumpy
@@ -91,7 +91,7 @@ def test_a_backend_that_works_in_bursts_pays_for_them() -> None:
     pool = InlinePool({"bursts": "tests.bench.arm.test_parts:Bursts"})
     limits = Limits(seconds=0.2, batch_s=0.016, warm_s=0.0, target_ci=0.02, min_rounds=4, max_rounds=8)
     arms = (Arm("numpy_ufunc", "baseline"), Arm("bursts"))
-    base, bursts = run(Experiment(CASE, arms), pool, limits, seed=1)
+    base, bursts = run(Experiment(CASE, arms), pool, limits, seed=1).states
     pool.close()
     assert bursts.failure is None
     assert np.median(bursts.samples()) > 10 * np.median(base.samples())

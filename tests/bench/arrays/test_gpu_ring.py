@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from bench.arm.server import Station
-from bench.arm.worker import reason_of
+from bench.arm.worker import refusal
 from bench.arrays import gpu_ring
 from bench.machine import nvidia
 from bench.machine.nvidia import CardReading, Watch
@@ -145,7 +145,7 @@ def test_a_cold_case_flushes_the_device_s_cache(tmp_path: Path, monkeypatch: pyt
     ],
 )
 def test_out_of_memory_is_a_status(error: Exception) -> None:
-    assert reason_of(error)[0] == "oom"
+    assert refusal(error).status == "oom"
 
 
 # --- clocks that settle, cards that throttle ------------------------------------------------
@@ -186,17 +186,24 @@ def test_a_watch_tells_of_heat_and_waits() -> None:
     assert gauge.left == [""]
 
 
-def test_a_throttled_round_is_contended(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_throttled_round_is_contended() -> None:
+    from bench.machine.surroundings import Surroundings
     from bench.plan.experiments import Arm, Experiment
     from bench.run import experiment
-    from bench.run.pool import InlinePool
+    from bench.run.inline_pool import InlinePool
     from kernels import registry
 
     registry.register("tests.standin:QueueRelu", "queue_relu")
-    monkeypatch.setattr(experiment, "watch_of", lambda device: Watch(Scripted("heat", "")))
+
+    class Hot(Surroundings):
+        def watch(self, device: str) -> Watch:
+            return Watch(Scripted("heat", ""))
+
     pool = InlinePool({"queue_relu": "tests.standin:QueueRelu"})
     limits = experiment.Limits(5.0, 1e-3, 1e-4, 1.0, 2, 2)
-    (state,) = experiment.run(Experiment(CASE, (Arm("queue_relu", "baseline"),)), pool, limits, seed=1)
+    (state,) = experiment.run(
+        Experiment(CASE, (Arm("queue_relu", "baseline"),)), pool, limits, 1, Hot()
+    ).states
     assert state.failure is None
     assert state.batches[0].contended
     assert sum(batch.round == 0 for batch in state.batches) >= 2, "it was measured again"

@@ -147,7 +147,7 @@ def test_the_gate_lets_them_pass(control: Any, direction: str, placement: str, c
     case = Case("leaky_relu", direction, placement, n=5000, cache=cache)
     slots = Slots(control, case, InputSource(1).of(case), cache_bytes=1 << 16)
     slots.grow()
-    assert ActivationGate(slots).before().problem is None
+    assert ActivationGate(slots, control.expected).before().problem is None
 
 
 def test_an_empty_call_does_nothing() -> None:
@@ -174,7 +174,7 @@ from kernels.api import Case
 from tests.standin import QueueRelu
 gpu.side_of = lambda device: SimpleNamespace(backend=QueueRelu(), like=None, copy=None)
 case = Case("relu", placement="out", n=64, device="cuda")
-station = Station(arms.EmptyCall, 1, 1 << 16)
+station = Station(arms.EmptyCall, 1, 1 << 16, control=True)
 station.load()
 assert station.prepare(case).skip is None
 station.batch(3, 0)

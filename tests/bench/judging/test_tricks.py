@@ -7,7 +7,7 @@ import itertools
 import pkgutil
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import cached_property
 from pathlib import Path
 from types import FunctionType
@@ -17,20 +17,32 @@ import numpy as np
 import pytest
 
 from bench.arm.server import Station
-from bench.arm.timed_loop import Usage
+from bench.arm.worker import station_of
 from bench.arrays.call_ring import Slots
 from bench.arrays.inputs import InputSource
 from bench.judging import tampering
 from bench.judging.activation import ActivationGate
 from bench.judging.diagnosis import overlap, trick
-from bench.judging.plants import Plants, expected_by
+from bench.judging.plants import Plants
 from bench.machine.clocks import clock
-from bench.machine.cpu_speed import Usual
-from bench.messages import Finished, Loaded, Prepared, Sample
+from bench.machine.own_usage import Usage
+from bench.messages import (
+    ArmRequest,
+    Batch,
+    Finish,
+    Finished,
+    Loaded,
+    Open,
+    Prepare,
+    Prepared,
+    Probe,
+    Sample,
+)
 from bench.plan.experiments import Arm, Experiment
 from bench.run.experiment import Limits, run
-from bench.run.pool import Request
 from bench.run.process import ArmError
+from bench.run.usual_speed import Usual
+from kernels import registry
 from kernels.api import CACHES, DATA, DIRECTIONS, DTYPES, LAYOUTS, OPS, PLACEMENTS, Case
 from kernels.backends.numpy_ufunc import NumpyUfunc
 from kernels.numbers import host_arrays
@@ -263,15 +275,37 @@ def test_plants_see_a_result_that_is_not_of_now() -> None:
     assert plants.problem(slot.call) is None
 
 
-def test_only_the_control_arms_own_classes_say_what_to_expect() -> None:
+def test_only_in_a_controls_role_says_an_arm_itself_what_to_expect() -> None:
     from bench.controls.arms import CopyPlain
 
-    class Impostor(CopyPlain):
-        pass
+    case = Case("relu", n=64)
+    for control in (True, False):
+        station = Station(CopyPlain, 1, CACHE_BYTES, control=control)
+        station.load()
+        assert (station.prepare(case).gate.problem is None) is control
 
-    Impostor.__name__ = "CopyPlain"
-    assert expected_by(CopyPlain()) is not None
-    assert expected_by(Impostor()) is None
+
+class Impostor(HonestNumpy):
+    """Takes a control's name, and says what to expect of it."""
+
+    name = "copy_plain"
+
+    def expected(self, case: Case, x: np.ndarray, dy: np.ndarray | None) -> None:
+        """Anything."""
+
+
+def test_the_role_comes_from_the_coordinator(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And a plugin that takes a control's name is none, nor does a control serve as a candidate."""
+    monkeypatch.setattr(registry, "_plugins", {})
+    monkeypatch.setattr(registry, "_loaded", {})
+    opened = {
+        role: station_of(Open("copy_plain", role, {"copy_plain": f"{__name__}:Impostor"}, 1, CACHE_BYTES))
+        for role in ("ceiling", "candidate")
+    }
+    assert {role: type(station.backend).__name__ for role, station in opened.items()} == {
+        "ceiling": "CopyPlain",
+        "candidate": "Impostor",
+    }
 
 
 @pytest.mark.parametrize(
@@ -344,16 +378,23 @@ class SlowClock:
     def open(self, arms: Sequence[Arm], threads: int) -> dict[Arm, Loaded | ArmError]:
         return {arm: Loaded(0.0, {}) for arm in arms}
 
-    def call(self, request: Request) -> Any:
+    def call(self, arm: Arm, request: ArmRequest[Any]) -> Any:
+        assert isinstance(request, Batch)
         began = clock()
         time.sleep(0.001)
         ended = began + (clock() - began) * self.factor
         seconds = ended - began
         return Sample(seconds / 2, (seconds / 2,), 2, began, ended, 0.0, 0.0, Usage(0.0, 0), 0.0, None)
 
-    def call_all(self, requests: Sequence[Request]) -> list[Any]:
-        answers = {"prepare": Prepared(), "probe": 1e-3, "finish": Finished(None, {})}
-        return [answers.get(request.method) for request in requests]
+    def call_all(self, arms: Sequence[Arm], request: ArmRequest[Any]) -> list[Any]:
+        answers = {Prepare: Prepared(), Probe: 1e-3, Finish: Finished(None, {})}
+        return [answers.get(type(request)) for _ in arms]
+
+    def compile(self, case: Case, arms: Sequence[Arm]) -> dict[Arm, Prepared]:
+        return {}
+
+    def renew(self, arms: Sequence[Arm], compiled: Collection[Arm]) -> list[Arm]:
+        return []
 
     def pid(self, arm: Arm) -> int:
         return 0
@@ -370,7 +411,9 @@ def test_a_clock_that_contradicts_the_machines_is_not_believed(factor: float, be
     limits = Limits(
         seconds=0, batch_s=0.001, warm_s=0, target_ci=0.02, min_rounds=2, max_rounds=2, guard=False
     )
-    (state,) = run(Experiment(Case("relu"), (Arm("a", "baseline"),)), SlowClock(factor), limits, seed=0)
+    (state,) = run(
+        Experiment(Case("relu"), (Arm("a", "baseline"),)), SlowClock(factor), limits, seed=0
+    ).states
     if believed:
         assert state.failure is None
         assert len(state.batches) == 2

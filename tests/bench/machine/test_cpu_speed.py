@@ -7,6 +7,7 @@ import math
 import os
 import threading
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from statistics import median
 
 import numpy as np
@@ -15,14 +16,15 @@ import pytest
 from bench.arm.server import Station
 from bench.machine import cpu_speed
 from bench.machine.clocks import cpu_clock
-from bench.machine.cpu_speed import LOOK_EVERY, SLOW, Pace, Readings, Usual, arithmetic_s
+from bench.machine.cpu_speed import LOOK_EVERY, SLOW, Pace, Readings, arithmetic_s
 from bench.messages import Sample
 from bench.plan.experiments import Arm, Experiment
 from bench.run.arm_state import ArmState
 from bench.run.experiment import Limits, run
-from bench.run.pool import InlinePool
+from bench.run.usual_speed import Usual
 from kernels import registry
 from kernels.api import Case
+from tests.scripted import NEVER, FakePool, FakeSurroundings
 
 _CPUS = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else {0}
 _FEW_CPUS = pytest.mark.skipif(
@@ -195,31 +197,40 @@ def test_a_batch_is_looked_at_from_end_to_end(iterations: int, looks: int) -> No
     assert len(sample.pace) == looks == math.ceil(len(sample.parts) / LOOK_EVERY) + 1
 
 
+class ToldUsual(Usual):
+    """Tells of each batch how much longer the arithmetic took in its parts."""
+
+    def __init__(self, told: Iterable[list[float]]) -> None:
+        super().__init__()
+        self._told = iter(told)
+
+    def times(self, process: int, readings: Readings, parts: int, every: int = LOOK_EVERY) -> list[float]:
+        return next(self._told)
+
+
 def _measured(
-    monkeypatch: pytest.MonkeyPatch, times: Iterable[Sequence[float]], *, guard: bool
-) -> tuple[list[ArmState], list[tuple[int, Sample]]]:
+    times: Iterable[list[float]], *, guard: bool
+) -> tuple[Sequence[ArmState], list[tuple[Arm, Sample]]]:
     """Two arms in five rounds, the arithmetic `times` as long in the 8 parts of each batch; their states, and whose
     batches they were."""
-    told, batches, batch = iter(times), list[tuple[int, Sample]](), Station.batch
 
-    def watched(station: Station, iterations: int, warm_s: float) -> Sample:
-        batches.append((id(station), batch(station, iterations, warm_s)))
-        return batches[-1][1]
+    def change(number: int, sample: Sample) -> Sample:
+        parts = tuple(1e-5 * (1 + 0.01 * number + 0.001 * part) for part in range(8))
+        return replace(sample, parts=parts, seconds=sum(parts) / 8)
 
-    monkeypatch.setattr(Station, "batch", watched)
-    monkeypatch.setattr(Usual, "times", lambda *_: next(told))
-    monkeypatch.setattr("bench.run.rounds.starved", lambda *_: False)
-    monkeypatch.setattr("bench.machine.foreign_load.ForeignUse.contended", False)
-    arms = (Arm("numpy_ufunc", "baseline"), Arm("numpy_ufunc", "twin"))
-    limits = Limits(60.0, 0.002, 0.0, 1e-9, min_rounds=5, max_rounds=5, guard=guard)
-    return run(Experiment(Case("relu", n=64), arms), InlinePool({}), limits, seed=1), batches
+    around = FakeSurroundings()
+    pool = FakePool(around, change, usual=ToldUsual(times))
+    arms = (Arm("a", "baseline"), Arm("a", "twin"))
+    limits = Limits(60.0, 0.002, 0.0, NEVER, min_rounds=5, max_rounds=5, guard=guard)
+    states = run(Experiment(Case("relu", n=64), arms), pool, limits, 1, around).states
+    return states, pool.batches
 
 
 _FAST, _SLOW = [1.0] * 8, [2.0] * 8
 
 
-def test_a_slow_batch_is_measured_again_after_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    states, batches = _measured(monkeypatch, itertools.chain([_SLOW], itertools.repeat(_FAST)), guard=True)
+def test_a_slow_batch_is_measured_again_after_the_others() -> None:
+    states, batches = _measured(itertools.chain([_SLOW], itertools.repeat(_FAST)), guard=True)
     assert batches[0][0] == batches[2][0] != batches[1][0]
     assert len(batches) == 11
     (slow,) = (state for state in states if state.contended)
@@ -229,9 +240,9 @@ def test_a_slow_batch_is_measured_again_after_the_others(monkeypatch: pytest.Mon
     assert slow.batches[0].order == slow.batches[1].order
 
 
-def test_parts_on_a_slow_cpu_do_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_parts_on_a_slow_cpu_do_not_count() -> None:
     times = [2.0] * 3 + [0.9, 1.0, 1.2] + [1.5] * 2
-    states, batches = _measured(monkeypatch, itertools.repeat(times), guard=True)
+    states, batches = _measured(itertools.repeat(times), guard=True)
     assert not any(state.contended for state in states)
     told = [batch for state in states for batch in state.batches]
     assert sorted(batch.seconds for batch in told) == sorted(median(each.parts[3:6]) for _, each in batches)
@@ -240,10 +251,8 @@ def test_parts_on_a_slow_cpu_do_not_count(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 @pytest.mark.parametrize(("guard", "batches"), [(True, 25), (False, 5)])
-def test_cpus_that_stay_slow_are_counted_and_not_waited_for(
-    monkeypatch: pytest.MonkeyPatch, guard: bool, batches: int
-) -> None:
-    states, _ = _measured(monkeypatch, itertools.repeat(_SLOW), guard=guard)
+def test_cpus_that_stay_slow_are_counted_and_not_waited_for(guard: bool, batches: int) -> None:
+    states, _ = _measured(itertools.repeat(_SLOW), guard=guard)
     for state in states:
         assert len(state.batches) == state.contended == batches
         assert len(state.samples()) == 5

@@ -11,9 +11,10 @@ from collections.abc import Iterator
 import psutil
 import pytest
 
-from bench.arm.timed_loop import at_rest
 from bench.machine.clocks import clock
-from bench.machine.foreign_load import Clock, ForeignUse, starved
+from bench.machine.foreign_load import Clock, ForeignUse
+from bench.machine.own_usage import at_rest
+from bench.run.starved import starved
 from tests.running import wait_until
 
 pytestmark = pytest.mark.slow

@@ -5,36 +5,21 @@ from __future__ import annotations
 import itertools
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
 
-from bench.machine import guard as guarding
-from bench.machine.cpu_speed import Usual
-from bench.machine.foreign_load import Clock, ForeignUse
-from bench.machine.guard import Guard, runnable
+from bench.machine.foreign_load import ForeignUse
+from bench.machine.guard import Guard
+from bench.machine.surroundings import runnable
 from bench.messages import Sample
 from bench.plan.experiments import Arm, Experiment
-from bench.run import rounds
 from bench.run.arm_state import ArmState
 from bench.run.experiment import Limits, run
-from bench.run.pool import InlinePool
 from kernels.api import Case
 from tests.running import wait_until
-
-pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(autouse=True)
-def fast_cpus(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A slow one is another reason to measure again (test_pace.py)."""
-    monkeypatch.setattr(Usual, "times", lambda _usual, _process, _readings, parts: [1.0] * parts)
-
-
-def _running(monkeypatch: pytest.MonkeyPatch, counts: Iterable[int | None]) -> None:
-    told = iter(counts)
-    monkeypatch.setattr(guarding, "runnable", lambda: next(told))
+from tests.scripted import NEVER, QUIET, FakePool, FakeSurroundings
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="told by Linux only")
@@ -49,19 +34,18 @@ def test_runnable_counts_what_is_busy() -> None:
             process.wait()
 
 
-def test_waits_until_the_others_have_ended(monkeypatch: pytest.MonkeyPatch) -> None:
-    told = iter([999, 999, 998, 1])
-    monkeypatch.setattr(guarding, "runnable", lambda: next(told))
-    guard = Guard(Clock(), 1.0)
+def test_waits_until_the_others_have_ended() -> None:
+    around = FakeSurroundings([999, 999, 998, 1])
+    guard = Guard(around, 1.0, around)
     guard.wait()
-    assert next(told, "nobody asked again") == "nobody asked again"
+    assert around.asked == 4
     assert 0 < guard.lost_s < 0.75
     assert guard.patient
 
 
-def test_gives_up_where_others_never_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    _running(monkeypatch, itertools.repeat(999))
-    guard = Guard(Clock(), 60.0)
+def test_gives_up_where_others_never_end() -> None:
+    around = FakeSurroundings([999])
+    guard = Guard(around, 60.0, around)
     guard.alarm()
     for _ in range(2):
         assert guard.alarmed
@@ -72,18 +56,18 @@ def test_gives_up_where_others_never_end(monkeypatch: pytest.MonkeyPatch) -> Non
     assert guard.lost_s == lost_s
 
 
-def test_waits_no_longer_than_it_is_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
-    _running(monkeypatch, itertools.cycle([999, 999, 1]))
-    guard = Guard(Clock(), 0.01)
+def test_waits_no_longer_than_it_is_allowed() -> None:
+    around = FakeSurroundings(itertools.cycle([999, 999, 1]))
+    guard = Guard(around, 0.01, around)
     for _ in range(100):
         guard.wait()
     assert not guard.patient
     assert guard.extra_s == 0.01
 
 
-def test_beside_who_never_gives_way_less_is_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
-    _running(monkeypatch, itertools.repeat(999))
-    guard = Guard(Clock(), 3.0)
+def test_beside_who_never_gives_way_less_is_repeated() -> None:
+    around = FakeSurroundings([999])
+    guard = Guard(around, 3.0, around)
     guard.spend(1.1)
     assert guard.has_time
     for _ in range(2):
@@ -92,7 +76,8 @@ def test_beside_who_never_gives_way_less_is_repeated(monkeypatch: pytest.MonkeyP
 
 
 def test_an_alarm_ends_after_some_quiet_rounds() -> None:
-    guard = Guard(Clock(), 1.0)
+    around = FakeSurroundings()
+    guard = Guard(around, 1.0, around)
     guard.alarm()
     rounds = 0
     while guard.alarmed:
@@ -103,41 +88,37 @@ def test_an_alarm_ends_after_some_quiet_rounds() -> None:
     assert guard.alarmed
 
 
-def test_without_a_load_average_the_machines_time_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
-    _running(monkeypatch, itertools.repeat(None))
-    seen = iter([True, True, True, False])
-    windows = []
-
-    def window(_clock: Clock) -> ForeignUse:
-        windows.append(1)
-        return ForeignUse(0.1, 0.1 if len(windows) % 2 == 0 and next(seen) else 0.0)
-
-    monkeypatch.setattr(Clock, "window", window)
-    guard = Guard(Clock(), 5.0)
+def test_without_a_load_average_the_machines_time_is_looked_at() -> None:
+    busy, quiet = ForeignUse(0.1, 0.1), ForeignUse(0.1, 0.0)
+    around = FakeSurroundings([None], [*[busy, busy] * 3, busy, quiet, busy])
+    guard = Guard(around, 5.0, around)
     guard.wait()
-    assert next(seen, None) is None
+    assert guard.lost_s == pytest.approx(4 * 0.05)
     assert guard.patient
 
 
-def _measured(limits: Limits) -> list[ArmState]:
-    arms = (Arm("numpy_ufunc", "baseline"), Arm("numpy_ufunc", "twin"))
-    return run(Experiment(Case("relu", n=64), arms), InlinePool({}), limits, seed=1)
+def _measured(
+    around: FakeSurroundings, *, guard: bool, waits: Mapping[int, float] | float = 0.0, idle_s: float = 0.0
+) -> list[ArmState]:
+    """Two arms in five rounds; `waits` is the share of a batch, by its number, without a CPU."""
 
+    def change(number: int, sample: Sample) -> Sample:
+        share = waits if isinstance(waits, float) else waits.get(number, 0.0)
+        waited_s = share * (sample.ended - sample.began)
+        usage = replace(sample.usage, waited_s=waited_s)
+        return replace(sample, usage=usage, idle_s=idle_s, idle_cpu_s=idle_s)
 
-def _limits(*, guard: bool) -> Limits:
-    return Limits(20.0, 0.002, 0.0, 1e-9, min_rounds=3, max_rounds=5, guard=guard)
+    arms = (Arm("a", "baseline"), Arm("a", "twin"))
+    limits = Limits(20.0, 0.002, 0.0, NEVER, min_rounds=3, max_rounds=5, guard=guard)
+    measured = run(Experiment(Case("relu", n=64), arms), FakePool(around, change), limits, 1, around)
+    return list(measured.states)
 
 
 @pytest.mark.parametrize("running", [1, 999, None])
 @pytest.mark.parametrize("guard", [True, False])
-def test_what_others_disturbed_is_counted_whoever_sees_them(
-    monkeypatch: pytest.MonkeyPatch, guard: bool, running: int | None
-) -> None:
+def test_what_others_disturbed_is_counted_whoever_sees_them(guard: bool, running: int | None) -> None:
     """1: the time of a virtual machine's CPUs is stolen, and no thread is seen."""
-    _running(monkeypatch, itertools.repeat(running))
-    monkeypatch.setattr(Clock, "window", lambda _: ForeignUse(1.0, 1.0))
-    monkeypatch.setattr(rounds, "waiting_share", lambda _: 0.0)
-    states = _measured(_limits(guard=guard))
+    states = _measured(FakeSurroundings([running], [ForeignUse(1.0, 1.0)]), guard=guard)
     for state in states:
         last = {batch.round: batch for batch in state.batches}
         assert len(last) == 5
@@ -149,66 +130,55 @@ def test_what_others_disturbed_is_counted_whoever_sees_them(
         assert repeated == 2 * 5 * 2
 
 
-def test_on_a_quiet_machine_nothing_is_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
-    _running(monkeypatch, itertools.repeat(1))
-    monkeypatch.setattr(Clock, "window", lambda _: ForeignUse(1.0, 0.0))
-    monkeypatch.setattr(rounds, "waiting_share", lambda _: 0.0)
-    for state in _measured(_limits(guard=True)):
+def test_on_a_quiet_machine_nothing_is_repeated_nor_waited_for() -> None:
+    around = FakeSurroundings()
+    for state in _measured(around, guard=True):
         assert len(state.batches) == 5
         assert state.contended == 0
+    assert around.asked == 0
 
 
-@pytest.mark.parametrize(("foreign_s", "repeated"), [(0.01, True), (0.0, False)])
+_RISING = {2: 0.4, 3: 0.9, 4: 0.95}
+"""Shares of the batches of an arm's second round that are more than it is used to, each time."""
+
+
+@pytest.mark.parametrize(
+    ("for_s", "foreign_s", "repeated"), [(0.02, 0.01, True), (0.02, 0.0, False), (0.005, 0.01, False)]
+)
 def test_once_alarmed_a_batch_beside_others_is_repeated(
-    monkeypatch: pytest.MonkeyPatch, foreign_s: float, repeated: bool
+    for_s: float, foreign_s: float, repeated: bool
 ) -> None:
-    """Something runs after each batch; without a tick of foreign time it is the arm's own threads that spin."""
-    monkeypatch.setattr(Guard, "alarmed", True)
-    monkeypatch.setattr(Guard, "others_run", lambda _self, for_s=guarding._SPIN_S: for_s == guarding._SPIN_S)
-    monkeypatch.setattr(Clock, "window", lambda _: ForeignUse(1.0, foreign_s))
-    monkeypatch.setattr(rounds, "waiting_share", lambda _: 0.0)
-    for state in _measured(_limits(guard=True)):
-        assert len(state.batches) == (15 if repeated else 5)
-        assert state.contended == (15 if repeated else 0)
+    """Something runs after each batch; what ends soon, or takes no tick of foreign time, is a pool that still spins."""
+    around = FakeSurroundings(
+        lambda since: 999 if since < for_s else 1, [QUIET] * 4 + [ForeignUse(1.0, foreign_s)]
+    )
+    states = _measured(around, guard=True, waits={2: 0.4, 3: 0.9})
+    assert all(len(state.batches) >= 5 for state in states)
+    disturbed = sum(state.contended for state in states)
+    batches = sum(len(state.batches) for state in states)
+    assert (batches, disturbed) == ((26, 24) if repeated else (12, 2))
 
 
-@pytest.mark.parametrize(("starved", "alarms"), [([True], 0), ([True, True], 1), ([True, True, True], 2)])
-def test_a_batch_that_is_starved_twice_in_a_row_is_an_alarm(
-    monkeypatch: pytest.MonkeyPatch, starved: list[bool], alarms: int
-) -> None:
-    told = itertools.chain(starved, itertools.repeat(False))
-    raised = []
-    monkeypatch.setattr(rounds, "starved", lambda *_: next(told))
-    monkeypatch.setattr(Guard, "alarm", lambda _: raised.append(1))
-    monkeypatch.setattr(Clock, "window", lambda _: ForeignUse(1.0, 0.0))
-    states = _measured(_limits(guard=True))
-    assert len(raised) == alarms
-    assert sum(state.contended for state in states) == len(starved)
+@pytest.mark.parametrize("starved", [1, 2, 3])
+def test_a_batch_that_is_starved_twice_in_a_row_is_an_alarm(starved: int) -> None:
+    """From then on it is asked before each batch whether others run."""
+    around = FakeSurroundings()
+    states = _measured(around, guard=True, waits=dict(list(_RISING.items())[:starved]))
+    assert sum(state.contended for state in states) == starved
+    assert (around.asked > 0) is (starved > 1)
 
 
-def test_what_others_cause_is_not_what_an_arm_is_used_to(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("foreign_s", "learnt"), [(0.02, False), (0.0, True)])
+def test_what_others_cause_is_not_what_an_arm_is_used_to(foreign_s: float, learnt: bool) -> None:
     """Else a batch that waited all the time would soon be as good as any."""
-    monkeypatch.setattr(rounds, "waiting_share", lambda _: 0.9)
-    for foreign_s, learnt in ((0.02, False), (0.0, True)):
-        seen = ForeignUse(10.0, foreign_s)
-        monkeypatch.setattr(Clock, "window", lambda _, seen=seen: seen)
-        for state in _measured(_limits(guard=False)):
-            assert [batch.contended for batch in state.batches] == [True] + [not learnt] * 4
+    around = FakeSurroundings(foreign=[ForeignUse(10.0, foreign_s)])
+    for state in _measured(around, guard=False, waits=0.9):
+        assert [batch.contended for batch in state.batches] == [True] + [not learnt] * 4
 
 
-def test_only_while_others_are_measured_does_an_arm_have_to_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_while_others_are_measured_does_an_arm_have_to_rest() -> None:
     """A batch that is repeated at once follows on the arm's own, whose pool may still spin."""
-    sample_of = rounds.Rounds._sample
-
-    def restless(self: rounds.Rounds, state: ArmState, number: int) -> Sample | None:
-        sample = sample_of(self, state, number)
-        return sample and replace(sample, idle_s=1.0, idle_cpu_s=1.0)
-
-    monkeypatch.setattr(rounds.Rounds, "_sample", restless)
-    monkeypatch.setattr(rounds, "starved", lambda *_: True)
-    monkeypatch.setattr(Guard, "alarm", lambda _: None)
-    monkeypatch.setattr(Clock, "window", lambda _: ForeignUse(1.0, 0.0))
-    states = _measured(_limits(guard=True))
-    for state in states:
+    around = FakeSurroundings(foreign=[ForeignUse(1.0, 0.01)])
+    for state in _measured(around, guard=True, waits=0.9, idle_s=1.0):
         assert len(state.batches) == 15
         assert 1 <= state.idle_s == state.idle_cpu_s <= 5

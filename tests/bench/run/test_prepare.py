@@ -15,11 +15,12 @@ from bench.messages import Finished, Prepared
 from bench.plan.experiments import Arm, Experiment
 from bench.plan.options import parse
 from bench.run.arm_state import ArmState
-from bench.run.experiment import Extra, Limits, run
-from bench.run.pool import InlinePool, Pool, ProcessPool
+from bench.run.experiment import Limits, run
+from bench.run.inline_pool import InlinePool
+from bench.run.pool import Pool, ProcessPool
 from bench.run.rows import Stamp, cells_of, compiles_of
 from bench.run.run import Run, plan
-from bench.run.time_account import Tally
+from bench.run.time_account import TimeAccount
 from kernels import registry
 from kernels.api import Case
 from scripts._plugins.slowed import Slowed
@@ -70,10 +71,9 @@ def test_no_arm_is_timed_where_its_compiler_has_worked(pool: ProcessPool, cache:
     experiment = of("compiler")
     pool.open(experiment.arms, threads=0)
     first = pids(pool, experiment)
-    extras: list[Extra] = []
-    states = run(experiment, pool, LIMITS, seed=0, on_extra=extras.append)
-    assert all(len(state.batches) == 2 for state in states)
-    assert extras[0].renewed_s > 0
+    measured = run(experiment, pool, LIMITS, seed=0)
+    assert all(len(state.batches) == 2 for state in measured.states)
+    assert measured.renewed_s > 0
     assert compiled_by(cache)["relu"] in (first[0], first[2])
     kept = [old == new for old, new in zip(first, pids(pool, experiment), strict=True)]
     assert kept == [False, True, False]  # the arm that found the code, too: both have one past
@@ -83,7 +83,7 @@ def test_the_process_that_compiled_goes_ahead_from_then_on(pool: ProcessPool, ca
     run(of("compiler"), pool, LIMITS, seed=0)
     first = pids(pool, of("compiler"))
     other = of("compiler", Case("leaky_relu", n=64))
-    states = run(other, pool, LIMITS, seed=1)
+    states = run(other, pool, LIMITS, seed=1).states
     assert pids(pool, other) == first
     assert compiled_by(cache)["leaky_relu"] == compiled_by(cache)["relu"]
     assert [state.prepared.compile_report for state in states if state.prepared] == [
@@ -95,40 +95,42 @@ def test_the_process_that_compiled_goes_ahead_from_then_on(pool: ProcessPool, ca
     assert {row.cache_hit for row in compiles_of(other, states, STAMP)} == {0}
 
 
-def test_a_scout_that_finds_the_code_is_dismissed(pool: ProcessPool, cache: Path) -> None:
+def test_a_compiler_that_finds_the_code_is_dismissed(pool: ProcessPool, cache: Path) -> None:
     run(of("compiler"), pool, LIMITS, seed=0)
-    (scout,) = pool.scouts
-    process = psutil.Process(pool.pid(scout))
+    (compiler,) = pool.compilers
+    process = psutil.Process(pool.pid(compiler))
     (cache / "leaky_relu").write_text(str(os.getpid()))
     other = of("compiler", Case("leaky_relu", n=64))
-    states = run(other, pool, LIMITS, seed=1)
+    states = run(other, pool, LIMITS, seed=1).states
     assert not process.is_running()
-    assert not pool.scouts
+    assert not pool.compilers
     assert {row.cache_hit for row in compiles_of(other, states, STAMP)} == {1}
 
 
 @pytest.mark.parametrize("threads", [0, 1])
-def test_what_becomes_of_a_scout_costs_no_arm_its_place(pool: ProcessPool, cache: Path, threads: int) -> None:
+def test_what_becomes_of_a_compiler_costs_no_arm_its_place(
+    pool: ProcessPool, cache: Path, threads: int
+) -> None:
     """It dies, and with another number of threads all processes end."""
     run(of("compiler"), pool, LIMITS, seed=0)
-    psutil.Process(pool.pid(*pool.scouts)).kill()
+    psutil.Process(pool.pid(*pool.compilers)).kill()
     other = of("compiler", Case("leaky_relu", n=64, threads=threads))
-    states = run(other, pool, LIMITS, seed=1)
+    states = run(other, pool, LIMITS, seed=1).states
     assert [len(state.batches) for state in states] == [2, 2, 2]
     assert compiled_by(cache)["leaky_relu"] not in pids(pool, other)
 
 
-def test_a_scout_that_dies_at_rest_is_none(pool: ProcessPool) -> None:
-    states = run(of("dies_when_released"), pool, LIMITS, seed=0)
+def test_a_compiler_that_dies_at_rest_is_none(pool: ProcessPool) -> None:
+    states = run(of("dies_when_released"), pool, LIMITS, seed=0).states
     assert [len(state.batches) for state in states] == [2, 2, 2]
-    assert not any(pool.has(scout) for scout in pool.scouts)
+    assert not pool.compilers
 
 
 def test_the_ledger_has_what_the_compiler_took(pool: ProcessPool, cache: Path) -> None:
     experiment = of("compiler")
     pool.open(experiment.arms, threads=0)
     first = pids(pool, experiment)
-    states = run(experiment, pool, LIMITS, seed=0)
+    states = run(experiment, pool, LIMITS, seed=0).states
     compiler_at = first.index(compiled_by(cache)["relu"])
     state = states[compiler_at]
     assert state.compiled is not None
@@ -147,13 +149,12 @@ def test_the_ledger_has_what_the_compiler_took(pool: ProcessPool, cache: Path) -
 
 def test_a_compiler_that_keeps_nothing_starts_anew_only_once(pool: ProcessPool) -> None:
     experiment = of("compiler_without_cache")
-    states = run(experiment, pool, LIMITS, seed=0)
+    states = run(experiment, pool, LIMITS, seed=0).states
     assert states[0].compiled is not None
     first = pids(pool, experiment)
-    states = run(of("compiler_without_cache", Case("leaky_relu", n=64)), pool, LIMITS, seed=1)
+    states = run(of("compiler_without_cache", Case("leaky_relu", n=64)), pool, LIMITS, seed=1).states
     assert pids(pool, experiment) == first
-    assert not pool.scouts
-    assert not pool.has(Arm("compiler_without_cache", "scout"))
+    assert not pool.compilers
     assert states[0].compiled is None
     assert [state.failure for state in states] == [None] * 3
     assert {row.cache_hit for row in compiles_of(experiment, states, STAMP)} == {0}
@@ -162,7 +163,7 @@ def test_a_compiler_that_keeps_nothing_starts_anew_only_once(pool: ProcessPool) 
 @pytest.mark.parametrize(("backend", "method"), [("dies_once_compiled", "prepare"), ("starts_once", "open")])
 def test_an_arm_that_cannot_start_anew_fails_alone(pool: ProcessPool, backend: str, method: str) -> None:
     experiment = Experiment(CASE, (Arm(backend, "baseline"), Arm("numpy_ufunc")))
-    states = run(experiment, pool, LIMITS, seed=0)
+    states = run(experiment, pool, LIMITS, seed=0).states
     assert states[0].failure == ("crashed", f"exit status 3 in '{method}'")
     assert states[1].failure is None
     assert len(states[1].batches) == 2
@@ -171,9 +172,10 @@ def test_an_arm_that_cannot_start_anew_fails_alone(pool: ProcessPool, backend: s
 def test_inline_arms_stay_where_they_are(cache: Path) -> None:
     pool = InlinePool(PLUGINS)
     experiment = of("compiler")
-    extras: list[Extra] = []
-    states = run(experiment, pool, LIMITS, seed=0, on_extra=extras.append)
-    assert extras == [Extra()]
+    measured = run(experiment, pool, LIMITS, seed=0)
+    states = measured.states
+    assert measured.guarded_s == 0
+    assert measured.renewed_s == pytest.approx(0, abs=0.01)
     assert [len(state.batches) for state in states] == [2, 2, 2]
     assert {row.cache_hit for row in compiles_of(experiment, states, STAMP)} == {0}
     pool.close()
@@ -187,17 +189,18 @@ def test_starting_anew_counts_as_start_up(tmp_path: Path, cache: Path) -> None:
     (experiment,) = plan(settings)
     with Run(settings, [experiment]) as measured:
         left_s, began = measured.seconds_left(), time.monotonic()
-        measured.result(experiment, experiment.arms[0], lambda _: None)
-        took_s, tally = time.monotonic() - began, measured.tally
-        assert 0 < tally.renewed_s < tally.start_up_s < took_s
-        assert left_s - measured.seconds_left() <= took_s - tally.start_up_s + 1e-6
-        assert tally.sitting()["renewed_s"] == pytest.approx(tally.renewed_s, abs=1e-3)
+        assert measured.measure(experiment)
+        assert not measured.measure(experiment)
+        took_s, account = time.monotonic() - began, measured.account
+        assert 0 < account.renewed_s < account.start_up_s < took_s
+        assert left_s - measured.seconds_left() <= took_s - account.start_up_s + 1e-6
+        assert account.sitting()["renewed_s"] == pytest.approx(account.renewed_s, abs=1e-3)
 
 
 def test_what_was_added_is_told_apart() -> None:
-    tally = Tally(start_up_s=2.0)
-    tally.add_extra(guarded_s=1.0, renewed_s=3.0)
-    assert (tally.start_up_s, tally.renewed_s, tally.guarded_s) == (5.0, 3.0, 1.0)
+    account = TimeAccount(start_up_s=2.0)
+    account.add_extra(guarded_s=1.0, renewed_s=3.0)
+    assert (account.start_up_s, account.renewed_s, account.guarded_s) == (5.0, 3.0, 1.0)
 
 
 def test_a_hit_is_one_that_no_process_had_to_compile_for() -> None:

@@ -14,10 +14,12 @@ import psutil
 import pytest
 
 from bench.machine.address_layout import can_be_fixed
+from bench.messages import Open, Prepare, Prepared, Probe
 from bench.plan.experiments import Arm, Experiment, Variant
 from bench.run.experiment import Limits, run
-from bench.run.pool import InlinePool, ProcessPool, Request
-from bench.run.process import ArmError, ArmProcess, ask_all
+from bench.run.inline_pool import InlinePool
+from bench.run.pool import ProcessPool
+from bench.run.process import ArmError, ChildProcess, ask_all
 from bench.run.rows import Stamp, cells_of
 from kernels.api import Case
 from tests.running import ROOT, ended, wait_until
@@ -47,34 +49,33 @@ def pool() -> Iterator[ProcessPool]:
     made.close()
 
 
-def opened(environ: dict[str, str], backend: str = "numpy_ufunc") -> ArmProcess:
-    process = ArmProcess(environ)
-    process.ask("open", backend, PLUGINS, 0, 1 << 20, seconds=60)
-    process.answer()
+def opened(environ: dict[str, str], backend: str = "numpy_ufunc") -> ChildProcess:
+    process = ChildProcess("bench.arm.worker", environ)
+    process.call(Open(backend, "candidate", PLUGINS, 0, 1 << 20), seconds=60)
     return process
 
 
 def test_a_dead_arm_is_replaced_and_the_others_go_on(pool: ProcessPool) -> None:
     good, bad = Arm("numpy_ufunc"), Arm("segfaults_in_batch")
     pool.open((good, bad), threads=0)
-    requests = [Request(arm, "prepare", (CASE,)) for arm in (good, bad)]
-    assert [outcome.gate.problem for outcome in pool.call_all(requests)] == [None, None]
+    prepared = pool.call_all((good, bad), Prepare(CASE))
+    assert [outcome.gate.problem for outcome in prepared if isinstance(outcome, Prepared)] == [None, None]
     first = pool.pid(bad)
     with pytest.raises(
         ArmError, match="crashed: killed by SIGSEGV in 'probe'; it printed: Fatal Python error"
     ):
-        pool.call(Request(bad, "probe", (0.01,)))
-    assert pool.call(Request(good, "probe", (0.001,))) > 0
+        pool.call(bad, Probe(0.01))
+    assert pool.call(good, Probe(0.001)) > 0
     pool.open((good, bad), threads=0)
     assert pool.pid(bad) != first
-    assert pool.call(Request(bad, "prepare", (CASE,))).gate.problem is None
+    assert pool.call(bad, Prepare(CASE)).gate.problem is None
 
 
 def test_whatever_arms_do_every_arm_has_its_row(pool: ProcessPool) -> None:
     names = ("segfaults_in_batch", "raises_in_compile", "loud_why_not")
     arms = (Arm("numpy_ufunc", "baseline"), *map(Arm, names), Arm("numpy_ufunc", "twin"))
     experiment = Experiment(CASE, arms)
-    cells = cells_of(experiment, run(experiment, pool, LIMITS, seed=0), Stamp("r", "m", "now", 0.02))
+    cells = cells_of(experiment, run(experiment, pool, LIMITS, seed=0).states, Stamp("r", "m", "now", 0.02))
     assert [cell.backend for cell in cells] == [arm.backend for arm in arms]
     assert [cell.status for cell in cells[1:4]] == ["crashed", "failed", "skipped"]
     assert {cells[0].status, cells[4].status} <= {"ok", "noisy"}
@@ -87,22 +88,23 @@ def test_whatever_arms_do_every_arm_has_its_row(pool: ProcessPool) -> None:
 
 def test_a_hanging_arm_is_ended_when_its_time_is_up() -> None:
     process = opened({}, "hangs")
-    process.ask("prepare", CASE, seconds=0.5)
     with pytest.raises(ArmError, match="timeout: no answer to 'prepare' within --cell-timeout"):
-        process.answer()
+        process.call(Prepare(CASE), seconds=0.5)
     assert not process.alive
     process.close()
 
 
 def test_requests_wait_their_turn_and_come_back_in_order() -> None:
     processes = [opened({}) for _ in range(3)]
-    outcomes = ask_all([(each, "prepare", (CASE,)) for each in processes], seconds=60, at_once=1)
-    assert [outcome.gate.problem for outcome in outcomes] == [None] * 3
+    outcomes = ask_all([(each, Prepare(CASE)) for each in processes], seconds=60, at_once=1)
+    assert [outcome.gate.problem for outcome in outcomes if isinstance(outcome, Prepared)] == [None] * 3
     processes[1].kill()
-    outcomes = ask_all([(each, "probe", (0.001,)) for each in processes], seconds=60, at_once=2)
-    assert [isinstance(outcome, ArmError) for outcome in outcomes] == [False, True, False]
-    assert outcomes[1].status == "crashed"
-    assert "SIGKILL (often the kernel's out-of-memory killer)" in outcomes[1].reason
+    probed = ask_all([(each, Probe(0.001)) for each in processes], seconds=60, at_once=2)
+    assert [isinstance(outcome, ArmError) for outcome in probed] == [False, True, False]
+    dead = probed[1]
+    assert isinstance(dead, ArmError)
+    assert dead.status == "crashed"
+    assert "SIGKILL (often the kernel's out-of-memory killer)" in dead.reason
     for each in processes:
         each.close()
 
@@ -127,7 +129,7 @@ def test_an_arm_that_cannot_start_says_what_it_printed(pool: ProcessPool) -> Non
 def test_closing_ends_what_an_arm_has_started(pool: ProcessPool) -> None:
     arm = Arm("starts_helper")
     pool.open((arm,), threads=0)
-    assert pool.call(Request(arm, "prepare", (CASE,))).gate.problem is None
+    assert pool.call(arm, Prepare(CASE)).gate.problem is None
     worker = psutil.Process(pool.pid(arm))
     family = [worker, *worker.children(recursive=True)]
     assert len(family) == 2
@@ -140,12 +142,13 @@ def test_workers_die_with_their_parent() -> None:
     """Also one that is busy and would not notice that nobody listens any more."""
     program = (
         "import sys, time\n"
-        "from bench.run.process import ArmProcess\n"
+        "from bench.messages import Open, Prepare\n"
+        "from bench.run.process import ChildProcess\n"
         "from kernels.api import Case\n"
-        "process = ArmProcess({})\n"
-        "process.ask('open', 'hangs', {'hangs': 'tests.tricksters:Hangs'}, 0, 1 << 20, seconds=60)\n"
-        "process.answer()\n"
-        "process.ask('prepare', Case('relu', n=64), seconds=60)\n"
+        "process = ChildProcess('bench.arm.worker')\n"
+        "plugins = {'hangs': 'tests.tricksters:Hangs'}\n"
+        "process.call(Open('hangs', 'candidate', plugins, 0, 1 << 20), seconds=60)\n"
+        "process.ask(Prepare(Case('relu', n=64)), seconds=60)\n"
         "print(process.pid, flush=True)\n"
         "time.sleep(600)\n"
     )
@@ -161,7 +164,7 @@ def test_workers_die_with_their_parent() -> None:
 def test_inline_arms_fail_alone_too() -> None:
     pool = InlinePool(PLUGINS)
     arms = (Arm("numpy_ufunc", "baseline"), Arm("raises_in_compile"))
-    states = run(Experiment(CASE, arms), pool, LIMITS, seed=0)
+    states = run(Experiment(CASE, arms), pool, LIMITS, seed=0).states
     assert states[0].failure is None
     assert states[1].failure == ("failed", "ValueError: no kernel for today nor for tomorrow")
     assert pool.pid(arms[0]) == os.getpid()
@@ -179,7 +182,7 @@ def test_worker_imports_no_framework_but_its_own(pool: ProcessPool) -> None:
     assert not any(name in loaded for name in ("libtorch", "jaxlib", "llvmlite"))
 
 
-def _stack_of(process: ArmProcess) -> int:
+def _stack_of(process: ChildProcess) -> int:
     """Where its stack began (proc_pid_stat, field 28), below arguments and environment."""
     stat = Path(f"/proc/{process.pid}/stat").read_text(encoding="utf-8")
     return int(stat.rpartition(")")[2].split()[25])
@@ -208,16 +211,15 @@ def test_arms_begin_with_the_same_address_layout() -> None:
         {"RELU_BENCH_A": "22"},
         {"RELU_BENCH_B": "é" * 99, "RELU_BENCH_C": ""},
     )
-    arms: list[ArmProcess] = []
+    arms: list[ChildProcess] = []
     with contextlib.ExitStack() as files:
         for number, environ in enumerate(environs):
-            arms.append(ArmProcess(environ))
+            arms.append(ChildProcess("bench.arm.worker", environ))
             for _ in range((1, 10, 100, 0, 0)[number]):  # so that the sockets' numbers get more digits
                 files.enter_context(Path(os.devnull).open(encoding="utf-8"))
     try:
         for arm in arms:
-            arm.ask("open", "numpy_ufunc", {}, 1, 1 << 20, seconds=60)
-            arm.answer()
+            arm.call(Open("numpy_ufunc", "candidate", {}, 1, 1 << 20), seconds=60)
         stacks = {_stack_of(arm) for arm in arms}
         assert len(stacks) == 1
         assert stacks != {0}

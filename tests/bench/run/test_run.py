@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
-from bench.machine.foreign_load import Clock, ForeignUse
+from bench.machine.foreign_load import ForeignUse
+from bench.machine.surroundings import Surroundings
 from bench.plan.experiments import weight
 from bench.plan.options import parse
 from bench.records.schema import SCHEMA, Cell
@@ -16,23 +18,40 @@ from bench.run.run import Run, plan
 pytestmark = pytest.mark.slow
 
 
-def test_what_the_guard_takes_is_told_and_added(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+class Disturbed(Surroundings):
+    """This machine, on which others take a CPU from us all the time, or nobody does; no thread of theirs is seen."""
+
+    others_work = False
+
+    def runnable(self) -> int:
+        return 1
+
+    def witness(self, pids: Iterable[int]) -> Disturbed:
+        return self
+
+    def spent(self, pid: int, total_cpu_s: float) -> None:
+        """Nobody's account is kept."""
+
+    def window(self) -> ForeignUse:
+        return ForeignUse(1.0, float(self.others_work))
+
+
+def test_what_the_guard_takes_is_told_and_added(tmp_path: Path) -> None:
     """Others use the machine all through the second experiment."""
     words = {"backends": "numpy_ufunc", "sizes": "64,65", "ops": "relu", "directions": "forward"}
     words |= {"placements": "out", "isolation": "inline", "results": str(tmp_path), "run_id": "r"}
     words |= {"target_ci": "0.5"}  # a few rounds are enough
-    monkeypatch.setattr("bench.machine.guard.runnable", lambda: 1)
-    settings = parse(words)
+    settings, around = parse(words), Disturbed()
     chosen = plan(settings)
-    with Run(settings, chosen) as run:
-        run.result(chosen[0], chosen[0].arms[0], lambda _: None)
-        monkeypatch.setattr(Clock, "window", lambda _: ForeignUse(1.0, 1.0))
-        left_s, guarded_s, began = run.seconds_left(), run.tally.guarded_s, time.monotonic()
-        run.result(chosen[1], chosen[1].arms[0], lambda _: None)
-        took_s, guarded_s = time.monotonic() - began, run.tally.guarded_s - guarded_s
+    with Run(settings, chosen, around) as run:
+        run.measure(chosen[0])
+        around.others_work = True
+        left_s, guarded_s, began = run.seconds_left(), run.account.guarded_s, time.monotonic()
+        run.measure(chosen[1])
+        took_s, guarded_s = time.monotonic() - began, run.account.guarded_s - guarded_s
         assert guarded_s > 0.2 * took_s
         assert left_s - run.seconds_left() <= took_s - guarded_s + 1e-6
-        assert run.tally.sitting()["guarded_s"] == pytest.approx(run.tally.guarded_s, abs=1e-3)
+        assert run.account.sitting()["guarded_s"] == pytest.approx(run.account.guarded_s, abs=1e-3)
 
 
 def test_a_run_that_goes_on_may_take_what_its_rest_deserves(tmp_path: Path) -> None:

@@ -1,0 +1,89 @@
+"""All arms in the coordinator's own process: ``--isolation inline``."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
+from typing import TypeVar
+
+from bench.arm.server import Station
+from bench.arm.worker import refusal, station_of
+from bench.machine.environment import last_level_cache
+from bench.messages import ArmRequest, Loaded, Open, Prepared, Trim
+from bench.plan.experiments import Arm
+from bench.run.pool import SEED
+from bench.run.process import ArmError
+from bench.run.usual_speed import Usual
+from kernels.api import Case
+
+__all__ = ["InlinePool"]
+
+A = TypeVar("A")
+
+
+class InlinePool:
+    """For debuggers and profilers, not for figures to quote."""
+
+    def __init__(self, plugins: Mapping[str, str]) -> None:
+        self.usual = Usual()
+        self._plugins = dict(plugins)
+        self._stations: dict[Arm, Station] = {}
+        self._loaded: dict[Arm, Loaded | ArmError] = {}
+
+    def open(self, arms: Sequence[Arm], threads: int) -> dict[Arm, Loaded | ArmError]:
+        """Import the backends of the arms that are new."""
+        for arm in arms:
+            if arm not in self._loaded:
+                wanted = Open(arm.backend, arm.role, self._plugins, SEED, last_level_cache())
+                station = self._stations[arm] = station_of(wanted)
+                self._loaded[arm] = _outcome(station.load)
+        return {arm: self._loaded[arm] for arm in arms}
+
+    def call(self, arm: Arm, request: ArmRequest[A]) -> A:
+        """Make the call; the debugger of ``--pdb`` sees what it raises through ArmError's cause."""
+        return _made(lambda: request.call(self._stations[arm]))
+
+    def call_all(self, arms: Sequence[Arm], request: ArmRequest[A]) -> list[A | ArmError]:
+        """One after the other."""
+        return [_outcome(partial(request.call, self._stations[arm])) for arm in arms]
+
+    def compile(self, case: Case, arms: Sequence[Arm]) -> dict[Arm, Prepared]:
+        """Nothing: there is no other process."""
+        return {}
+
+    def renew(self, arms: Sequence[Arm], compiled: Collection[Arm]) -> list[Arm]:
+        """None: they stay where they are."""
+        return []
+
+    def pid(self, arm: Arm) -> int:
+        """This process."""
+        return os.getpid()
+
+    def trim(self) -> None:
+        """Have all arms let go of what they keep for the next case."""
+        self.call_all(list(self._stations), Trim())
+
+    def close(self) -> None:
+        """Let go of all buffers."""
+        self._stations.clear()
+        self._loaded.clear()
+
+
+def _made(call: Callable[[], A]) -> A:
+    """What a station's call returns.  Raises ArmError."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("default")  # as in a process of its own; pytest may make errors of them
+            return call()
+    except (Exception, SystemExit) as error:  # whatever a backend raises becomes its own cell's reason
+        told = refusal(error)
+        raise ArmError(told.status, told.reason) from error
+
+
+def _outcome(call: Callable[[], A]) -> A | ArmError:
+    try:
+        return _made(call)
+    except ArmError as error:
+        return error

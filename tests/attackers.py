@@ -1,0 +1,167 @@
+"""Backends that write to the socket on which their process is asked, instead of working."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import struct
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, ClassVar
+
+from tests.mutants import Array, HonestNumpy
+
+__all__ = ["ATTACKS", "MARK"]
+
+MARK = "RELU_BENCH_ATTACKED"
+"""Names a file that is there if the coordinator has run code of an attacker's."""
+_FOR_EVER_S = 600
+
+
+class _Code:
+    """A pickle of this one writes the file when it is read."""
+
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[object, ...]]:
+        return Path.touch, (Path(os.environ[MARK]),)
+
+
+def frame(number: int, text: bytes) -> bytes:
+    return struct.pack("!QQ", number, len(text)) + text
+
+
+class Attacker(HonestNumpy):
+    """Attacks while it is prepared, which is the second request to its process; then it hangs, or goes on."""
+
+    hangs: ClassVar[bool] = False
+
+    def compile(self, case: Any, x: Array, dy: Array | None, out: Array | None) -> Callable[[], Array]:
+        self.attack()
+        if self.hangs:
+            time.sleep(_FOR_EVER_S)
+        return super().compile(case, x, dy, out)
+
+    def attack(self) -> None:
+        raise NotImplementedError
+
+    def say(self, text: bytes) -> None:
+        os.write(int(sys.argv[1]), text)
+
+
+class SaysGarbage(Attacker):
+    name = "says_garbage"
+
+    def attack(self) -> None:
+        self.say(os.urandom(64) + bytes(64))
+
+
+class SaysHugeLength(Attacker):
+    name = "says_huge_length"
+
+    def attack(self) -> None:
+        self.say(struct.pack("!QQ", 2, 1 << 62))
+
+
+class SaysHalfAFrame(Attacker):
+    name = "says_half_a_frame"
+    hangs = True
+
+    def attack(self) -> None:
+        self.say(frame(2, b"+" + b"x" * 100)[:50])
+
+
+class SaysThreeBytes(Attacker):
+    name = "says_three_bytes"
+    hangs = True
+
+    def attack(self) -> None:
+        self.say(b"\0\0\0")
+
+
+class SaysAnotherMessage(Attacker):
+    name = "says_another_message"
+
+    def attack(self) -> None:
+        self.say(frame(2, b'+{"problem":null,"compile_report":{},"device_peak_bytes":null}'))
+
+
+class SaysAnAnswerTooMany(Attacker):
+    """Answers the request before once more."""
+
+    name = "says_an_answer_too_many"
+
+    def attack(self) -> None:
+        self.say(frame(1, b'+{"import_s":0.0,"versions":{}}'))
+
+
+class SaysPickle(Attacker):
+    name = "says_pickle"
+
+    def attack(self) -> None:
+        code = pickle.dumps(("done", _Code()))
+        self.say(struct.pack("!i", len(code)) + code)  # as multiprocessing's connections have it
+
+
+class SaysPickleInAFrame(Attacker):
+    name = "says_pickle_in_a_frame"
+
+    def attack(self) -> None:
+        self.say(frame(2, b"+" + pickle.dumps(_Code())))
+
+
+class SaysDeepJson(Attacker):
+    name = "says_deep_json"
+
+    def attack(self) -> None:
+        self.say(frame(2, b"+" + b"[" * 100_000))
+
+
+class HangsUp(Attacker):
+    name = "hangs_up"
+    hangs = True
+
+    def attack(self) -> None:
+        os.close(int(sys.argv[1]))
+
+
+class PrintsForEver(Attacker):
+    name = "prints_for_ever"
+
+    def attack(self) -> None:
+        while True:
+            print("chatter " * 100)
+            time.sleep(0.001)
+
+
+class SaysTooMuch(Attacker):
+    """Describes itself at a length that is no answer any more."""
+
+    name = "says_too_much"
+
+    def versions(self) -> dict[str, str]:
+        return {"numpy": "1" * (2 << 20)}
+
+    def attack(self) -> None:
+        """Nothing more."""
+
+
+NO_ANSWER = r"sent what is no answer to 'prepare': .*; the process was ended"
+ATTACKS: dict[type[Attacker], tuple[str, str]] = {
+    SaysGarbage: ("failed", NO_ANSWER),
+    SaysHugeLength: (
+        "failed",
+        r"'prepare': a message of 4611686018427387904 bytes; at most 1048576 are allowed",
+    ),
+    SaysHalfAFrame: ("timeout", "no answer to 'prepare' within --cell-timeout"),
+    SaysThreeBytes: ("timeout", "no answer to 'prepare' within --cell-timeout"),
+    SaysAnotherMessage: ("failed", NO_ANSWER),
+    SaysAnAnswerTooMany: ("failed", "an answer to request 1; this is 2"),
+    SaysPickle: ("failed", NO_ANSWER),
+    SaysPickleInAFrame: ("failed", NO_ANSWER),
+    SaysDeepJson: ("failed", r"'prepare': no JSON \(RecursionError\)"),
+    HangsUp: ("crashed", "closed its connection in 'prepare' and did not end"),
+    PrintsForEver: ("timeout", "no answer to 'prepare' within --cell-timeout"),
+    SaysTooMuch: ("failed", r"an answer of \d+ bytes; at most 1048576 are allowed"),
+}
+"""What becomes of the cell, and what its reason says."""

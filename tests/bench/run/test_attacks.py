@@ -1,0 +1,53 @@
+"""What a plugin writes to the socket that its process is asked on costs its own cell, and nothing else."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from bench.plan.experiments import Arm, Experiment
+from bench.records.schema import Cell
+from bench.run.experiment import Limits, run
+from bench.run.pool import ProcessPool
+from bench.run.rows import Stamp, cells_of
+from kernels.api import Case
+from tests.attackers import ATTACKS, MARK, Attacker
+
+LIMITS = Limits(
+    seconds=0.0, batch_s=0.001, warm_s=0.0, target_ci=0.02, min_rounds=2, max_rounds=2, guard=False
+)
+
+
+@pytest.fixture(scope="module")
+def attacked(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Cell], Path]:
+    """The cells of an experiment with all attackers, and the file that code of theirs would have written."""
+    mark = tmp_path_factory.mktemp("attacked") / "ran"
+    arms = [Arm("numpy_ufunc", "baseline"), *(Arm(each.name) for each in ATTACKS), Arm("numpy_ufunc", "twin")]
+    experiment = Experiment(Case("relu", n=64), tuple(arms))
+    plugins = {each.name: f"tests.attackers:{each.__name__}" for each in ATTACKS}
+    pool = ProcessPool(plugins, cell_timeout=6)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(MARK, str(mark))
+        try:
+            states = run(experiment, pool, LIMITS, seed=0).states
+        finally:
+            pool.close()
+    cells = cells_of(experiment, states, Stamp("r", "m", "now", 0.02))
+    return {f"{cell.backend} {cell.role}": cell for cell in cells}, mark
+
+
+@pytest.mark.parametrize("attacker", ATTACKS, ids=lambda each: each.name)
+def test_an_attack_costs_its_own_cell(
+    attacked: tuple[dict[str, Cell], Path], attacker: type[Attacker]
+) -> None:
+    cell, (status, says) = attacked[0][f"{attacker.name} candidate"], ATTACKS[attacker]
+    assert (cell.status, cell.time_s) == (status, None), cell.reason
+    assert re.search(says, cell.reason), cell.reason
+
+
+def test_the_others_are_unharmed_and_no_code_was_run(attacked: tuple[dict[str, Cell], Path]) -> None:
+    cells, mark = attacked
+    assert {cells[f"numpy_ufunc {role}"].status for role in ("baseline", "twin")} <= {"ok", "noisy"}
+    assert not mark.exists()

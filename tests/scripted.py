@@ -1,0 +1,184 @@
+"""For tests of the coordinator: a machine of which every moment is told, and arms on it that take no time."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+from bench.machine.foreign_load import ForeignUse
+from bench.machine.nvidia import Watch
+from bench.machine.own_usage import Usage
+from bench.machine.surroundings import Surroundings
+from bench.messages import (
+    ArmRequest,
+    Batch,
+    DeviceTime,
+    Dispatch,
+    Finish,
+    Finished,
+    Loaded,
+    Prepare,
+    Prepared,
+    Probe,
+    Raced,
+    Sample,
+)
+from bench.plan.experiments import Arm
+from bench.run.process import ArmError
+from bench.run.usual_speed import Usual
+from kernels.api import Case
+
+__all__ = ["NEVER", "PER_CALL_S", "QUIET", "FakePool", "FakeSurroundings", "seconds_of"]
+
+QUIET = ForeignUse(1.0, 0.0)
+"""A second in which others used nothing."""
+PER_CALL_S = 1e-5
+NEVER = -1.0
+"""A target for the interval that no arm reaches, not even one whose rounds are all alike."""
+
+
+class FakeSurroundings(Surroundings):
+    """Its time stands still but when somebody sleeps or an arm works; others do what is told, the last for ever.
+
+    `running` counts threads that are ready to run, each time it is asked, or says how many there are so many seconds
+    after the last batch; `foreign` is what others used, window by window.
+    """
+
+    spare_cpus = 0
+
+    def __init__(
+        self,
+        running: Iterable[int | None] | Callable[[float], int] = (1,),
+        foreign: Iterable[ForeignUse] = (QUIET,),
+        watch: Watch | None = None,
+    ) -> None:
+        self.now, self._watch = 1000.0, watch or Watch(None)
+        self._running = running if callable(running) else _for_ever(running)
+        self._foreign = _for_ever(foreign)
+        self.last_batch = self.now
+        self.asked = 0
+        """How often somebody asked who is ready to run."""
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def clock(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+    def runnable(self) -> int | None:
+        self.asked += 1
+        if callable(self._running):
+            return self._running(self.now - self.last_batch)
+        return next(self._running)
+
+    def witness(self, pids: Iterable[int]) -> FakeSurroundings:
+        return self
+
+    def spent(self, pid: int, total_cpu_s: float) -> None:
+        """Nobody's account is kept."""
+
+    def window(self) -> ForeignUse:
+        return next(self._foreign)
+
+    def watch(self, device: str) -> Watch:
+        return self._watch
+
+
+def _for_ever(told: Iterable[Any]) -> Iterator[Any]:
+    last = None
+    for last in told:  # it is told on below
+        yield last
+    yield from itertools.repeat(last)
+
+
+def seconds_of(sample: Sample, factor: float) -> Sample:
+    """The sample as it would be if the calls took so many times as long."""
+    parts = tuple(part * factor for part in sample.parts)
+    return replace(sample, seconds=sample.seconds * factor, parts=parts)
+
+
+Change = Callable[[int, Sample], Sample]
+"""Makes of the honest sample of a batch, of that number among all, the one that the arm tells."""
+
+
+class FakePool:
+    """Arms whose calls take `PER_CALL_S` each of the surroundings' time, as told changed.
+
+    `probes` is what the probes tell instead, in seconds per call; `refusals` are arms that fail, with the request at
+    which they do.
+    """
+
+    def __init__(
+        self,
+        surroundings: FakeSurroundings,
+        change: Change = lambda _number, sample: sample,
+        *,
+        probe_s: float = PER_CALL_S,
+        usual: Usual | None = None,
+        refusals: dict[Arm, type[ArmRequest[Any]]] | None = None,
+    ) -> None:
+        self.usual = usual or Usual()
+        self.batches: list[tuple[Arm, Sample]] = []
+        """All batches that were asked for, in their order."""
+        self.requests: Counter[type[ArmRequest[Any]]] = Counter()
+        self._around, self._change, self._probe_s = surroundings, change, probe_s
+        self._refusals = refusals or {}
+
+    def open(self, arms: Sequence[Arm], threads: int) -> dict[Arm, Loaded | ArmError]:
+        return {arm: Loaded(0.0, {}) for arm in arms}
+
+    def call(self, arm: Arm, request: ArmRequest[Any]) -> Any:
+        self.requests[type(request)] += 1
+        if self._refusals.get(arm) is type(request):
+            raise ArmError("failed", f"refuses {request.name!r}")
+        if isinstance(request, Batch):
+            return self._batch(arm, request)
+        answers = {
+            Raced: True, Prepare: Prepared(), Probe: self._probe_s, Finish: Finished(None, {}),
+            Dispatch: PER_CALL_S, DeviceTime: None,
+        }  # fmt: skip
+        return answers.get(type(request))
+
+    def _batch(self, arm: Arm, request: Batch) -> Sample:
+        began = self._around.now
+        taken_s = request.iterations * PER_CALL_S
+        parts = min(8, request.iterations)
+        honest = Sample(
+            PER_CALL_S, (PER_CALL_S,) * parts, request.iterations, began, began + taken_s, 0.0, 0.0,
+            Usage(taken_s, 0), taken_s, None,
+        )  # fmt: skip
+        told = self._change(len(self.batches), honest)
+        told = replace(told, ended=began + max(taken_s, told.seconds * told.iterations))
+        self._around.now = self._around.last_batch = told.ended
+        self.batches.append((arm, told))
+        return told
+
+    def call_all(self, arms: Sequence[Arm], request: ArmRequest[Any]) -> list[Any]:
+        outcomes: list[Any] = []
+        for arm in arms:
+            try:
+                outcomes.append(self.call(arm, request))
+            except ArmError as error:
+                outcomes.append(error)
+        return outcomes
+
+    def compile(self, case: Case, arms: Sequence[Arm]) -> dict[Arm, Prepared]:
+        return {}
+
+    def renew(self, arms: Sequence[Arm], compiled: Collection[Arm]) -> list[Arm]:
+        return []
+
+    def pid(self, arm: Arm) -> int:
+        return 1
+
+    def trim(self) -> None:
+        """Nothing is kept."""
+
+    def close(self) -> None:
+        """Nothing to end."""
