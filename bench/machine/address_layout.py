@@ -28,19 +28,27 @@ HASH_SEED = {"PYTHONHASHSEED": "0"}
 """Python, too, draws a number at each start, on which the order of its sets depends."""
 
 _FILLER = "RELU_BENCH_FILLER"
-_BYTES, _VARIABLES = 4096, 8
-"""Multiples that the environment's text and its number of variables, eight bytes each, are filled up to."""
+_BYTES = 4096
+"""What a variant's variables may add to the environment's text without moving the stack: a page is plenty."""
+_VARIABLES = 64
+"""How many variables a variant may add, eight bytes each on the stack, without moving it."""
 
 
-def filled_up(environ: Mapping[str, str]) -> dict[str, str]:
-    """The environment with variables besides that mean nothing: whatever it holds, the stack begins at one place."""
-    missing = -(len(environ) + 1) % _VARIABLES
+def filled_up(environ: Mapping[str, str], shared: Mapping[str, str]) -> dict[str, str]:
+    """`environ` with variables besides that mean nothing, so that the stack begins where all arms have it.
+
+    `shared` is what all arms have.  Number and length are filled up counting from there: a multiple of some number
+    alone would be crossed by one variable more where `shared` ends just before it.
+    """
+    missing = -(len(environ) + 1 - len(shared)) % _VARIABLES
     filled = {**environ, **{f"{_FILLER}_{number}": "" for number in range(missing)}, _FILLER: ""}
-    size = sum(
-        len(os.fsencode(f"{name}={value}")) + 1 for name, value in filled.items()
-    )  # each ends with a zero byte
-    filled[_FILLER] = "x" * (-size % _BYTES)
+    filled[_FILLER] = "x" * (-(_size(filled) - _size(shared)) % _BYTES)
     return filled
+
+
+def _size(environ: Mapping[str, str]) -> int:
+    """Bytes of its text; each entry ends with a zero byte."""
+    return sum(len(os.fsencode(f"{name}={value}")) + 1 for name, value in environ.items())
 
 
 def can_be_fixed() -> bool:

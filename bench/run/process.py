@@ -55,11 +55,11 @@ class ChildProcess:
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115  # lives as long as the process
         path = os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)
         number = f"{theirs.fileno():09}"  # as long whatever it is, for the layout's sake
-        given = {**HASH_SEED, **SHARED_CARD, **os.environ, "PYTHONPATH": path, **(environ or {})}
+        shared = {**HASH_SEED, **SHARED_CARD, **os.environ, "PYTHONPATH": path}
         with fixed_layout():
             self._popen = subprocess.Popen(
                 [sys.executable, "-m", module, number],
-                env=filled_up(given),
+                env=filled_up({**shared, **(environ or {})}, shared),
                 pass_fds=(theirs.fileno(),),
                 stdin=subprocess.DEVNULL,
                 stdout=self._stderr,
