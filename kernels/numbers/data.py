@@ -1,4 +1,4 @@
-"""What stands in the inputs: six kinds of numbers, and the special values of each format.
+"""What stands in the inputs: numbers of each kind in `kernels.api.DATA`, and the special values of each format.
 
 A block of `DRAWN` elements is drawn and then tiled, so that 16Mi elements cost milliseconds.
 `DRAWN` is odd (prime, in fact): an element and its copies never meet the same vector lane,
