@@ -25,7 +25,6 @@ __all__ = [
     "ARM_REQUESTS",
     "ArmCalls",
     "ArmRequest",
-    "Batch",
     "DeviceTime",
     "Dispatch",
     "Finish",
@@ -38,6 +37,7 @@ __all__ = [
     "Raced",
     "Release",
     "Sample",
+    "TimeBatch",
     "Trim",
 ]
 
@@ -202,9 +202,10 @@ class Probe(ArmRequest[Seconds]):
 
 
 @dataclass(frozen=True, slots=True)
-class Batch(ArmRequest[Sample]):
+class TimeBatch(ArmRequest[Sample]):
     """See `ArmCalls.batch`."""
 
+    name = "batch"
     iterations: int
     warm_s: float
 
@@ -258,5 +259,5 @@ class Trim(ArmRequest[None]):
         arm.trim()
 
 
-ARM_REQUESTS = (Open, Raced, Prepare, Probe, Batch, Finish, Dispatch, DeviceTime, Release, Trim)
+ARM_REQUESTS = (Open, Raced, Prepare, Probe, TimeBatch, Finish, Dispatch, DeviceTime, Release, Trim)
 """All that an arm's process answers."""

@@ -14,7 +14,6 @@ from bench.machine.own_usage import Usage
 from bench.machine.surroundings import Surroundings
 from bench.messages import (
     ArmRequest,
-    Batch,
     DeviceTime,
     Dispatch,
     Finish,
@@ -25,6 +24,7 @@ from bench.messages import (
     Probe,
     Raced,
     Sample,
+    TimeBatch,
 )
 from bench.plan.experiments import Arm
 from bench.run.process import ArmError
@@ -137,7 +137,7 @@ class FakePool:
         self.requests[type(request)] += 1
         if self._refusals.get(arm) is type(request):
             raise ArmError("failed", f"refuses {request.name!r}")
-        if isinstance(request, Batch):
+        if isinstance(request, TimeBatch):
             return self._batch(arm, request)
         answers = {
             Raced: True, Prepare: Prepared(), Probe: self._probe_s, Finish: Finished(None, {}),
@@ -145,7 +145,7 @@ class FakePool:
         }  # fmt: skip
         return answers.get(type(request))
 
-    def _batch(self, arm: Arm, request: Batch) -> Sample:
+    def _batch(self, arm: Arm, request: TimeBatch) -> Sample:
         began = self._around.now
         taken_s = request.iterations * PER_CALL_S
         parts = min(8, request.iterations)

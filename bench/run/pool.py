@@ -5,7 +5,7 @@ of a run on it.  A process is therefore kept while it lives, one for each arm an
 frameworks fix their thread pool once), and replaced after a crash or a timeout.
 
 A process in which a compiler has worked is not like one that fetched the same code from the compiler's cache, for
-as long as it lives (docs/validation.md has figures).  It is therefore never timed: the arms of its backend get fresh
+as long as it lives (docs/method.md).  It is therefore never timed: the arms of its backend get fresh
 processes, and it goes on as a `Compiler`, which is asked for each later case before the arms are.
 """
 
@@ -16,7 +16,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
-from bench.arm import worker as worker_module
+from bench.arm import worker
 from bench.channel import Request
 from bench.machine.environment import last_level_cache, usable_cpus
 from bench.messages import ArmRequest, Loaded, Open, Prepare, Prepared, Release, Trim
@@ -78,7 +78,8 @@ class Compiler:
         return cls(arm.backend, arm.variant)
 
 
-Worker = Arm | Compiler
+Member = Arm | Compiler
+"""What a process is kept for."""
 
 
 class ProcessPool:
@@ -93,10 +94,10 @@ class ProcessPool:
         self._plugins = dict(plugins)
         self._timeout = cell_timeout
         self._at_once = usable_cpus()
-        self._processes: dict[Worker, ChildProcess] = {}
-        self._loaded: dict[Worker, Loaded | ArmError] = {}
+        self._processes: dict[Member, ChildProcess] = {}
+        self._loaded: dict[Member, Loaded | ArmError] = {}
         self._threads = 0
-        self._chances: dict[Worker, int] = defaultdict(lambda: 2)
+        self._chances: dict[Member, int] = defaultdict(lambda: 2)
 
     def open(self, arms: Sequence[Arm], threads: int) -> dict[Arm, Loaded | ArmError]:
         """Start what is missing, all at once; an arm whose import raised is not tried again."""
@@ -106,29 +107,29 @@ class ProcessPool:
         self._start(arms)
         return {arm: self._loaded[arm] for arm in arms}
 
-    def _start(self, workers: Sequence[Worker]) -> None:
-        new = [each for each in workers if each not in self._processes and not self._hopeless(each)]
-        for worker in new:
-            self._processes[worker] = ChildProcess(worker_module.__name__, dict(worker.variant.environ))
+    def _start(self, members: Sequence[Member]) -> None:
+        new = [each for each in members if each not in self._processes and not self._hopeless(each)]
+        for member in new:
+            self._processes[member] = ChildProcess(worker.__name__, dict(member.variant.environ))
         opening = [
             Open(
-                worker.backend,
-                worker.role if isinstance(worker, Arm) else "candidate",
+                member.backend,
+                member.role if isinstance(member, Arm) else "candidate",
                 self._plugins,
                 SEED,
                 last_level_cache(),
             )
-            for worker in new
+            for member in new
         ]
         self._loaded.update(zip(new, self._ask(new, opening), strict=True))
 
-    def _hopeless(self, worker: Worker) -> bool:
+    def _hopeless(self, member: Member) -> bool:
         """Whether its import has failed for good; one that took too long or died gets a second chance."""
-        loaded = self._loaded.get(worker)
+        loaded = self._loaded.get(member)
         if not isinstance(loaded, ArmError):
             return False
-        self._chances[worker] -= 1
-        return loaded.status not in ("timeout", "crashed") or self._chances[worker] <= 0
+        self._chances[member] -= 1
+        return loaded.status not in ("timeout", "crashed") or self._chances[member] <= 0
 
     def call(self, arm: Arm, request: ArmRequest[A]) -> A:
         """Ask the arm's process; one that does not answer is ended and started anew when next needed."""
@@ -143,13 +144,13 @@ class ProcessPool:
         return self._ask(arms, [request] * len(arms))
 
     def _ask(
-        self, workers: Sequence[Worker], requests: Sequence[Request[A]], *, alone: bool = False
+        self, members: Sequence[Member], requests: Sequence[Request[A]], *, alone: bool = False
     ) -> list[A | ArmError]:
-        asked = [(self._processes[each], request) for each, request in zip(workers, requests, strict=True)]
+        asked = [(self._processes[each], request) for each, request in zip(members, requests, strict=True)]
         outcomes = ask_all(asked, self._timeout, 1 if alone else self._at_once)
-        for worker, outcome in zip(workers, outcomes, strict=True):
+        for member, outcome in zip(members, outcomes, strict=True):
             if isinstance(outcome, ArmError):
-                self._bury(worker)
+                self._bury(member)
         return outcomes
 
     def compile(self, case: Case, arms: Sequence[Arm]) -> dict[Arm, Prepared]:
@@ -212,20 +213,20 @@ class ProcessPool:
             if compiler in self._processes:
                 self._bury(compiler)
 
-    def _bury(self, worker: Worker) -> None:
+    def _bury(self, member: Member) -> None:
         """A process that raised may be in any state: it is ended, and its place is free."""
-        self._processes.pop(worker).close()
+        self._processes.pop(member).close()
 
-    def pid(self, worker: Worker) -> int:
+    def pid(self, member: Member) -> int:
         """The process id that the arm works in."""
-        return self._processes[worker].pid
+        return self._processes[member].pid
 
     def trim(self) -> None:
         """Have all arms let go of what they keep for the next case."""
-        workers = list(self._processes)
-        self._ask(workers, [Trim()] * len(workers))
+        members = list(self._processes)
+        self._ask(members, [Trim()] * len(members))
 
     def close(self) -> None:
         """End all processes."""
-        for worker in list(self._processes):
-            self._bury(worker)
+        for member in list(self._processes):
+            self._bury(member)

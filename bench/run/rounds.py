@@ -13,13 +13,12 @@ from statistics import fmean, median
 
 import numpy as np
 
-from bench import messages
 from bench.machine.cpu_speed import SLOW
 from bench.machine.foreign_load import ForeignUse
 from bench.machine.guard import Guard
 from bench.machine.nvidia import Watch
 from bench.machine.surroundings import Surroundings
-from bench.messages import Sample
+from bench.messages import Sample, TimeBatch
 from bench.plan.profiles import Profile
 from bench.run.arm_state import ArmState, Batch
 from bench.run.pool import Pool
@@ -196,7 +195,7 @@ class Rounds:
         return sample
 
     def _batch(self, state: ArmState, number: int) -> Sample | None:
-        request = messages.Batch(state.iterations, self._limits.warm_s)
+        request = TimeBatch(state.iterations, self._limits.warm_s)
         asked = self._surroundings.clock()
         try:
             sample = self._pool.call(state.arm, request)

@@ -15,7 +15,7 @@ from bench.codec import MessageError, decode, encode
 from bench.judging.gate import GateReport
 from bench.limits import Between, Finite, OneOf, Seconds, Sized
 from bench.machine.own_usage import Usage
-from bench.messages import ARM_REQUESTS, Batch, Loaded, Open, Prepare, Prepared, Sample
+from bench.messages import ARM_REQUESTS, Loaded, Open, Prepare, Prepared, Sample, TimeBatch
 from kernels.api import Case
 from kernels.networks.case import NetworkCase
 
@@ -68,7 +68,7 @@ SAMPLE = Sample(
         (Sample, SAMPLE),
         (Open, Open("numpy_ufunc", "twin", {"a": "b:C"}, 1, 1 << 20)),
         (Prepare, Prepare(Case("leaky_relu", n=3, negative_slope=-math.inf))),
-        (Batch, Batch(10, 0.5)),
+        (TimeBatch, TimeBatch(10, 0.5)),
     ],
 )
 def test_what_goes_comes_back(hint: Any, value: object) -> None:

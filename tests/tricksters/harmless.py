@@ -49,7 +49,7 @@ class StartsHelper(Trickster):
 
 
 class OddVersions(HonestNumpy):
-    """Describes itself by objects that no other process can unpickle."""
+    """Describes itself by objects that are no plain text."""
 
     name = "odd_versions"
 

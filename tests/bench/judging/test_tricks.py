@@ -28,7 +28,6 @@ from bench.machine.clocks import clock
 from bench.machine.own_usage import Usage
 from bench.messages import (
     ArmRequest,
-    Batch,
     Finish,
     Finished,
     Loaded,
@@ -37,6 +36,7 @@ from bench.messages import (
     Prepared,
     Probe,
     Sample,
+    TimeBatch,
 )
 from bench.plan.experiments import Arm, Experiment
 from bench.run.experiment import Limits, run
@@ -379,7 +379,7 @@ class SlowClock:
         return {arm: Loaded(0.0, {}) for arm in arms}
 
     def call(self, arm: Arm, request: ArmRequest[Any]) -> Any:
-        assert isinstance(request, Batch)
+        assert isinstance(request, TimeBatch)
         began = clock()
         time.sleep(0.001)
         ended = began + (clock() - began) * self.factor
