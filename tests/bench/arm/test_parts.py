@@ -77,7 +77,7 @@ class Bursts:
         def tidying() -> np.ndarray:
             start = clock()
             result = call()
-            until = clock() + 60_000 * (clock() - start)
+            until = clock() + 160_000 * (clock() - start)
             while clock() < until:
                 pass
             return result
