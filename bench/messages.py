@@ -112,7 +112,7 @@ class Finished:
 
 
 class ArmCalls(Protocol):
-    """What an arm can be asked once it is open; `bench.arm.server.Station` does it."""
+    """What an arm can be asked once it is open; `bench.arm.server.ArmServer` does it."""
 
     def raced(self, case: Case) -> bool:
         """Whether a copy has chosen its way for the case before, so that others may work while it is prepared."""

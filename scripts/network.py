@@ -15,9 +15,9 @@ from bench.records.reading import ReadError, read_cells, read_rounds
 from bench.text.hints import did_you_mean
 from bench.text.units import percent_text, ratio_text, seconds_text
 from kernels.networks.case import NETWORK_DIRECTIONS, NETWORK_OPS
+from scripts._network.figures import figures
 from scripts._shared import cli
 from scripts._shared.markers import MarkerError, update
-from scripts._shared.networks import figures
 from scripts._shared.remarks import arm_name, axis_text, clean, problem_lines, run_lines
 from scripts._shared.render import as_latex, as_markdown, to_terminal, write_csv
 from scripts._shared.tables import Block, Report, Section

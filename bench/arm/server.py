@@ -1,7 +1,7 @@
 """An arm at work: one backend in one process, measuring one case after another.
 
 The coordinator says what to do and when; everything here runs in the arm's own process (or in
-the caller's, with ``--isolation inline``).  `Station` is what `bench.messages.ArmCalls` asks for.
+the caller's, with ``--isolation inline``).  `ArmServer` is what `bench.messages.ArmCalls` asks for.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ from bench.messages import Finished, Loaded, Prepared, Sample
 from kernels.api import Backend, Case
 from kernels.gpu.card import Card
 
-__all__ = ["Station"]
+__all__ = ["ArmServer"]
 
 _STEADY_S = 1.0
 _WARM_CARD_S = 0.01
 """A card's clocks fall while data goes over the bus before a batch; so long it works before it is timed."""
 
 
-class Station:
+class ArmServer:
     """One backend with the buffers of the case that it is at.
 
     `load` is called here and not before, so that the import is timed and happens under the

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 
-from bench.arm.server import Station
+from bench.arm.server import ArmServer
 from bench.channel import Refusal, Request, inherited, serve
 from bench.messages import ARM_REQUESTS, ArmRequest, Open
 from bench.plan.experiments import CONTROLS
@@ -17,7 +17,7 @@ from kernels import registry
 from kernels.api import Backend
 from kernels.plugins import instantiate
 
-__all__ = ["Worker", "load_backend", "main", "refusal", "station_of"]
+__all__ = ["Worker", "load_backend", "main", "refusal", "server_of"]
 
 _OUT_OF_MEMORY = (
     "out of memory",
@@ -35,15 +35,15 @@ def load_backend(name: str, plugins: Mapping[str, str]) -> Backend:
     return registry.load(name)
 
 
-def station_of(wanted: Open) -> Station:
-    """A station for that backend or control, which is not imported yet."""
+def server_of(wanted: Open) -> ArmServer:
+    """A server for that backend or control, which is not imported yet."""
 
     def load() -> Backend:
         if wanted.is_control:
             return instantiate(CONTROLS[wanted.backend])
         return load_backend(wanted.backend, wanted.plugins)
 
-    return Station(load, wanted.seed, wanted.cache_bytes, control=wanted.is_control)
+    return ArmServer(load, wanted.seed, wanted.cache_bytes, control=wanted.is_control)
 
 
 def refusal(error: BaseException) -> Refusal:
@@ -58,19 +58,19 @@ def refusal(error: BaseException) -> Refusal:
 
 
 class Worker:
-    """What answers in this process: nothing but `Open` at first, then a station."""
+    """What answers in this process: nothing but `Open` at first, then a server."""
 
     def __init__(self) -> None:
-        self._station: Station | None = None
+        self._server: ArmServer | None = None
 
     def answer(self, request: Request[object]) -> object:
         """The answer to any of `ARM_REQUESTS`."""
         if isinstance(request, Open):
-            self._station = station_of(request)
-            return self._station.load()
-        if not isinstance(request, ArmRequest) or self._station is None:
+            self._server = server_of(request)
+            return self._server.load()
+        if not isinstance(request, ArmRequest) or self._server is None:
             raise TypeError(f"{request.name!r} cannot be answered before an arm is open")
-        return request.call(self._station)
+        return request.call(self._server)
 
 
 def main(fd: int) -> None:

@@ -8,8 +8,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import TypeVar
 
-from bench.arm.server import Station
-from bench.arm.worker import refusal, station_of
+from bench.arm.server import ArmServer
+from bench.arm.worker import refusal, server_of
 from bench.machine.environment import last_level_cache
 from bench.messages import ArmRequest, Loaded, Open, Prepared, Trim
 from bench.plan.experiments import Arm
@@ -29,7 +29,7 @@ class InlinePool:
     def __init__(self, plugins: Mapping[str, str]) -> None:
         self.usual = Usual()
         self._plugins = dict(plugins)
-        self._stations: dict[Arm, Station] = {}
+        self._servers: dict[Arm, ArmServer] = {}
         self._loaded: dict[Arm, Loaded | ArmError] = {}
 
     def open(self, arms: Sequence[Arm], threads: int) -> dict[Arm, Loaded | ArmError]:
@@ -37,17 +37,17 @@ class InlinePool:
         for arm in arms:
             if arm not in self._loaded:
                 wanted = Open(arm.backend, arm.role, self._plugins, SEED, last_level_cache())
-                station = self._stations[arm] = station_of(wanted)
-                self._loaded[arm] = _outcome(station.load)
+                server = self._servers[arm] = server_of(wanted)
+                self._loaded[arm] = _outcome(server.load)
         return {arm: self._loaded[arm] for arm in arms}
 
     def call(self, arm: Arm, request: ArmRequest[A]) -> A:
         """Make the call; the debugger of ``--pdb`` sees what it raises through ArmError's cause."""
-        return _made(lambda: request.call(self._stations[arm]))
+        return _made(lambda: request.call(self._servers[arm]))
 
     def call_all(self, arms: Sequence[Arm], request: ArmRequest[A]) -> list[A | ArmError]:
         """One after the other."""
-        return [_outcome(partial(request.call, self._stations[arm])) for arm in arms]
+        return [_outcome(partial(request.call, self._servers[arm])) for arm in arms]
 
     def compile(self, case: Case, arms: Sequence[Arm]) -> dict[Arm, Prepared]:
         """Nothing: there is no other process."""
@@ -63,16 +63,16 @@ class InlinePool:
 
     def trim(self) -> None:
         """Have all arms let go of what they keep for the next case."""
-        self.call_all(list(self._stations), Trim())
+        self.call_all(list(self._servers), Trim())
 
     def close(self) -> None:
         """Let go of all buffers."""
-        self._stations.clear()
+        self._servers.clear()
         self._loaded.clear()
 
 
 def _made(call: Callable[[], A]) -> A:
-    """What a station's call returns.  Raises ArmError."""
+    """What a server's call returns.  Raises ArmError."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("default")  # as in a process of its own; pytest may make errors of them

@@ -13,7 +13,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from bench.arm.server import Station
+from bench.arm.server import ArmServer
 from bench.judging import network_results
 from bench.messages import Finished, Prepared, Sample
 from bench.plan.networks import network_cases, network_plan
@@ -163,21 +163,21 @@ def test_weights_show_how_many_steps_were_made() -> None:
         assert (problem is None) == fine, (made, called, problem)
 
 
-# the station: honest work passes, tricks do not
+# the server: honest work passes, tricks do not
 
 
 def worked(
     backend: Any, case: NetworkCase, monkeypatch: pytest.MonkeyPatch
 ) -> tuple[Prepared, list[Sample], Finished]:
     monkeypatch.setitem(networks._loaded, "numpy_ufunc", backend)
-    station = Station(NumpyUfunc, 1, 1 << 16)
-    station.load()
-    prepared = station.prepare(case)
+    server = ArmServer(NumpyUfunc, 1, 1 << 16)
+    server.load()
+    prepared = server.prepare(case)
     if prepared.skip or prepared.gate.problem:
         return prepared, [], Finished(None, {})
-    station.probe(0.0)
-    samples = [station.batch(iterations, 0.0) for iterations in (1, 7, 200)]
-    return prepared, samples, station.finish()
+    server.probe(0.0)
+    samples = [server.batch(iterations, 0.0) for iterations in (1, 7, 200)]
+    return prepared, samples, server.finish()
 
 
 @pytest.mark.parametrize(
@@ -288,15 +288,15 @@ def test_a_backend_without_a_network_is_skipped_with_the_names_that_have_one() -
     class Another(NumpyUfunc):
         name = "another"
 
-    prepared = Station(Another, 1, 1 << 16).prepare(SMALL)
+    prepared = ArmServer(Another, 1, 1 << 16).prepare(SMALL)
     assert prepared.skip is not None
     assert prepared.skip.startswith("another has no network; those that have one: numpy_ufunc, numba_jit")
 
 
 def test_one_process_serves_networks_and_activations() -> None:
-    station = Station(NumpyUfunc, 1, 1 << 16)
+    server = ArmServer(NumpyUfunc, 1, 1 << 16)
     for case in (SMALL, Case("relu"), SMALL):
-        prepared = station.prepare(case)
+        prepared = server.prepare(case)
         assert (prepared.skip, prepared.gate.problem) == (None, None)
 
 

@@ -8,7 +8,7 @@ from itertools import cycle
 import numpy as np
 import pytest
 
-from bench.arm.server import Station
+from bench.arm.server import ArmServer
 from bench.machine.clocks import clock
 from bench.plan.experiments import Arm, Experiment
 from bench.run.arm_state import ArmState, Batch
@@ -47,10 +47,10 @@ def test_what_waiting_does_not_explain_counts(mean_s: float, waited_s: float, co
 
 @pytest.mark.parametrize("iterations", [1, 5, 8, 1001])
 def test_parts_make_up_the_batch(iterations: int) -> None:
-    station = Station(lambda: registry.load("numpy_ufunc"), 1, 1 << 20)
-    station.load()
-    assert station.prepare(CASE).gate.problem is None
-    sample = station.batch(iterations, 0.0)
+    server = ArmServer(lambda: registry.load("numpy_ufunc"), 1, 1 << 20)
+    server.load()
+    assert server.prepare(CASE).gate.problem is None
+    sample = server.batch(iterations, 0.0)
     parts = len(sample.parts)
     assert parts == min(8, iterations)
     assert sample.iterations == iterations
@@ -119,11 +119,11 @@ class SlowToGo(HonestNumpy):
 @pytest.mark.parametrize("iterations", [1, 3, 8, 20])
 def test_dropping_a_result_is_timed_in_every_part(iterations: int) -> None:
     """Until a result of 64 MiB is unmapped takes a quarter of the time that making it does."""
-    station = Station(SlowToGo, 1, 1 << 20)
-    station.load()
-    assert station.prepare(Case("relu", n=64)).gate.problem is None
-    sample = station.batch(iterations, 0.0)
+    server = ArmServer(SlowToGo, 1, 1 << 20)
+    server.load()
+    assert server.prepare(Case("relu", n=64)).gate.problem is None
+    sample = server.batch(iterations, 0.0)
     assert min(sample.parts) >= Result.took_s
-    dispatch_s = station.dispatch()
+    dispatch_s = server.dispatch()
     assert dispatch_s is not None
     assert dispatch_s >= Result.took_s

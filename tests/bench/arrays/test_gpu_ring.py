@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from bench.arm.server import Station
+from bench.arm.server import ArmServer
 from bench.arm.worker import refusal
 from bench.arrays import gpu_ring
 from bench.machine import nvidia
@@ -32,8 +32,8 @@ CASE = Case("leaky_relu", "forward", "out", n=64, device="cuda")
 PLUGIN = ("--plugin", "tests.standin:QueueRelu", "--backends", "queue_relu", "--baseline", "queue_relu")
 
 
-def station(make: type[standin.QueueRelu] = standin.QueueRelu) -> Station:
-    made = Station(make, SEED, 1 << 16)
+def server(make: type[standin.QueueRelu] = standin.QueueRelu) -> ArmServer:
+    made = ArmServer(make, SEED, 1 << 16)
     made.load()
     return made
 
@@ -54,13 +54,13 @@ def test_cards_are_named_by_what_the_framework_sees() -> None:
     assert why_not_there("b", "cuda", 0, "no driver") == "no CUDA device: no driver"
 
 
-# --- a station on a device ------------------------------------------------------------------
+# --- a server on a device ------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("placement", ["new", "out", "inplace"])
 @pytest.mark.parametrize("direction", ["forward", "backward"])
 def test_an_honest_arm_passes(direction: str, placement: str) -> None:
-    arm = station()
+    arm = server()
     prepared = arm.prepare(replace(CASE, direction=direction, placement=placement))
     assert prepared.skip is None
     assert prepared.gate.problem is None
@@ -72,7 +72,7 @@ def test_an_honest_arm_passes(direction: str, placement: str) -> None:
 
 
 def test_device_time_is_the_device_s_own() -> None:
-    arm = station(standin.SlowQueueRelu)
+    arm = server(standin.SlowQueueRelu)
     arm.prepare(CASE)
     device_s = arm.device_time()
     assert device_s is not None
@@ -92,7 +92,7 @@ def test_a_callable_of_many_calls_is_timed_by_the_call() -> None:
             vars(many)["calls"] = 10
             return many
 
-    arm = station(Replayed)
+    arm = server(Replayed)
     arm.prepare(CASE)
     sample = arm.batch(40, 0)
     assert sample.iterations == 40
@@ -105,21 +105,21 @@ def test_a_callable_of_many_calls_is_timed_by_the_call() -> None:
 
 
 def test_work_that_stops_is_seen_through_the_copies() -> None:
-    arm = station(standin.IdleQueueRelu)
+    arm = server(standin.IdleQueueRelu)
     assert arm.prepare(CASE).gate.problem is None
     problems = [arm.batch(20, 1e-4).problem for _ in range(3)] + [arm.finish().problem]
     assert any(problems)
 
 
 def test_an_input_that_is_written_on_the_device_is_seen() -> None:
-    problem = station(standin.MutatingQueueRelu).prepare(CASE).gate.problem
+    problem = server(standin.MutatingQueueRelu).prepare(CASE).gate.problem
     assert problem is not None
     assert "writes into its input x" in problem
 
 
 def test_memory_of_the_device_is_guarded() -> None:
-    assert station().prepare(CASE).skip is None
-    skip = station(standin.FullQueueRelu).prepare(replace(CASE, n=1 << 20)).skip
+    assert server().prepare(CASE).skip is None
+    skip = server(standin.FullQueueRelu).prepare(replace(CASE, n=1 << 20)).skip
     assert skip is not None
     assert "0.00 GiB are free" in skip
     assert "--sizes" in skip
@@ -127,7 +127,7 @@ def test_memory_of_the_device_is_guarded() -> None:
 
 def test_a_cold_case_flushes_the_device_s_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STANDIN_LOG", str(tmp_path / "log"))
-    arm = station()
+    arm = server()
     arm.prepare(replace(CASE, n=1, cache="cold"))
     arm.batch(4, 0)
     assert f" flush {2 << 12}\n" in (tmp_path / "log").read_text(encoding="utf-8")
@@ -265,8 +265,9 @@ def test_without_a_card_every_row_is_skipped_with_the_reason(tmp_path: Path) -> 
 
 def test_nothing_of_cuda_is_imported_for_a_cpu(tmp_path: Path) -> None:
     program = (
-        "import sys; from bench.arm.server import Station; from kernels import registry; from kernels.api import Case\n"
-        "s = Station(lambda: registry.load('numba_jit'), 1, 1 << 16); s.load(); s.prepare(Case('relu'))\n"
+        "import sys; from bench.arm.server import ArmServer; from kernels import registry\n"
+        "from kernels.api import Case\n"
+        "s = ArmServer(lambda: registry.load('numba_jit'), 1, 1 << 16); s.load(); s.prepare(Case('relu'))\n"
         "s.batch(10, 0); s.finish()\n"
         "bad = ('pynvml', 'torch', 'jax', 'triton', 'numba.cuda', 'kernels.gpu.cuda_words')\n"
         "print([name for name in bad if name in sys.modules])"

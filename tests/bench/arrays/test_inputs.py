@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bench.arm.server import Station
+from bench.arm.server import ArmServer
 from bench.arrays.inputs import Inputs, InputSource
 from kernels.api import Case
 from kernels.backends.numpy_ufunc import NumpyUfunc
@@ -73,15 +73,15 @@ def test_gate_rounds_and_last_looks_leave_them_as_they_were(
     direction: str, placement: str, layout: str
 ) -> None:
     backend = Noting()
-    station = Station(lambda: backend, 3, 1 << 20)
-    station.load()
+    server = ArmServer(lambda: backend, 3, 1 << 20)
+    server.load()
     case = Case("relu", direction=direction, placement=placement, layout=layout, n=4096)
     for _ in range(2):
-        assert station.prepare(case).gate.problem is None
-        assert station.batch(5, 0.0).problem is None
-        assert station.finish().problem is None
+        assert server.prepare(case).gate.problem is None
+        assert server.batch(5, 0.0).problem is None
+        assert server.finish().problem is None
     backend.given.clear()
-    station.prepare(case)
+    server.prepare(case)
     wanted = InputSource(3).of(case)
     assert backend.given[0].tobytes() == wanted.x.tobytes()
     assert wanted.dy is None or backend.given[1].tobytes() == wanted.dy.tobytes()
@@ -113,8 +113,8 @@ class Scribbles(HonestNumpy):
 
 @pytest.mark.parametrize("when", [0, 1])
 def test_an_input_written_before_the_gate_is_found_there(when: int) -> None:
-    station = Station(lambda: Scribbles(when), 3, 1 << 20)
-    station.load()
-    problem = station.prepare(FORWARD).gate.problem
+    server = ArmServer(lambda: Scribbles(when), 3, 1 << 20)
+    server.load()
+    problem = server.prepare(FORWARD).gate.problem
     assert problem is not None
     assert "writes into its input x" in problem

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bench.arm.server import Station
+from bench.arm.server import ArmServer
 from bench.arrays.call_ring import moves, slot_bytes
 from bench.arrays.footprint import needed_bytes
 from bench.arrays.relocation import MOVED_BYTES, Kept, Places, moving_bytes
@@ -180,12 +180,12 @@ class Noting(NumpyUfunc):
 @pytest.mark.parametrize("n", [1 << 10, 1 << 15, 1 << 20])
 def test_results_of_timed_calls_lie_elsewhere_in_each_batch(n: int, writable: bool) -> None:
     backend = Noting(writable=writable)
-    station = Station(lambda: backend, 1, CACHE_BYTES)
-    station.load()
-    assert station.prepare(Case("relu", n=n)).skip is None
+    server = ArmServer(lambda: backend, 1, CACHE_BYTES)
+    server.load()
+    assert server.prepare(Case("relu", n=n)).skip is None
     timed = []
     for _ in range(35):
-        assert station.batch(8, 0.0).problem is None
+        assert server.batch(8, 0.0).problem is None
         timed.append(backend.places[-1])
     assert len(set(timed[11:])) >= 8, "when there are enough places, too"
 
@@ -199,12 +199,12 @@ def starts_of_results(n: int, batches: int) -> list[int]:
             starts.append(result.ctypes.data)
             return super().to_numpy(result)
 
-    station = Station(Honest, 1, CACHE_BYTES)
-    station.load()
-    station.prepare(Case("relu", n=n))
+    server = ArmServer(Honest, 1, CACHE_BYTES)
+    server.load()
+    server.prepare(Case("relu", n=n))
     ends = []
     for _ in range(batches):
-        station.batch(8, 0.0)
+        server.batch(8, 0.0)
         ends.append(starts[-1])
     return ends
 
@@ -241,11 +241,11 @@ def test_results_on_huge_pages_begin_all_over_them(starts: dict[str, list[int]])
 def test_no_call_is_made_ahead_of_its_batch() -> None:
     """An implementation that takes seconds for a call must not make a dozen before it is timed."""
     backend = Noting(writable=True)
-    station = Station(lambda: backend, 1, CACHE_BYTES)
-    station.load()
-    station.prepare(Case("relu"))
+    server = ArmServer(lambda: backend, 1, CACHE_BYTES)
+    server.load()
+    server.prepare(Case("relu"))
     before = len(backend.places)
-    station.batch(1, 0.0)
+    server.batch(1, 0.0)
     assert len(backend.places) - before == 3, "the one kept, the one that warms, the one timed"
 
 

@@ -168,16 +168,16 @@ def test_nothing_of_numba_for_the_cpu_is_imported_for_a_card() -> None:
     program = """
 import sys
 from types import SimpleNamespace
-from bench.arm.server import Station
+from bench.arm.server import ArmServer
 from bench.controls import arms, gpu
 from kernels.api import Case
 from tests.standin import QueueRelu
 gpu.side_of = lambda device: SimpleNamespace(backend=QueueRelu(), like=None, copy=None)
 case = Case("relu", placement="out", n=64, device="cuda")
-station = Station(arms.EmptyCall, 1, 1 << 16, control=True)
-station.load()
-assert station.prepare(case).skip is None
-station.batch(3, 0)
+server = ArmServer(arms.EmptyCall, 1, 1 << 16, control=True)
+server.load()
+assert server.prepare(case).skip is None
+server.batch(3, 0)
 copy = arms.CopyPlain()
 assert copy.why_not(case) is None and not copy.raced(case)
 print([name for name in ("numba", "torch", "kernels.tuned.loops") if name in sys.modules])

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bench.arm.server import Station
-from bench.arm.worker import station_of
+from bench.arm.server import ArmServer
+from bench.arm.worker import server_of
 from bench.arrays.call_ring import Slots
 from bench.arrays.inputs import InputSource
 from bench.judging import tampering
@@ -148,15 +148,15 @@ def test_every_wrong_cell_is_a_failed_item(parade: Outcome) -> None:
 
 
 def worked(backend: Any, case: Case) -> tuple[Prepared, list[Sample], Finished]:
-    """What a station makes of a backend in a few batches."""
-    station = Station(lambda: backend, 1, CACHE_BYTES)
-    station.load()
-    prepared = station.prepare(case)
+    """What a server makes of a backend in a few batches."""
+    server = ArmServer(lambda: backend, 1, CACHE_BYTES)
+    server.load()
+    prepared = server.prepare(case)
     if prepared.gate.problem:
         return prepared, [], Finished(None, {})
-    station.probe(0.0)
-    samples = [station.batch(iterations, 0.0) for iterations in (1, 2, 7, 1)]
-    return prepared, samples, station.finish()
+    server.probe(0.0)
+    samples = [server.batch(iterations, 0.0) for iterations in (1, 2, 7, 1)]
+    return prepared, samples, server.finish()
 
 
 @pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")  # the gate has signalling NaNs
@@ -280,9 +280,9 @@ def test_only_in_a_controls_role_says_an_arm_itself_what_to_expect() -> None:
 
     case = Case("relu", n=64)
     for control in (True, False):
-        station = Station(CopyPlain, 1, CACHE_BYTES, control=control)
-        station.load()
-        assert (station.prepare(case).gate.problem is None) is control
+        server = ArmServer(CopyPlain, 1, CACHE_BYTES, control=control)
+        server.load()
+        assert (server.prepare(case).gate.problem is None) is control
 
 
 class Impostor(HonestNumpy):
@@ -299,10 +299,10 @@ def test_the_role_comes_from_the_coordinator(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(registry, "_plugins", {})
     monkeypatch.setattr(registry, "_loaded", {})
     opened = {
-        role: station_of(Open("copy_plain", role, {"copy_plain": f"{__name__}:Impostor"}, 1, CACHE_BYTES))
+        role: server_of(Open("copy_plain", role, {"copy_plain": f"{__name__}:Impostor"}, 1, CACHE_BYTES))
         for role in ("ceiling", "candidate")
     }
-    assert {role: type(station.backend).__name__ for role, station in opened.items()} == {
+    assert {role: type(server.backend).__name__ for role, server in opened.items()} == {
         "ceiling": "CopyPlain",
         "candidate": "Impostor",
     }

@@ -13,7 +13,7 @@ from statistics import median
 import numpy as np
 import pytest
 
-from bench.arm.server import Station
+from bench.arm.server import ArmServer
 from bench.machine import cpu_speed
 from bench.machine.clocks import cpu_clock
 from bench.machine.cpu_speed import LOOK_EVERY, SLOW, Pace, Readings, arithmetic_s
@@ -190,10 +190,10 @@ def test_arithmetic_takes_longer_where_there_is_more_of_it(monkeypatch: pytest.M
 
 @pytest.mark.parametrize(("iterations", "looks"), [(1, 2), (4, 3), (8, 5), (1000, 5)])
 def test_a_batch_is_looked_at_from_end_to_end(iterations: int, looks: int) -> None:
-    station = Station(lambda: registry.load("numpy_ufunc"), 1, 1 << 20)
-    station.load()
-    station.prepare(Case("relu", placement="out", n=64))
-    sample = station.batch(iterations, 0.0)
+    server = ArmServer(lambda: registry.load("numpy_ufunc"), 1, 1 << 20)
+    server.load()
+    server.prepare(Case("relu", placement="out", n=64))
+    sample = server.batch(iterations, 0.0)
     assert len(sample.pace) == looks == math.ceil(len(sample.parts) / LOOK_EVERY) + 1
 
 
