@@ -70,8 +70,10 @@ class Refusal:
     reason: str
 
 
-_DONE, _REFUSED = b"+", b"-"
-"""What the text of an answer begins with."""
+_DONE = b"+"
+"""The text of an answer begins with it; the answer follows."""
+_REFUSED = b"-"
+"""The text begins with it where there is no answer; a `Refusal` follows."""
 
 
 @dataclass(frozen=True, slots=True)

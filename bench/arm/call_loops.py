@@ -15,9 +15,14 @@ __all__ = ["Calls"]
 
 _PARTS = 8
 """A batch is timed in so many parts: a moment without a CPU spoils some of them, and not the batch."""
-_PROBES, _LONG_PROBE_S = 4, 0.01
-"""So many probes tell how long a call is; of long ones, two."""
-_MOST_DISPATCH, _DISPATCH_S = 64, 0.006
+_PROBES = 4
+"""Probes that tell how long a call is: the fastest counts, so one undisturbed probe is enough."""
+_LONG_PROBE_S = 0.01
+"""Where a probe is longer than this, two are enough: a short disturbance is a small part of it."""
+_MOST_DISPATCH = 64
+"""Calls whose dispatch is timed, at most: enough for a median."""
+_DISPATCH_S = 0.006
+"""Seconds that they take together, at most, so that long calls cost an experiment next to nothing more."""
 
 
 class Calls:

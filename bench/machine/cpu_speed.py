@@ -31,11 +31,14 @@ SLOW = 1.3
 """A CPU is slow where the arithmetic takes so many times as long as usual; less is within its own noise."""
 LOOK_EVERY = 2
 """A batch is looked at before it, after it, and between so many of its parts."""
-_TRIES, _STEPS = 3, 300
+_TRIES = 3
+"""An interrupt hits one try, or two; a slow CPU slows them all."""
+_STEPS = 300
+"""Additions in a try: many times what reading the clock costs, and far less than a part of a batch."""
 _OTHERS = 0.05
 """Where a process's other threads have more than this share of its CPU time, it works in several threads."""
 _MOST_CPUS = 4
-"""Asking takes some 75 us a CPU: of a larger machine only the CPU that we are on is looked at."""
+"""Asking takes time for each CPU: where there are more, only the CPU that we are on is looked at."""
 
 
 def arithmetic_s() -> float:

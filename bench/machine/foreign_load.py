@@ -19,8 +19,11 @@ import psutil
 __all__ = ["Clock", "ForeignUse", "Witness"]
 
 _SHARE = 0.15
-_TICKS_S, _SEEN_S = 0.03, 0.008
-"""Differences of some ticks of 10 ms are rounding, not load; one may be either."""
+"""The share of one CPU above which others' use matters; the median of a batch's parts forgives less."""
+_TICKS_S = 0.03
+"""CPU seconds that rounding alone can make: several ticks of 10 ms.  Only more than that is load."""
+_SEEN_S = 0.008
+"""A little less than one tick: from here on somebody may be there, so that a closer look is worth it."""
 
 
 @dataclass(frozen=True, slots=True)

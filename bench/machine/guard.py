@@ -13,9 +13,12 @@ from bench.machine.surroundings import Surroundings
 
 __all__ = ["Guard"]
 
-_STEP_S, _TICKS_WINDOW_S = 0.001, 0.05
+_STEP_S = 0.001
+"""Seconds between two looks at who is ready to run: far less than any wait, and hardly any load itself."""
+_TICKS_WINDOW_S = 0.05
+"""Seconds of a window in which CPU time is counted: several ticks of 10 ms."""
 _SPIN_S = 0.012
-"""So long a pool of OpenMP threads may spin after its last parallel region (7 ms, measured for libgomp)."""
+"""Longer than a pool of OpenMP threads spins after its last parallel region: so that our own are not taken for load."""
 _LONGEST_S = 0.75
 """Others work in bursts; who goes on for longer than this may go on for ever."""
 _IN_VAIN = 2

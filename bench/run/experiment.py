@@ -21,13 +21,17 @@ from bench.run.rounds import Limits, Rounds, calls_for
 
 __all__ = ["Limits", "Measured", "in_rounds", "run"]
 
-_SMALL_BYTES, _SMALL_SHARE = 256 << 10, 0.5
-"""Small arrays are moved and warm at once, so that more rounds of half the length cost little: what differs
-from round to round (where the arrays lie) averages out sooner."""
+_SMALL_BYTES = 256 << 10
+"""Bytes of an array of a small case: small enough to be moved, and warm again, at once."""
+_SMALL_SHARE = 0.5
+"""The length of a small case's batches, as a share of the profile's.  It gets more rounds instead, so that what
+differs from round to round (where the arrays lie) averages out sooner."""
 _FLOOR_SHARE = 0.25
 """An empty call's nanoseconds are known soon enough."""
-_STRAY, _STRAY_S = 0.15, 0.1
-"""What a process at rest may use up: this share of the time, and so many seconds."""
+_STRAY = 0.15
+"""The share of one CPU that a process at rest may use up; above it, its pool is spinning or it works on."""
+_STRAY_S = 0.1
+"""CPU seconds that it may use up in any case: of a short time a few ticks are already a large share."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,15 +32,19 @@ _REDOS = 2
 _SLOW_REDOS = 4
 _WARM_S = 0.001
 """Longer than the caches and the branch predictor take to learn; one part of a batch, of which the median counts."""
-_LONG_BATCH_S, _MOST_LONG = 0.12, 12
-"""Where one call is longer than the warm-up, which is then one whole call, too, a batch has some more: at
-least 2 and as many as fit into this, so that most of the time is spent in what is timed."""
+_LONG_BATCH_S = 0.12
+"""The length of a batch whose single call is longer than the warm-up.  The warm-up is then one whole call, too, so a
+batch has at least 2, and as many as fit into this: most of the time goes into what is timed."""
+_MOST_LONG = 12
+"""Calls of such a batch, at most: beyond that the warm-up is a small part anyway."""
 _MORE = 1.5
 """A batch is too short where its calls turn out to be so many times as fast as in the probes, all of which others
 may have disturbed: what follows each look at the CPUs (an OpenMP thread has to wake up) would be most of its parts."""
-_ALLOWANCE, _LEAST_ALLOWANCE_S = 3.0, 1.0
-"""For the guard: so many times what the experiment has, which is enough beside who works for two thirds of the time;
-and so much at least, in an experiment that has next to no time itself."""
+_ALLOWANCE = 3.0
+"""What the guard may add, as a multiple of the experiment's own time: enough beside a program that works for two
+thirds of the time."""
+_LEAST_ALLOWANCE_S = 1.0
+"""Seconds that the guard may add at least, for an experiment that has next to no time itself."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,8 +29,10 @@ _ABOVE_CEILING = {"new": 10.0, "out": 1.3, "inplace": 1.3}
 """A cell may pass the fastest copy by this factor before it is mistrusted: noise, and for `new` the page
 faults of fresh memory, which a backend that recycles its results does not pay."""
 _COUNTS = ("cache_hit", "graphs", "recompiles", "eager_fallback")
-_STEADY, _FEWEST = 1.25, 3
-"""A copy whose lower quartile is farther from its fastest round than this, or that has fewer, was disturbed."""
+_STEADY = 1.25
+"""A copy was disturbed if its lower quartile is more than so many times its fastest round."""
+_FEWEST = 3
+"""Rounds that a copy needs: with fewer nothing tells whether it was disturbed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,10 @@ __all__ = ["additivity", "cost"]
 Call = Callable[[], object]
 _SIZES = {1 << 10: 41, 1 << 20: 41, 1 << 24: 15}
 """Rounds by number of elements; at the largest a single tanh takes a tenth of a second or more."""
-_BATCH_S, _PROBES = 0.003, 3
+_BATCH_S = 0.003
+"""Seconds of a batch at least: long beside the clock, short beside what disturbs a machine."""
+_PROBES = 3
+"""Probes that tell how long a call is; the fastest counts."""
 _LIKE_COPY = Rule("<=", 1.25)
 _DEARER = Rule(">=", 1.5)
 _TIMED = "median of paired ratios of interleaved rounds, torch, one thread, float32, into a given array"

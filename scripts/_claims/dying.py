@@ -20,12 +20,22 @@ from scripts._claims.nets import ACTIVATIONS, Activation, Stack, fit, fixed
 __all__ = ["BORN_AT", "HIGH_RATES", "High", "born_dead", "born_share", "far_negative", "high", "high_rate"]
 
 _BIAS = -10.0
-_WIDTHS, _DEPTHS, _NETWORKS, _INPUTS = (2, 4, 8, 16), (2, 5, 10, 20, 40), 100, 64
+_WIDTHS = (2, 4, 8, 16)
+"""Units of each layer: narrow networks are born dead, wide ones are not."""
+_DEPTHS = (2, 5, 10, 20, 40)
+"""Layers: deep networks are born dead, shallow ones are not."""
+_NETWORKS = 100
+"""Random networks for each seed: a share in whole per cent."""
+_INPUTS = 64
+"""Points at which a network has to give the same to count as dead."""
 BORN_AT = (4, 20)
 """Width and depth at which a narrow network is judged."""
 HIGH_RATES = (0.03, 0.1, 0.3)
 _STEPS = 500
-_NONE, _FEW = Rule("<=", 0.01), Rule("<=", 0.05)
+_NONE = Rule("<=", 0.01)
+"""Hardly any network is born dead: one of `_NETWORKS`."""
+_FEW = Rule("<=", 0.05)
+"""Few units are dead: one in twenty."""
 
 
 def far_negative(seeds: Sequence[int]) -> Outcome:

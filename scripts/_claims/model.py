@@ -31,8 +31,17 @@ __all__ = [
     "over",
 ]
 
-HOLDS, PARTLY, FAILS, OPEN = "holds", "partly", "does not hold", "no verdict"
-_MOST, _FEW, _THIRD = 0.8, 0.2, 1 / 3
+HOLDS = "holds"
+PARTLY = "partly"
+FAILS = "does not hold"
+OPEN = "no verdict"
+"""Nothing was measured, or every seed diverged."""
+_MOST = 0.8
+"""The share of seeds that is most of them: a part holds."""
+_FEW = 0.2
+"""The share of seeds that is few of them, the mirror image: a part does not hold."""
+_THIRD = 1 / 3
+"""The score up to which a claim does not hold: of three parts one holds, or less."""
 _TESTS: Mapping[str, Callable[[float, float], bool]] = {
     "<=": operator.le,
     ">=": operator.ge,

@@ -18,7 +18,12 @@ from scripts._claims.nets import ACTIVATIONS, Activation, Stack, first_step, fit
 
 __all__ = ["born_alive", "recovery", "still_diverges"]
 
-_STEPS, _TARGET, _MARGIN = 2000, 0.3, 0.5
+_STEPS = 2000
+"""Steps at most; a network that needs more has not recovered."""
+_TARGET = 0.3
+"""The loss that shows that the problem was learnt: far below that of guessing."""
+_MARGIN = 0.5
+"""How far below its first activity every unit of the dead layer is put: a single step cannot wake it by chance."""
 _SLOPES = (0.01, 0.1, 0.2)
 _LEARNT = Rule("<=", 0.5)
 

@@ -17,9 +17,19 @@ __all__ = ["convergence", "depth", "derivatives"]
 _FLAT = Rule(">=", 1e-3)
 _KEPT = Rule(">=", 0.1)
 _FASTER = Rule(">=", 1.25)
-_DEPTHS, _WIDTH, _BATCH = (5, 10, 20, 30, 50), 64, 32
+_DEPTHS = (5, 10, 20, 30, 50)
+"""Layers, from shallow to very deep."""
+_WIDTH = 64
+"""Units of each layer: wide enough that none is born dead."""
+_BATCH = 32
+"""Normal inputs, over which the norm of the gradient is taken."""
 _INITS = {"He": 2.0, "Glorot": 1.0}
-_RATES, _STEPS, _TARGET = (0.03, 0.1, 0.3), 1000, 0.1
+_RATES = (0.03, 0.1, 0.3)
+"""Each activation is trained at each, and its best counts: no rate is fair to all."""
+_STEPS = 1000
+"""Steps at most; an activation that needs more has not converged."""
+_TARGET = 0.1
+"""The loss that is to be reached: far below that of guessing."""
 
 
 def _derivative(activation: Activation, at: torch.Tensor) -> torch.Tensor:

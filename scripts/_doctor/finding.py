@@ -8,14 +8,19 @@ from typing import Any
 
 __all__ = ["OK", "PROBLEM", "WARNING", "Finding", "read"]
 
-OK, WARNING, PROBLEM = "ok", "warning", "problem"
+OK = "ok"
+"""Nothing to do."""
+WARNING = "warning"
+"""Results will be worse, or fewer."""
+PROBLEM = "problem"
+"""Something does not run."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One line of the report.
 
-    status    ok; warning: results will be worse or fewer; problem: something does not run
+    status    `OK`, `WARNING` or `PROBLEM`
     measured  what was seen, in a sentence
     effect    what it does to results; "" where it is ok
     mend      what to do about it, a command where there is one; "" where there is nothing to do

@@ -24,7 +24,10 @@ from scripts._training_step.messages import Kept, Peak, Spec
 __all__ = ["ACTIVATIONS", "BASELINE", "NETWORKS", "NOTHING", "Trainer"]
 
 NETWORKS = ("mlp", "elementwise")
-BASELINE, NOTHING = "nn", "no activation"
+BASELINE = "nn"
+"""The arm that the others are compared with: torch's own module."""
+NOTHING = "no activation"
+"""The arm without an activation: what the rest of the step takes."""
 
 _Make = Callable[[float], nn.Module]
 ACTIVATIONS: Mapping[str, Mapping[str, _Make]] = {
@@ -143,7 +146,10 @@ class Trainer:
         )
 
 
-_CLEAR, _STATUS = Path("/proc/self/clear_refs"), Path("/proc/self/status")
+_CLEAR = Path("/proc/self/clear_refs")
+"""Writing here resets the peak of memory (Linux)."""
+_STATUS = Path("/proc/self/status")
+"""The peak of memory is read here (Linux)."""
 
 
 def _reset_peak() -> None:
