@@ -1,8 +1,9 @@
-"""What a child process and its parent talk through: a socket, framed messages, one answer to each request.
+"""A child process and its parent talk through a socket: framed messages, one answer to each request.
 
-A frame is the number of the request, the length of its text, and the text: JSON, as `bench.codec` has it.  The
-parent trusts nothing of it: a child runs foreign code, which can write what it likes.  A length has a limit, every
-wait a deadline, also within a frame, and what is not the answer to the request is refused.  Standard library only.
+A frame is the number of the request, the length of its text, and the text: JSON, as `bench.codec` writes it.  The
+parent trusts nothing of it, since a child runs foreign code, which can write what it likes.  A length has a limit;
+every wait has a deadline, also within a frame; what is not the answer to the request is refused.  Standard library
+only.
 """
 
 from __future__ import annotations

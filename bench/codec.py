@@ -1,8 +1,8 @@
-"""Messages as JSON and back: what a dataclass's type hints say is what is sent, and nothing else is accepted.
+"""Messages as JSON and back: a dataclass's type hints say what is sent, and nothing else is accepted.
 
-Hints may have limits (`bench.limits`).  The one error of all that does not fit is `MessageError`.  Standard library
-only: a process that imports nothing else can speak it.  No pickle, since whoever can write one runs code in the
-process that reads it.
+Hints may have limits (`bench.limits`).  The only error for what does not fit is `MessageError`.  Standard library
+only: a process that imports nothing else can speak it.  No pickle: whoever can write one runs code in the process
+that reads it.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """The one interface: what a case is, and what a backend must offer.
 
-Imports the standard library only, so that naming a case or listing backends never
-costs (or needs) a framework.  A plugin satisfies `Backend` by its shape and imports
-nothing from here.
+Imports the standard library only, so naming a case or listing backends never costs (or needs) a framework.  A plugin
+satisfies `Backend` by its shape and imports nothing from here.
 """
 
 from __future__ import annotations

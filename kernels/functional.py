@@ -1,10 +1,10 @@
 """The kernels as plain functions on NumPy arrays.
 
-A backend sees one-dimensional contiguous arrays.  An input that is not C-contiguous, or not aligned as the
-backend asks (its optional attribute ``alignment``, in bytes; 64 where it does not say), is copied once, and
-so is the result for such an `out`, for ``jax_jit`` in place (JAX cannot write into NumPy's memory), and for
-a plugin without the optional method ``bind``.  `compile` promises a first execution, and a function should
-not do its work twice: ``bind(case, x, dy, out)`` is `compile` without it.
+A backend sees one-dimensional contiguous arrays.  An input is copied once if it is not C-contiguous, or not
+aligned as the backend asks (its optional attribute ``alignment``, in bytes; 64 where it does not say).  The result
+is copied once for such an `out`, for ``jax_jit`` in place (JAX cannot write into NumPy's memory), and for a plugin
+without the optional method ``bind``: `compile` promises a first execution, and a function should not do its work
+twice, so ``bind(case, x, dy, out)`` is `compile` without it.
 
 NaN, signed zeros and subnormals follow the backend.
 """

@@ -1,6 +1,6 @@
 """From ``MODULE:CLASS`` to a checked backend, in this process or in one of its own.
 
-The second way finds a plugin's name while this process stays free of frameworks.
+A subprocess finds the name, so no framework is imported here.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Which backends there are, by name, without importing any of them until one is asked for.
 
-Frameworks take seconds to import, set process-wide state, and may be missing or broken; so the
-built-ins are a table of strings, and only `load` imports.  Built-ins, entry points of the group
-``relu_bench.backends`` and plugins given as ``MODULE:CLASS`` all take that same path.
+Frameworks take seconds to import, set process-wide state, and may be missing or broken.  So the built-ins are a
+table of strings, and only `load` imports.  Built-ins, entry points of the group ``relu_bench.backends`` and
+plugins given as ``MODULE:CLASS`` all take that same path.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """Networks under the harness: which implementation answers, whether it fits, and what changes in its inputs.
 
-The rules are the same as for activations: the very callable that is timed is proved right before its first
-timed call, its input changes from batch to batch, and what it made of the last batch is judged again
-(`bench.judging.network`).
+The rules are those for activations.  The callable that is timed is proved right before its first timed call.  Its input
+changes from batch to batch.  What it made of the last batch is judged again (`bench.judging.network`).
 """
 
 from __future__ import annotations

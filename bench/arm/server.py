@@ -1,7 +1,7 @@
 """An arm at work: one backend in one process, measuring one case after another.
 
-The coordinator says what to do and when; everything here runs in the arm's own process (or in
-the caller's, with ``--isolation inline``).  `ArmServer` is what `bench.messages.ArmCalls` asks for.
+The coordinator says what to do and when.  Everything here runs in the arm's own process (or in the caller's, with
+``--isolation inline``).  `ArmServer` does what `bench.messages.ArmCalls` asks for.
 """
 
 from __future__ import annotations

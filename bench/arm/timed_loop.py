@@ -1,8 +1,8 @@
 """The timed loop.
 
-`gc` is off inside.  Each call is followed by the backend's `sync`, as a caller who needs the
-result would do it; a result is dropped before the next call, as in ``timeit``.  Both are the
-same for every arm, and the floor arm shows what they cost.
+The garbage collector is off inside.  Each call is followed by the backend's `sync`, as a caller who needs the
+result would do it.  A result is dropped before the next call, as in ``timeit``.  Both are the same for every arm,
+and the floor arm shows what they cost.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """What depends on what is measured: an activation, or a network.
 
-An experiment's rounds, clocks and statistics are the same for both.  What differs is chosen once, by the
-case: which implementation answers to a backend's name, the buffers that it works on, what of them changes from
-round to round, and who judges the results.
+An experiment's rounds, clocks and statistics are the same for both.  The case decides the rest, once: which
+implementation answers to a backend's name, which buffers it works on, what of them changes from round to round,
+and who judges.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """The buffers that an arm works on, and the state that they are in before a timed call.
 
-A slot is one set of host arrays with the callable compiled for them.  One slot serves a hot
-case.  In place, every call needs an input of its own (relu sees only non-negatives the second
-time, leaky_relu underflows), so a burst runs over several slots that are refilled, untimed,
-between bursts.  A cold case rotates over more bytes than the last-level cache holds.
+A slot is one set of host arrays with the callable compiled for them.  A hot case has one slot.  In place, every
+call needs an input of its own (relu sees only non-negatives the second time, leaky_relu underflows), so a burst
+runs over several slots, which are refilled, untimed, between bursts.  A cold case rotates over more bytes than the
+last-level cache holds.
 """
 
 from __future__ import annotations

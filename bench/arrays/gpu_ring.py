@@ -1,7 +1,7 @@
-"""An activation on a CUDA card: buffers of which the backend holds copies there, and what only a card needs.
+"""An activation on a CUDA card: the backend holds copies of the host arrays there.  Also, what only a card needs.
 
-The pristine inputs, the plants and the poison are written to the host arrays, as on a CPU, and go over the
-bus before a batch; results come back over it.  None of that is timed.
+The pristine inputs, the plants and the poison are written to the host arrays, as on a CPU, and copied to the card
+before a batch; results are copied back after it.  None of that is timed.
 """
 
 from __future__ import annotations

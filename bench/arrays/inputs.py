@@ -1,7 +1,7 @@
 """The inputs of a case: every arm of an experiment builds them from the same seed and gets the same bits.
 
-Large ones take as long to build as to judge, so the last ones are kept for the next case: a run goes through
-op, direction and placement at one size before it comes to the next size.
+Large inputs take as long to build as to judge.  So the last ones are kept for the next case: a run goes through op,
+direction and placement at one size before it comes to the next size.
 """
 
 from __future__ import annotations

@@ -1,10 +1,12 @@
-"""Where arrays lie: elsewhere for each batch.
+"""Moves arrays to a new address before each batch.
 
-How arrays lie to each other, to cache lines, to pages and to the cache's sets can cost identical arms some per cent for
-as long as they stay there; moved from batch to batch, it is noise that averages out (Curtsinger & Berger, Stabilizer,
-ASPLOS 2013).  An allocator gives the same memory again and again, and with it the same physical pages, which decide
-about the sets of a cache that is larger than a page times its ways: so arrays move among several blocks, and results
-that calls allocate are kept for a while, which makes the allocator give other memory for the next.
+How arrays lie relative to each other, to cache lines, to pages and to the cache's sets can make identical arms
+differ for as long as they stay there.  Moved from batch to batch, this becomes noise that averages out (Curtsinger
+& Berger, Stabilizer, ASPLOS 2013).
+
+An allocator gives the same memory again and again, and so the same physical pages, which decide about the sets of
+any cache that is larger than a page times its ways.  So arrays move among several blocks.  Results that calls
+allocate are kept for a while, which makes the allocator give other memory for the next.
 """
 
 from __future__ import annotations

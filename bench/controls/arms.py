@@ -1,12 +1,12 @@
 """The arms that show the machine's limits: copies of the same bytes, and a call that does nothing.
 
-They satisfy `kernels.api.Backend` and go the way of any backend, but compute nothing: a copy reads
-and writes what the case's kernel reads and writes, as unsigned integers of the same size.
+They satisfy `kernels.api.Backend` and go the way of any backend, but compute nothing.  A copy reads and writes what the
+case's kernel reads and writes, as unsigned integers of the same size.
 
 - forward: ``out = x``; in place, ``x ^= sign bit``.
 - backward: ``x ^ dy`` into the result, or into dy in place.
 
-A ceiling is only one if nothing is faster, so `compile` races the ways to copy on the very buffers
+A ceiling must be the fastest copy there is.  So `compile` races the ways to copy on the very buffers
 (bench/controls/pick_fastest.py) and returns the winner.  `expected` says what has to come out, bit for bit.
 
 On a CUDA card nothing of Numba for the CPU is imported.

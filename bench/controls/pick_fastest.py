@@ -1,8 +1,8 @@
 """Which of several callables is the fastest, decided once for each kind of work.
 
-Each is called until it is warm, then timed in turn; the least of the probes counts, because what
-disturbs a probe only ever makes it longer.  A way with threads is disturbed by whoever works at the time, all
-through a race if he works for long, so the race goes on until every way had some probes to itself.
+Each is called until it is warm, then all are timed in turn.  The shortest probe counts, because a disturbance only ever
+makes a probe longer.  A way with threads is slowed by any other program.  A long disturbance could spoil a whole race,
+so it runs until each way has undisturbed probes, within a time limit.
 """
 
 from __future__ import annotations

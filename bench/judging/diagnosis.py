@@ -1,7 +1,7 @@
 """The name of the trick: what an arm does instead of the work, where that explains a wrong result.
 
-"Off by 3 ULP" sends a reader to the arithmetic; "returns an earlier result again" says where to look.
-Nothing here decides whether a result is wrong: that is `kernels.correctness.policy`'s business.
+"Off by 3 ULP" sends a reader to the arithmetic; "returns an earlier result again" says where to look.  Nothing here
+decides whether a result is wrong: `kernels.correctness.policy` does.
 """
 
 from __future__ import annotations

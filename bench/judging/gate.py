@@ -1,9 +1,9 @@
-"""The gate: no arm is timed before its results are proved right, nor believed unless they still are.
+"""The gate: an arm's results are checked before timing and again after it.
 
-One sequence serves every kind of case.  Before the first timed round the case's own callable runs on trial
-inputs, and all that it returns is judged.  After the last round the timed output itself is judged, then one
-more call with inputs that no call could foresee, and whether results that live at the same time share memory.
-What the trials are, and what is right, each kind of case says: `bench.judging.activation`, `bench.judging.network`.
+One sequence serves every kind of case.  Before the first timed round the case's own callable runs on trial inputs,
+and all that it returns is judged.  After the last round three things are judged: the timed output itself, one more
+call with inputs that no call could foresee, and whether results that live at the same time share memory.  Each
+kind of case says what the trials are and what is right: `bench.judging.activation`, `bench.judging.network`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Whether what a network returned is right: against `kernels.networks.reference`, within its bound.
+"""Whether what a network returned is right: within the bound of `kernels.networks.reference`.
 
-A training step changes the weights, so the call starts every batch from fresh ones and goes on from step to
-step as in real training.  After the last batch its weights have to stand where that many steps lead.
+A training step changes the weights.  Each batch starts from fresh ones and goes on from step to step, as real training
+does.  After the last batch the weights have to stand where that many steps lead.
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
 """Did the arm really do the work, each time?
 
-Before every batch a few elements of the input are changed (the plants), so that what comes out
-must change with them, and the places where results will stand are poisoned.  Right after the
-calls those elements are looked at.  It costs little, and finds results that are remembered, late,
-or never written; the whole result is judged once more after the last round.
+Before every batch a few elements of the input are changed (the plants), so the result must change with them.  The
+memory of the results is poisoned.  Right after the calls those elements are checked.  This costs little, and finds
+results that are remembered, late, or never written.  The whole result is judged once more after the last round.
 """
 
 from __future__ import annotations

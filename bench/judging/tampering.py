@@ -1,7 +1,7 @@
 """Did a backend replace a part of what judges it?
 
-A backend shares its process with the code that times and checks it, and Python lets it replace any of
-that.  This finds the plain ways; one that hides from it as well cannot be found from inside.
+A backend shares its process with the code that times and checks it, and Python lets it replace any of that.  This finds
+the plain ways; a backend that also tampers with this check cannot be detected here.
 """
 
 from __future__ import annotations

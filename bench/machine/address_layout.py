@@ -1,14 +1,13 @@
 """Processes that begin with one and the same layout of their address space.
 
-Linux places stack, heap and libraries of each process at random (ASLR), and where they come to lie costs or
-spares a process some per cent of a short call for as long as it lives: identical arms in two processes
-differed by up to 2 % (torch_eager, 1Ki) and by 5 to 8 % (numba_parallel, 1Ki), and by less than 1 % with one
-layout.  Google Benchmark (MaybeReenterWithoutASLR) does the same for the same reason.  The price: what this one
-layout is worth to an implementation is not seen either.
+Linux places the stack, heap and libraries of each process at random (ASLR).  Where they lie makes a short call
+faster or slower for as long as the process lives, so identical arms in two processes would differ.  With one
+layout they hardly do.  Google Benchmark (MaybeReenterWithoutASLR) does the same for the same reason.  The price:
+we cannot tell how much this layout favours one implementation.
 
-Above the stack lie the arguments and the environment, so their length decides where it begins (Mytkowicz et al.,
-Producing wrong data without doing anything obviously wrong!, ASPLOS 2009).  One letter more of them, the second
-digit of a file's number, made numba_parallel's call at 1Ki take 1.97 us instead of 1.79.
+The arguments and the environment lie above the stack, so their length decides where it begins (Mytkowicz et al.,
+Producing wrong data without doing anything obviously wrong!, ASPLOS 2009).  One more letter can change a call's
+time, so the environment is filled up to a fixed length.
 """
 
 from __future__ import annotations

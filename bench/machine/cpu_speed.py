@@ -1,10 +1,10 @@
 """How fast the CPUs are at the moment: clocks change, and the other half of a core may be somebody else's.
 
-A virtual machine is told of neither: its frequency is a constant, and time that it shares is not stolen time.  So a
-piece of arithmetic that is always the same is timed before, during and after a batch.  On a shared server it took
-1.7 times as long as usual, for milliseconds or for seconds, and so did the kernels; each CPU had its own such times.
-An arm that works in one thread therefore goes to the CPU that is fastest before each batch.  What is usual is known
-to the coordinator, from all arms (bench/run/usual_speed.py).
+A virtual machine sees neither: its frequency is a constant, and time on a shared core is not counted as stolen.  So a
+piece of arithmetic that is always the same is timed before, during and after a batch.  When it takes longer than usual,
+the kernels do, too; this lasts for milliseconds or for seconds, and each CPU has its own such times.  An arm that works
+in one thread therefore goes to the fastest CPU before each batch.  The coordinator knows what is usual, from all arms
+(bench/run/usual_speed.py).
 """
 
 from __future__ import annotations
@@ -92,8 +92,7 @@ class Pace:
     def begin(self) -> None:
         """Before a batch: go where it is fastest, and look.
 
-        Not where other threads work, too: the CPU may be one of theirs.  When the calling thread was moved there as
-        well, numba_parallel took 70 ms a call at 16Mi in some batches, instead of 6.
+        Not where other threads work, too: the CPU may be one of theirs, and the two would share it for a whole batch.
         """
         if not self.everywhere:
             _go_to_the_fastest()

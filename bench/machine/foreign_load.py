@@ -1,8 +1,8 @@
 """Was anything else using the machine during a round?
 
-Over a whole round, the CPU time that the machine spent (``/proc/stat``, in 10 ms ticks, stolen time included)
-less what our own processes spent is what others spent.  Two more witnesses: who is ready to run at this moment
-(bench/machine/guard.py), and what the arm itself waited for a CPU (bench/run/starved.py).
+What others spent is the CPU time of the machine (``/proc/stat``, in ticks, stolen time included) less what our own
+processes spent.  Two more witnesses: guard.py counts the threads that are ready to run now, and bench/run/starved.py
+says how long the arm itself waited for a CPU.
 """
 
 from __future__ import annotations

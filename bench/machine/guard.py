@@ -1,9 +1,8 @@
 """Waiting for a quiet machine: when to, and for how long at most.
 
-As long as nobody else is seen, this costs nothing.  Once somebody is, each batch waits until no more is ready
-to run than leaves our CPUs free, and is measured again if others ran beside it; after some quiet rounds all is as
-before.  What that takes is added to the experiment's time, which can become four times as long; waiting that was in
-vain ends.
+As long as nobody else is seen, this costs nothing.  Once somebody is, each batch waits until few enough threads are
+runnable to leave our CPUs free, and is measured again if others ran beside it.  After some quiet rounds this stops.
+The time that it takes is added to the experiment's, up to an allowance.  Waiting that was in vain is given up.
 """
 
 from __future__ import annotations

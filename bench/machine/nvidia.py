@@ -1,7 +1,7 @@
 """The CUDA cards of this machine, as NVIDIA's management library sees them: for the record, and for the guard.
 
-It needs the package nvidia-ml-py (`pip install .[cuda]`) and a driver; without them nothing is known of the
-cards but what the frameworks say.  Imports nothing until a device other than the CPU is asked for.
+It needs the package nvidia-ml-py (`pip install .[cuda]`) and a driver.  Without them only the frameworks tell
+anything of the cards.  Imports nothing until a device other than the CPU is asked for.
 """
 
 from __future__ import annotations

@@ -76,7 +76,7 @@ def settle(most_s: float = 0.02) -> None:
 
 
 def at_rest(most_s: float = 0.2) -> None:
-    """As `settle`, for threads that spin for as long as OpenBLAS's (30 ms and more).
+    """As `settle`, for threads that spin for longer, as OpenBLAS's do.
 
     The process's CPU time counts another thread's only when the scheduler ticks; a thread's state is known at
     once (proc_pid_stat, the third field).

@@ -1,6 +1,6 @@
 """What the coordinator sees of the machine besides its arms: the time, and what others do.
 
-One object, so that a test can put a machine in its place of which every moment is known.
+It is one object, so that a test can replace it by a machine whose every moment is known.
 """
 
 from __future__ import annotations

@@ -147,8 +147,7 @@ def _serving(
 def weight(experiment: Experiment) -> float:
     """The relative time that an experiment deserves: large tensors have long calls and few rounds.
 
-    What small ones have is for some 15 rounds: with 8, a difference of 10 % was found in 7 cases of 10
-    (scripts/trust.py).
+    The constant gives small ones enough rounds to find a small difference (scripts/trust.py measures how often).
     """
     megabytes = experiment.case.bytes_moved / 1e6
     return 2.0 + float(min(megabytes, 1000.0) ** 0.5)

@@ -1,1 +1,1 @@
-"""pytest's side: options, an item a cell, the replay into pytest-benchmark, what is printed."""
+"""pytest's side: options, one pytest item per cell, the replay into pytest-benchmark, what is printed."""

@@ -1,8 +1,8 @@
-"""Measured rounds, told to pytest-benchmark by a clock of ours.
+"""Tells pytest-benchmark the measured rounds, by a clock of ours.
 
-pytest-benchmark times a round as the difference of two readings of its timer.  This timer's
-readings differ by what was measured, so its table, ``--benchmark-json``, ``--benchmark-compare`` and
-histogram show the rounds of rounds.csv; only its public interface is used.
+pytest-benchmark times a round as the difference of two readings of its timer.  This timer's readings differ by
+what was measured, so its table, ``--benchmark-json``, ``--benchmark-compare`` and histogram show the rounds of
+rounds.csv.  Only its public interface is used.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What each column of cells.csv and rounds.csv may hold, and what the columns of one row may hold together.
 
-Each rule stands here once and judges a whole column: distinct texts, or an array of numbers.
+Each rule stands here once and judges a whole column: its distinct texts, or an array of numbers.
 """
 
 from __future__ import annotations

@@ -56,7 +56,7 @@ def parse(part: bytes, header: Sequence[str], columns: Sequence[Column]) -> pd.D
 
 
 def occurrences(letter: str, data: bytes) -> int:
-    """How often an ASCII letter stands in `data`; as `bytes.count`, several times as fast."""
+    """How often an ASCII letter stands in `data`; as `bytes.count`, but faster."""
     return int(np.count_nonzero(np.frombuffer(data, np.uint8) == ord(letter)))
 
 

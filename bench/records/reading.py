@@ -1,4 +1,4 @@
-"""Reads cells.csv and rounds.csv, ours or anyone's with the same columns, and trusts nothing."""
+"""Reads cells.csv and rounds.csv, ours or anyone's with the same columns, and checks every value."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """The files of a run: cells.csv, rounds.csv, compiles.csv, environment.json.
 
-Rows are appended when an experiment ends and are on the disk before the next begins, so a run
-that dies keeps what it had.  An experiment's rows are written in one piece; a torn last line (the
-machine went down in the middle of it) is cut off when the run goes on.
+Rows are appended when an experiment ends and are on the disk before the next begins, so a run that dies keeps what
+it had.  An experiment's rows are written in one piece.  If the machine goes down in the middle of it, the last
+line is torn; it is cut off when the run goes on.
 """
 
 from __future__ import annotations

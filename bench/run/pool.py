@@ -1,11 +1,11 @@
 """The arms' processes, kept from one experiment to the next.
 
-Importing a framework takes seconds; restarting every arm for every experiment would spend most
-of a run on it.  A process is therefore kept while it lives, one for each arm and thread count (some
-frameworks fix their thread pool once), and replaced after a crash or a timeout.
+Importing a framework takes seconds; restarting every arm for every experiment would spend most of a run on it.  So
+a process is kept while it lives, one for each arm and thread count (some frameworks fix their thread pool once),
+and is replaced after a crash or a timeout.
 
-A process in which a compiler has worked is not like one that fetched the same code from the compiler's cache, for
-as long as it lives (docs/method.md).  It is therefore never timed: the arms of its backend get fresh
+A process that has compiled differs, for as long as it lives, from one that fetched the same code from the
+compiler's cache (docs/method.md).  So it is never timed: the arms of its backend get fresh
 processes, and it goes on as a `Compiler`, which is asked for each later case before the arms are.
 """
 

@@ -1,8 +1,8 @@
 """The parent's side of a child process: start it, ask it, notice its death, end it.
 
-A process of its own for each arm keeps frameworks from sharing thread pools, allocators and the
-CPU's flush-to-zero flag, and turns a crash or a hang into one cell's status.  What a child sends is checked and
-never trusted (see `bench.channel`).
+Each arm has a process of its own.  This keeps frameworks from sharing thread pools, allocators and the CPU's
+flush-to-zero flag, and a crash or a hang becomes the status of one cell.  What a child sends is checked and never
+trusted (see `bench.channel`).
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""The rounds of an experiment: in each every arm once, in an order drawn afresh.
+"""The rounds of an experiment: in each, every arm runs one batch, in an order drawn afresh.
 
-So whatever drifts hits all arms alike.  They end when every arm's interval is narrow enough, or the time is up.
-A batch during which others used the machine is measured again, a bounded number of times, and counted.
+So a drift of the machine hits all arms alike.  The rounds end when every arm's interval is narrow enough, or the
+time is up.  A batch during which others used the machine is measured again, a bounded number of times, and
+counted.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """From an experiment's states to the rows of cells.csv, rounds.csv and compiles.csv, as typed records.
 
-Times of imports and first calls stand in cells.csv; in compiles.csv stands whether a compiler's cache spared
-the work, and whether the arm was compiled at all: torch.compile falls back to eager without saying so.
+cells.csv has the times of imports and first calls.  compiles.csv says whether the code came from a compiler cache, and
+whether the arm was compiled at all: torch.compile falls back to eager without saying so.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """How fast the CPUs usually are, as all arms have seen it.
 
-Known to the coordinator alone: an arm that had only the slow CPU would take that for what is usual.
+Only the coordinator knows it: an arm that only saw a slow CPU would think that speed normal.
 """
 
 from __future__ import annotations

@@ -1,16 +1,15 @@
 """What changed between two runs: cells paired by case, judged together, the machine's own drift included.
 
-The rounds of two runs are independent samples.  A cell's change is the log of new time over old; its
-standard error comes from both runs' rounds (bootstrap) or, where there are none, from the widths of
-their intervals, and Student's t gives p.  The degrees of freedom that a cell's rounds are worth were
-found by simulation, so that among many unchanged cells one or more is called changed in 5 % of the
-comparisons at most after Holm's correction (tests/bench/stats/test_comparison.py), with normal, skewed
-or heavy-tailed noise.  Noise that jumps between two levels in half of the rounds breaks that; the noise
-floor has to hide it.
+The rounds of two runs are independent samples.  A cell's change is the log of new time over old.  Its standard
+error comes from both runs' rounds (bootstrap) or, where there are none, from the widths of their intervals;
+Student's t gives p.  The degrees of freedom were found by simulation: among many unchanged cells, after Holm's
+correction, one or more is called changed in 5 % of the comparisons at most (tests/bench/stats/test_comparison.py),
+with normal, skewed or heavy-tailed noise.  Noise that jumps between two levels in half of the rounds breaks that;
+the noise floor has to hide it.
 
-Rounds cannot show that the whole machine drifts between runs.  Control arms can: the copies and the
-baseline's twin are the same code in both.  How far they scatter beyond their own errors is added to
-every cell's error, and what they all show in one experiment is taken off the change of its cells.
+Rounds cannot show that the whole machine drifts between runs.  Control arms can: the copies and the baseline's
+twin are the same code in both.  Their scatter beyond their own errors is added to every cell's error.  What they
+all show in one experiment is taken off the change of its cells.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Which rounds count: those that nobody disturbed, where enough of them are left.
 
-A round that was measured again counts as measured last.  One that was contended even then (others never gave
-way, or the time was up) does not count, as long as `ENOUGH` others do; else they all do.  What makes a round
-contended is seen without looking at its time, so this picks no fast ones.
+A round that was measured again counts as measured last.  It is contended if others disturbed even that (they never
+gave way, or the time was up).  Contended rounds are ignored if at least `ENOUGH` clean ones remain; otherwise all
+rounds count.  Whether a round is contended is decided without looking at its time, so this picks no fast ones.
 """
 
 from __future__ import annotations

@@ -1,12 +1,13 @@
-"""Seconds per call over sizes that were not measured: a model per cache level, held to what was.
+"""Seconds per call over sizes that were not measured: a model for each cache level, corrected by the measured sizes.
 
 Seconds are latency + bytes / bandwidth (Hockney, see `bench.stats.latency_fit`) with one bandwidth per cache level.
-The next level serves what does not fit: nothing of a working set of half the cache's size, all of one
-of twice its size, and in between a share that grows with the logarithm (as measured on a plain loop;
-caches are shared and replace by rules that nobody publishes, so there is no sharp edge).
-The model is fitted to all sizes by relative misses and gives the shape; the measured sizes beside the
-one asked for correct its height, so that a measured size comes out as it was measured.
-How good that is shows where a measured size is left out and told from the others.
+A working set of half the cache fits; one of twice the cache misses fully; between, the share that the next level serves
+grows with the logarithm of the size.  (Caches are shared, and replace lines by rules that nobody publishes, so there is
+no sharp edge.)
+
+The model is fitted to all sizes by relative misses and gives the shape of the curve.  The measured sizes beside the one
+asked for correct its height, so a measured size comes out as it was measured.  To see how good the curve is, leave a
+measured size out and tell it from the others.
 """
 
 from __future__ import annotations

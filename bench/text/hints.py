@@ -1,4 +1,4 @@
-"""What a wrong word is told: the nearest one that is allowed."""
+"""Suggests the nearest allowed word for a typo."""
 
 from __future__ import annotations
 

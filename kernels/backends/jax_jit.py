@@ -1,9 +1,10 @@
 """jax.jit of jax.nn, on the CPU or a CUDA card.
 
-Compiled ahead of time inside ``jax.enable_x64``: the compiled object keeps float64 outside that context,
-where a jitted function would quietly fall back to float32, and the process's configuration stays as it was.
-Placement ``inplace`` means donation.  XLA reuses a donated buffer only if it owns it, so those inputs are
-adopted as copies, and the call that `compile` returns consumes them: it can be made once for each handle.
+It is compiled ahead of time inside ``jax.enable_x64``.  The compiled object keeps float64 outside that context, where a
+jitted function would quietly fall back to float32, and the process's configuration stays as it was.
+
+Placement ``inplace`` means donation.  XLA reuses a donated buffer only if it owns it.  So those inputs are adopted as
+copies, and the call that `compile` returns consumes them: it can be made once for each handle.
 """
 
 from __future__ import annotations

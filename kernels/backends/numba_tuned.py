@@ -1,12 +1,12 @@
-"""ReLU and LeakyReLU with everything that we know about CPUs, in Numba.
+"""ReLU and LeakyReLU in Numba: hand-tuned vector loops, chosen by size and cache.
 
 - Vector loops written in LLVM IR (kernels/tuned/simd.py and its neighbours), with streaming stores where they pay.
 - Serial, parallel or streaming by size, dtype, layout, threads and the host's caches (kernels/tuned/choice.py).
 - Past Numba's dispatcher: a compiled loop takes addresses, through its own entry point.
 - Large new results come from a bounded pool (kernels/tuned/memory_pool.py: what it costs, how to switch it off).
 
-Where the policy leaves a choice it is torch's: relu keeps -0 (+0 for 16-bit types), its gradient at NaN
-is 1, at 0 it is 0; the gradient of leaky_relu at 0 and NaN is the slope.
+Where the policy leaves a choice it is torch's: relu keeps -0 (+0 for 16-bit types), its gradient at NaN is 1, at 0
+it is 0; the gradient of leaky_relu at 0 and NaN is the slope.
 """
 
 from __future__ import annotations

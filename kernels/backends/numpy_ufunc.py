@@ -69,7 +69,7 @@ class NumpyUfunc:
 def _may_warn(case: Case) -> bool:
     """Whether numbers, infinities or quiet NaNs could make NumPy warn.
 
-    Only then is each call silenced, which costs it a microsecond; signalling NaNs are left to the caller.
+    Only then is each call silenced, which costs time; signalling NaNs are left to the caller.
     """
     return case.itemsize == 2 or op_of(case.op).numpy_may_warn(case.negative_slope)
 

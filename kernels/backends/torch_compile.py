@@ -1,7 +1,7 @@
 """torch.compile (Inductor: C++ on the CPU, Triton on a card) of the same operations.
 
-Each case gets a code object of its own, because Dynamo keeps its compiled graphs and its limit of
-recompilations by code object: so no case can push another past that limit, and none is ever run eagerly.
+Each case gets a code object of its own, because Dynamo keeps its compiled graphs and its limit of recompilations
+by code object.  So no case can push another past that limit, and none is ever run eagerly.
 """
 
 from __future__ import annotations

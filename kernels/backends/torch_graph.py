@@ -1,8 +1,8 @@
 """CUDA graphs of torch's kernels: many calls recorded once, replayed by one launch.
 
-Below about a million elements a launch costs more than the kernel, and a graph is how torch programs get rid
-of it.  One graph here holds `CALLS` calls on the same arrays, and the callable says so (`calls`): its time is
-divided by them.  So it is the time of a call among many, where no one waits for each.
+For small tensors a launch costs more than the kernel, and torch programs use a graph to avoid it.  One graph here
+holds `CALLS` calls on the same arrays, and the callable says so (`calls`): its time is divided by them.  So it is
+the time of a call among many, where no one waits for each.
 """
 
 from __future__ import annotations

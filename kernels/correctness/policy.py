@@ -3,8 +3,8 @@
 The policy.  Judged: shape, dtype, every element written, NaN exactly where it came in, infinities;
 relu to 0 ULP; leaky_relu to 0 ULP against one rounding model for the whole array (`reference`
 describes A, B and C); gradients likewise where x is neither 0 nor NaN.  Reported only: the sign
-of zero, the NaN payload, whatever has a subnormal for input or output (a magnitude up to the
-smallest normal is let pass there), ``leaky(-inf, slope 0)``, slopes inf and NaN, 0 times a dy that
+of zero, the NaN payload, whatever has a subnormal for input or output (there, any result up to
+the smallest normal is accepted), ``leaky(-inf, slope 0)``, slopes inf and NaN, 0 times a dy that
 is not finite, and the gradient's convention at 0 and NaN.  No tolerance loosens any of it.
 """
 

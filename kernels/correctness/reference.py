@@ -1,6 +1,6 @@
 """What the right answer is: the formulas of `kernels.ops`, element by element, rounded once.
 
-At x == 0 and at x == NaN a gradient is a convention; the ops' is as good as any and the policy judges none.
+At x == 0 and at x == NaN a gradient is a convention: ops picks one convention; the policy accepts any.
 
 The honest implementations of ``slope * x`` differ in the precision of slope and product:
 

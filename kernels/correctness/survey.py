@@ -1,7 +1,7 @@
-"""One pass over an answer under one rounding model, block by block, at a few memory passes.
+"""Checks an answer block by block, with few memory passes, under one rounding model.
 
-Nearly every element of an honest answer has the bits of the reference, and is neither zero nor
-subnormal nor NaN: integer arithmetic sees that at once.  Only the others go to `kernels.correctness.rules`.
+Nearly every element of an honest answer has the bits of the reference, and is neither zero nor subnormal nor NaN:
+integer arithmetic sees that at once.  Only the others go to `kernels.correctness.rules`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What the backends on CUDA cards have in common: names of cards, reasons for having none, and `Card`.
 
-Imports no framework.  How many cards there are is asked of each backend's own framework,
-since one may see a card that another, built without CUDA, does not.
+Imports no framework.  Each backend asks its own framework how many cards there are: one may see a card that another,
+built without CUDA, does not.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""What a harness needs of a CUDA card that JAX works on; XLA has no events and writes into no given array."""
+"""What a harness needs of a CUDA card that JAX works on.
+
+XLA has no timing events and cannot write into a given array.
+"""
 
 from __future__ import annotations
 

@@ -1,8 +1,9 @@
-"""The Triton kernels.  No ``tl.maximum``: it loses NaN unless told not to; `where` keeps it, and its payload.
+"""The Triton kernels.
 
-A program takes BLOCK elements, found by a 64-bit index; whole blocks take a path without masks, which would
-keep Triton from loading 16 bytes at a time.  16-bit floats are compared and multiplied in float32 (which is
-exact) and rounded once, half to even.
+They use no ``tl.maximum``, which loses NaN unless told not to; `where` keeps it, and its payload.  A program takes
+BLOCK elements, found by a 64-bit index.  Whole blocks take a path without masks, which would keep Triton from
+loading 16 bytes at a time.  16-bit floats are compared and multiplied in float32 (which is exact) and rounded
+once, half to even.
 """
 
 # mypy: disable-error-code="no-untyped-def,no-untyped-call,untyped-decorator,import-untyped,import-not-found"

@@ -1,6 +1,6 @@
 """How many threads NumPy's BLAS uses, under the networks of NumPy and of Numba: threadpoolctl sets and reads it.
 
-threadpoolctl is asked for only where a network is measured; without it BLAS keeps the count that it started with.
+threadpoolctl is imported only where a network is measured.  Without it BLAS keeps the count that it started with.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What a case is where a network is measured instead of an activation.
 
-It fills the columns of an activation's case with other words, so that both stand in one file: `op` names
-the network, `layout` its widths, and `n` the elements of the input batch.  Imports the standard library only.
+It reuses the activation columns, so that both stand in one file: `op` is the network, `layout` its widths, `n` the
+elements of the input batch.  Imports the standard library only.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The network in Numba: one fused loop for small ones, BLAS and fused loops around it for large ones.
 
-The small ones are called with addresses, past Numba's dispatcher (as kernels/backends/numba_tuned.py is), since a call
-of microseconds would be mostly that.  The gradients are written by hand.  A call that `bind` returns has
-scratch memory of its own: make it from one thread at a time.
+The small ones are called with addresses, past Numba's dispatcher (as kernels/backends/numba_tuned.py is), which
+would take most of so short a call.  The gradients are written by hand.  A call that `bind` returns has scratch
+memory of its own: make it from one thread at a time.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The article's own network: nn.Sequential(Linear, activation, Linear), in eager mode.
 
-Forward is inference: the parameters ask for no gradient, so that no graph is recorded and no context manager
-is paid for.  A training step is the usual five lines with torch.optim.SGD.
+Forward is inference: the parameters ask for no gradient, so torch records no graph and needs no context manager.  A
+training step is the usual five lines with torch.optim.SGD.
 """
 
 from __future__ import annotations

@@ -45,7 +45,7 @@ def pristine(case: NetworkCase) -> Weights:
     return _drawn(*case.widths)
 
 
-@functools.lru_cache(maxsize=1)  # the widest take 134 MB
+@functools.lru_cache(maxsize=1)  # one case at a time: the widest are large
 def _drawn(a: int, b: int, c: int) -> Weights:
     rng = np.random.default_rng((SEED, a, b, c))
 

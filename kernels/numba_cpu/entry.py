@@ -44,7 +44,7 @@ def entry_of(dispatcher: Any) -> Entry:
 
 
 def address_of(array: np.ndarray[Any, Any]) -> int:
-    """The address of an array's first element; several times as fast as NumPy's own attributes."""
+    """The address of an array's first element; NumPy's own attributes take longer."""
     return locator(array.ndim, array.itemsize)(array)
 
 

@@ -1,11 +1,11 @@
 """What stands in the inputs: numbers of each kind in `kernels.api.DATA`, and the special values of each format.
 
-A block of `DRAWN` elements is drawn and then tiled, so that 16Mi elements cost milliseconds.
-`DRAWN` is odd (prime, in fact): an element and its copies never meet the same vector lane,
-cache line or thread boundary again and again.
+A block of `DRAWN` elements is drawn and then repeated, so that large inputs are built quickly.  `DRAWN` is odd
+(prime, in fact): an element and its copies never meet the same vector lane, cache line or thread boundary again
+and again.
 
-Everything follows from the seed alone (PCG64, drawn in float64, rounded to the dtype), so that
-the processes of an experiment have equal inputs without exchanging them.
+Everything follows from the seed alone (PCG64, drawn in float64, rounded to the dtype).  So the processes of an
+experiment have equal inputs without exchanging them.
 """
 
 from __future__ import annotations

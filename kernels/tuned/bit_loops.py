@@ -1,4 +1,4 @@
-"""Loops that save one bit an element, where the gradient passes, and that read it back, as LLVM IR.
+"""Loops that save one bit an element, where the gradient passes, and loops that read it back, as LLVM IR.
 
 The gradient of ReLU needs no more of x than that.  Bit i % 8 of byte i // 8 belongs to element i,
 as in ``numpy.packbits(..., bitorder="little")``.

@@ -1,4 +1,4 @@
-"""What this host says about its caches: bytes, read from the kernel, not guessed.  The one reader of them.
+"""What this host says about its caches: bytes, read from the kernel, not guessed.  Only this module reads cache sizes.
 
 Imports the standard library only.
 

@@ -1,7 +1,7 @@
 """A bounded pool of memory for large results, so that a call does not pay for fresh pages.
 
-The first write to each page of a new mapping is a page fault: for 256 MiB that takes several times
-as long as ReLU itself.  So large results come from blocks that are mapped once, with huge pages
+The first write to each page of a new mapping is a page fault: for a large result that takes longer
+than ReLU itself.  So large results come from blocks that are mapped once, with huge pages
 where the kernel has them, and kept when their arrays are gone.
 
 - What it costs: after use, up to `limit` bytes stay mapped and resident although no array is alive;

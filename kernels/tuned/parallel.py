@@ -1,7 +1,7 @@
 """Any loop of `kernels.tuned.loops` on Numba's threads: one driver for each way to cut the work.
 
-A parallel region costs Numba half a second to compile and a loop a tenth of that, so the drivers
-take the loop as an address and call it for each chunk.
+A parallel region takes Numba far longer to compile than a loop, so the drivers take the loop as an address and
+call it for each chunk.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Which tensors the tuned kernels may touch: those whose elements simply lie in this process's memory.
 
-A kernel gets addresses.  Whatever gives a tensor another meaning than its bytes (a transform, a mode, a
-tangent, a lazy sign, a subclass) has to be seen here; torch's own functions then do the work.
+A kernel gets addresses.  A tensor may mean something else than its bytes (a transform, a mode, a tangent, a lazy
+sign, a subclass); that has to be seen here, and torch's own functions then do the work.
 """
 
 from __future__ import annotations

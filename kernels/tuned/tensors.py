@@ -1,7 +1,7 @@
 """The tuned loops on torch tensors: their memory, and calls by address with little on the way.
 
-`kernels.tuned.bind` and `kernels.tuned.choice` decide how a loop is run; here that is remembered by what decides it, so
-that a call costs a look-up.  Tensors are plain and dense (`kernels.tuned.tensor_scope`) and walked in storage order.
+`kernels.tuned.bind` and `kernels.tuned.choice` decide how a loop is run.  The choice is cached, so a call needs only a
+lookup.  Tensors are plain and dense (`kernels.tuned.tensor_scope`) and walked in storage order.
 """
 
 from __future__ import annotations
