@@ -46,7 +46,7 @@ _LEAST_ROUNDS = 5
 _LONGEST_S = 600.0
 """A step that takes longer has come to a halt."""
 _SPIN_S = 0.03
-"""After a step the threads of libgomp look for more work for up to 20 ms; the next arm is to have the CPUs."""
+"""Longer than the threads of libgomp spin after a step: the next arm is to have the CPUs."""
 _EXAMPLES = """examples:
   python scripts/training_step.py
   python scripts/training_step.py --networks elementwise --ops leaky_relu --seconds 60

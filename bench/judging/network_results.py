@@ -106,7 +106,7 @@ def steps(
 ) -> str | None:
     """Whether `vector` is where `count` steps lead from `weights`, as far as can be told.
 
-    A few large steps of the reference show where that is within some per cent (`reference.flow`): so an arm that
+    A few large steps of the reference show roughly where that is (`reference.flow`): so an arm that
     leaves out one step in ten is found as long as its weights still move.
     """
     problem = moved(case, weights, vector)

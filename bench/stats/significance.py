@@ -23,7 +23,7 @@ def t_bound(df: Floats) -> Floats:
 
 def rate_interval(hits: int, of: int) -> tuple[float, float]:
     """The 95 % interval of a rate of `hits` among `of` independent trials (Wilson, JASA 22, 1927)."""
-    from scipy.stats import binomtest  # type: ignore[import-untyped]  # noqa: PLC0415  # takes half a second
+    from scipy.stats import binomtest  # type: ignore[import-untyped]  # noqa: PLC0415  # slow to import
 
     found = binomtest(hits, of).proportion_ci(method="wilson")
     return float(found.low), float(found.high)

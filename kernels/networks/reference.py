@@ -119,7 +119,7 @@ def flow(case: NetworkCase, weights: Weights, x: Array, target: Array, steps: in
     """Loss and weights after `steps` steps, by fewer and longer ones: for seeing how many were made.
 
     Gradient descent with a small rate follows the gradient flow, whose place after ``steps * rate`` a few
-    larger Euler steps find as well; an error of some per cent of the way is to be expected.
+    larger Euler steps find as well; expect an error of a small share of the way.
     """
     cost = max(case.flops, _PASSES * case.parameters)
     count = min(steps, max(8, min(256, int(_FLOW_FLOPS / cost))))

@@ -11,7 +11,7 @@ __all__ = ["jitter", "neighbours", "steadiness", "timer"]
 
 _CALLS = 100_000
 _GAP_NS = 10_000
-"""Between two readings of the clock in a row lie some 100 ns; a gap of 10 us is somebody else's."""
+"""Far longer than reading the clock takes: so long a gap between two readings in a row is somebody else's."""
 _SPIN_S = 0.5
 _LOAD_S = 1.0
 _MUCH = 0.03
