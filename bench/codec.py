@@ -20,6 +20,7 @@ __all__ = ["MessageError", "decode", "encode"]
 
 T = TypeVar("T")
 _MOST_INTEGER = 2**63
+"""Whole numbers are those of int64: what a column can hold."""
 
 
 class MessageError(ValueError):

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 __all__ = ["Between", "Count", "Finite", "OneOf", "Positive", "Seconds", "Sized"]
 
 _MOST_INTEGER = 2**63
+"""Counts are those of int64: what a column can hold."""
 _MOST_FLOAT = 1e300
 """Beyond it sums of a few would be infinite."""
 

@@ -45,6 +45,7 @@ A_co = TypeVar("A_co", covariant=True)
 Look = Annotated[tuple[tuple[int, Positive], ...], Sized(1, 4096)]
 """A CPU and the seconds that the arithmetic took there (see `bench.machine.cpu_speed`)."""
 _MOST_PARTS = 64
+"""Several times as many as a batch has: a message of more is refused."""
 
 
 @dataclass(frozen=True, slots=True)

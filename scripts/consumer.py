@@ -32,6 +32,7 @@ from scripts._shared.tables import Block, Report, Section
 __all__ = ["main"]
 
 _SECONDS = 150.0
+"""Of a whole run, where nobody says how many."""
 _SIZES = "256Ki:64Mi:x4"
 _PLACEMENTS = ("out", "new")
 _FORMATS = ("terminal", "markdown")

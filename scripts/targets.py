@@ -29,8 +29,11 @@ from scripts._targets.goals import ROWS, Standing, case_text, experiments, kept_
 __all__ = ["main"]
 
 _SECONDS = 400.0
+"""Of a whole run, where nobody says how many."""
 _LARGE = 1 << 26
+"""Elements of the largest cases: far more than caches hold."""
 _KEPT = 1 / 16
+"""The share of x that the pair may keep for backward."""
 _FORMATS = ("terminal", "markdown")
 _HEADERS = ("row", "case", "against", "at least", "reached", "verdict", "limit")
 _EPILOG = """\

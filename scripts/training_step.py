@@ -43,6 +43,7 @@ A = TypeVar("A")
 TWIN = "nn, again"
 _SIZES = {"mlp": (2048, 1024, 4), "elementwise": (4096, 4096, 4)}
 _LEAST_ROUNDS = 5
+"""Rounds at least, however short the time: fewer give no interval to speak of."""
 _LONGEST_S = 600.0
 """A step that takes longer has come to a halt."""
 _SPIN_S = 0.03

@@ -44,6 +44,7 @@ _SIZES = tuple(int(step * 2**power) for power in range(11, 20) for step in (1, 1
 _MULTIPLES = (0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0)
 _POOL_BYTES = tuple(1 << power for power in range(16, 25))
 _BATCH_S = 30e-6
+"""Seconds of a batch: long beside the clock, and too short for most disturbances to hit every one."""
 _GAIN = 0.97
 """A way has to take less than this share of the other's time to be chosen."""
 

@@ -29,6 +29,7 @@ from kernels.gpu.card import Card
 __all__ = ["ArmServer"]
 
 _STEADY_S = 1.0
+"""Seconds that a card may take at most until its clocks have settled."""
 _WARM_CARD_S = 0.01
 """A card's clocks fall while data goes over the bus before a batch; so long it works before it is timed."""
 

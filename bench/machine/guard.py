@@ -21,9 +21,11 @@ _SPIN_S = 0.012
 _LONGEST_S = 0.75
 """Others work in bursts; who goes on for longer than this may go on for ever."""
 _IN_VAIN = 2
+"""Waits in a row that may be in vain; after so many, whoever works there is taken to work for ever."""
 _WITHOUT_HOPE = 1 / 3
 """The share of the allowance that may go into repeating beside somebody who never gives way."""
 _QUIET_ROUNDS = 4
+"""Rounds without anybody else until batches no longer wait: who works in bursts comes back."""
 
 
 class Guard:

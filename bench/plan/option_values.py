@@ -35,6 +35,7 @@ __all__ = [
 
 T = TypeVar("T")
 _MOST_THREADS = 4096
+"""More than any machine has CPUs, so a larger number is a slip of the finger."""
 
 
 class OptionError(ValueError):

@@ -15,8 +15,11 @@ from bench.stats import counted
 __all__ = ["ArmState", "Batch"]
 
 _WAIT = 0.05
+"""The share of a batch that its threads may wait for a CPU; the median of the parts forgives as much."""
 _BURSTS = 1.25
+"""An arm works in bursts if its batches, waits taken off, take so many times as long as most of their parts."""
 _MOST_WAITING = 2.0
+"""So much longer a batch may be by waiting alone; beyond it the whole batch counts, whatever the reason."""
 
 
 @dataclass(frozen=True, slots=True)

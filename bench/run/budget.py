@@ -7,6 +7,7 @@ from statistics import median
 __all__ = ["Budget"]
 
 _LAST = 3
+"""Experiments of which preparing is foreseen: the last ones are like the next one in size."""
 
 
 class Budget:

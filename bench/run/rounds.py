@@ -30,7 +30,9 @@ from bench.stats import estimates
 __all__ = ["Limits", "Rounds", "calls_for", "next_check"]
 
 _REDOS = 2
+"""How often a batch, or a round, is measured again at most: what still disturbs it then lasts."""
 _SLOW_REDOS = 4
+"""Passes over the batches that a slow CPU had, at most: mostly a CPU is slow for a short while."""
 _WARM_S = 0.001
 """Longer than the caches and the branch predictor take to learn; one part of a batch, of which the median counts."""
 _LONG_BATCH_S = 0.12

@@ -23,6 +23,7 @@ from kernels.api import Case
 __all__ = ["Stamp", "cells_of", "compiles_of", "rounds_of"]
 
 _LONGEST_REASON = 1000
+"""Characters of a reason at most: enough for a sentence, and no traceback or log in a table."""
 _CALLS = 20
 """A copy that takes less than so many empty calls says nothing of how fast memory is."""
 _ABOVE_CEILING = {"new": 10.0, "out": 1.3, "inplace": 1.3}

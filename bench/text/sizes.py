@@ -10,6 +10,7 @@ _UNITS = {"": 1, "ki": 1 << 10, "mi": 1 << 20, "gi": 1 << 30}
 _SIZE = re.compile(r"(\d+)\s*(ki|mi|gi|)", re.IGNORECASE)
 _GRAMMAR = "element counts such as 1024, 1Ki, 16Mi"
 _LARGEST = 1 << 40
+"""More elements than any machine's memory holds, so a larger number is a slip of the finger."""
 
 
 def parse_size(text: str) -> int:

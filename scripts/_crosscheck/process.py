@@ -14,6 +14,7 @@ from scripts._crosscheck.messages import Checked, Try
 __all__ = ["Limits", "outcomes"]
 
 _MOST_DEATHS = 3
+"""After so many a backend's other cases are given up: each death costs a start."""
 _LOOK_S = 0.2
 """So soon it is noticed that nothing is to be waited for any more."""
 

@@ -15,6 +15,7 @@ _GAP_NS = 10_000
 _SPIN_S = 0.5
 _LOAD_S = 1.0
 _MUCH = 0.03
+"""The share of the time on a slow CPU from which it is a warning."""
 
 
 def timer() -> Finding:

@@ -20,6 +20,7 @@ from scripts._recommend.text import because
 __all__ = ["SCHEMA", "as_json"]
 
 SCHEMA = 1
+"""Goes up when a key changes its meaning or goes."""
 
 
 def as_json(

@@ -21,6 +21,7 @@ Row = Mapping[str, Any]
 """A timed cell: its columns, and what `scripts._shared.summary.prepare` adds."""
 
 _LEAST_ROUNDS = 4
+"""With fewer rounds in common an interval says little."""
 
 
 @dataclass(frozen=True, slots=True)

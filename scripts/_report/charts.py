@@ -1,6 +1,6 @@
 """The charts, defined once: the page fills in rows for what its reader chose, the SVG files rows of one case.
 
-Every chart reads records with the fields of `Point` or `Square`, under the names of `POINTS` and `CEILING`.
+Every chart reads records under the names of `POINTS` and `CEILING`, whose fields are listed there.
 Widths follow the container; what differs in the dark stands in `theme`, not in a chart.
 """
 

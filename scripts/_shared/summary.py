@@ -42,6 +42,7 @@ _ONE_ARM_ONLY = ("run_id", "backend", "variant", "role", "reason", "verdict", "b
 _FITTED_ROLES = (*COMPETING, "ceiling")
 _CASE_BUT_N = CASE[:-1]
 _LEAST_SIZES = 3
+"""A line of two numbers fits any two sizes; the third shows whether it is one."""
 
 
 def prepare(cells: pd.DataFrame) -> pd.DataFrame:
