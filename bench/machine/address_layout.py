@@ -7,7 +7,7 @@ we cannot tell how much this layout favours one implementation.
 
 The arguments and the environment lie above the stack, so their length decides where it begins (Mytkowicz et al.,
 Producing wrong data without doing anything obviously wrong!, ASPLOS 2009).  One more letter can change a call's
-time, so the environment is filled up to whole pages.
+time, so the environment is filled up to one length for all arms.
 """
 
 from __future__ import annotations

@@ -74,7 +74,7 @@ OPTIONS: tuple[OptionSpec, ...] = (
     OptionSpec(
         "max_seconds",
         "S",
-        "at most this long in one experiment's rounds, twice that beside other load "
+        "at most this long in one experiment's rounds, up to four times that beside other load "
         "(default: the profile's budget, shared)",
     ),
     OptionSpec("cell_timeout", "S", "a cell that keeps its worker longer is a timeout (default 120)", "120"),
