@@ -1,4 +1,4 @@
-"""Comments and docstrings of bench/, kernels/ and scripts/: the files and names that they speak of exist."""
+"""Comments and docstrings of bench/, kernels/, scripts/ and tests/: the files and names that they speak of exist."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 
 from tests.running import ROOT
 
-_SOURCES = sorted(path for floor in ("bench", "kernels", "scripts") for path in (ROOT / floor).rglob("*.py"))
+_SOURCES = sorted(path for floor in ("bench", "kernels", "scripts", "tests") for path in (ROOT / floor).rglob("*.py"))
 _FILES = {
     path.relative_to(ROOT).as_posix()
     for folder in ("bench", "kernels", "scripts", "tests", "examples", "relu_bench")
