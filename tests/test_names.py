@@ -14,7 +14,9 @@ import pytest
 
 from tests.running import ROOT
 
-_SOURCES = sorted(path for floor in ("bench", "kernels", "scripts", "tests") for path in (ROOT / floor).rglob("*.py"))
+_SOURCES = sorted(
+    path for floor in ("bench", "kernels", "scripts", "tests") for path in (ROOT / floor).rglob("*.py")
+)
 _FILES = {
     path.relative_to(ROOT).as_posix()
     for folder in ("bench", "kernels", "scripts", "tests", "examples", "relu_bench")

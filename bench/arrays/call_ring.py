@@ -71,9 +71,9 @@ def slot_bytes(case: Case) -> int:
 
 
 def moves(case: Case) -> bool:
-    """Whether the arrays of a lone slot, and what its calls allocate, lie elsewhere in memory for each batch.
+    """Whether the arrays of a lone slot, and what its calls allocate, are moved before each batch.
 
-    In main memory, contiguous, and small enough for that to matter.
+    They are if they lie in main memory, are contiguous, and are small enough for their address to matter.
     """
     usual = case.device == "cpu" and case.layout == "contiguous" and case.cache == "hot"
     return usual and 0 < slot_bytes(case) <= MOVED_BYTES
@@ -112,7 +112,7 @@ class Slots:
         return self.bind(x, dy, out)
 
     def move(self) -> None:
-        """Put a lone slot's arrays elsewhere in memory, if they are small enough for that to matter."""
+        """Move a lone slot's arrays to another address, where `moves` says so."""
         if len(self.ring) > 1 or not moves(self.case):
             return
         old = self.ring[0]
@@ -125,7 +125,7 @@ class Slots:
         self.ring[0] = self.bind(x, dy, out)
 
     def move_result(self, make: Callable[[], Any]) -> None:
-        """Have what calls allocate lie elsewhere, too, from the next one on; `make` calls and gives the result."""
+        """Move what calls allocate, too, from the next call on; `make` calls and gives the result."""
         case = self.case
         if case.placement == "new" and len(self.ring) == 1 and moves(case):
             self.kept.exchange(make, case.n * case.itemsize)

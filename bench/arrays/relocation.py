@@ -27,22 +27,22 @@ _BLOCKS = 12
 _BLOCKS_BYTES = 32 << 20
 """Bytes of all blocks of a size, at most; but there are at least twice as many blocks as one move takes."""
 _PAGE = 4096
-"""Bytes: within one, an array that begins elsewhere lies otherwise to cache lines and to the sets of the L1 cache."""
+"""Bytes of a page: where in it an array begins decides how it lies to the sets of the L1 cache."""
 _LINE = 64
 """Bytes of a cache line: every array begins on one."""
 _HUGE_PAGE = 2 << 20
-"""Bytes.  How much of an array lies on huge pages, and in which thread's share of it, depends on where it begins."""
+"""Bytes of a huge page: where in it an array begins decides how much of it lies on huge pages, and in whose share."""
 _HUGE_FROM = (4 << 20) - 2 * _PAGE
 """Bytes of an array from which its block lies on huge pages: NumPy asks for them from 4 MiB on."""
 _RESULTS = 12
-"""Places that results are kept in, at most."""
+"""Results that are kept, at most."""
 _RESULTS_BYTES = 64 << 20
 """Bytes of all results that are kept, at most."""
 _EVEN = 4
-"""The places are a multiple of this: malloc's chunks of a round size follow each other at 16 bytes past a cache line,
-32, 48 and none, and each of the four is to come about as often."""
+"""The number of kept results is a multiple of this, so that each malloc alignment occurs about equally often: chunks
+of a round size begin in turn 16, 32, 48 and 0 bytes past a cache line."""
 _GAP = 48
-"""Bytes of a gap beyond whole lines: with malloc's own 8, rounded up to 16, it fills one more, and keeps that order."""
+"""Bytes of a gap beyond whole lines: with malloc's own 8, rounded up to 16, it fills one more line and keeps the order."""
 _RNG = np.random.default_rng()
 """Seeded by the system: an arm and its twin must not be moved alike."""
 
@@ -73,9 +73,10 @@ class Places:
 
 
 class Kept:
-    """Results that calls have allocated, kept for their memory's sake: an allocator gives what was let go last.
+    """Results that calls have allocated.  Letting one go decides where the next lies.
 
-    One that gives aligned memory (posix_memalign) often takes new instead, which is another place, too.
+    An allocator reuses what was freed last.  For aligned memory (posix_memalign) it often takes new memory instead,
+    which is another place, too.
     """
 
     def __init__(self) -> None:
@@ -86,7 +87,7 @@ class Kept:
     def exchange(self, make: Callable[[], Any], nbytes: int) -> None:
         """Keep what `make` makes, and let go of one kept before: the next result of `nbytes` will lie there.
 
-        Each place has its turn before one comes again.  While there are too few, none is let go: the next is new.
+        Each place has its turn before one comes again.  While too few are kept, none is let go: the next is new.
         """
         self._results.append(make())  # takes the place of the one that was let go
         if len(self._results) + len(self._leaving) < _results(nbytes):

@@ -121,7 +121,7 @@ class Gate(ABC, Generic[SlotsT_co, PlantsT_co]):
         return replace(report, problem=problem)
 
     def _wrong_when_unforeseen(self, slot: Slot, earlier: Any) -> str | None:
-        """Values where none are looked for, no end changed, nothing left of earlier results.
+        """One more call: with special values anywhere, the ends left alone, and nothing left of earlier results.
 
         What the call was given is overwritten after `sync`, when the result has to be there, and before
         the result is looked at.

@@ -15,7 +15,7 @@ from bench.stats import counted
 __all__ = ["ArmState", "Batch"]
 
 _WAIT = 0.05
-"""The share of a batch that its threads may wait for a CPU; the median of the parts forgives as much."""
+"""The share of a batch that its threads may wait for a CPU while it still counts as undisturbed."""
 _BURSTS = 1.25
 """An arm works in bursts if its batches, waits taken off, take so many times as long as most of their parts."""
 _MOST_WAITING = 2.0
@@ -35,7 +35,7 @@ class Batch:
     """The mean of its parts in seconds per call, less what slow CPUs explain; `seconds` is the median of those parts
     that a slow CPU had no part in."""
     waited_s: float = 0.0
-    """Seconds in the batch that its threads were ready to run and had no CPU."""
+    """Seconds in the batch in which its threads were ready to run and had no CPU."""
     slow: bool = False
     """Whether a CPU was slower than usual in all of its parts; counts as contended."""
     timed_s: float = 0.0
@@ -43,7 +43,7 @@ class Batch:
 
     @property
     def undisturbed(self) -> bool:
-        """Whether no one kept it from running, but for a moment."""
+        """Whether it had its CPUs, but for a moment."""
         return self.waited_s <= _WAIT * self.timed_s
 
 

@@ -7,13 +7,13 @@ from statistics import median
 __all__ = ["Budget"]
 
 _LAST = 3
-"""Experiments of which preparing is foreseen: the last ones are like the next one in size."""
+"""Experiments that the estimate of preparing rests on: the last ones are like the next one in size."""
 
 
 class Budget:
-    """`allowed_s` for preparing, rounds and last looks together; more weight, more time in rounds.
+    """Shares `allowed_s` among experiments: preparing, rounds and last looks.  More weight, more time in rounds.
 
-    What preparing will take is foreseen from the last experiments, so that those to come later do not pay for it.
+    What preparing will take is estimated from the last experiments, so that later ones do not pay for it.
     """
 
     def __init__(self, allowed_s: float) -> None:

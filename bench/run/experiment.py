@@ -66,7 +66,7 @@ def run(
 def in_rounds(
     experiment: Experiment, pool: Pool, limits: Limits, seed: int, surroundings: Surroundings = HERE
 ) -> Generator[Sequence[ArmState], None, Measured]:
-    """The same, stopping after each round with the states as they are then: for who measures something in between."""
+    """As `run`, but yields the states after each round, for a caller that measures something in between."""
     states = [ArmState(arm) for arm in experiment.arms]
     case = experiment.case
     workload = workload_of(case)

@@ -51,9 +51,9 @@ class Pool(Protocol):
         """Have the case compiled ahead of the arms, where that is of use; what it took, by arm that was spared it."""
 
     def renew(self, arms: Sequence[Arm], compiled: Collection[Arm]) -> list[Arm]:
-        """Do away with processes that have a past: those of the `arms` of each backend of which one has `compiled`.
+        """End the processes of those `arms` whose backend has an arm that `compiled`.
 
-        The arms that have none any more, and are to be opened again.
+        Returns the arms that have no process any more; they are to be opened again.
         """
 
     def pid(self, arm: Arm) -> int:
