@@ -42,7 +42,7 @@ _EVEN = 4
 """The number of kept results is a multiple of this, so that each malloc alignment occurs about equally often: chunks
 of a round size begin in turn 16, 32, 48 and 0 bytes past a cache line."""
 _GAP = 48
-"""Bytes of a gap beyond whole lines: with malloc's own 8, rounded up to 16, it fills one more line and keeps the order."""
+"""Bytes of a gap beyond whole lines: with malloc's own 8, rounded up to 16, it fills one more line; the order stays."""
 _RNG = np.random.default_rng()
 """Seeded by the system: an arm and its twin must not be moved alike."""
 
