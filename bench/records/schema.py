@@ -9,7 +9,7 @@ one instead of misreading it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import Field, dataclass, fields
+from dataclasses import Field, dataclass, field, fields
 from typing import Any, TypeVar
 
 from kernels.api import AXES, AXIS_TABLE, Case
@@ -30,15 +30,21 @@ __all__ = [
     "Round",
     "fields_of",
     "record_of",
+    "since",
     "values_of",
 ]
 
-_OTHER_COLUMNS = 1
-"""The schema that the columns beside the axes have."""
+_OTHER_COLUMNS = 2
+"""The schema that the newest columns beside the axes have."""
 SCHEMA = max(_OTHER_COLUMNS, *(axis.since for axis in AXIS_TABLE))
 STATUSES = ("ok", "noisy", "skipped", "incorrect", "mistrusted", "failed", "crashed", "timeout", "oom")
 ROLES = ("candidate", "baseline", "twin", "ceiling", "floor", "ablation")
-VERDICTS = ("faster", "slower", "tie")
+VERDICTS = ("faster", "slower", "same", "unresolved")
+"""What one arm is, beside another; `bench.stats.verdicts` has the rule."""
+_SINCE = "since"
+"""The key in a field's metadata; without it a column is as old as the files."""
+_NEW_TEXT: Any = {"default": "", "metadata": {_SINCE: 2}}
+_NEW_NUMBER: Any = {"default": None, "metadata": {_SINCE: 2}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +90,25 @@ class Cell:
     special_values: str = ""
     contended_rounds: int | None = None
     threads_effective: int | None = None
+    processes: int | None = field(**_NEW_NUMBER)
+    process_sd: float | None = field(**_NEW_NUMBER)
+    process_df: float | None = field(**_NEW_NUMBER)
+    leader: str = field(**_NEW_TEXT)
+    over_leader: float | None = field(**_NEW_NUMBER)
+    over_leader_lo: float | None = field(**_NEW_NUMBER)
+    over_leader_hi: float | None = field(**_NEW_NUMBER)
+    leader_noise_floor: float | None = field(**_NEW_NUMBER)
+    leader_verdict: str = field(**_NEW_TEXT)
+    resolve_s: float | None = field(**_NEW_NUMBER)
+    resolve_processes: int | None = field(**_NEW_NUMBER)
+    mean_over_median: float | None = field(**_NEW_NUMBER)
+    page_faults: float | None = field(**_NEW_NUMBER)
+    system_s: float | None = field(**_NEW_NUMBER)
+    peak_bytes: int | None = field(**_NEW_NUMBER)
+    parameters: str = field(**_NEW_TEXT)
+    python: str = field(**_NEW_TEXT)
+    versions: str = field(**_NEW_TEXT)
+    shard: str = field(**_NEW_TEXT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +131,12 @@ class Round(CellName):
     iterations: int
     seconds: float
     contended: int
+    process: int = field(default=1, metadata={_SINCE: 2})
+    mean_s: float | None = field(**_NEW_NUMBER)
+    part_q25_s: float | None = field(**_NEW_NUMBER)
+    part_q75_s: float | None = field(**_NEW_NUMBER)
+    waited_s: float | None = field(**_NEW_NUMBER)
+    cpu_reading_s: float | None = field(**_NEW_NUMBER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +150,12 @@ class Compile(CellName):
 
 
 Record = TypeVar("Record", Cell, Round, Compile)
+
+
+def since(column: Field[Any]) -> int:
+    """The schema of the first files that have the column."""
+    ages = {axis.name: axis.since for axis in AXIS_TABLE}
+    return int(ages.get(column.name, column.metadata.get(_SINCE, 1)))
 
 
 def fields_of(row: type[CellName] | type[Cell]) -> tuple[Field[Any], ...]:
