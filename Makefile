@@ -56,8 +56,9 @@ tables: $(READY)  ## write tables and figures anew from results/ (with ARGS=--ch
 	$(RUN) scripts/claims.py --read results/article --update docs/article.md $(ARGS)
 	$(RUN) scripts/network.py $(REFERENCE)-network --update docs/article.md $(ARGS)
 	$(RUN) scripts/trust.py --read results/validation/trust --update docs/validation.md $(ARGS)
-	$(RUN) scripts/guard.py --read results/validation/guard --update docs/validation.md $(ARGS)
+	$(RUN) scripts/intervals.py --read results/validation/intervals --update docs/validation.md $(ARGS)
 	$(RUN) scripts/agreement.py --read results/validation/agreement --update docs/validation.md $(ARGS)
+	$(RUN) scripts/simulate.py --read results/validation/simulation --update docs/validation.md $(ARGS)
 	$(RUN) scripts/estimators.py $(REFERENCE) --update docs/validation.md $(ARGS)
 
 article: $(READY)  ## measure the claims of the article anew and write docs/article.md

@@ -96,6 +96,10 @@ class Sample:
     total_cpu_s: Finite
     problem: str | None
     pace: Annotated[tuple[Look, ...], Sized(0, _MOST_PARTS)] = ()
+    idle_others_s: Finite = 0.0
+    """Of `idle_cpu_s`, what threads besides the one that answers used."""
+    idle_faults: int = 0
+    """Pages that the process was given in the same time (see `bench.machine.own_usage`)."""
 
     def __post_init__(self) -> None:
         if self.pace and len(self.pace) * LOOK_EVERY < len(self.parts):

@@ -163,7 +163,7 @@ class Backend(Protocol):
     name to the reason why this backend is known to differ there; printed, never excused), and
     ``card(device)``, what a harness needs of a device that is no CPU (`kernels.gpu.card.Card`).
     The callable that `compile` returns may say in ``calls`` how many calls of the operation it
-    makes at once, as a CUDA graph does; its time is divided by them.
+    makes at once, as a CUDA graph does; its time is divided by them.  A plugin's word is not taken for it.
     """
 
     name: str
@@ -175,7 +175,7 @@ class Backend(Protocol):
         """Ask for `count` CPU threads (0: the default); return the count in effect."""
 
     def adopt(self, host: np.ndarray, case: Case) -> Any:
-        """The backend's own handle on `host`: zero-copy on a CPU wherever it can be."""
+        """The backend's own handle on `host`: zero-copy on a CPU wherever it can be, and always in a plugin."""
 
     def compile(self, case: Case, x: Any, dy: Any, out: Any) -> Callable[[], Any]:
         """Everything that happens once, first execution included; the result only launches.

@@ -1,9 +1,8 @@
 """Does the suite measure what others measure?
 
 Each experiment of the quick profile at some sizes, and after each of its rounds ``torch.utils.benchmark.Timer`` on the
-same calls, in a process of its own for each backend. So both see the machine in the same state. Times on a CPU that is
-slower than usual are taken again on both sides. Compared are the medians. Prints each pair, and the share that agrees
-within 10 %.
+calls of the arms that were in it, in a process of its own for each backend. So both see the machine in the same state.
+Compared are the medians. Prints each pair, and the share that agrees within 10 %.
 """
 
 from __future__ import annotations
@@ -70,7 +69,7 @@ class _Peers:
 
 def _measure(chosen: Sequence[Experiment], limits: measuring.Limits, console: Console) -> list[Pair]:
     pairs: list[Pair] = []
-    stamp = Stamp("agreement", "here", "", limits.target_ci)
+    stamp = Stamp("agreement", "here", "")
     with (
         closing(ProcessPool({}, cell_timeout=180.0)) as pool,
         closing(_Peers()) as peers,
@@ -88,7 +87,7 @@ def _measure(chosen: Sequence[Experiment], limits: measuring.Limits, console: Co
 def _in_turn(
     rounds: Generator[Sequence[ArmState], None, measuring.Measured], peers: _Peers, case: Case
 ) -> tuple[Sequence[ArmState], dict[str, list[float]]]:
-    """The arms after the last round, and the peers' seconds after each round, by backend."""
+    """The arms after the last round, and the peers' seconds after each round that an arm was in, by backend."""
     theirs: dict[str, list[float]] = defaultdict(list)
     while True:
         try:
@@ -96,9 +95,10 @@ def _in_turn(
         except StopIteration as end:
             measured: measuring.Measured = end.value
             return measured.states, theirs
-        for arm in (state.arm for state in states if state.alive):
-            if arm.role in _COMPARED:
-                theirs[arm.backend].append(peers.ask(arm.backend, case))
+        for state in states:
+            backend = state.arm.backend
+            if state.alive and state.arm.role in _COMPARED and len(state.batches) > len(theirs[backend]):
+                theirs[backend].append(peers.ask(backend, case))
 
 
 def _compared(pairs: Sequence[Pair]) -> list[Compared]:
@@ -148,7 +148,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         settings = parse({"sizes": options.sizes, "backends": options.backends})
     except OptionError as error:
         raise UsageError(str(error)) from error
-    limits = measuring.Limits.of(settings.profile, options.seconds, settings.target_ci)
+    limits = measuring.Limits.of(settings.profile, options.seconds)
     pairs = _measure(plan(settings), limits, Console(stderr=True))
     if not pairs:
         raise UsageError("no cell was timed; see pytest bench/ for the reasons")

@@ -1,4 +1,4 @@
-"""What changed between two runs, cell by cell, and how sure that is."""
+"""What changed between two runs, or two sides of several runs, cell by cell, and how sure that is."""
 
 from __future__ import annotations
 
@@ -6,17 +6,22 @@ import argparse
 import io
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from bench.records.find_runs import find_runs, has_rows
-from bench.records.reading import ReadError, read_cells, read_rounds
-from bench.stats.comparison import NEEDED, Comparison, Side, compare
+from bench.plan.options import OptionError
+from bench.records.reading import ReadError
+from bench.records.writing import RunFilesError
+from bench.stats.comparison import Comparison, compare
+from bench.stats.confirmation import confirm
 from bench.text.units import percent_text
+from scripts._compare.again import measured_again, plan
 from scripts._compare.changes import blocks, legend, summary
 from scripts._compare.dashboards import as_bencher, as_github
+from scripts._compare.loading import LoadedRun, check_environments, load, sides
+from scripts._compare.recipes import plugins_of, recipes
 from scripts._shared import cli
-from scripts._shared.environments import differences, read_environment, remarks
-from scripts._shared.remarks import clean, run_lines
+from scripts._shared.remarks import run_lines
 from scripts._shared.render import as_markdown, to_terminal, write_csv
 from scripts._shared.tables import Report
 
@@ -26,11 +31,17 @@ _FORMATS = ("terminal", "markdown", "csv", "github", "bencher")
 _DASHBOARDS = {"github": as_github, "bencher": as_bencher}
 _EPILOG = """\
 OLD and NEW are a run's directory, the id of a run under --results, or a CSV file with the columns of
-cells.csv. Where rounds.csv lies beside cells.csv, the errors come from its rounds. A single comparison may call
-cells changed that are not: measure both again before you act on one.
+cells.csv. Where rounds.csv lies beside cells.csv, the errors come from its rounds.
+
+Runs of the same code differ: one cell in a hundred jumps by 5 to 15 %. So one run a side calls few changes, and
+lists what is suspected. Several runs a side, or --confirm, tell changes from jumps. --confirm measures the suspected
+cells again, in new processes: old and new side by side where the code of both is here (two folders, or two values
+of environment variables), else NEW alone.
 
 examples, first with two runs to compare, then with one run compared with itself:
   pytest bench/ --run-id before && pytest bench/ --run-id after && python scripts/compare.py before after
+  python scripts/compare.py before before2 --new after after2
+  python scripts/compare.py before after --confirm --old-path ../my-kernels-before --new-path ../my-kernels
   python scripts/compare.py results/reference/amd-epyc-2c results/reference/amd-epyc-2c --threshold 0.1
   python scripts/compare.py results/reference/amd-epyc-2c results/reference/amd-epyc-2c-targets \\
       --allow-different-environment --threshold 0.2
@@ -45,22 +56,43 @@ exit status: 0; 1 for a regression (a significant slowdown beyond --threshold, o
 """
 
 
+@dataclass(frozen=True, slots=True)
+class _Compared:
+    """What there is to say."""
+
+    found: Comparison
+    old: Sequence[LoadedRun]
+    new: Sequence[LoadedRun]
+    lines: Sequence[str]
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line `argv`; returns the exit status.
 
-    Raises ReadError or UsageError.
+    Raises ReadError, UsageError, OptionError or RunFilesError.
     """
     options = _parse(argv)
-    paths = [_path(name, options.results) for name in (options.old, options.new)]
-    old, new = (_load(path) for path in paths)
-    notes = _check_environments(paths, old, new, allowed=options.allow_different_environment)
-    found = compare(old, new, relative=options.relative, threshold=options.threshold)
+    _check_folders(options)
+    old, new = (load(names, options.results) for names in sides(options.runs, options.new))
+    if options.format in _DASHBOARDS and len(new) > 1:
+        raise cli.UsageError(f"--format {options.format} writes the times of one run; give one run of NEW")
+    notes = check_environments(old, new, allowed=options.allow_different_environment)
+    found = compare(
+        [run.side for run in old],
+        [run.side for run in new],
+        relative=options.relative,
+        threshold=options.threshold,
+    )
     _check_compared(found, relative=options.relative)
+    if options.confirm:
+        found, said = _confirmed(found, old, new, options)
+        notes = [said, *notes]
     outcome = summary(found, options.threshold)
+    compared = _Compared(found, old, new, [outcome, *notes])
     if options.format == "terminal" and options.output is None:
-        to_terminal(_report(found, old, new, [outcome, *notes], options))
+        to_terminal(_report(compared, options))
     else:
-        _write(options.output, _text(found, old, new, [outcome, *notes], options))
+        _write(options.output, _text(compared, options))
     if options.output is not None or options.format not in ("terminal", "markdown"):
         print(outcome, file=sys.stderr)
     return int(found.cells["regression"].any())
@@ -68,15 +100,23 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = cli.Parser(description=__doc__ or "", epilog=_EPILOG)
-    parser.add_argument("old", metavar="OLD", help="the run that counts as before")
-    parser.add_argument("new", metavar="NEW", help="the run that counts as after")
+    parser.add_argument(
+        "runs", nargs="*", metavar="RUN", help="OLD and NEW; with --new: all runs that count as before"
+    )
+    parser.add_argument(
+        "--new",
+        nargs="+",
+        default=[],
+        metavar="RUN",
+        help="the runs that count as after, where a side has several",
+    )
     parser.add_argument("--results", type=Path, default=Path("results"), metavar="DIR", help="where runs lie")
     parser.add_argument(
         "--threshold",
         type=cli.number(0, 1),
         default=0.05,
         metavar="X",
-        help="slowdowns up to this fraction are no regression (default 0.05: 5 %%)",
+        help="differences up to this fraction are none, and slowdowns no regression (default 0.05: 5 %%)",
     )
     parser.add_argument(
         "--relative",
@@ -88,6 +128,27 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
         action="store_true",
         help="compare even if machine or software differ",
     )
+    _add_confirm(parser)
+    _add_output(parser)
+    return parser.parse_args(argv)
+
+
+def _add_confirm(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--confirm",
+        action="store_true",
+        help="measure suspected cells again, here and now, and judge by that alone",
+    )
+    for side in ("old", "new"):
+        parser.add_argument(
+            f"--{side}-path",
+            type=Path,
+            metavar="DIR",
+            help=f"with --confirm: import the code of {side.upper()} from this folder first",
+        )
+
+
+def _add_output(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--format", type=cli.one_of(_FORMATS), default="terminal", metavar="F", help=", ".join(_FORMATS)
     )
@@ -100,41 +161,29 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
         metavar="N",
         help="rows of a table at most; 0: all (default 50)",
     )
-    return parser.parse_args(argv)
 
 
-def _path(name: str, results: Path) -> Path:
-    return find_runs([name], results)[0]
-
-
-def _load(path: Path) -> Side:
-    """The run at `path`, with the rounds that lie beside it if they are its own."""
-    cells = read_cells([path], NEEDED)
-    for column in ("run_id", "machine"):
-        values = [clean(str(value)) for value in cells[column].unique()]
-        if len(values) > 1:
+def _check_folders(options: argparse.Namespace) -> None:
+    for name, path in (("--old-path", options.old_path), ("--new-path", options.new_path)):
+        if path is not None and not options.confirm:
+            raise cli.UsageError(f"{name} is of use with --confirm only; add it")
+        if path is not None and not path.is_dir():
             raise cli.UsageError(
-                f"{path}: {len(values)} values of {column} ({', '.join(values[:3])}"
-                f"{', ...' if values[3:] else ''}); a comparison takes one run on each side: split the file"
+                f"{name}: {str(path)!r} is no folder; name the one that code is imported from"
             )
-    beside = path.with_name("rounds.csv")
-    if path.name != "cells.csv" or not has_rows(beside):
-        return Side(cells)
-    rounds = read_rounds([beside])
-    return Side(cells, rounds[rounds["run_id"] == cells["run_id"].iloc[0]])
 
 
-def _check_environments(paths: Sequence[Path], old: Side, new: Side, *, allowed: bool) -> list[str]:
-    """What to say about the environments; UsageError if they differ and that is not `allowed`."""
-    found = [read_environment(path) for path in paths]
-    lines = differences(found[0], found[1])
-    machines = [clean(str(run.cells["machine"].iloc[0])) for run in (old, new)]
-    if machines[0] != machines[1] and not any(line.startswith("machine:") for line in lines):
-        lines.insert(0, f"machine: {machines[0]} in OLD, {machines[1]} in NEW")
-    if lines and not allowed:
-        head = "the environments differ; --allow-different-environment compares all the same"
-        raise cli.UsageError("\n  ".join([head, *lines]))
-    return [*(f"Environments differ: {line}." for line in lines), *remarks(found[0], found[1])]
+def _confirmed(
+    found: Comparison, old: Sequence[LoadedRun], new: Sequence[LoadedRun], options: argparse.Namespace
+) -> tuple[Comparison, str]:
+    """The comparison with its suspected cells measured again, and what to say of that."""
+    before, after = recipes(old, new, options.old_path, options.new_path)
+    baseline = str(new[0].side.cells["baseline"].iloc[0])
+    plans = plan(found, before, after, baseline, relative=options.relative)
+    if not plans:
+        return confirm(found, {}, options.threshold), "Nothing is suspected, so nothing was measured again."
+    again = measured_again(plans, plugins_of(old, new), options.results)
+    return confirm(found, again.cells, options.threshold), again.said
 
 
 def _check_compared(found: Comparison, *, relative: bool) -> None:
@@ -149,14 +198,14 @@ def _check_compared(found: Comparison, *, relative: bool) -> None:
     )
 
 
-def _text(found: Comparison, old: Side, new: Side, lines: Sequence[str], options: argparse.Namespace) -> str:
+def _text(compared: _Compared, options: argparse.Namespace) -> str:
     if options.format in _DASHBOARDS:
-        return _DASHBOARDS[options.format](new.cells)
+        return _DASHBOARDS[options.format](compared.new[0].side.cells)
     text = io.StringIO()
     if options.format == "csv":
-        write_csv(found.cells, text)
+        write_csv(compared.found.cells, text)
         return text.getvalue()
-    report = _report(found, old, new, lines, options)
+    report = _report(compared, options)
     if options.format == "markdown":
         return as_markdown(report)
     to_terminal(report, text)
@@ -173,18 +222,16 @@ def _write(path: Path | None, text: str) -> None:
         raise cli.UsageError(f"--output {path}: {error.strerror or error}") from error
 
 
-def _report(
-    found: Comparison, old: Side, new: Side, lines: Sequence[str], options: argparse.Namespace
-) -> Report:
-    names = zip(("Old", "New"), (old, new), strict=True)
-    intro = [f"{name}: {line}" for name, run in names for line in run_lines(run.cells)]
+def _report(compared: _Compared, options: argparse.Namespace) -> Report:
+    named = [("Old", run) for run in compared.old] + [("New", run) for run in compared.new]
+    intro = [f"{name}: {line}" for name, run in named for line in run_lines(run.side.cells)]
     intro.append(f"Threshold of a regression: {percent_text(options.threshold)}.")
     return Report(
-        intro=[*intro, *lines],
-        blocks=blocks(found, options.limit, everything=options.all),
-        legend=legend(found, relative=options.relative),
+        intro=[*intro, *compared.lines],
+        blocks=blocks(compared.found, options.limit, everything=options.all),
+        legend=legend(compared.found, options.threshold, relative=options.relative),
     )
 
 
 if __name__ == "__main__":
-    cli.run(main, (ReadError, cli.UsageError))
+    cli.run(main, (ReadError, cli.UsageError, OptionError, RunFilesError))

@@ -18,14 +18,14 @@ from bench.plan.experiments import Experiment, Variant
 from bench.plan.options import OptionError
 from bench.records.reading import ReadError
 from bench.records.writing import RunFilesError
-from bench.stats import estimates
-from bench.stats.estimates import Interval
+from bench.stats.verdicts import RESOLVE
 from bench.text.sizes import format_size
-from bench.text.units import ratio_text, seconds_text
+from bench.text.units import percent_text, ratio_text, seconds_text
 from kernels.api import OPS, Case
 from scripts._plugins.then_sum import BASE, PLUGIN
 from scripts._shared import cli
 from scripts._shared.measured import Arms, Figures, Name, add_run_options, measure, settings_of
+from scripts._shared.pairs import Gain
 from scripts._shared.render import as_markdown, to_terminal
 from scripts._shared.tables import Block, Report, Section
 
@@ -65,9 +65,11 @@ _LEGEND = (
     "gain: what plain stores take over what streaming stores take, with its 95 % interval; below 1, streaming loses.",
     "torch, sum: torch_eager followed by the same sum, and its time over that of numba_tuned with the stores chosen.",
     "chosen: the stores that the dispatcher takes for this case on this machine; ? for a run of another machine.",
-    "streaming the pair: gains, loses or a tie: beyond the noise floor, with the sum counted in.",
+    f"streaming the pair: with the sum counted in, it gains, loses, or is the same within {percent_text(RESOLVE)}; "
+    "unresolved: the measurement shows none of these.",
 )
-_PAIR = {"faster": "gains", "slower": "loses", "tie": "tie"}
+_PAIR = {"faster": "gains", "slower": "loses"}
+"""What the verdict on streaming stores is called here, where it has a word of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +77,9 @@ class _Found:
     """What one case came to; `trouble` where an arm has no time."""
 
     case: Case
-    alone: Interval | None
-    pair: Interval | None
-    torch: Interval | None
+    alone: Gain | None
+    pair: Gain | None
+    torch: Gain | None
     chosen: str
     verdict: str
     trouble: str = ""
@@ -149,10 +151,10 @@ def _found(case: Case, figures: Figures) -> _Found:
     names = (_PLAIN, _STREAMING, *_SUMS)
     trouble = next(filter(None, (figures.trouble(case, name) for name in names)), "")
     chosen = _chosen(case) if figures.machine == environment.machine_name() else "?"
-    pair = figures.ratio(case, _SUMS[0], _SUMS[1])
+    pair = figures.gain(case, _SUMS[1], _SUMS[0])
     ours = _SUMS[0] if chosen == "plain" else _SUMS[1]
-    verdict = _PAIR[estimates.verdict(pair, figures.noise_floor(case))] if pair else "-"
-    alone, torch = figures.ratio(case, _PLAIN, _STREAMING), figures.ratio(case, _SUMS[2], ours)
+    verdict = _PAIR.get(pair.word, pair.word) if pair else "-"
+    alone, torch = figures.gain(case, _STREAMING, _PLAIN), figures.gain(case, ours, _SUMS[2])
     return _Found(case, alone, pair, torch, chosen, verdict, trouble)
 
 
@@ -202,8 +204,8 @@ def _line(each: _Found, figures: Figures) -> tuple[str, ...]:
     )
 
 
-def _ratio(ratio: Interval | None) -> str:
-    return ratio_text(ratio.value, ratio.lo, ratio.hi) if ratio else "-"
+def _ratio(found: Gain | None) -> str:
+    return ratio_text(found.times.value, found.times.lo, found.times.hi) if found else "-"
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """Which estimator errs least when nothing differs?
 
-Every experiment of a run has the baseline twice, in two processes: the second is the twin. Their true ratio is 1,
-so any other ratio is an error. This compares the minimum, the lower quartile, the median and the trimmed mean,
-each in two ways: the ratio of the two estimates (apart), and the estimate of the ratios of each round (paired).
+Every experiment of a run has one implementation twice, in processes of their own: the second is the twin. Their true
+ratio is 1, so any other ratio is an error. This compares the minimum, the lower quartile, the median and the trimmed
+mean, each in two ways: the ratio of the two estimates (apart), and the estimate of the ratios of each round (paired).
 It reads a run and measures nothing.
 """
 
@@ -18,6 +18,7 @@ from tabulate import tabulate
 from bench.records.reading import ReadError, read_rounds
 from bench.stats.counted import paired
 from bench.stats.estimates import ESTIMATORS
+from bench.stats.fastest import COMPETING
 from bench.stats.frames import timed
 from bench.text.sizes import format_size
 from kernels.api import AXES
@@ -27,26 +28,29 @@ from scripts._shared.validation import add_page_options
 
 __all__ = ["errors", "main"]
 
+_LEAST_ROUNDS = 4
+"""With fewer the estimators hardly differ."""
+
 
 def _pairs(rounds: pd.DataFrame) -> list[tuple[int, np.ndarray, np.ndarray]]:
-    """(n, baseline's seconds, twin's seconds) of each experiment, round by round."""
+    """(n, an arm's seconds, its twin's seconds) of each experiment, round by round."""
     found = []
-    both = rounds[rounds["role"].isin(["baseline", "twin"])]
-    for _, experiment in both.groupby(["run_id", *AXES], observed=True, sort=False):
-        base, twin = (timed(experiment[experiment["role"] == role]) for role in ("baseline", "twin"))
-        seconds = paired(base, twin)
-        if len(seconds) >= 4:
-            found.append((int(experiment["n"].iloc[0]), seconds[:, 0], seconds[:, 1]))
+    arms = rounds[rounds["role"].isin((*COMPETING, "twin"))]
+    for _, same in arms.groupby(["run_id", *AXES, "backend", "variant"], observed=True, sort=False):
+        is_twin = same["role"] == "twin"
+        seconds = paired(timed(same[~is_twin]), timed(same[is_twin]))
+        if len(seconds) >= _LEAST_ROUNDS:
+            found.append((int(same["n"].iloc[0]), seconds[:, 0], seconds[:, 1]))
     return found
 
 
 def errors(rounds: pd.DataFrame) -> pd.DataFrame:
     """One row for each experiment, estimator and way (`apart`, `paired`): |log ratio|, as `error`."""
     rows = []
-    for n, base, twin in _pairs(rounds):
+    for n, arm, twin in _pairs(rounds):
         for name, estimator in ESTIMATORS.items():
-            apart = abs(float(np.log(estimator(base)) - np.log(estimator(twin))))
-            paired = abs(float(estimator(np.log(base) - np.log(twin))))
+            apart = abs(float(np.log(estimator(arm)) - np.log(estimator(twin))))
+            paired = abs(float(estimator(np.log(arm) - np.log(twin))))
             rows += [(n, name, "apart", apart), (n, name, "paired", paired)]
     return pd.DataFrame(rows, columns=["n", "estimator", "way", "error"])
 
@@ -91,7 +95,7 @@ exit status: 0; 1 if --check finds that the page would change; 2 for anything th
         parser.error("--check needs --update FILE, the page to check")
     found = errors(read_rounds([run / "rounds.csv" for run in options.runs]))
     if found.empty:
-        raise UsageError("no experiment has a baseline and a twin with 4 rounds each; measure longer")
+        raise UsageError(f"no experiment has a twin and {_LEAST_ROUNDS} rounds of it; measure longer")
     pairs = found.groupby(["estimator", "way"]).size().iloc[0]
     if options.update is not None:
         names = [run.resolve().name for run in options.runs]

@@ -38,7 +38,8 @@ examples:
 exit status: 0; 1 if --check finds that the file would change; 2 for anything that cannot be done.
 """
 _LEGEND = (
-    "Times are seconds per call, ~ marks a noisy cell. Speed-ups are paired round by round, with 95 % intervals.",
+    "Times are seconds per call, ~ marks a noisy cell. Speed-ups are paired round by round, with 95 % intervals for a"
+    " new process.",
     "Activation is its share of the time: 1 - t'/t, t' of the same network without it, measured in the same rounds."
     " What a compiler fuses into the product before it costs nothing to take away; an interval that holds 0 says"
     " that no cost was found.",

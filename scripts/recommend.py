@@ -26,8 +26,9 @@ RUN is a run's directory, the id of a run under --results, or a CSV file with th
 have the same cell, the last one counts. Without any, it is the newest run of this machine under --results that has such
 cells, else a reference run of a machine of this name, else a reference run of another machine, with a warning.
 
-At a measured size the answer is the fastest set. Between measured sizes it comes from fitted curves: a latency, and a
-bandwidth for each cache level. How far they miss is told with them, from sizes left out in turn.
+At a measured size the answer is the fastest arm, if it was shown to be faster than what you use now. Between measured
+sizes it comes from fitted curves: a latency, and a bandwidth for each cache level. How far they miss is told with them,
+from sizes left out in turn.
 
 examples:
   python scripts/recommend.py --n 4Mi --dtype bfloat16
@@ -35,10 +36,12 @@ examples:
   python scripts/recommend.py --n 1Mi --direction backward --placement out results/reference/amd-epyc-2c
   python scripts/recommend.py --n 4Mi --json | python -m json.tool
 
-keys of --json: schema (1), question, machine, this_machine, runs, warnings, answers and missing (one entry for each
-placement). An answer has placement, basis (measured, fitted, extrapolated), use, keep, as_fast, now, time_s,
-time_lo_s, time_hi_s, gb_per_s, ceiling_fraction, noise_floor, over_now, over_baseline (value, lo, hi, verdict, how),
-because, arms, settings, crossovers, fits, break_even_calls, measure (commands). Unknown numbers are null.
+keys of --json: schema (2), question, machine, this_machine, runs, warnings, answers and missing (one entry for each
+placement). An answer has placement, basis (measured, fitted, extrapolated), use, keep, best (what there is to change
+to), as_fast, not_known, resolve, now, time_s, time_lo_s, time_hi_s, gb_per_s, ceiling_fraction, noise_floor, over_now
+(best beside now), over_baseline (use beside it), because, arms, settings, crossovers, fits, break_even_calls, measure
+(commands). A ratio has value, lo, hi, verdict (faster, slower, same, unresolved), how, noise_floor, resolve_s,
+resolve_processes. Unknown numbers are null.
 
 exit status: 0; 1 if the runs answer for no placement asked for; 2 for anything that cannot be done.
 """

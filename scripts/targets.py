@@ -15,8 +15,9 @@ from pathlib import Path
 from bench.plan.options import OptionError
 from bench.records.reading import ReadError
 from bench.records.writing import RunFilesError
+from bench.stats.verdicts import RESOLVE
 from bench.text.sizes import format_size
-from bench.text.units import number_text, ratio_text
+from bench.text.units import number_text, percent_text, ratio_text
 from scripts._plugins.forward_backward import PAIRS
 from scripts._shared import cli
 from scripts._shared.markers import MarkerError, update
@@ -54,8 +55,8 @@ change; 2 for what cannot be done.
 _LEGEND = (
     "at least, reached: the time of the fastest of `against` over that of numba_tuned, round by round, with its 95 % "
     "interval; for the copy ceiling, the share of the bandwidth at which the same bytes were copied beside it.",
-    "reached and not reached: beyond the noise floor that the baseline's twin shows in the same experiment; "
-    "else inside the noise.",
+    f"verdict: at the target within {percent_text(RESOLVE)}, or reached or not reached beyond doubt; unresolved: the "
+    "measurement shows none of these.",
     "limit: the bytes that our call moves, and what the fastest copy of the same experiment would take for as many "
     "(placement new: of the same case into a given array, as a copy that allocates pays for fresh pages).",
     "pair: a forward that saves what its backward needs, and that backward; `against` both of torch_eager's.",

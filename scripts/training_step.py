@@ -1,8 +1,8 @@
 """What do the tuned activations bring to a training step in PyTorch?
 
 A step is forward, loss, backward and SGD of a small network. It is timed with nn.ReLU (or nn.LeakyReLU) and with ours,
-each in a process of its own, one step of each in turn. "nn, again" is a second process of the first: how far the two
-differ is noise. "no activation" leaves the activations out: the difference is what they add to a step.
+each in a process of its own, one step of each in turn; then once more in new processes, since those of the same code
+differ, too. "no activation" leaves the activations out: the difference is what they add to a step.
 
 There are two networks. In `mlp` matrix products take most of the time; `elementwise` is additions and activations only.
 
@@ -23,7 +23,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
 
-import numpy as np
 from rich.console import Console
 from rich.progress import Progress
 from tabulate import tabulate
@@ -31,19 +30,20 @@ from tabulate import tabulate
 from bench.channel import Request
 from bench.machine import environment, memory
 from bench.run.process import ArmError, ChildProcess
-from bench.stats import estimates
 from bench.text.units import percent_text, ratio_text, seconds_text
 from scripts._shared.cli import Parser, UsageError, comma_list, count, number, run
 from scripts._training_step.arm import ACTIVATIONS, BASELINE, NETWORKS, NOTHING
+from scripts._training_step.figures import Row, rows_of
 from scripts._training_step.messages import WORKER, Begin, Keep, Kept, Peak, PeakOf, Spec, TimedStep
 
-__all__ = ["Row", "StepError", "main", "measure"]
+__all__ = ["StepError", "main", "measure"]
 
 A = TypeVar("A")
-TWIN = "nn, again"
+PROCESSES = 2
+"""Of each arm, one after the other: the fewest that show how much they differ."""
 _SIZES = {"mlp": (2048, 1024, 4), "elementwise": (4096, 4096, 4)}
 _LEAST_ROUNDS = 5
-"""Rounds at least, however short the time: fewer give no interval to speak of."""
+"""Rounds in each process at least, however short the time: fewer give no interval to speak of."""
 _LONGEST_S = 600.0
 """A step that takes longer has come to a halt."""
 _SPIN_S = 0.03
@@ -56,23 +56,6 @@ _EXAMPLES = """examples:
 
 class StepError(Exception):
     """An arm failed, was wrong, or its process ended before it answered."""
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Row:
-    """One arm: seconds a step, time over the baseline's, what activations add (a fraction of the step), bytes."""
-
-    network: str
-    op: str
-    arm: str
-    rounds: int
-    step_s: estimates.Interval
-    ratio: estimates.Interval
-    share: estimates.Interval
-    verdict: str
-    peak_bytes: int
-    peak_by: str
-    kept: Kept
 
 
 class _Arm:
@@ -107,9 +90,8 @@ def _verb(error: ArmError) -> str:
 def _arms(spec: Spec) -> Iterator[list[_Arm]]:
     arms: list[_Arm] = []
     try:
-        for name in (*ACTIVATIONS[spec.op], TWIN):
-            arm = BASELINE if name == TWIN else name
-            arms.append(_Arm(dataclasses.replace(spec, arm=arm), name))
+        for name in ACTIVATIONS[spec.op]:
+            arms.append(_Arm(dataclasses.replace(spec, arm=name), name))  # noqa: PERF401  # each is closed if the next fails
         yield arms
     finally:
         for each in arms:
@@ -124,51 +106,27 @@ def _check(losses: Mapping[str, float]) -> None:
 
 
 def measure(spec: Spec, seconds: float, bar: Progress) -> list[Row]:
-    """The arms of one network and op, for about `seconds` after they have started.  Raises StepError."""
+    """The arms of one network and op, for about `seconds` besides their start.  Raises StepError."""
     task = bar.add_task(f"{spec.network} {spec.op}", total=seconds)
-    with _arms(spec) as arms:
-        _check({arm.name: arm.ask(Begin(arm.spec)) for arm in arms})
-        times: dict[str, list[float]] = {arm.name: [] for arm in arms}
-        shuffle, start = random.Random(0), time.perf_counter()
-        while (spent := time.perf_counter() - start) < seconds or len(times[BASELINE]) < _LEAST_ROUNDS:
-            bar.update(task, completed=min(spent, seconds))
-            for arm in shuffle.sample(arms, len(arms)):
-                time.sleep(_SPIN_S)
-                times[arm.name].append(arm.ask(TimedStep()))
-        peaks = {arm.name: arm.ask(PeakOf()) for arm in arms}
-        kept = {arm.name: arm.ask(Keep()) for arm in arms}
+    times: dict[str, dict[tuple[int, int], float]] = {name: {} for name in ACTIVATIONS[spec.op]}
+    peaks: dict[str, Peak] = {}
+    kept: dict[str, Kept] = {}
+    shuffle = random.Random(0)
+    for process in range(1, PROCESSES + 1):
+        with _arms(spec) as arms:
+            _check({arm.name: arm.ask(Begin(arm.spec)) for arm in arms})
+            start, number = time.perf_counter(), 0
+            while time.perf_counter() - start < seconds / PROCESSES or number < _LEAST_ROUNDS:
+                for arm in shuffle.sample(arms, len(arms)):
+                    time.sleep(_SPIN_S)
+                    times[arm.name][process, number] = arm.ask(TimedStep())
+                number += 1
+                spent = (process - 1) * seconds / PROCESSES + time.perf_counter() - start
+                bar.update(task, completed=min(spent, seconds))
+            peaks |= {arm.name: arm.ask(PeakOf()) for arm in arms}
+            kept |= {arm.name: arm.ask(Keep()) for arm in arms}
     bar.remove_task(task)
-    return _rows(spec, {name: np.array(values) for name, values in times.items()}, peaks, kept)
-
-
-def _rows(
-    spec: Spec,
-    times: Mapping[str, estimates.Samples],
-    peaks: Mapping[str, Peak],
-    kept: Mapping[str, Kept],
-) -> list[Row]:
-    base = times[BASELINE]
-    floor = estimates.noise_floor(estimates.ratio(base, times[TWIN]))
-    rows = []
-    for name, samples in times.items():
-        speedup = estimates.ratio(base, samples)
-        compared = name not in (BASELINE, TWIN, NOTHING)
-        rows.append(
-            Row(
-                spec.network,
-                spec.op,
-                name,
-                samples.size,
-                estimates.estimate(samples),
-                estimates.ratio(samples, base),
-                estimates.estimate(1.0 - times[NOTHING] / samples),
-                estimates.verdict(speedup, floor) if compared else "",
-                peaks[name].bytes,
-                peaks[name].told_by,
-                kept[name],
-            )
-        )
-    return rows
+    return rows_of(spec, times, peaks, kept)
 
 
 def _mib(size: int) -> str:
@@ -226,7 +184,7 @@ def _specs(options: argparse.Namespace) -> list[Spec]:
             slope = options.negative_slope
             specs.append(Spec(network, op, BASELINE, batch, width, depth, slope, options.threads))
     for spec in specs:
-        needed = spec.needed_bytes() * (len(ACTIVATIONS[spec.op]) + 1)
+        needed = spec.needed_bytes() * len(ACTIVATIONS[spec.op])
         if needed > memory.free_bytes():
             raise UsageError(
                 f"{spec.network} of {spec.batch} x {spec.width} x {spec.depth} needs about {needed / 2**30:.1f} GiB "
@@ -255,7 +213,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     for spec, rows in found:
         print(
             f"{spec.network}, {spec.op}: batch {spec.batch}, width {spec.width}, {spec.depth} activations of "
-            f"{spec.batch * spec.width:,} float32; {rows[0].rounds} rounds; peak by {rows[0].peak_by}\n"
+            f"{spec.batch * spec.width:,} float32; {rows[0].rounds} rounds in {PROCESSES} processes each; peak by "
+            f"{rows[0].peak_by}\n"
         )
         print(_table(rows), end="\n\n")
     return 0

@@ -23,7 +23,7 @@ from bench.records.schema import (
     record_of,
     values_of,
 )
-from bench.stats.estimates import estimate, ratio
+from bench.stats.verdicts import alone, interval_of, pair_of
 from kernels.api import AXES, Case
 from kernels.networks.case import case_of
 
@@ -58,9 +58,9 @@ def cell(backend: str = "torch_eager", time_s: float | None = 1e-3, **changes: A
 def experiment(times: Mapping[str, float], **changes: Any) -> list[Cell]:
     """The cells of one case: seconds per call by arm name (``backend`` or ``backend[variant]``).
 
-    The first is the baseline; speed-ups over it have intervals of ±1 %.
+    The first is the baseline; ratios have intervals of ±1 %.  Arms are `same` within 2 %, told apart beyond 3 %.
     """
-    base_s = next(iter(times.values()))
+    base_s, leader = next(iter(times.values())), min(times, key=lambda name: times[name])
     cells = []
     for place, (name, time_s) in enumerate(times.items()):
         backend, _, variant = name.rstrip("]").partition("[")
@@ -68,13 +68,20 @@ def experiment(times: Mapping[str, float], **changes: Any) -> list[Cell]:
         figures: dict[str, Any] = {"speedup": ratio, "speedup_lo": 0.99 * ratio, "speedup_hi": 1.01 * ratio}
         if place == 0:
             figures = {"role": "baseline", "speedup": 1.0, "speedup_lo": 1.0, "speedup_hi": 1.0}
-        elif abs(math.log(ratio)) > 0.03:
-            figures["verdict"] = "faster" if ratio > 1 else "slower"
         else:
-            figures["verdict"] = "tie"
+            figures["verdict"] = _word(1 / ratio)
+        over = time_s / times[leader]
+        figures |= {"over_leader": over, "over_leader_lo": 0.99 * over, "over_leader_hi": 1.01 * over}
+        figures |= {"leader": leader, "leader_verdict": _word(over), "leader_noise_floor": 0.02}
         figures |= {"variant": variant, "baseline": next(iter(times))}
         cells.append(cell(backend, time_s, **(figures | changes)))
     return cells
+
+
+def _word(ratio: float) -> str:
+    """The verdict on an arm whose time is `ratio` times the other's."""
+    size = abs(math.log(ratio))
+    return "same" if size < 0.02 else "unresolved" if size < 0.03 else "slower" if ratio > 1 else "faster"
 
 
 def row_text(record: Cell | Round) -> list[str]:
@@ -107,10 +114,13 @@ def write_run(
     return folder
 
 
-def sampled(samples: Mapping[str, Sequence[float]], **changes: Any) -> tuple[list[Cell], list[Round]]:
+def sampled(
+    samples: Mapping[str, Sequence[float]], processes: int = 1, **changes: Any
+) -> tuple[list[Cell], list[Round]]:
     """The cells and rounds of one case: seconds of each round by arm name; the figures follow from them.
 
-    The first arm is the baseline, ``twin`` its twin, names that start with ``copy`` are ceilings.
+    The first arm is the baseline, ``twin`` its twin, names that start with ``copy`` are ceilings.  The rounds are of
+    `processes` in turn.
     """
     seconds = {name: np.asarray(values, float) for name, values in samples.items()}
     base = next(iter(seconds))
@@ -118,7 +128,11 @@ def sampled(samples: Mapping[str, Sequence[float]], **changes: Any) -> tuple[lis
     for name, values in seconds.items():
         backend = base if name == "twin" else name
         role = {base: "baseline", "twin": "twin"}.get(name, "ceiling" if name[:4] == "copy" else "candidate")
-        time, speedup = estimate(values), ratio(seconds[base], values)
+        mine, its = (
+            {(1 + n % processes, n): float(value) for n, value in enumerate(each)}
+            for each in (values, seconds[base])
+        )
+        time, speedup = (interval_of(alone(mine), 0.0, 9.0), interval_of(pair_of(its, mine), 0.0, 9.0))  # type: ignore[arg-type]  # there are rounds
         figures: dict[str, Any] = {"time_lo_s": time.lo, "time_hi_s": time.hi, "rounds": len(values)}
         figures |= {"speedup": speedup.value, "speedup_lo": speedup.lo, "speedup_hi": speedup.hi}
         record = cell(backend, time.value, **(figures | {"role": role, "baseline": base} | changes))
@@ -126,7 +140,12 @@ def sampled(samples: Mapping[str, Sequence[float]], **changes: Any) -> tuple[lis
         shared = {field: values_of(record)[field] for field in CELL_KEY}
         fixed = {"order": 0, "iterations": 10, "contended": 0}
         rounds += [
-            record_of(Round, shared | fixed | {"round": number, "seconds": float(value)})
+            record_of(
+                Round,
+                shared
+                | fixed
+                | {"round": number, "seconds": float(value), "process": 1 + number % processes},
+            )
             for number, value in enumerate(values)
         ]
     return cells, rounds

@@ -31,7 +31,7 @@ __all__ = [
 ]
 
 ROOT = Path(__file__).resolve().parent.parent
-QUICK = ("--max-seconds", "0.02", "--guard", "off")
+QUICK = ("--max-seconds", "0.02", "--processes", "1")
 """Figures are of no interest here, only what becomes of them."""
 
 

@@ -28,54 +28,27 @@ from bench.messages import (
 )
 from bench.plan.experiments import Arm
 from bench.run.process import ArmError
-from bench.run.usual_speed import Usual
 from kernels.api import Case
 
-__all__ = ["NEVER", "PER_CALL_S", "QUIET", "FakePool", "FakeSurroundings", "seconds_of"]
+__all__ = ["PER_CALL_S", "QUIET", "FakePool", "FakeSurroundings", "seconds_of"]
 
 QUIET = ForeignUse(1.0, 0.0)
 """A second in which others used nothing."""
 PER_CALL_S = 1e-5
-NEVER = -1.0
-"""A target for the interval that no arm reaches, not even one whose rounds are all alike."""
 
 
 class FakeSurroundings(Surroundings):
-    """Its time stands still but when somebody sleeps or an arm works; others do what is told, the last for ever.
+    """Its time stands still but when an arm works; `foreign` is what others used, by window, the last for ever."""
 
-    `running` counts threads that are ready to run, each time it is asked, or says how many there are so many seconds
-    after the last batch; `foreign` is what others used, window by window.
-    """
-
-    spare_cpus = 0
-
-    def __init__(
-        self,
-        running: Iterable[int | None] | Callable[[float], int] = (1,),
-        foreign: Iterable[ForeignUse] = (QUIET,),
-        watch: Watch | None = None,
-    ) -> None:
+    def __init__(self, foreign: Iterable[ForeignUse] = (QUIET,), watch: Watch | None = None) -> None:
         self.now, self._watch = 1000.0, watch or Watch(None)
-        self._running = running if callable(running) else _for_ever(running)
         self._foreign = _for_ever(foreign)
-        self.last_batch = self.now
-        self.asked = 0
-        """How often somebody asked who is ready to run."""
 
     def monotonic(self) -> float:
         return self.now
 
     def clock(self) -> float:
         return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.now += seconds
-
-    def runnable(self) -> int | None:
-        self.asked += 1
-        if callable(self._running):
-            return self._running(self.now - self.last_batch)
-        return next(self._running)
 
     def witness(self, pids: Iterable[int]) -> FakeSurroundings:
         return self
@@ -120,14 +93,14 @@ class FakePool:
         change: Change = lambda _number, sample: sample,
         *,
         probe_s: float = PER_CALL_S,
-        usual: Usual | None = None,
         refusals: dict[Arm, type[ArmRequest[Any]]] | None = None,
     ) -> None:
-        self.usual = usual or Usual()
         self.batches: list[tuple[Arm, Sample]] = []
         """All batches that were asked for, in their order."""
+        self.asked = Arm("nobody")
+        """Whose batch it is, while `change` is asked."""
         self.requests: Counter[type[ArmRequest[Any]]] = Counter()
-        self._around, self._change, self._probe_s = surroundings, change, probe_s
+        self._around, self.change, self._probe_s = surroundings, change, probe_s
         self._refusals = refusals or {}
 
     def open(self, arms: Sequence[Arm], threads: int) -> dict[Arm, Loaded | ArmError]:
@@ -146,16 +119,16 @@ class FakePool:
         return answers.get(type(request))
 
     def _batch(self, arm: Arm, request: TimeBatch) -> Sample:
-        began = self._around.now
+        self.asked, began = arm, self._around.now
         taken_s = request.iterations * PER_CALL_S
         parts = min(8, request.iterations)
         honest = Sample(
             PER_CALL_S, (PER_CALL_S,) * parts, request.iterations, began, began + taken_s, 0.0, 0.0,
             Usage(taken_s, 0), taken_s, None,
         )  # fmt: skip
-        told = self._change(len(self.batches), honest)
+        told = self.change(len(self.batches), honest)
         told = replace(told, ended=began + max(taken_s, told.seconds * told.iterations))
-        self._around.now = self._around.last_batch = told.ended
+        self._around.now = told.ended
         self.batches.append((arm, told))
         return told
 

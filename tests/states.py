@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from bench.messages import Finished, Prepared
 from bench.plan.experiments import Arm
@@ -10,17 +11,39 @@ from bench.run.arm_state import ArmState, Batch
 from bench.run.rows import Stamp
 from kernels.api import Case
 
-STAMP = Stamp("run", "machine", "2026-01-01T00:00:00Z", target_ci=0.02)
+STAMP = Stamp("run", "machine", "2026-01-01T00:00:00Z")
 CASE = Case("relu", placement="out", n=1_000_000)
 US = 1e-6
 
 
-def state(arm: Arm, seconds: Sequence[float], waited: float = 0.0, **known: object) -> ArmState:
-    """An arm with one batch of ten calls a round; `waited` is the share of it without a CPU."""
+def batch(number: int, seconds: float, waited: float = 0.0, *, process: int = 1, **known: Any) -> Batch:
+    """Ten calls, all parts of which took as long; `waited` is the share of it without a CPU."""
+    whole_s = 10 * seconds
+    figures = {"seconds": seconds, "mean_s": seconds, "part_q25_s": seconds, "part_q75_s": seconds}
+    figures |= {
+        "contended": False,
+        "waited_s": waited * whole_s,
+        "timed_s": whole_s,
+        "wall_s": whole_s,
+        "cpu_s": whole_s,
+    }
+    return Batch(process, number, 0, 10, **(figures | known))
+
+
+def state(
+    arm: Arm,
+    seconds: Sequence[float],
+    waited: float = 0.0,
+    *,
+    second: Sequence[float] | None = None,
+    **known: object,
+) -> ArmState:
+    """An arm with one batch of ten calls a round, in each of two processes; in the `second` the same times."""
     made = ArmState(arm, prepared=Prepared(), finished=Finished(None, {}), iterations=10)
     made.batches = [
-        Batch(number, 0, 10, each, contended=False, waited_s=waited * each * 10)
-        for number, each in enumerate(seconds)
+        batch(number, each, waited, process=process)
+        for process, times in ((1, seconds), (2, seconds if second is None else second))
+        for number, each in enumerate(times)
     ]
     for name, value in known.items():
         setattr(made, name, value)

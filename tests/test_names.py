@@ -102,13 +102,13 @@ def test_what_comments_and_docstrings_name_exists(path: Path) -> None:
     ("source", "wrong"),
     [
         ('"""See pace.py."""', ["pace.py"]),
-        ('"""See bench/run/guard.py."""', ["bench/run/guard.py"]),
-        ("x = 1  # see bench/machine/guard.py, guard.py and scripts/NAME.py", []),
+        ('"""See bench/run/memory.py."""', ["bench/run/memory.py"]),
+        ("x = 1  # see bench/machine/memory.py, memory.py and scripts/NAME.py", []),
         ('LIMIT = 3\n"""As `bench.pace` says."""', ["bench.pace"]),
-        ('"""See `bench.machine.guard.Guard.wait` and `kernels.ops`."""', []),
+        ('"""See `bench.machine.surroundings.Surroundings.clock` and `kernels.ops`."""', []),
         (
-            '"""See `bench.machine.guard.Guard.sleep` and ``kernels.api.Kase``."""',
-            ["bench.machine.guard.Guard.sleep", "kernels.api.Kase"],
+            '"""See `bench.machine.surroundings.Surroundings.wait` and ``kernels.api.Kase``."""',
+            ["bench.machine.surroundings.Surroundings.wait", "kernels.api.Kase"],
         ),
         ('"""Started by ``python -m bench.arm.station FD``."""', ["bench.arm.station"]),
         ('print("pace.py")', []),

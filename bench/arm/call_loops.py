@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterable, Sequence
+from itertools import repeat
+from operator import itemgetter
+from random import SystemRandom
 from statistics import median_low
-from typing import Any
+from typing import Any, Protocol
 
-from bench.arm.timed_loop import timed
+from bench.arm.timed_loop import Call, timed
 from bench.arrays.call_ring import Slot, Slots
 from bench.machine.clocks import clock
 from bench.machine.cpu_speed import LOOK_EVERY
 
-__all__ = ["Calls"]
+__all__ = ["Audit", "Calls"]
 
 _PARTS = 8
 """A batch is timed in so many parts: a moment without a CPU spoils some of them, and not the batch."""
@@ -23,46 +27,93 @@ _MOST_DISPATCH = 64
 """Calls whose dispatch is timed, at most: enough for a median."""
 _DISPATCH_S = 0.006
 """Seconds that they take together, at most, so that long calls cost an experiment next to nothing more."""
+_AUDITED = 0.04
+"""The calls of audits as a share of those that are timed, about: a few in a hundred."""
+_CHANCE = SystemRandom()
+"""The system's own entropy, drawn when it is needed: nobody can know beforehand what comes."""
+
+Change = Callable[[Slot, int], Iterable[Iterable[object]]]
+"""Iterators that write into a slot's inputs, one item before each of so many calls (`ChangingInputs.turn`)."""
+
+
+class Audit(Protocol):
+    """Some calls among those of a batch, whose input changes in between."""
+
+    def turn(self, slot: Slot, calls: int) -> Iterable[Iterable[object]]:
+        """What changes it: see `Change`."""
+
+    def judge(self, slot: Slot, held: list[Any]) -> None:
+        """Look at the last result of the slot, and leave everything as it was."""
 
 
 class Calls:
     """Calls the slots of one case in turn.
 
     `sync` waits for a result; `plant` writes the round's changed elements into a slot's inputs.  Where a
-    method takes `held`, it has the result before and, at the end, the last one, as in `timed`.
+    method takes `held`, it has the result before and, at the end, the last one, as in `timed`.  `now` is
+    the clock that is read.
     """
 
     def __init__(self, slots: Slots, sync: Callable[[Any], None], plant: Callable[[Slot], None]) -> None:
         self._slots, self._sync, self._plant = slots, sync, plant
 
-    def run(self, count: int, held: list[Any]) -> tuple[float, Slot]:
-        """Seconds that `count` calls take together, without what is untimed between bursts, and the last slot."""
+    def run(
+        self, count: int, held: list[Any], now: Callable[[], float] = clock, change: Change | None = None
+    ) -> tuple[float, Sequence[Slot]]:
+        """Seconds that `count` calls take together, without what is untimed between bursts; the last slots called.
+
+        With a `change`, inputs change right before the last call.  Nothing tells it from the calls of a batch: neither
+        the time since the one before nor the caller, since no Python code runs in between.
+        """
         slots, total, left = self._slots, 0.0, count
         while True:
-            now = min(left, slots.burst or left)
-            taken = slots.take(now)
+            burst = min(left, slots.burst or left)
+            taken = slots.take(burst)
             slots.establish(taken, self._plant)
-            total += timed(taken, self._sync, now, held)
-            left -= now
+            calls = _calls_of(taken, burst)
+            if change is not None and burst == left:
+                calls = map(itemgetter(-1), zip(*change(taken[-1], burst), calls, strict=False))
+            total += timed(calls, self._sync, held, now)
+            left -= burst
             if not left:
-                return total, taken[-1]
+                return total, taken
 
     def run_parts(
-        self, count: int, held: list[Any], look: Callable[[], None]
-    ) -> tuple[list[tuple[int, float]], Slot]:
-        """`count` calls in some parts, one after the other: (calls, seconds) of each, and the last slot.
+        self,
+        count: int,
+        held: list[Any],
+        look: Callable[[], None],
+        audit: Audit | None,
+        now: Callable[[], float] = clock,
+    ) -> tuple[list[tuple[int, float]], Sequence[Slot]]:
+        """`count` calls in some parts, one after the other: (calls, seconds) of each, and the last slots called.
 
-        `look` is called between some of them, untimed.
+        `look` is called between some of them, untimed.  In some batches there is an `audit` before one of the parts,
+        of a number of calls; nobody can foresee when, nor how many.
         """
         parts = min(_PARTS, count)
         counts = [count * (i + 1) // parts - count * i // parts for i in range(parts)]
-        spans = []
-        for number, now in enumerate(counts):
-            if number and number % LOOK_EVERY == 0:
+        audited, audit_calls = _drawn_audit(count, parts) if audit is not None else (None, 0)
+        plan = [(calls, False) for calls in counts]
+        if audited is not None:
+            plan.insert(audited, (min(audit_calls, self._slots.burst or audit_calls), True))
+        spans: list[tuple[int, float]] = []
+        for calls, is_audit in plan:
+            if spans and len(spans) % LOOK_EVERY == 0 and not is_audit:
                 look()
-            seconds, slot = self.run(now, held)
-            spans.append((now, seconds))
-        return spans, slot
+            change = audit.turn if audit is not None and is_audit else None
+            seconds, taken = self.run(calls, held, now, change)
+            if audit is not None and is_audit:
+                audit.judge(taken[-1], held)
+            else:
+                spans.append((calls, seconds))
+        return spans, taken
+
+    def audit(self, calls: int, held: list[Any], audit: Audit) -> None:
+        """One audit by itself, of so many calls or a burst; as in a batch."""
+        calls = min(calls, self._slots.burst or calls)
+        _, taken = self.run(calls, held, clock, audit.turn)
+        audit.judge(taken[-1], held)
 
     def probe(self, least_s: float) -> float:
         """Seconds per call, the fastest of several probes of at least `least_s` each (or one call)."""
@@ -99,3 +150,20 @@ class Calls:
             times.append(clock() - start)
             sync(held[0])
         return median_low(times)
+
+
+def _calls_of(taken: Sequence[Slot], count: int) -> Iterable[Call]:
+    """`count` calls: those of the slots in turn; a lone slot's again and again."""
+    return repeat(taken[0].call, count) if len(taken) == 1 else [slot.call for slot in taken]
+
+
+def _drawn_audit(count: int, parts: int) -> tuple[int | None, int]:
+    """Before which part of a batch of `count` calls an audit comes, and of how many calls; None for none.
+
+    Of few as of many, up to what a part has.
+    """
+    most = max(2, count // parts)
+    calls = round(math.exp(_CHANCE.uniform(math.log(2), math.log(most))))
+    usual = 1 + ((most - 2) / math.log(most / 2) if most > 2 else 2.0)  # and one call after them
+    wanted = _CHANCE.random() * usual < _AUDITED * count
+    return (_CHANCE.randrange(parts) if wanted else None), calls

@@ -6,7 +6,8 @@ changes from batch to batch.  What it made of the last batch is judged again (`b
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import chain, repeat
 from typing import Any
 
 import numpy as np
@@ -53,6 +54,7 @@ class NetworkPlants:
         self.index = self._former = np.empty(0, np.intp)
         self.x = inputs.x[self.index]
         self._earlier: tuple[Array, ...] = ()
+        self._unturned = self.x
 
     def change(self) -> None:
         """Other rows, drawn from the system's entropy, and other numbers in them."""
@@ -74,10 +76,33 @@ class NetworkPlants:
         slot.x[self._former] = self._inputs.x[self._former]
         slot.x[self.index] = self.x
 
+    def turn(self, slot: Slot, calls: int) -> list[Iterator[object]]:
+        """Forward, one row; weights depend on all steps since they were fresh, each of the same batch."""
+        self._unturned = self.x
+        if self._case.direction != "forward" or not self.index.size:
+            return []
+        self.x = self.x.copy()
+        i = int(self._rng.integers(self.index.size))
+        self.x[i] = self._rng.standard_normal(self.x.shape[1], np.float32)
+        self._earlier = (*self._earlier, self._unturned)
+        rows = chain(repeat(self._unturned[i], calls - 1), (self.x[i],))
+        return [map(slot.x.__setitem__, repeat(int(self.index[i])), rows)]
+
+    def turn_back(self) -> None:
+        """The rows of the batch again."""
+        if self.x is not self._unturned:
+            self.x, self._earlier = self._unturned, self._earlier[:-1]
+
     def scramble(self, slot: Slot) -> None:
         """All of the input batch; a training step keeps its own."""
         if self._case.direction == "forward":
             slot.x.fill(_SCRAMBLED)
+
+    def restore(self, slot: Slot) -> None:
+        """The input batch as it is now."""
+        if self._case.direction == "forward":
+            slot.x[...] = self._inputs.x
+            slot.x[self.index] = self.x
 
     def poison(self, array: Array) -> None:
         """NaN everywhere."""

@@ -7,21 +7,20 @@ The coordinator says what to do and when.  Everything here runs in the arm's own
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 from bench.arm.call_loops import Calls
+from bench.arm.looks import Looks
 from bench.arm.timed_loop import timed
 from bench.arm.workload import workload_of
 from bench.arrays.call_ring import Slot
 from bench.arrays.gpu_ring import CardSlots, device_seconds, steady
 from bench.arrays.inputs import InputSource
 from bench.judging import tampering
-from bench.judging.diagnosis import host_view
-from bench.judging.plants import Control, Expected, output_of, share_memory
+from bench.judging.plants import Control, Expected
 from bench.machine.clocks import clock, cpu_clock
 from bench.machine.cpu_speed import Pace
-from bench.machine.own_usage import settle, usage
+from bench.machine.own_usage import Idling, settle, usage
 from bench.messages import Finished, Loaded, Prepared, Sample
 from kernels.api import Backend, Case
 from kernels.gpu.card import Card
@@ -39,21 +38,27 @@ class ArmServer:
 
     `load` is called here and not before, so that the import is timed and happens under the
     arm's own environment variables.  A `control` is judged by what it says itself (`bench.judging.plants.Control`).
+    A `plugin` is foreign code: what it claims has to be seen.
     """
 
     def __init__(
-        self, load: Callable[[], Backend], seed: int, cache_bytes: int, *, control: bool = False
+        self,
+        load: Callable[[], Backend],
+        seed: int,
+        cache_bytes: int,
+        *,
+        control: bool = False,
+        plugin: bool = True,
     ) -> None:
-        self._load, self._is_control = load, control
+        self._load, self._is_control, self._is_plugin = load, control, plugin
         self._inputs = InputSource(seed)
         self._pace = Pace()
         self._cache_bytes = cache_bytes
         self._backend: Backend | None = None
         self._acting: Backend | None = None
         self._last: tuple[Slot, Any] | None = None
-        self._unwritable: Any = None
         self._card: Card | None = None
-        self._idle_since: tuple[float, float] | None = None
+        self._idling: Idling | None = None
 
     @property
     def backend(self) -> Backend:
@@ -70,6 +75,7 @@ class ArmServer:
     def load(self) -> Loaded:
         """Import the backend; times the import."""
         self._parts = tampering.snapshot()
+        self._watch = tampering.Watch(self._parts)
         start = clock()
         backend = self.backend
         import_s = clock() - start
@@ -91,14 +97,16 @@ class ArmServer:
         threads = int(self.backend.set_threads(case.threads))
         self._gate = self._work.gate(self.backend, self._inputs, self._cache_bytes)
         self._slots, self._plants = self._gate.slots, self._gate.plants
+        self._slots.trusted = self._is_control or not self._is_plugin
         slot = self._slots.ring[0]
         if case.placement == "inplace":
             self._slots.refill(slot)
-        second = timed([slot], self.backend.sync, 1, [])
+        second = timed([slot.call], self.backend.sync, [])
         report = self._gate.before()
         if report.problem is None:
             self._slots.grow()
             self._calls = Calls(self._slots, self.backend.sync, self._plants.put)
+            self._looks = Looks(self._slots, self._plants, self._calls, control=self._is_control)
         settle()
         self._card = getattr(self._slots, "card", None)
         if self._card is not None:
@@ -119,41 +127,47 @@ class ArmServer:
 
     def batch(self, iterations: int, warm_s: float) -> Sample:
         """One timed batch of `iterations` calls, after warming up for `warm_s` seconds or one call."""
-        since, cpu_since = self._idle_since or (clock(), cpu_clock())
-        idle_s, idle_cpu_s = clock() - since, cpu_clock() - cpu_since
+        now, looks, each = clock, self._looks, self._slots.calls
+        idle = (self._idling or Idling()).since()
         self._pace.begin()
         held: list[Any] = []
+        count = max(1, iterations // each)
         warm_problem = self._warm_up(warm_s, held)
-        began, before = clock(), usage()
-        each = self._slots.calls
-        iterations = each * max(1, iterations // each)
-        spans, slot = self._calls.run_parts(iterations // each, held, self._pace.look)
-        ended, spent = clock(), usage().since(before)
+        began, before = now(), usage()
+        audit = looks if looks.can_audit else None
+        spans, taken = self._calls.run_parts(count, held, self._pace.look, audit, now)
+        ended, slot = now(), looks.one_of(taken)
+        looks.seal(slot)
+        spent = usage().since(before)
         self._last = slot, held[0]
-        problem = warm_problem or self._look(slot, held[0])
+        problem = warm_problem or looks.audited or looks.problem(slot, held[0])
         if problem and not warm_problem and "writes nothing" in problem:
             problem = f"does nothing when the input has not changed: {problem}"
+        problem = _tampered(self._watch.replaced()) or self._slots.why_copies or problem
         self._work.rest()
         self._pace.look()
-        self._idle_since = clock(), cpu_clock()
+        self._idling, iterations = Idling(), count * each
         return Sample(
             seconds=sum(seconds for _, seconds in spans) / iterations,
             parts=tuple(seconds / (each * count) for count, seconds in spans),
             iterations=iterations,
             began=began,
             ended=ended,
-            idle_s=idle_s,
-            idle_cpu_s=idle_cpu_s,
+            idle_s=idle.s,
+            idle_cpu_s=idle.cpu_s,
             usage=spent,
             total_cpu_s=cpu_clock(),
             problem=problem,
             pace=self._pace.taken(),
+            idle_others_s=idle.others_s,
+            idle_faults=idle.page_faults,
         )
 
     def _warm_up(self, warm_s: float, held: list[Any]) -> str | None:
         """Change the plants, call until caches and pools are warm, poison what the batch will write."""
-        self._last = self._unwritable = None
-        slots, plants = self._slots, self._plants
+        self._last = None
+        slots, plants, looks = self._slots, self._plants, self._looks
+        looks.begin()
         slots.move()
         plants.change()
         for slot in slots.ring:
@@ -164,18 +178,16 @@ class ArmServer:
                 slots.rebind(slot)
         slots.move_result(self._result)
         start = clock()
-        _, slot = self._calls.run(1, held)
-        problem = self._look(slot, held[0])
+        (slot,) = self._calls.run(1, held)[1]
+        looks.seal(slot)
+        problem = looks.problem(slot, held[0])
         warm_s = warm_s if self._card is None else max(warm_s, _WARM_CARD_S)
         while clock() - start < warm_s:
             self._calls.run(1, held)
-        for slot in slots.ring:
-            if slot.out is not None:
-                plants.poison(slot.out)
-                slots.hand_over(slot)
+        looks.poison_targets()
         if slots.case.placement == "new":
-            self._spoil(held[0])
-            if self._unwritable is not None:  # it has the place that the timed results were to lie in
+            looks.spoil(held[0])
+            if looks.keeps_one:  # it has the place that the timed results were to lie in
                 slots.move_result(self._result)
                 self._calls.run(1, held)  # the first timed call, too, has a result to drop
         return problem
@@ -185,33 +197,14 @@ class ArmServer:
         self._calls.run(1, held)
         return held[0]
 
-    def _spoil(self, result: Any) -> None:
-        """Poison a result that will be dropped; keep one that cannot be written to: its memory is not reused."""
-        if self._is_control or isinstance(self._slots, CardSlots):
-            return
-        array = host_view(self.backend.to_numpy(result))
-        if array.flags.writeable and array.size:
-            self._plants.poison(array)
-        elif array.size:
-            self._unwritable = result
-
-    def _look(self, slot: Slot, result: Any) -> str | None:
-        case = self._slots.case
-        if case.n == 0 or self._is_control:
-            return None
-        if self._unwritable is not None and share_memory(self.backend, self._unwritable, result):
-            return "returns an earlier result again: two live results share memory"
-        return self._plants.problem(partial(output_of, self.backend, case, slot, result))
-
     def finish(self) -> Finished:
         """Judge the timed output, and try the tricks."""
         if self._last is None:
             return Finished(None, self._compile_report())
         report = self._gate.after(self._last)
-        part = tampering.replaced(self._parts)
-        tampered = f"replaces {part}, a part of what times and judges it" if part else None
+        tampered = _tampered(tampering.replaced(self._parts))
         peak = None if self._card is None else self._card.peak_bytes()
-        return Finished(tampered or report.problem, self._compile_report(), peak)
+        return Finished(tampered or report.problem or self._looks.last(), self._compile_report(), peak)
 
     def dispatch(self) -> float | None:
         """Median seconds from a call to its return, before `sync`; None where a call consumes its input."""
@@ -231,13 +224,17 @@ class ArmServer:
 
     def release(self) -> None:
         """Let go of the case's buffers."""
-        self._last = self._unwritable = self._idle_since = self._acting = None
-        for name in ("_gate", "_slots", "_plants", "_calls"):
+        self._last = self._idling = self._acting = None
+        for name in ("_gate", "_slots", "_plants", "_calls", "_looks"):
             self.__dict__.pop(name, None)
         if self._card is not None:
             self._card.trim()
             self._card = None
         self._inputs.trim()
+
+
+def _tampered(part: str | None) -> str | None:
+    return f"replaces {part}, a part of what times and judges it" if part else None
 
 
 def _reason(skip: object) -> str:

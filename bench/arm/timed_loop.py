@@ -8,15 +8,19 @@ and the floor arm shows what they cost.
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from itertools import repeat
+from functools import partial
+from itertools import chain
+from operator import call as called
 from typing import Any
 
-from bench.arrays.call_ring import Slot
 from bench.machine.clocks import clock
 
-__all__ = ["timed", "without_gc"]
+__all__ = ["Call", "timed", "without_gc"]
+
+Call = Callable[[], Any]
+_call: Callable[[Call], Any] = called
 
 
 @contextmanager
@@ -31,23 +35,30 @@ def without_gc() -> Iterator[None]:
             gc.enable()
 
 
-def timed(slots: Sequence[Slot], sync: Callable[[Any], None], count: int, held: list[Any]) -> float:
-    """Seconds that `count` calls take, each synchronised.
+def timed(
+    calls: Iterable[Call], sync: Callable[[Any], None], held: list[Any], now: Callable[[], float] = clock
+) -> float:
+    """Seconds that all `calls` take, each synchronised, on the clock `now`.
 
-    With one slot it is called again and again, else slot i serves call i.  `held` has the result of the call
-    before, if any, which nobody else should have: it is dropped inside the timed region, as every result
-    before the next call is, since for a large one that costs as much as the kernel.  It ends up with the
-    last call's result.
+    `held` has the result of the call before, if any, which nobody else should have: it is dropped inside the
+    timed region, as every result before the next call is, since for a large one that costs as much as the
+    kernel.  It ends up with the last call's result.
     """
-    last = slots[-1].call
-    calls = [slot.call for slot in slots[: count - 1]] if len(slots) > 1 else repeat(last, count - 1)
+    loop = partial(_loop, chain(calls), sync, held)  # a chain does not tell how many calls are left
+    steps: tuple[Callable[[], Any], ...] = (now, loop, now)
     with without_gc():
-        start = clock()
-        held.clear()
-        for call in calls:
-            sync(call())
-        result = last()
-        sync(result)
-        seconds = clock() - start
+        # No frame holds the first reading while calls run, nor is the clock looked up again after them.
+        began, result, ended = map(_call, steps)
     held.append(result)
-    return seconds
+    return float(ended - began)
+
+
+def _loop(calls: Iterable[Call], sync: Callable[[Any], None], held: list[Any]) -> Any:
+    """All calls are made from one line: who is called cannot see whose result is looked at."""
+    held.clear()
+    result = None
+    for call in calls:
+        result = None
+        result = call()
+        sync(result)
+    return result

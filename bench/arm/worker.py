@@ -43,7 +43,8 @@ def server_of(wanted: Open) -> ArmServer:
             return instantiate(CONTROLS[wanted.backend])
         return load_backend(wanted.backend, wanted.plugins)
 
-    return ArmServer(load, wanted.seed, wanted.cache_bytes, control=wanted.is_control)
+    plugin = wanted.backend in wanted.plugins
+    return ArmServer(load, wanted.seed, wanted.cache_bytes, control=wanted.is_control, plugin=plugin)
 
 
 def refusal(error: BaseException) -> Refusal:

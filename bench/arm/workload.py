@@ -15,8 +15,9 @@ from bench.arrays.call_ring import Slots
 from bench.arrays.gpu_ring import CardSlots, card_of, why_no_room
 from bench.arrays.inputs import InputSource
 from bench.judging.activation import ActivationGate
+from bench.judging.changing_inputs import ChangingInputs
 from bench.judging.gate import Gate
-from bench.judging.plants import ChangingInputs, Expected
+from bench.judging.plants import Expected
 from bench.machine.own_usage import settle
 from kernels.api import Backend, Case
 from kernels.networks.case import NetworkCase

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from random import SystemRandom
 from typing import Any
 
 import numpy as np
@@ -37,7 +38,7 @@ class Slot:
     out: np.ndarray | None
     call: Callable[[], Any]
     aliased: bool
-    """Whether the backend's handles alias the host arrays, found by writing to one."""
+    """Whether all of the backend's handles alias the host arrays, found by writing to each."""
     handles: tuple[Any, ...] = ()
     """The backend's own, of x, dy and out."""
     in_step: bool = False
@@ -86,9 +87,12 @@ class Slots:
         self.backend, self.case, self.inputs = backend, case, inputs
         self.places = Places()
         self.kept = Kept()
+        self.trusted = False
+        """Whether the backend is one of the suite's own: what it says of itself is read in its source."""
         self.first_call_s: float | None = None
         self.ring = [self._build()]
-        self._next = 0
+        self._walk: list[Slot] = []
+        self._rng = SystemRandom()
         self._cache_bytes = cache_bytes
         self._flush: np.ndarray | None = None
 
@@ -138,7 +142,10 @@ class Slots:
     def bind(self, x: np.ndarray, dy: np.ndarray | None, out: np.ndarray | None) -> Slot:
         """Adopt the arrays and compile the call for them (which executes it once)."""
         handles = [None if array is None else self.backend.adopt(array, self.case) for array in (x, dy, out)]
-        aliased = self.sees(x, handles[0])
+        aliased = all(
+            array is None or self.sees(array, handle)
+            for array, handle in zip((x, dy, out), handles, strict=True)
+        )
         start = clock()
         call = self.backend.compile(self.case, *handles)
         if self.first_call_s is None:
@@ -166,8 +173,18 @@ class Slots:
 
     @property
     def calls(self) -> int:
-        """How many calls of the operation a callable makes: 1, unless it says otherwise (`calls`)."""
-        return int(getattr(self.ring[0].call, "calls", 1))
+        """How many calls of the operation a callable makes: one."""
+        return 1
+
+    @property
+    def why_copies(self) -> str | None:
+        """Why the backend's handles cannot be timed: work done while inputs are handed over would not be."""
+        if self.trusted or all(slot.aliased for slot in self.ring):
+            return None
+        return (
+            "copies what it is given: a handle does not share memory with its host array, and what `adopt` does is "
+            "not timed; on the CPU a plugin has to adopt without a copy, or refuse the case in `why_not`"
+        )
 
     @property
     def burst(self) -> int:
@@ -176,11 +193,20 @@ class Slots:
         return len(self.ring) if limited else 0
 
     def take(self, count: int) -> list[Slot]:
-        """The next `count` slots of the ring; one slot alone stands for all."""
+        """The next `count` slots of the ring, in an order that no call can know; one slot alone stands for all.
+
+        Who knew the next slot could fetch its memory.  In place, they differ.  Else each half of the ring is walked in
+        turn: before a slot comes again, as many others have come as half the ring has.
+        """
         if len(self.ring) == 1:
             return self.ring
-        taken = [self.ring[(self._next + i) % len(self.ring)] for i in range(count)]
-        self._next = (self._next + count) % len(self.ring)
+        if self.case.placement == "inplace":
+            return self._rng.sample(self.ring, count)
+        half = len(self.ring) // 2
+        while len(self._walk) < count:
+            for part in (self.ring[:half], self.ring[half:]):
+                self._walk += self._rng.sample(part, len(part))
+        taken, self._walk = self._walk[:count], self._walk[count:]
         return taken
 
     def establish(self, taken: list[Slot], plant: Callable[[Slot], None]) -> None:

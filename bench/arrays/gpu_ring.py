@@ -50,6 +50,15 @@ class CardSlots(Slots):
         """Never: what is on the card is a copy."""
         return False
 
+    @property
+    def calls(self) -> int:
+        """As many as a callable says that it makes (`calls`), where the backend is one of the suite's own."""
+        return int(getattr(self.ring[0].call, "calls", 1)) if self.trusted else 1
+
+    @property
+    def why_copies(self) -> None:
+        """Nothing is against copies: they lie on the card."""
+
     def move(self) -> None:
         """Nothing: a card's allocator aligns to 256 bytes and more, wherever that is."""
 

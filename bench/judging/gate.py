@@ -16,8 +16,9 @@ from functools import partial
 from typing import Any, ClassVar, Generic, TypeVar
 
 from bench.arrays.call_ring import Slot, Slots
+from bench.judging.changing_inputs import ChangingInputs
 from bench.judging.diagnosis import host_view, overlap
-from bench.judging.plants import ChangingInputs, Expected, output_of, share_memory
+from bench.judging.plants import Expected, output_of, share_memory
 from kernels.correctness import policy
 from kernels.numbers import host_arrays
 
@@ -115,7 +116,7 @@ class Gate(ABC, Generic[SlotsT_co, PlantsT_co]):
     def _tried(self, slot: Slot) -> GateReport:
         result = self.call(slot)
         report, touched = self.judge_trial(slot, result)
-        problem = touched or self._misplaced(slot, result)
+        problem = self.slots.why_copies or touched or self._misplaced(slot, result)
         if problem is None and report.problem is not None:
             problem = self.explained(result, report.problem)
         return replace(report, problem=problem)

@@ -10,9 +10,10 @@ import numpy as np
 
 from bench.arrays.call_ring import Slot
 from bench.arrays.network_ring import NetworkSlots
+from bench.judging.changing_inputs import ChangingInputs
 from bench.judging.gate import Gate, GateReport
 from bench.judging.network_results import outputs, steps, trained
-from bench.judging.plants import ChangingInputs, Expected
+from bench.judging.plants import Expected
 from kernels.networks.weights import pristine
 
 __all__ = ["NetworkGate"]

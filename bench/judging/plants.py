@@ -2,12 +2,14 @@
 
 Before every batch a few elements of the input are changed (the plants), so the result must change with them.  The
 memory of the results is poisoned.  Right after the calls those elements are checked.  This costs little, and finds
-results that are remembered, late, or never written.  The whole result is judged once more after the last round.
+results that are remembered, late, or never written.  Somewhere in a batch a few of them change once more, between two
+calls.  The whole result is judged once more after the last round.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import chain, repeat
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -18,12 +20,16 @@ from bench.judging.diagnosis import Array, Operands, host_view, trick
 from kernels.api import Backend, Case
 from kernels.correctness import policy
 from kernels.numbers import host_arrays
-from kernels.numbers.floats import format_of
+from kernels.numbers.floats import bits, format_of
 
-__all__ = ["ChangingInputs", "Control", "Expected", "Plants", "output_of", "share_memory"]
+__all__ = ["Control", "Expected", "Plants", "output_of", "share_memory"]
 
 _COUNT = 64
 """Elements that are changed, at most."""
+_TURNED = 2
+"""Plants that change between two calls: few, since the next call waits for them, and it could tell from that."""
+_NOT_FINITE = (np.nan, np.inf, -np.inf)
+"""What one of them becomes: who handles these only where a call comes alone is found."""
 _MARGINS = (0, 1, 4, 16)
 """Elements at each end that are left alone: an arm may watch the ends of its input, or some elements there."""
 
@@ -42,34 +48,6 @@ class Control(Protocol):
 
     def expected(self, case: Case, x: Array, dy: Array | None) -> Array | None:
         """See `Expected`."""
-
-
-class ChangingInputs(Protocol):
-    """What changes in the inputs from batch to batch, and what has to come of it."""
-
-    index: Any
-    """Which elements of x, and of dy, are changed: an index into the pristine arrays."""
-    x: Array
-    dy: Array | None
-    """What stands there now; None where dy is not changed."""
-
-    def change(self) -> None:
-        """Draw anew what is changed."""
-
-    def surprise(self) -> None:
-        """As `change`, for the last look: with values that no batch had, where there are such."""
-
-    def put(self, slot: Slot) -> None:
-        """Write it into a slot's inputs, and the pristine values where the last changes were."""
-
-    def scramble(self, slot: Slot) -> None:
-        """After `sync`: overwrite what the call was given, so that a result made only now is another."""
-
-    def poison(self, array: Any) -> None:
-        """Make sure that what is read later was written later."""
-
-    def problem(self, look: Callable[[], Any]) -> str | None:
-        """What is wrong with the result that `look` shows, where it follows from what was changed."""
 
 
 class Plants:
@@ -91,6 +69,7 @@ class Plants:
         self.index = self._former_index = np.unravel_index(self._flat, inputs.x.shape)
         self.x, self.dy = self._pristine()
         self._afterwards: Operands | None = None
+        self._unturned: Operands = self.x, self.dy
         self.earlier: list[Operands] = []
         """What the planted elements were before: pristine, and in the last round."""
 
@@ -118,12 +97,13 @@ class Plants:
         return np.unique(flat)
 
     def change(self) -> None:
-        """Draw elements and new values for them: the pristine ones scaled into (0.5, 1).
+        """Draw elements and new values for them: the pristine ones scaled into (0.5, 1), some with another sign.
 
-        The sign and the kind of number stay.
+        The kind of number stays, and how many are negative: as many become so as cease to be.
         """
         self._change(self._margin())
         self._scale()
+        self._flip()
 
     def surprise(self) -> None:
         """Draw elements in the interior, and special values for them."""
@@ -156,6 +136,42 @@ class Plants:
             if self.dy is not None:
                 self.dy = (self.dy.astype(np.float64) * scale[::-1]).astype(self.dy.dtype)
 
+    def _flip(self) -> None:
+        """Of x, half of the pairs of a positive and a negative number: which are positive is not known from before."""
+        with np.errstate(all="ignore"):
+            signs = [self._rng.permutation(np.flatnonzero(each)) for each in (self.x < 0, self.x > 0)]
+            count = -(-min(map(len, signs)) // 2)
+            where = np.concatenate([each[:count] for each in signs])
+            self.x[where] = -self.x[where]
+
+    def turn(self, slot: Slot, calls: int) -> list[Iterator[object]]:
+        """An element of x, and of dy, with the other sign and a new scale; another one of x becomes NaN or infinite."""
+        self._unturned = self.x, self.dy
+        self.earlier.append(self._unturned)
+        where = self._rng.permutation(len(self.x))[:_TURNED]
+        self.x, self.dy = self.x.copy(), None if self.dy is None else self.dy.copy()
+        writes: list[Iterator[object]] = []
+        for array, values in ((slot.x, self.x), (slot.dy, self.dy)):
+            if array is None or values is None:
+                continue
+            with np.errstate(all="ignore"):
+                scale = -self._rng.uniform(0.5, 1.0, len(where))
+                values[where] = (values[where].astype(np.float64) * scale).astype(values.dtype)
+            if array is slot.x:
+                values[where[1:]] = self._rng.choice(_NOT_FINITE)
+            put = bits(array).data.__setitem__
+            for i, word in zip(where, bits(values)[where].tolist(), strict=True):
+                place = tuple(int(axis[i]) for axis in self.index)
+                before = int(bits(array)[place])
+                writes.append(map(put, repeat(place), chain(repeat(before, calls - 1), (word,))))
+        return writes
+
+    def turn_back(self) -> None:
+        """The values of the batch again."""
+        self.x, self.dy = self._unturned
+        self.earlier.pop()
+        self._afterwards = None
+
     def _make_special(self) -> None:
         """In backward one operand is special where the other is plain, as at the gate."""
         picked = self._rng.integers(0, self._special.size, (2, len(self.x)))
@@ -182,11 +198,16 @@ class Plants:
                 array[self.index] = values[number]
         self._afterwards = values[0], values[1]  # type: ignore[assignment]  # x is never None
 
+    def restore(self, slot: Slot) -> None:
+        """After `scramble` or `turn`: write the present values again where no call has written."""
+        overwritten = slot.overwritten(self.case)
+        for array, values in ((slot.x, self.x), (slot.dy, self.dy)):
+            if array is not None and array is not overwritten:
+                array[self.index] = values
+
     def poison(self, array: Array) -> None:
         """Make sure that what is read later was written later."""
-        array[self.index] = np.array(format_of(array.dtype).poison, format_of(array.dtype).unsigned).view(
-            array.dtype
-        )
+        bits(array)[self.index] = format_of(array.dtype).poison
 
     def problem(self, look: Callable[[], Any]) -> str | None:
         """What is wrong with the planted elements of the result that `look` shows; names the trick."""

@@ -3,8 +3,8 @@
 A virtual machine sees neither: its frequency is a constant, and time on a shared core is not counted as stolen.  So a
 piece of arithmetic that is always the same is timed before, during and after a batch.  When it takes longer than usual,
 the kernels do, too; this lasts for milliseconds or for seconds, and each CPU has its own such times.  An arm that works
-in one thread therefore goes to the fastest CPU before each batch.  The coordinator knows what is usual, from all arms
-(bench/run/usual_speed.py).
+in one thread therefore goes to the fastest CPU before each batch.  What slow CPUs cost is learnt from all arms
+(bench/stats/slow_cpus.py).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import TypeVar
 
 from bench.machine.clocks import clock, cpu_clock, thread_clock
 
-__all__ = ["LOOK_EVERY", "SLOW", "Pace", "Reading", "Readings", "arithmetic_s"]
+__all__ = ["LOOK_EVERY", "Pace", "Reading", "Readings", "arithmetic_s"]
 
 _T = TypeVar("_T")
 Reading = tuple[int, float]
@@ -27,8 +27,6 @@ Reading = tuple[int, float]
 Readings = tuple[tuple[Reading, ...], ...]
 """Those of a batch: for each look, that of the thread that called or, where all CPUs matter, of each of them."""
 
-SLOW = 1.3
-"""A CPU is slow where the arithmetic takes so many times as long as usual; less is within its own noise."""
 LOOK_EVERY = 2
 """A batch is looked at before it, after it, and between so many of its parts."""
 _TRIES = 3

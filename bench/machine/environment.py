@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import re
+import subprocess
 import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -16,7 +17,7 @@ import psutil
 from bench.machine.address_layout import can_be_fixed
 from kernels.tuned.caches import cache_sizes, caches
 
-__all__ = ["DIFFERS", "describe", "last_level_cache", "machine_name", "utc_now"]
+__all__ = ["DIFFERS", "commit", "describe", "last_level_cache", "machine_name", "utc_now"]
 
 _CPU = Path("/sys/devices/system/cpu")
 """Where Linux tells of the CPUs."""
@@ -89,10 +90,29 @@ def _packages() -> dict[str, str]:
     return found
 
 
+def commit() -> str:
+    """The short name of the commit that this code is, with "+" if files differ from it; "" outside of a checkout."""
+    here = Path(__file__).resolve()
+    if _git(here.parent, "ls-files", "--error-unmatch", here.name) == "":
+        return ""  # installed, perhaps within a checkout of something else
+    return _git(here.parent, "describe", "--always", "--abbrev=7", "--exclude=*", "--dirty=+")
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    """What git answers; "" where it refuses, or is not there."""
+    command = ["git", "-C", str(folder), *arguments]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    except OSError:
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
 def describe(options: Mapping[str, Any]) -> dict[str, Any]:
     """Everything about machine and software that may move a figure, as plain JSON data."""
     memory = psutil.virtual_memory()
     return {
+        "commit": commit(),
         "machine": machine_name(),
         "cpu": _cpu_model(),
         "cores": usable_cpus(),

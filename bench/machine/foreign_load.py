@@ -1,8 +1,8 @@
 """Was anything else using the machine during a round?
 
 What others spent is the CPU time of the machine (``/proc/stat``, in ticks, stolen time included) less what our own
-processes spent.  Two more witnesses: guard.py counts the threads that are ready to run now, and bench/run/starved.py
-says how long the arm itself waited for a CPU.
+processes spent.  It is reported beside each batch, and nothing more: what others do takes time from some arms and not
+from others, so a rule that drops batches would favour some.
 """
 
 from __future__ import annotations
@@ -22,8 +22,6 @@ _SHARE = 0.15
 """The share of one CPU above which others' use matters; the median of a batch's parts forgives less."""
 _TICKS_S = 0.03
 """CPU seconds that rounding alone can make: several ticks of 10 ms.  Only more than that is load."""
-_SEEN_S = 0.008
-"""A little less than one tick: from here on somebody may be there, so that a closer look is worth it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +33,6 @@ class ForeignUse:
 
     def __add__(self, other: ForeignUse) -> ForeignUse:
         return ForeignUse(self.wall_s + other.wall_s, self.cpu_s + other.cpu_s)
-
-    @property
-    def seen(self) -> bool:
-        """Whether there was a tick of it."""
-        return self.cpu_s > _SEEN_S
 
     @property
     def contended(self) -> bool:

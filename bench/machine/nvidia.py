@@ -1,4 +1,4 @@
-"""The CUDA cards of this machine, as NVIDIA's management library sees them: for the record, and for the guard.
+"""The CUDA cards of this machine as NVIDIA's management library sees them: for the record, and to tell which is hot.
 
 It needs the package nvidia-ml-py (`pip install .[cuda]`) and a driver.  Without them only the frameworks tell
 anything of the cards.  Imports nothing until a device other than the CPU is asked for.

@@ -10,9 +10,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from bench.limits import Finite
-from bench.machine.clocks import clock, cpu_clock
+from bench.machine.clocks import clock, cpu_clock, thread_clock
 
-__all__ = ["Usage", "at_rest", "settle", "usage", "waited_s"]
+__all__ = ["Idle", "Idling", "Usage", "at_rest", "settle", "usage", "waited_s"]
 
 _THREADS = "/proc/self/task"
 
@@ -22,22 +22,58 @@ class Usage:
     """What this process used up: CPU seconds of all its threads, and times it was pushed off a CPU.
 
     `waited_s`: seconds that its threads were ready to run and had no CPU; 0 where the system does not tell.
+    `page_faults`: pages that it was given without reading a disk; `system_s`: CPU seconds in the kernel, which
+    counts them in ticks where it does not keep exact accounts.
     """
 
     cpu_s: Finite
     pushed_off: int
     waited_s: Finite = 0.0
+    page_faults: int = 0
+    system_s: Finite = 0.0
 
     def since(self, earlier: Usage) -> Usage:
         """The difference to an earlier reading."""
         return Usage(
-            self.cpu_s - earlier.cpu_s, self.pushed_off - earlier.pushed_off, self.waited_s - earlier.waited_s
+            self.cpu_s - earlier.cpu_s,
+            self.pushed_off - earlier.pushed_off,
+            self.waited_s - earlier.waited_s,
+            self.page_faults - earlier.page_faults,
+            self.system_s - earlier.system_s,
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Idle:
+    """What this process used up while it had nothing to do: of `cpu_s`, other threads than the caller's `others_s`."""
+
+    s: float = 0.0
+    cpu_s: float = 0.0
+    others_s: float = 0.0
+    page_faults: int = 0
+
+
+class Idling:
+    """Begins when it is made."""
+
+    def __init__(self) -> None:
+        self._began = self._now()
+
+    @staticmethod
+    def _now() -> tuple[float, float, float, int]:
+        own, faults = thread_clock(), resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+        return clock(), cpu_clock(), own, faults
+
+    def since(self) -> Idle:
+        """So far; to be asked by the thread that made it."""
+        s, cpu_s, own_s, faults = (now - then for now, then in zip(self._now(), self._began, strict=True))
+        return Idle(s, cpu_s, cpu_s - own_s, int(faults))
+
+
 def usage() -> Usage:
-    """This process's reading now; involuntary context switches come from the kernel's own count."""
-    return Usage(cpu_clock(), resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw, waited_s())
+    """This process's reading now; switches, page faults and time in the kernel come from the kernel's own counts."""
+    counts = resource.getrusage(resource.RUSAGE_SELF)
+    return Usage(cpu_clock(), counts.ru_nivcsw, waited_s(), counts.ru_minflt, counts.ru_stime)
 
 
 def waited_s() -> float:

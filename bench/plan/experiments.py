@@ -107,7 +107,8 @@ def cases(grids: Sequence[Grid]) -> tuple[Case, ...]:
     return tuple(found)
 
 
-def _arms(backends: Sequence[str], baseline: str, variants: Sequence[Variant]) -> Iterator[Arm]:
+def _arms(backends: Sequence[str], baseline: str, variants: Sequence[Variant], twin: int) -> Iterator[Arm]:
+    """The arms of a case; `twin` is the place, counted round and round, of the backend that has a second process."""
     yield Arm(baseline, "baseline")
     for backend in backends:
         if backend != baseline:
@@ -115,7 +116,8 @@ def _arms(backends: Sequence[str], baseline: str, variants: Sequence[Variant]) -
         for variant in variants:
             if variant.backend in ("", backend):
                 yield Arm(backend, "candidate", variant)
-    yield Arm(baseline, "twin")
+    ranked = tuple(dict.fromkeys((baseline, *backends)))
+    yield Arm(ranked[twin % len(ranked)], "twin")
     for ceiling in CEILINGS:
         yield Arm(ceiling, "ceiling")
     yield Arm(FLOOR, "floor")
@@ -124,11 +126,18 @@ def _arms(backends: Sequence[str], baseline: str, variants: Sequence[Variant]) -
 def experiments(
     grids: Sequence[Grid], backends: Sequence[str], baseline: str, variants: Sequence[Variant] = ()
 ) -> tuple[Experiment, ...]:
-    """Every case with every arm; smaller tensors first, so that answers come early."""
+    """Every case with every arm; smaller tensors first, so that answers come early.
+
+    The twin is of another backend at each size, so that all of them show how much their processes differ.
+    """
     ordered = sorted(cases(grids), key=lambda case: case.n * case.itemsize)
     kinds = {device_kind(case.device) for case in ordered}
-    arms = {kind: tuple(_arms(*_serving(kind, kinds, backends, baseline), variants)) for kind in kinds}
-    return tuple(Experiment(case, arms[device_kind(case.device)]) for case in ordered)
+    serving = {kind: _serving(kind, kinds, backends, baseline) for kind in kinds}
+    twins = {size: place for place, size in enumerate(dict.fromkeys(case.n for case in ordered))}
+    return tuple(
+        Experiment(case, tuple(_arms(*serving[device_kind(case.device)], variants, twins[case.n])))
+        for case in ordered
+    )
 
 
 def _serving(
@@ -145,9 +154,9 @@ def _serving(
 
 
 def weight(experiment: Experiment) -> float:
-    """The relative time that an experiment deserves: large tensors have long calls and few rounds.
+    """The relative time that an experiment deserves: large tensors have long calls, which take more for as many rounds.
 
     The constant gives small ones enough rounds to find a small difference (scripts/trust.py measures how often).
     """
     megabytes = experiment.case.bytes_moved / 1e6
-    return 2.0 + float(min(megabytes, 1000.0) ** 0.5)
+    return 3.0 + 0.5 * float(min(megabytes, 1000.0) ** 0.5)

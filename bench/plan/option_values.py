@@ -22,6 +22,7 @@ __all__ = [
     "axis_value",
     "device",
     "device_kind",
+    "fraction",
     "items",
     "list_of",
     "number",
@@ -106,6 +107,18 @@ def _bounds(kind: str, low: float, high: float, *, above: bool) -> str:
 def whole(text: str, low: int = 0, high: float = math.inf) -> int:
     """A whole number from `low` to `high`."""
     return int(number(text, low, high, whole=True))
+
+
+def fraction(text: str, low: float, high: float) -> float:
+    """A fraction from `low` to `high`, as 0.02 or as 2%."""
+    percent = text.strip().endswith("%")
+    try:
+        found = number(text.strip().removesuffix("%"), -math.inf, math.inf) / (100 if percent else 1)
+    except ValueError:
+        found = math.nan
+    if low <= found <= high:
+        return found
+    raise ValueError(f"{text!r} is out of range; allowed: {low:g} to {high:g}, or as in 2%")
 
 
 def sizes(text: str) -> tuple[int, ...]:

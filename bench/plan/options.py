@@ -22,7 +22,10 @@ from kernels import registry
 from kernels.api import AXIS_TABLE, USUAL, Axis
 from kernels.networks.case import words_of
 
-__all__ = ["OPTIONS", "OptionError", "OptionSpec", "parse"]
+__all__ = ["MOST_PROCESSES", "OPTIONS", "OptionError", "OptionSpec", "parse"]
+
+MOST_PROCESSES = 8
+"""However much time there is: the error of eight processes is about a third of that of one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,23 +72,24 @@ OPTIONS: tuple[OptionSpec, ...] = (
         "numpy_ufunc",
     ),
     OptionSpec(
-        "target_ci", "F", "stop when every 95 %% interval is within ± this fraction (default 0.02)", "0.02"
+        "resolve",
+        "R",
+        "go on until every pair asked about is told apart, or is the same within this fraction, as 2%% or 0.02, or the "
+        "time is up (default: same within 3%%, without going on for it)",
     ),
+    OptionSpec(
+        "processes", "N", "processes that each arm is measured in, one after the other (default 2)", "2"
+    ),
+    OptionSpec("minutes", "M", "at most this long for the run, start-up included (default: the profile's)"),
     OptionSpec(
         "max_seconds",
         "S",
-        "at most this long in one experiment's rounds, up to four times that beside other load "
-        "(default: the profile's budget, shared)",
+        "at most this long in one experiment's rounds, in all processes together (default: its share of the run)",
     ),
+    OptionSpec("target_ci", "F", "go on until every time's 95 %% interval is within ± this fraction, too"),
     OptionSpec("cell_timeout", "S", "a cell that keeps its worker longer is a timeout (default 120)", "120"),
     OptionSpec(
         "isolation", "HOW", "process (default): one per arm; inline: in this process, for --pdb", "process"
-    ),
-    OptionSpec(
-        "guard",
-        "ON",
-        "on (default): wait for others to end, measure again what they or a slow CPU disturbed; off",
-        "on",
     ),
     OptionSpec("require", "A,B", "backends whose skip is a failure", ""),
     OptionSpec("results", "DIR", "where runs are written (default results/)", "results"),
@@ -116,6 +120,7 @@ def parse(raw: Mapping[str, Any]) -> Settings:
     baseline = _one_of("baseline", values, known)
     measured = tuple(dict.fromkeys((baseline, *backends)))
     run_id = _run_id(values)
+    inline = _one_of("isolation", values, ("process", "inline")) == "inline"
     return Settings(
         profile_name=values["profile"],
         profile=profile,
@@ -125,11 +130,13 @@ def parse(raw: Mapping[str, Any]) -> Settings:
         variants=_variants(values["variant"], backends),
         plugins=plugins,
         baseline=baseline,
-        target_ci=_number("target_ci", values, 0.0005, 1.0),
+        resolve=_fraction("resolve", values, 0.001, 1.0),
+        processes=1 if inline else _whole("processes", values, 1, MOST_PROCESSES),
+        target_ci=_fraction("target_ci", values, 0.0005, 1.0),
         max_seconds=None if values["max_seconds"] is None else _number("max_seconds", values, 0.01, 86400),
+        minutes=None if values["minutes"] is None else _number("minutes", values, 0.1, 100_000),
         cell_timeout=_number("cell_timeout", values, 0.1, 86400),
-        inline=_one_of("isolation", values, ("process", "inline")) == "inline",
-        guard=_one_of("guard", values, ("on", "off")) == "on",
+        inline=inline,
         require=_list_of("require", values, measured) if values["require"] else (),
         results=Path(_folder(values["results"])),
         run_id=run_id,
@@ -148,6 +155,16 @@ def _list_of(option: str, values: Mapping[str, Any], allowed: Sequence[str]) -> 
 
 def _number(option: str, values: Mapping[str, Any], low: float, high: float) -> float:
     return taken(option, partial(values_as.number, low=low, high=high), values[option])
+
+
+def _fraction(option: str, values: Mapping[str, Any], low: float, high: float) -> float | None:
+    if values[option] is None:
+        return None
+    return taken(option, partial(values_as.fraction, low=low, high=high), values[option])
+
+
+def _whole(option: str, values: Mapping[str, Any], low: int, high: int) -> int:
+    return taken(option, partial(values_as.whole, low=low, high=high), values[option])
 
 
 def _run_id(values: Mapping[str, Any]) -> str | None:

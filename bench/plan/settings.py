@@ -48,11 +48,16 @@ class Settings:
     variants: tuple[Variant, ...]
     plugins: Mapping[str, str]
     baseline: str
-    target_ci: float
+    resolve: float | None
+    """The fraction within which arms are to be told apart or shown to be the same; None: the suite's own, no goal."""
+    processes: int
+    """In how many processes each arm is measured."""
+    target_ci: float | None
+    """Half the width of a time's interval that is asked for besides, as a fraction."""
     max_seconds: float | None
+    minutes: float | None
     cell_timeout: float
     inline: bool
-    guard: bool
     require: tuple[str, ...]
     results: Path
     run_id: str | None

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import io
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import itemgetter
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -14,11 +15,11 @@ from bench.plan.experiments import Experiment, arm_label
 from bench.records.columns import TIMED
 from bench.records.schema import Cell, values_of
 from bench.run.run import Run
-from bench.stats.fastest import COMPETING, fastest_set
+from bench.stats.fastest import COMPETING, standings
 from bench.text.commands import as_typed
 from bench.text.units import seconds_text
 
-__all__ = ["Write", "announce", "progress", "summary"]
+__all__ = ["Write", "announce", "progress", "summary", "table"]
 
 Write = Callable[[str], None]
 """Prints one line."""
@@ -65,10 +66,8 @@ def _leader(cells: Sequence[Cell]) -> str:
 
 def summary(run: Run, write: Write, width: int) -> None:
     """The fastest of each experiment, how the cells ended, and where the files are."""
-    console = Console(file=io.StringIO(), width=max(width, 110), color_system=None)
-    console.print(_table(run))
-    for line in str(console.file.getvalue()).splitlines():  # type: ignore[attr-defined]  # a StringIO, as given above
-        write(line.rstrip())
+    for line in table(((each.label, run.rows([each])) for each in run.chosen), width):
+        write(line)
     statuses = Counter(cell.status for cell in run.rows())
     write(
         f"{sum(statuses.values())} cells: "
@@ -86,8 +85,7 @@ def summary(run: Run, write: Write, width: int) -> None:
             )
             + "; "
             f"{100 * account.timed_share:.0f} % of the rest was spent inside timed rounds; "
-            f"{account.contended} contended batches, {account.on_slow_cpu} of them on a slow CPU; "
-            f"waiting and measuring again took {_span(account.guarded_s)}"
+            f"{account.contended} batches beside others' work"
         )
     if run.left:
         write(f"{len(run.left)} experiments are left: go on with --run-id {run.run_id}")
@@ -95,31 +93,39 @@ def summary(run: Run, write: Write, width: int) -> None:
     write(as_typed(f"tables: python scripts/summarise.py {run.files.folder}"))
 
 
-def _table(run: Run) -> Table:
-    table = Table(box=None, pad_edge=False, title=None)
-    table.add_column("experiment", no_wrap=True)
-    table.add_column("time", justify="right", no_wrap=True)
-    table.add_column("GB/s", justify="right", no_wrap=True)
-    table.add_column("of copy", justify="right", no_wrap=True)
-    table.add_column("speed-up", justify="right", no_wrap=True)
-    table.add_column("fastest (all that cannot be told apart)", overflow="fold")
-    for experiment in run.chosen:
-        timed = _timed(run.rows([experiment]))
-        if not timed:
-            continue
-        time_s, best = min(timed, key=itemgetter(0))
-        table.add_row(
-            experiment.label,
-            seconds_text(time_s),
-            _number(best.gb_per_s, "{:.1f}"),
-            _number(best.ceiling_fraction, "{:.0%}"),
-            _number(best.speedup, "{:.2f}x"),
-            ", ".join(
-                arm_label(row["backend"], row["variant"])
-                for row in fastest_set(values_of(cell) for _, cell in timed)
-            ),
-        )
-    return table
+def table(experiments: Iterable[tuple[str, Sequence[Cell]]], width: int) -> list[str]:
+    """The lines of a table: of each experiment, by its name and cells, the leader's figures, and who is as fast."""
+    made = Table(box=None, pad_edge=False, title=None)
+    made.add_column("experiment", no_wrap=True)
+    for header in ("time", "GB/s", "of copy", "speed-up"):
+        made.add_column(header, justify="right", no_wrap=True)
+    made.add_column("fastest (with all that are the same)", overflow="fold")
+    made.add_column("not known (would be seen)", overflow="fold")
+    for label, cells in experiments:
+        timed = _timed(cells)
+        if timed:
+            made.add_row(label, *_texts(timed))
+    console = Console(file=io.StringIO(), width=max(width, 110), color_system=None)
+    console.print(made)
+    text = str(console.file.getvalue())  # type: ignore[attr-defined]  # a StringIO, as given above
+    return [line.rstrip() for line in text.splitlines()]
+
+
+def _texts(timed: Sequence[tuple[float, Cell]]) -> tuple[str, ...]:
+    found = standings([values_of(cell) for _, cell in timed])
+    time_s, best = min(timed, key=itemgetter(0))
+    return (
+        seconds_text(time_s),
+        _number(best.gb_per_s, "{:.1f}"),
+        _number(best.ceiling_fraction, "{:.0%}"),
+        _number(best.speedup, "{:.2f}x"),
+        ", ".join(map(_name, found.fastest)),
+        ", ".join(_name(row) + _number(row["leader_noise_floor"], " ({:.1%})") for row in found.unresolved),
+    )
+
+
+def _name(row: Mapping[str, Any]) -> str:
+    return arm_label(row["backend"], row["variant"])
 
 
 def _number(value: float | None, form: str) -> str:

@@ -8,12 +8,12 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import MISSING, dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from bench.records.schema import ROLES, SCHEMA, STATUSES, VERDICTS, Cell, Round, fields_of
+from bench.records.schema import ROLES, SCHEMA, STATUSES, VERDICTS, Cell, Round, fields_of, since
 from bench.text.hints import did_you_mean
-from kernels.api import AXES, AXIS_TABLE, DIRECTIONS, LAYOUTS
+from kernels.api import AXIS_TABLE, DIRECTIONS, LAYOUTS
 from kernels.networks.case import NETWORK_DIRECTIONS, NETWORK_OPS, WIDTHS, words_of
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     Rows = npt.NDArray[np.bool_]
 
 __all__ = [
+    "FORMER_WORDS",
     "NULLS",
     "TIMED",
     "Broken",
@@ -45,17 +46,29 @@ _CHOICES: Mapping[str, tuple[str, ...]] = {
     **{axis.name: words_of(axis) for axis in AXIS_TABLE if axis.values},
     "status": STATUSES,
     "verdict": ("", *VERDICTS),
+    "leader_verdict": ("", *VERDICTS),
 }
+_FORMER_CHOICES: Mapping[tuple[str, int], tuple[str, ...]] = {
+    ("verdict", 1): ("", "faster", "slower", "tie"),
+}
+"""Those of columns that had other words in files of a former schema."""
+FORMER_WORDS: Mapping[str, Mapping[str, str]] = {"verdict": {"tie": "unresolved"}}
+"""What words of former schemas are read as, by column: a tie was a difference not seen, not one shown to be small."""
 _MAY_BE_BLANK = ("machine", "started_utc", "variant", "device")
 """Columns of every row whose text may be empty: files made by hand, a backend as it comes."""
 _FREE_TEXT = ("started_utc", "reason", "special_values")
 """Columns in which every row may have a text of its own."""
-_BOUNDS = ("time_lo_s", "time_hi_s", "speedup_lo", "speedup_hi", "noise_floor")
+_BOUNDS = (
+    *("time_lo_s", "time_hi_s", "speedup_lo", "speedup_hi", "noise_floor"),
+    *("over_leader_lo", "over_leader_hi", "leader_noise_floor"),
+)
 """What one round alone leaves without a limit."""
 _ANY_NUMBER = ("negative_slope", "time_lo_s")
 """A slope is any float64, and a file may hold NaN for one; the lower bound of a lone round is -inf."""
 _MAY_BE_INFINITE = ("negative_slope", "max_ulp", *_BOUNDS)
 """Besides the bounds: a slope is any float64, and the distance of NaN from a number has no end."""
+_FROM_ONE = ("process",)
+"""Counts that begin with 1."""
 _LARGEST = 2**53
 """Beyond it a float64 skips whole numbers."""
 _SOME_WIDTHS = "widths such as 10-5-3"
@@ -74,16 +87,17 @@ class Broken(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column: `kind` is ``text``, ``count`` (a whole number, 0 or more) or ``number``."""
+    """One column: `kind` is ``text``, ``count`` (a whole number, 0 or more) or ``number``.
+
+    `choices` are the values allowed, or () where any will do; `layout` may be widths besides, as in ``10-5-3``.
+    `usual` is what every row has where a file of a former schema lacks the column.
+    """
 
     name: str
     kind: str
     required: bool
-
-    @property
-    def choices(self) -> tuple[str, ...]:
-        """The values allowed, or () where any will do; `layout` may be widths besides, as in ``10-5-3``."""
-        return _CHOICES.get(self.name, ())
+    choices: tuple[str, ...]
+    usual: Any
 
     @property
     def free(self) -> bool:
@@ -142,6 +156,8 @@ class Column:
             yield self._rule(abs(numbers) == math.inf, "a finite number belongs here")
         if self.name not in _ANY_NUMBER:
             yield self._rule(numbers < 0, "it cannot be negative")
+        if self.name in _FROM_ONE:
+            yield self._rule(numbers == 0, "they are counted from 1")
         if self.kind == "count":
             whole = numbers.round()
             broken = (whole < numbers) | (numbers < whole) | (numbers > _LARGEST)
@@ -151,25 +167,28 @@ class Column:
         return Broken(self.name, rows, lambda row: f"is {quoted(row[self.name])}; {problem}")
 
 
-def columns_of(row: type[Cell] | type[Round]) -> tuple[Column, ...]:
-    """The columns of one file, in header order; required are the axes, and fields without a default."""
+def columns_of(row: type[Cell] | type[Round], schema: int = SCHEMA) -> tuple[Column, ...]:
+    """The columns of one file of `schema`, in header order; required are those whose fields have a value by default."""
     kinds = {"str": "text", "int": "count", "float": "number"}
     return tuple(
         Column(
             field.name,
             kinds[str(field.type).split()[0]],
-            (field.default is MISSING or field.name in AXES) and field.name not in _MAY_BE_BLANK,
+            field.default not in ("", None) and field.name not in _MAY_BE_BLANK,
+            _FORMER_CHOICES.get((field.name, schema), _CHOICES.get(field.name, ())),
+            field.default,
         )
         for field in fields_of(row)
+        if since(field) <= schema
     )
 
 
-def broken_cells(frame: pd.DataFrame) -> Iterator[Broken]:
-    """The rows of cells.csv whose columns, right one by one, do not go together."""
+def broken_cells(frame: pd.DataFrame, schema: int) -> Iterator[Broken]:
+    """The rows of a cells.csv of `schema` whose columns, right one by one, do not go together."""
     yield Broken(
         "schema",
-        (frame["schema"] != SCHEMA).to_numpy(),
-        lambda row: schema_problem(int(float(row["schema"]))),
+        (frame["schema"] != schema).to_numpy(),
+        lambda row: schema_problem(int(float(row["schema"])), schema),
     )
     timed = frame["status"].isin(TIMED) & (frame["role"] != "floor")
     yield Broken(
@@ -217,11 +236,13 @@ def _says_no_whole_batches(row: Mapping[str, str]) -> str:
     return f"is {float(row['n']):.0f}; a batch of {row['layout']} has a multiple of {width} elements"
 
 
-def schema_problem(found: int) -> str:
-    """Why a file of schema `found`, which is not ours, is refused."""
+def schema_problem(found: int, schema: int) -> str:
+    """Why a row of schema `found` is refused in a file of `schema`, another one."""
     if found > SCHEMA:
-        return f"is {found}, newest known here {SCHEMA}: written by a newer version; update the suite"
-    return f"is {found}; allowed: {SCHEMA}"
+        return f"is {found:g}, newest known here {SCHEMA}: written by a newer version; update the suite"
+    if found < 1:
+        return f"is {found}; allowed: {', '.join(map(str, range(1, SCHEMA + 1)))}"
+    return f"is {found}, but the file begins with {schema}: rows of one schema belong in one file"
 
 
 def quoted(value: str) -> str:

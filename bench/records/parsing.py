@@ -13,17 +13,25 @@ import re
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from bench.records.columns import NULLS, Broken, Column, broken_cells, quoted
 
-__all__ = ["ReadError", "occurrences", "parse", "parse_exactly"]
+__all__ = ["Form", "ReadError", "occurrences", "parse", "parse_exactly", "text_dtype"]
 
 _QUOTED = re.compile(rb'"[^"]*(?:""[^"]*)*"(?=[,\r\n]|\Z)')
 _NOT_UTF8 = re.compile("[\udc80-\udcff]")
+
+
+class Form(NamedTuple):
+    """What the rows of one file have: the names in its header, the columns that are wanted of them, and its schema."""
+
+    header: Sequence[str]
+    columns: Sequence[Column]
+    schema: int
 
 
 class ReadError(ValueError):
@@ -35,8 +43,8 @@ class ReadError(ValueError):
         return cls(f"{path}: row {row}, column {column}: {problem}")
 
 
-def parse(part: bytes, header: Sequence[str], columns: Sequence[Column]) -> pd.DataFrame | None:
-    """The rows of `part`, which come after `header`; None where something may be wrong.
+def parse(part: bytes, form: Form) -> pd.DataFrame | None:
+    """The wanted columns of the rows in `part`; None where something may be wrong.
 
     Columns of text are categories ("" where empty) or, of free text, strings; all others hold integers, or
     floats with NaN where one is empty.
@@ -44,15 +52,15 @@ def parse(part: bytes, header: Sequence[str], columns: Sequence[Column]) -> pd.D
     if b"\0" in part:
         return None
     try:
-        frame = _by_pandas(part, header, columns)
+        frame = _by_pandas(part, form.header, form.columns)
     except (ValueError, pd.errors.ParserWarning, pd.errors.DtypeWarning):
         return None
-    if any(frame[column.name].dtype.kind not in "iuf" for column in columns if column.kind != "text"):
+    if any(frame[column.name].dtype.kind not in "iuf" for column in form.columns if column.kind != "text"):
         return None  # text, or booleans
     unquoted = _QUOTED.sub(b"", part)
-    if b'"' in unquoted or occurrences(",", unquoted) != len(frame) * (len(header) - 1):
+    if b'"' in unquoted or occurrences(",", unquoted) != len(frame) * (len(form.header) - 1):
         return None  # a quote out of place, or a row too short, which pandas fills up without a word
-    return None if _first_broken(frame, columns) else frame
+    return None if _first_broken(frame, form) else frame
 
 
 def occurrences(letter: str, data: bytes) -> int:
@@ -72,38 +80,37 @@ def _by_pandas(part: bytes, header: Sequence[str], columns: Sequence[Column]) ->
             names=[name if name in names else f"{name} ({i})" for i, name in enumerate(header)],
             usecols=list(names),
             index_col=False,
-            dtype={column.name: _text_dtype(column) for column in columns if column.kind == "text"},
+            dtype={column.name: text_dtype(column) for column in columns if column.kind == "text"},
             keep_default_na=False,
             na_values={column.name: list(column.nulls) for column in columns if column.kind != "text"},
         )
 
 
-def _text_dtype(column: Column) -> Literal["str", "category"]:
+def text_dtype(column: Column) -> Literal["str", "category"]:
+    """What a column of text is held as."""
     return "str" if column.free else "category"
 
 
-def parse_exactly(
-    path: Path, number: int, part: bytes, header: Sequence[str], columns: Sequence[Column]
-) -> pd.DataFrame:
+def parse_exactly(path: Path, number: int, part: bytes, form: Form) -> pd.DataFrame:
     """As `parse`, but slow; `part` begins with line `number` of the file at `path`.
 
     Raises ReadError for the first row that breaks a rule, and of several columns in it for the first.
     """
-    rows, torn = _rows_before_an_error(path, number, part, header)
-    fields = dict(zip(header, zip(*rows.values(), strict=True), strict=True)) if rows else {}
+    rows, torn = _rows_before_an_error(path, number, part, form.header)
+    fields = dict(zip(form.header, zip(*rows.values(), strict=True), strict=True)) if rows else {}
     frame, misspelt = dict[str, pd.Series](), list[Broken]()
-    for column in columns:
+    for column in form.columns:
         texts = pd.Series(pd.Categorical(fields.get(column.name, ())))
         misspelt += column.misspelt(texts)
         if column.kind == "text":
-            frame[column.name] = texts.astype(_text_dtype(column))
+            frame[column.name] = texts.astype(text_dtype(column))
         else:
             numbers = [_number(column, text) for text in texts.cat.categories]
             frame[column.name] = pd.Series(np.array(numbers, np.float64)[texts.cat.codes])
     made = pd.DataFrame(frame)
-    if place := _first_broken(made, columns, misspelt):
+    if place := _first_broken(made, form, misspelt):
         line, values = list(rows.items())[place[0]]
-        problem = place[1].says(dict(zip(header, values, strict=True)))
+        problem = place[1].says(dict(zip(form.header, values, strict=True)))
         raise ReadError.at(path, line, place[1].column, problem)
     if torn:
         raise torn
@@ -115,14 +122,14 @@ def _number(column: Column, text: str) -> float:
 
 
 def _first_broken(
-    frame: pd.DataFrame, columns: Sequence[Column], misspelt: Iterable[Broken] = ()
+    frame: pd.DataFrame, form: Form, misspelt: Iterable[Broken] = ()
 ) -> tuple[int, Broken] | None:
     """The first row that breaks a rule, and the rule; of several rules the first column's."""
-    found = [*misspelt, *(broken for column in columns for broken in column.broken(frame[column.name]))]
-    order = [column.name for column in columns]
+    found = [*misspelt, *(broken for column in form.columns for broken in column.broken(frame[column.name]))]
+    order = [column.name for column in form.columns]
     found.sort(key=lambda broken: order.index(broken.column))
     if "status" in frame:
-        found += broken_cells(frame)
+        found += broken_cells(frame, form.schema)
     places = [(int(broken.rows.argmax()), broken) for broken in found if broken.rows.any()]
     return min(places, key=lambda place: place[0], default=None)
 

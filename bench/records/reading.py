@@ -1,8 +1,13 @@
-"""Reads cells.csv and rounds.csv, ours or anyone's with the same columns, and checks every value."""
+"""Reads cells.csv and rounds.csv, ours or anyone's with the same columns, and checks every value.
+
+Files of former schemas are read, too, also beside newer ones.  What their schema does not have is filled in: empty,
+or the value that was the only one then.
+"""
 
 from __future__ import annotations
 
 import csv
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
@@ -10,9 +15,9 @@ from typing import BinaryIO
 import pandas as pd
 from pandas.api.types import union_categoricals
 
-from bench.records.columns import Column, columns_of, quoted, schema_problem
-from bench.records.parsing import ReadError, occurrences, parse, parse_exactly
-from bench.records.schema import CELL_KEY, SCHEMA, Cell, Round
+from bench.records.columns import FORMER_WORDS, Column, columns_of, quoted, schema_problem
+from bench.records.parsing import Form, ReadError, occurrences, parse, parse_exactly, text_dtype
+from bench.records.schema import CELL_KEY, SCHEMA, Cell, Round, fields_of, since
 from bench.text.hints import did_you_mean
 
 __all__ = ["ReadError", "read_cells", "read_rounds"]
@@ -34,9 +39,8 @@ def read_cells(paths: Iterable[Path], columns: Sequence[str] | None = None) -> p
 
     Raises ReadError for the first thing that is wrong.
     """
-    rules = columns_of(Cell)
-    kept = [rule for rule in rules if columns is None or rule.name in {*columns, *CELL_KEY}]
-    frame = _stack([part for path in paths for part in _read(Path(path), rules, kept)], kept)
+    kept = [rule for rule in columns_of(Cell) if columns is None or rule.name in {*columns, *CELL_KEY}]
+    frame = _stack([part for path in paths for part in _read(Path(path), Cell, kept)], kept)
     frame.loc[frame["op"] == "relu", "negative_slope"] = 0.0
     repeated = frame.duplicated(list(CELL_KEY), keep="last")
     return frame[~repeated].reset_index(drop=True) if repeated.any() else frame
@@ -45,33 +49,45 @@ def read_cells(paths: Iterable[Path], columns: Sequence[str] | None = None) -> p
 def read_rounds(paths: Iterable[Path]) -> pd.DataFrame:
     """The rounds of one or several rounds.csv, with dtypes and errors as in `read_cells`."""
     rules = columns_of(Round)
-    return _stack([part for path in paths for part in _read(Path(path), rules, rules)], rules)
+    return _stack([part for path in paths for part in _read(Path(path), Round, rules)], rules)
 
 
 _Part = dict[str, pd.Series]
 
 
-def _read(path: Path, rules: Sequence[Column], kept: Sequence[Column]) -> list[_Part]:
-    """The columns `kept` of each part of a file that is not empty; the rest of `rules` are checked, too."""
-    checked = [rule for rule in rules if rule in kept or not rule.free]
+def _read(path: Path, row: type[Cell] | type[Round], kept: Sequence[Column]) -> list[_Part]:
+    """The columns `kept` of each part of a file that is not empty; its other columns are checked, too."""
+    names = {rule.name for rule in kept}
+    first = fields_of(row)[0].name
     try:
         if not path.is_file():
             raise ReadError(f"{path}: no such file; name a run's directory, or its cells.csv")
         with path.open("rb") as file:
-            header = _head(path, file, rules)
+            header, schema = _head(path, file, row)
+            rules = columns_of(row, schema)
+            form = Form(header, [rule for rule in rules if rule.name in names or not rule.free], schema)
             found, number = list[_Part](), 2
             for part in _parts(file):
-                frame = parse(part, header, checked)
+                frame = parse(part, form)
                 if frame is None:
-                    frame = parse_exactly(path, number, part, header, checked)
+                    frame = parse_exactly(path, number, part, form)
                 if len(frame):
-                    found.append({rule.name: frame[rule.name] for rule in kept})
+                    found.append({rule.name: _column(frame, rule) for rule in kept})
                 number += occurrences("\n", part)
     except OSError as error:
         raise ReadError(f"{path}: cannot be read: {error.strerror or error}") from error
     if not found:
-        raise ReadError.at(path, 2, rules[0].name, "is missing: no row follows the header; measure first")
+        raise ReadError.at(path, 2, first, "is missing: no row follows the header; measure first")
     return found
+
+
+def _column(frame: pd.DataFrame, rule: Column) -> pd.Series:
+    """The column as the newest schema has it: filled in where the file lacks it, with the words of today."""
+    if rule.name not in frame:
+        usual = math.nan if rule.usual is None else rule.usual
+        return pd.Series(usual, frame.index, text_dtype(rule) if rule.kind == "text" else None)
+    column, former = frame[rule.name], FORMER_WORDS.get(rule.name)
+    return column.cat.rename_categories(dict(former)) if former else column
 
 
 def _parts(file: BinaryIO) -> Iterator[bytes]:
@@ -89,27 +105,42 @@ def _parts(file: BinaryIO) -> Iterator[bytes]:
     yield rest
 
 
-def _head(path: Path, file: BinaryIO, rules: Sequence[Column]) -> list[str]:
-    """The header, when it and the schema in the first row are ours; `file` is left after it."""
-    lines = file.readline(_LONGEST_LINE), file.readline(_LONGEST_LINE)
-    if not lines[0].strip():
-        raise ReadError.at(path, 1, rules[0].name, "is missing: the file is empty; a header belongs here")
-    if b"\0" in lines[0]:
-        raise ReadError.at(path, 1, rules[0].name, "is missing: a binary file; give it the CSV file")
+def _head(path: Path, file: BinaryIO, row: type[Cell] | type[Round]) -> tuple[list[str], int]:
+    """The header and the file's schema, when both are ours; `file` is left after the header."""
+    line, first = file.readline(_LONGEST_LINE), fields_of(row)[0].name
+    if not line.strip():
+        raise ReadError.at(path, 1, first, "is missing: the file is empty; a header belongs here")
+    if b"\0" in line:
+        raise ReadError.at(path, 1, first, "is missing: a binary file; give it the CSV file")
     try:
-        header, first = (_fields(line) for line in lines)
+        header = next(csv.reader([_text(line)]))
     except csv.Error as error:
-        raise ReadError.at(path, 1, rules[0].name, f"is missing: not a CSV file ({error})") from error
-    schema = dict(zip(header, first, strict=False)).get("schema", "")
-    if schema.isdecimal() and int(schema) > SCHEMA:
-        raise ReadError.at(path, 2, "schema", schema_problem(int(schema)))
-    _check_header(path, header, rules)
-    file.seek(len(lines[0]))
-    return header
+        raise ReadError.at(path, 1, first, f"is missing: not a CSV file ({error})") from error
+    schema = _schema(header, file, row)
+    if schema > SCHEMA:
+        raise ReadError.at(path, 2, "schema", schema_problem(schema, SCHEMA))
+    _check_header(path, header, columns_of(row, schema))
+    file.seek(len(line))
+    return header, schema
 
 
-def _fields(line: bytes) -> list[str]:
-    return next(csv.reader([line.decode("utf-8-sig", "surrogateescape")]), [])
+def _schema(header: Sequence[str], file: BinaryIO, row: type[Cell] | type[Round]) -> int:
+    """The schema that the first row tells; where none does, the newest that any column of the header is of."""
+    rows = csv.reader(map(_text, iter(lambda: file.readline(_LONGEST_LINE), b"")))
+    told = 0.0
+    if row is Cell:  # rounds do not tell
+        try:
+            fields = next((fields for fields in rows if "".join(fields).strip()), [])
+            told = float(dict(zip(header, fields, strict=False)).get("schema", ""))
+        except (ValueError, csv.Error):
+            pass  # no number, or no row: the mistake is found, and named, when the rows are read
+    if told >= 1 and told.is_integer():
+        return int(told)
+    return max((since(field) for field in fields_of(row) if field.name in header), default=SCHEMA)
+
+
+def _text(line: bytes) -> str:
+    return line.decode("utf-8-sig", "surrogateescape")
 
 
 def _check_header(path: Path, header: Sequence[str], rules: Sequence[Column]) -> None:

@@ -2,8 +2,8 @@
 
 Field order is header order; in the place of `case` stand its axes.  Units stand in the names
 (`_s` seconds per call, `gb_per_s` 1e9 bytes per second).  None is an empty field.  `SCHEMA` goes
-up when a column changes its meaning or is added (an axis says `since` when); readers refuse another
-one instead of misreading it.
+up when a column changes its meaning or is added (an axis says `since` when); readers refuse a newer
+one instead of misreading it, and fill in what an older one lacks.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ __all__ = [
     "CELL_COLUMNS",
     "CELL_KEY",
     "COMPILE_COLUMNS",
+    "KINDS",
     "ROLES",
     "ROUND_COLUMNS",
     "SCHEMA",
@@ -41,10 +42,11 @@ STATUSES = ("ok", "noisy", "skipped", "incorrect", "mistrusted", "failed", "cras
 ROLES = ("candidate", "baseline", "twin", "ceiling", "floor", "ablation")
 VERDICTS = ("faster", "slower", "same", "unresolved")
 """What one arm is, beside another; `bench.stats.verdicts` has the rule."""
+KINDS = ("serial", "parallel")
+"""How an arm works: in one thread or in several."""
 _SINCE = "since"
 """The key in a field's metadata; without it a column is as old as the files."""
-_NEW_TEXT: Any = {"default": "", "metadata": {_SINCE: 2}}
-_NEW_NUMBER: Any = {"default": None, "metadata": {_SINCE: 2}}
+_NEW = {_SINCE: 2}
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,25 +92,27 @@ class Cell:
     special_values: str = ""
     contended_rounds: int | None = None
     threads_effective: int | None = None
-    processes: int | None = field(**_NEW_NUMBER)
-    process_sd: float | None = field(**_NEW_NUMBER)
-    process_df: float | None = field(**_NEW_NUMBER)
-    leader: str = field(**_NEW_TEXT)
-    over_leader: float | None = field(**_NEW_NUMBER)
-    over_leader_lo: float | None = field(**_NEW_NUMBER)
-    over_leader_hi: float | None = field(**_NEW_NUMBER)
-    leader_noise_floor: float | None = field(**_NEW_NUMBER)
-    leader_verdict: str = field(**_NEW_TEXT)
-    resolve_s: float | None = field(**_NEW_NUMBER)
-    resolve_processes: int | None = field(**_NEW_NUMBER)
-    mean_over_median: float | None = field(**_NEW_NUMBER)
-    page_faults: float | None = field(**_NEW_NUMBER)
-    system_s: float | None = field(**_NEW_NUMBER)
-    peak_bytes: int | None = field(**_NEW_NUMBER)
-    parameters: str = field(**_NEW_TEXT)
-    python: str = field(**_NEW_TEXT)
-    versions: str = field(**_NEW_TEXT)
-    shard: str = field(**_NEW_TEXT)
+    processes: int | None = field(default=None, metadata=_NEW)
+    process_sd: float | None = field(default=None, metadata=_NEW)
+    process_df: float | None = field(default=None, metadata=_NEW)
+    kind: str = field(default="", metadata=_NEW)
+    kind_sd: float | None = field(default=None, metadata=_NEW)
+    leader: str = field(default="", metadata=_NEW)
+    over_leader: float | None = field(default=None, metadata=_NEW)
+    over_leader_lo: float | None = field(default=None, metadata=_NEW)
+    over_leader_hi: float | None = field(default=None, metadata=_NEW)
+    leader_noise_floor: float | None = field(default=None, metadata=_NEW)
+    leader_verdict: str = field(default="", metadata=_NEW)
+    resolve_s: float | None = field(default=None, metadata=_NEW)
+    resolve_processes: int | None = field(default=None, metadata=_NEW)
+    mean_over_median: float | None = field(default=None, metadata=_NEW)
+    page_faults: float | None = field(default=None, metadata=_NEW)
+    system_s: float | None = field(default=None, metadata=_NEW)
+    peak_bytes: int | None = field(default=None, metadata=_NEW)
+    parameters: str = field(default="", metadata=_NEW)
+    python: str = field(default="", metadata=_NEW)
+    versions: str = field(default="", metadata=_NEW)
+    shard: str = field(default="", metadata=_NEW)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,12 +135,13 @@ class Round(CellName):
     iterations: int
     seconds: float
     contended: int
-    process: int = field(default=1, metadata={_SINCE: 2})
-    mean_s: float | None = field(**_NEW_NUMBER)
-    part_q25_s: float | None = field(**_NEW_NUMBER)
-    part_q75_s: float | None = field(**_NEW_NUMBER)
-    waited_s: float | None = field(**_NEW_NUMBER)
-    cpu_reading_s: float | None = field(**_NEW_NUMBER)
+    process: int = field(default=1, metadata=_NEW)
+    mean_s: float | None = field(default=None, metadata=_NEW)
+    part_median_s: float | None = field(default=None, metadata=_NEW)
+    part_q25_s: float | None = field(default=None, metadata=_NEW)
+    part_q75_s: float | None = field(default=None, metadata=_NEW)
+    waited_s: float | None = field(default=None, metadata=_NEW)
+    cpu_reading_s: float | None = field(default=None, metadata=_NEW)
 
 
 @dataclass(frozen=True, slots=True)

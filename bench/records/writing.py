@@ -28,6 +28,7 @@ from bench.records.schema import (
     Round,
     fields_of,
     record_of,
+    since,
     values_of,
 )
 
@@ -67,6 +68,16 @@ def _parser(words: Sequence[str]) -> Callable[[str], Any]:
     return (lambda text: parse(text) if text else None) if "None" in words else parse
 
 
+def _is_older(header: str) -> bool:
+    """Whether it is that of a file of a former schema."""
+    former = [
+        [field.name for field in fields_of(kind) if since(field) <= schema]
+        for kind in (Cell, Round, Compile)
+        for schema in range(1, SCHEMA)
+    ]
+    return header.split(",") in former
+
+
 class RunFiles:
     """``results/<run_id>/`` for writing; reads back what a run of the same name had written."""
 
@@ -102,9 +113,8 @@ class RunFiles:
             return
         first = whole.split(b"\n", 1)[0].decode(errors="replace").strip()
         if first != ",".join(header):
-            raise RunFilesError(
-                f"{path} has other columns than this version (schema {SCHEMA}); choose another --run-id"
-            )
+            written = "was written by an older version" if _is_older(first) else "has other columns"
+            raise RunFilesError(f"{path} {written}: this one writes schema {SCHEMA}; choose another --run-id")
         if whole != data:
             _replace(path, whole.decode())
 

@@ -5,12 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from statistics import median
 
-import numpy as np
-import numpy.typing as npt
-
 from bench.messages import Finished, Loaded, Prepared
 from bench.plan.experiments import Arm
-from bench.stats import counted
 
 __all__ = ["ArmState", "Batch"]
 
@@ -18,33 +14,45 @@ _WAIT = 0.05
 """The share of a batch that its threads may wait for a CPU while it still counts as undisturbed."""
 _BURSTS = 1.25
 """An arm works in bursts if its batches, waits taken off, take so many times as long as most of their parts."""
-_MOST_WAITING = 2.0
-"""So much longer a batch may be by waiting alone; beyond it the whole batch counts, whatever the reason."""
+_PARALLEL = 1.2
+"""CPU seconds a second beyond which several threads work."""
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """One timed batch of an arm, as rounds.csv has it."""
+    """One timed batch of an arm, as rounds.csv has it; times are seconds per call unless they say otherwise."""
 
+    process: int
     round: int
     order: int
     iterations: int
     seconds: float
+    """The median of its parts."""
+    mean_s: float
+    """The mean of its parts."""
+    part_q25_s: float
+    part_q75_s: float
     contended: bool
-    mean_s: float = 0.0
-    """The mean of its parts in seconds per call, less what slow CPUs explain; `seconds` is the median of those parts
-    that a slow CPU had no part in."""
+    """Whether others used the CPUs meanwhile."""
     waited_s: float = 0.0
     """Seconds in the batch in which its threads were ready to run and had no CPU."""
-    slow: bool = False
-    """Whether a CPU was slower than usual in all of its parts; counts as contended."""
     timed_s: float = 0.0
     """Seconds that the whole batch took."""
+    wall_s: float = 0.0
+    """Seconds from its beginning to its end, what is not timed in between included."""
+    cpu_s: float = 0.0
+    """CPU seconds of all its threads in them."""
+    system_s: float = 0.0
+    """Of them, those in the kernel."""
+    page_faults: int = 0
+    """Pages that the process was given in the batch."""
+    cpu_reading_s: float | None = None
+    """How long the fixed arithmetic took beside it (see `bench.machine.cpu_speed`)."""
 
     @property
     def undisturbed(self) -> bool:
         """Whether it had its CPUs, but for a moment."""
-        return self.waited_s <= _WAIT * self.timed_s
+        return self.waited_s <= _WAIT * self.timed_s and not self.contended
 
 
 @dataclass(slots=True)
@@ -52,10 +60,12 @@ class ArmState:
     """What is known of one arm: how it was prepared, its batches, and how it failed if it did."""
 
     arm: Arm
+    process: int = 1
+    """The number of the process that is measured now."""
     loaded: Loaded | None = None
     prepared: Prepared | None = None
     compiled: Prepared | None = None
-    """What a process before the present one answered: one that had compiled (see `bench.run.pool`)."""
+    """What the first process answered, or one that had compiled (see `bench.run.pool`)."""
     finished: Finished | None = None
     dispatch_s: float | None = None
     device_s: float | None = None
@@ -63,18 +73,29 @@ class ArmState:
     """Seconds that a batch should take at least."""
     iterations: int = 1
     batches: list[Batch] = field(default_factory=list)
-    contended: int = 0
-    """Batches that were disturbed, each time that one was measured."""
     failure: tuple[str, str] | None = None
-    waiting: list[float] = field(default_factory=list)
     idle_s: float = 0.0
     idle_cpu_s: float = 0.0
     """Seconds between its batches, and CPU seconds that its process used in them."""
+    idle_faults: int = 0
+    """Pages that its process was given in them."""
+    pauses: int = 0
+    """How many of them there were."""
 
     @property
     def alive(self) -> bool:
         """Whether it still takes part."""
         return self.failure is None
+
+    @property
+    def timed(self) -> bool:
+        """Whether it takes part and has a time."""
+        return self.alive and bool(self.batches)
+
+    @property
+    def contended(self) -> int:
+        """Batches beside which others used the CPUs."""
+        return sum(batch.contended for batch in self.batches)
 
     @property
     def has_compiled(self) -> bool:
@@ -96,28 +117,40 @@ class ArmState:
         """Leave the experiment."""
         self.failure = (status, reason)
 
+    def renew(self, process: int) -> None:
+        """Go on in another process, of that number; the times of the first one's preparing are kept."""
+        self.process = process
+        self.compiled = self.compiled or self.prepared
+        self.finished = None
+        self.idle_s = self.idle_cpu_s = 0.0
+        self.idle_faults = self.pauses = 0
+
+    @property
+    def calls(self) -> int:
+        """Timed calls in all batches."""
+        return sum(batch.iterations for batch in self.batches)
+
+    @property
+    def mean_over_median(self) -> float | None:
+        """How much longer a batch takes than most of its parts, as its rounds have it."""
+        return median(each.mean_s / each.seconds for each in self.batches) if self.batches else None
+
     @property
     def in_bursts(self) -> bool:
         """Whether it works in bursts: its batches take far longer than most of their parts.
 
-        Waiting for a CPU does that, and is taken off within bounds; what remains is the arm's own doing
-        (work put off, memory given back now and then), and only the whole batch has its cost.
+        Waiting for a CPU does that, and is taken off; what remains is the arm's own doing (work put off, memory given
+        back now and then), and only the whole batch has its cost.
         """
         if not self.batches:
             return False
-        whole = median(batch.mean_s / batch.seconds for batch in self.batches)
-        ran = median((b.mean_s - b.waited_s / b.iterations) / b.seconds for b in self.batches)
-        return ran > _BURSTS or whole > _MOST_WAITING
+        return median((b.mean_s - b.waited_s / b.iterations) / b.seconds for b in self.batches) > _BURSTS
+
+    @property
+    def is_parallel(self) -> bool:
+        """Whether several of its threads work at once."""
+        return bool(self.batches) and median(b.cpu_s / max(b.wall_s, 1e-12) for b in self.batches) > _PARALLEL
 
     def seconds(self, batch: Batch) -> float:
-        """Seconds per call that a batch counts with."""
+        """Seconds per call that a batch has by itself."""
         return batch.mean_s if self.in_bursts else batch.seconds
-
-    def timed(self) -> list[counted.Timed]:
-        """Its batches, as it is decided which of them count."""
-        in_bursts = self.in_bursts
-        return [(b.round, b.mean_s if in_bursts else b.seconds, b.contended) for b in self.batches]
-
-    def samples(self) -> npt.NDArray[np.float64]:
-        """Seconds per call of each round that counts."""
-        return np.array(list(counted.by_round(self.timed()).values()))

@@ -27,14 +27,17 @@ class Budget:
 
     def rounds_s(self, weight: float, weights_left: float) -> float:
         """Seconds for the rounds of an experiment of that weight, one of those that weigh `weights_left` together."""
-        beside = median(self._beside_per_weight[-_LAST:] or [0.0])
+        known = self._beside_per_weight[-_LAST:]
+        beside = (
+            median(known) if len(known) == _LAST else min(known, default=0.0)
+        )  # the first ones import and compile
         return max(self._left_s - beside * weights_left, 0.0) * weight / (weights_left or 1.0)
 
-    def spend(self, weight: float, seconds: float, rounds_s: float | None, guarded_s: float = 0.0) -> None:
-        """An experiment took so many seconds, and its rounds so many of them (None: it had none to speak of).
+    def spend(self, weight: float, seconds: float, rounds_s: float) -> None:
+        """An experiment took so many seconds, and its rounds so many of them."""
+        self._left_s -= seconds
+        self._beside_per_weight.append(max(seconds - rounds_s, 0.0) / weight)
 
-        `guarded_s` of both went into keeping others' work out of it: the experiments to come do not pay for that.
-        """
-        self._left_s -= seconds - guarded_s
-        if rounds_s is not None:
-            self._beside_per_weight.append(max(seconds - rounds_s, 0.0) / weight)
+    def start_up(self, seconds: float) -> None:
+        """Starting processes took so many."""
+        self._left_s -= seconds

@@ -1,25 +1,28 @@
-"""One experiment: every arm prepared, proved right, and timed in interleaved rounds.
+"""One experiment in one process of each arm: every arm prepared, proved right, and timed in interleaved rounds.
 
-In each round every arm runs one batch, in an order drawn afresh, so that whatever drifts hits all
-of them alike.  It ends when every arm's interval is narrow enough, or its time is up.
+An experiment is visited once for each process that its arms are to be measured in (see `bench.run.visits`).
 """
 
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 
 from bench.arm.workload import workload_of
+from bench.judging.claims import idle_problem, threads_problem
 from bench.machine.surroundings import HERE, Surroundings
 from bench.messages import DeviceTime, Dispatch, Finish, Probe, Release
 from bench.plan.experiments import Experiment
 from bench.run.arm_state import ArmState
+from bench.run.evidence import Evidence, learn_slopes
 from bench.run.pool import Pool
 from bench.run.prepare import ask, prepare
+from bench.run.race import Race
 from bench.run.rounds import Limits, Rounds, calls_for
 
-__all__ = ["Limits", "Measured", "in_rounds", "run"]
+__all__ = ["Limits", "Measured", "Visit", "in_rounds", "run"]
 
 _SMALL_BYTES = 256 << 10
 """Bytes of an array of a small case: small enough to be moved, and warm again, at once."""
@@ -28,33 +31,48 @@ _SMALL_SHARE = 0.5
 differs from round to round (where the arrays lie) averages out sooner."""
 _FLOOR_SHARE = 0.25
 """An empty call's nanoseconds are known soon enough."""
-_STRAY = 0.15
-"""The share of one CPU that a process at rest may use up; above it, its pool is spinning or it works on."""
-_STRAY_S = 0.1
-"""CPU seconds that it may use up in any case: of a short time a few ticks are already a large share."""
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What came of an experiment: one state for each of its arms, in their order; times in seconds."""
+    """What came of it: one state for each of the experiment's arms, in their order; times in seconds."""
 
     states: Sequence[ArmState]
-    rounds_s: float | None = None
-    """What all rounds took; None where there were too few to tell."""
-    guarded_s: float = 0.0
-    """Of that, what the contention guard added, for waiting and measuring again."""
+    rounds_s: float = 0.0
+    """What the rounds took."""
     renewed_s: float = 0.0
-    """What compiling ahead and starting arms anew that had compiled took, beyond the experiment's time."""
+    """What compiling ahead and starting arms anew that had compiled took."""
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """Which process of its arms an experiment is measured in, and what is known from those before."""
+
+    evidence: Evidence
+    states: Sequence[ArmState]
+    process: int = 1
+
+    @classmethod
+    def alone(cls, experiment: Experiment) -> Visit:
+        """The one visit of an experiment by itself."""
+        states = [ArmState(arm) for arm in experiment.arms]
+        return cls(Evidence(experiment.case.bytes_moved), states)
 
 
 def run(
-    experiment: Experiment, pool: Pool, limits: Limits, seed: int, surroundings: Surroundings = HERE
+    experiment: Experiment,
+    pool: Pool,
+    limits: Limits,
+    seed: int,
+    surroundings: Surroundings = HERE,
+    *,
+    visit: Visit | None = None,
 ) -> Measured:
-    """Measure `experiment`.
+    """Measure `experiment` in the processes of that pool.
 
     Whatever an arm does (raise, die, hang, be wrong) stands in its state and stops no other arm.
     """
-    rounds = in_rounds(experiment, pool, limits, seed, surroundings)
+    rounds = in_rounds(experiment, pool, limits, seed, surroundings, visit=visit)
     while True:
         try:
             next(rounds)
@@ -64,39 +82,49 @@ def run(
 
 
 def in_rounds(
-    experiment: Experiment, pool: Pool, limits: Limits, seed: int, surroundings: Surroundings = HERE
+    experiment: Experiment,
+    pool: Pool,
+    limits: Limits,
+    seed: int,
+    surroundings: Surroundings = HERE,
+    *,
+    visit: Visit | None = None,
 ) -> Generator[Sequence[ArmState], None, Measured]:
     """As `run`, but yields the states after each round, for a caller that measures something in between."""
-    states = [ArmState(arm) for arm in experiment.arms]
-    case = experiment.case
-    workload = workload_of(case)
-    too_large = workload.why_too_large(len(states), limits.seconds)
-    if too_large is not None:  # but for what the arms keep from the case before?
-        pool.trim()
-        too_large = workload.why_too_large(len(states), limits.seconds)
-    if too_large is not None:
-        for state in states:
-            state.fail("skipped", too_large)
+    visit = visit or Visit.alone(experiment)
+    states, case = visit.states, experiment.case
+    if _skipped_as_too_large(experiment, pool, states, limits.seconds):
         return Measured(states)
-    renewed_s, guarded_s, ends = prepare(experiment, pool, states), 0.0, list[float]()
+    if visit.process > 1:
+        for state in states:
+            state.renew(visit.process)
+    renewed_s = prepare(experiment, pool, states)
+    began = time.monotonic()
     if any(state.alive and not state.arm.is_control for state in states):
         small = case.n * case.itemsize <= _SMALL_BYTES
         _calibrate(pool, states, limits.batch_s * (_SMALL_SHARE if small else 1.0), limits.warm_s)
-        rounds = Rounds(
-            pool, states, limits, seed, watch=surroundings.watch(case.device), surroundings=surroundings
-        )
-        for _ in rounds.run():
-            ends.append(surroundings.monotonic())
+        race = Race(states, visit.evidence, seed)
+        watch = surroundings.watch(case.device)
+        for _ in Rounds(pool, states, limits, race, watch=watch, surroundings=surroundings).run():
             yield states
-        guarded_s = rounds.guarded_s
-        _finish(pool, states, on_card=case.device != "cpu")
+        _finish(pool, states, case.threads, on_card=case.device != "cpu")
+    rounds_s = time.monotonic() - began
+    learn_slopes(visit.evidence, states)
     _release(pool, states)
-    return Measured(states, _rounds_s(ends), guarded_s, renewed_s)
+    return Measured(states, rounds_s, renewed_s)
 
 
-def _rounds_s(ends: Sequence[float]) -> float | None:
-    """Seconds of all rounds that ended at those times; the first one is as long as the others."""
-    return (ends[-1] - ends[0]) * len(ends) / (len(ends) - 1) if len(ends) > 1 else None
+def _skipped_as_too_large(
+    experiment: Experiment, pool: Pool, states: Sequence[ArmState], seconds: float
+) -> bool:
+    workload = workload_of(experiment.case)
+    too_large = workload.why_too_large(len(states), seconds)
+    if too_large is not None:  # but for what the arms keep from the case before?
+        pool.trim()
+        too_large = workload.why_too_large(len(states), seconds)
+    for state in states if too_large is not None else ():
+        state.fail("skipped", str(too_large))
+    return too_large is not None
 
 
 def _calibrate(pool: Pool, states: Sequence[ArmState], batch_s: float, warm_s: float) -> None:
@@ -107,28 +135,32 @@ def _calibrate(pool: Pool, states: Sequence[ArmState], batch_s: float, warm_s: f
             state.iterations = calls_for(per_call, state.batch_s, warm_s)
 
 
-def _finish(pool: Pool, states: Sequence[ArmState], *, on_card: bool) -> None:
+def _finish(pool: Pool, states: Sequence[ArmState], threads: int, *, on_card: bool) -> None:
     """The last looks; the arms share a card one at a time."""
     timed = [state for state in states if state.batches]
     for state, finished in ask(pool, timed, Finish(), alone=on_card):
         state.finished = finished
-        problem = finished.problem or (None if pool.pid(state.arm) == os.getpid() else _disturbance(state))
+        alone = pool.pid(state.arm) != os.getpid()  # in a process with others, what they do is its own
+        problem = finished.problem or (_uses_too_much(state, threads) if alone else None)
         if problem is not None:
             state.fail("mistrusted", problem)
     for state in states:  # one at a time: this is a measurement, too
-        for _, dispatch_s in ask(pool, [state] if state.finished else [], Dispatch()):
+        wanted = [state] if state.finished and state.dispatch_s is None else []
+        for _, dispatch_s in ask(pool, wanted, Dispatch()):
             state.dispatch_s = dispatch_s
-        for _, device_s in ask(pool, [state] if state.finished and on_card else [], DeviceTime()):
+        for _, device_s in ask(pool, wanted if on_card else [], DeviceTime()):
             state.device_s = device_s
 
 
-def _disturbance(state: ArmState) -> str | None:
-    """Whether the arm's process used a CPU while other arms were measured; a pool at rest does not."""
-    if state.idle_cpu_s < max(_STRAY_S, _STRAY * state.idle_s):
-        return None
-    return (
-        f"keeps a CPU busy while other arms are measured: {state.idle_cpu_s:.2f} s of it "
-        f"in the {state.idle_s:.2f} s between its own batches"
+def _uses_too_much(state: ArmState, threads: int) -> str | None:
+    """Whether its process works while others are measured, or in more threads than it was asked to."""
+    mine = [batch for batch in state.batches if batch.process == state.process]
+    effective = state.prepared.threads_effective if state.prepared is not None else None
+    return idle_problem(state.idle_s, state.idle_cpu_s, state.idle_faults, state.pauses) or threads_problem(
+        threads,
+        effective if effective is not None else threads,
+        sum(batch.cpu_s for batch in mine),
+        sum(batch.wall_s for batch in mine),
     )
 
 

@@ -15,7 +15,6 @@ from bench.messages import ArmRequest, Loaded, Open, Prepared, Trim
 from bench.plan.experiments import Arm
 from bench.run.pool import SEED
 from bench.run.process import ArmError
-from bench.run.usual_speed import Usual
 from kernels.api import Case
 
 __all__ = ["InlinePool"]
@@ -27,7 +26,6 @@ class InlinePool:
     """For debuggers and profilers, not for figures to quote."""
 
     def __init__(self, plugins: Mapping[str, str]) -> None:
-        self.usual = Usual()
         self._plugins = dict(plugins)
         self._servers: dict[Arm, ArmServer] = {}
         self._loaded: dict[Arm, Loaded | ArmError] = {}

@@ -22,7 +22,6 @@ from bench.machine.environment import last_level_cache, usable_cpus
 from bench.messages import ArmRequest, Loaded, Open, Prepare, Prepared, Release, Trim
 from bench.plan.experiments import Arm, Variant
 from bench.run.process import ArmError, ChildProcess, ask_all
-from bench.run.usual_speed import Usual
 from kernels.api import Case
 
 __all__ = ["SEED", "Compiler", "Pool", "ProcessPool"]
@@ -34,9 +33,6 @@ A = TypeVar("A")
 
 class Pool(Protocol):
     """Where arms work; the same for processes and for inline mode (`bench.run.inline_pool`)."""
-
-    usual: Usual
-    """How fast the CPUs usually are, as all arms have seen it."""
 
     def open(self, arms: Sequence[Arm], threads: int) -> dict[Arm, Loaded | ArmError]:
         """Make sure that the arms are there and have imported their backends."""
@@ -84,15 +80,19 @@ Member = Arm | Compiler
 
 
 class ProcessPool:
-    """One process for each arm, and one for each compiler that has had to work."""
+    """One process for each arm, and one for each compiler that has had to work.
 
-    def __init__(self, plugins: Mapping[str, str], cell_timeout: float) -> None:
-        self.usual = Usual()
+    `random_layout`: see `ChildProcess`.
+    """
+
+    def __init__(
+        self, plugins: Mapping[str, str], cell_timeout: float, *, random_layout: bool = False
+    ) -> None:
         self.compilers: set[Compiler] = set()
         self.uncached: set[str] = set()
         """Backends whose compilers keep nothing from one process to the next."""
         self._ahead: set[Arm] = set()
-        self._plugins = dict(plugins)
+        self._plugins, self._random_layout = dict(plugins), random_layout
         self._timeout = cell_timeout
         self._at_once = usable_cpus()
         self._processes: dict[Member, ChildProcess] = {}
@@ -111,7 +111,9 @@ class ProcessPool:
     def _start(self, members: Sequence[Member]) -> None:
         new = [each for each in members if each not in self._processes and not self._hopeless(each)]
         for member in new:
-            self._processes[member] = ChildProcess(worker.__name__, dict(member.variant.environ))
+            self._processes[member] = ChildProcess(
+                worker.__name__, dict(member.variant.environ), random_layout=self._random_layout
+            )
         opening = [
             Open(
                 member.backend,

@@ -47,16 +47,19 @@ class ArmError(Exception):
 class ChildProcess:
     """One ``python -m MODULE FD`` and the socket to it, of which FD is the other end.
 
-    `environ` is set before the process exists, so that allocators and libraries read it at start.
+    `environ` is set before the process exists, so that allocators and libraries read it at start.  `random_layout`:
+    the address space is laid out as the system does it for anybody, and not as for all others here.
     """
 
-    def __init__(self, module: str, environ: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, module: str, environ: Mapping[str, str] | None = None, *, random_layout: bool = False
+    ) -> None:
         ours, theirs = socket.socketpair()
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115  # lives as long as the process
         path = os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)
         number = f"{theirs.fileno():09}"  # as long whatever it is, for the layout's sake
         shared = {**HASH_SEED, **SHARED_CARD, **os.environ, "PYTHONPATH": path}
-        with fixed_layout():
+        with contextlib.nullcontext() if random_layout else fixed_layout():
             self._popen = subprocess.Popen(
                 [sys.executable, "-m", module, number],
                 env=filled_up({**shared, **(environ or {})}, shared),

@@ -12,28 +12,23 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bench.judging.ceiling import Limit
 from bench.plan.experiments import Experiment
-from bench.records.schema import SCHEMA, Cell, Compile, Round
+from bench.records.columns import TIMED
+from bench.records.schema import KINDS, SCHEMA, Cell, Compile, Round
 from bench.run.arm_state import ArmState
-from bench.stats import estimates
-from bench.stats.counted import paired
+from bench.run.evidence import Evidence, learn
+from bench.run.judged import with_verdicts
 from bench.stats.estimates import Interval
+from bench.stats.fastest import COMPETING
+from bench.stats.verdicts import time_of
 from kernels.api import Case
 
 __all__ = ["Stamp", "cells_of", "compiles_of", "rounds_of"]
 
 _LONGEST_REASON = 1000
 """Characters of a reason at most: enough for a sentence, and no traceback or log in a table."""
-_CALLS = 20
-"""A copy that takes less than so many empty calls says nothing of how fast memory is."""
-_ABOVE_CEILING = {"new": 10.0, "out": 1.3, "inplace": 1.3}
-"""A cell may pass the fastest copy by this factor before it is mistrusted: noise, and for `new` the page
-faults of fresh memory, which a backend that recycles its results does not pay."""
 _COUNTS = ("cache_hit", "graphs", "recompiles", "eager_fallback")
-_STEADY = 1.25
-"""A copy was disturbed if its lower quartile is more than so many times its fastest round."""
-_FEWEST = 3
-"""Rounds that a copy needs: with fewer nothing tells whether it was disturbed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,41 +38,67 @@ class Stamp:
     run_id: str
     machine: str
     started_utc: str
-    target_ci: float
 
 
 @dataclass(frozen=True, slots=True)
 class _Common:
-    """The experiment's controls, as every row needs them."""
+    """What every row of an experiment needs of the others."""
 
+    evidence: Evidence
     baseline: ArmState
+    leader: ArmState | None
     ceiling: Interval | None
-    fastest_copy_s: float
-    above_copy: float
-    noise_floor: float | None
+    limit: Limit
+    placement: str
     floor_s: float
 
 
-def cells_of(experiment: Experiment, states: Sequence[ArmState], stamp: Stamp) -> list[Cell]:
-    """One row for each arm, in the arms' order."""
-    common = _common(experiment.case.placement, states)
-    return [_cell(experiment, state, stamp, common) for state in states]
-
-
-def rounds_of(experiment: Experiment, states: Sequence[ArmState], stamp: Stamp) -> list[Round]:
-    """One row for each timed batch; batches that were measured again included."""
-    return [
-        Round(
-            *_named(experiment, state, stamp),
-            round=batch.round,
-            order=batch.order,
-            iterations=batch.iterations,
-            seconds=state.seconds(batch),
-            contended=int(batch.contended),
+def cells_of(
+    experiment: Experiment, states: Sequence[ArmState], stamp: Stamp, evidence: Evidence | None = None
+) -> list[Cell]:
+    """One row for each arm, in the arms' order; `evidence` is that of the run, by default these arms' own."""
+    evidence = evidence or learn(Evidence(experiment.case.bytes_moved), states)
+    common = _common(experiment.case, states, evidence)
+    any_copy = any(arm.role == "ceiling" for arm in experiment.arms)
+    judged = [_status(state, common, any_copy=any_copy) for state in states]
+    trusted = [state for state, (status, _) in zip(states, judged, strict=True) if status in TIMED]
+    common = dataclasses.replace(common, leader=evidence.leader(trusted))  # what is mistrusted leads nobody
+    cells = []
+    for state, (status, reason) in zip(states, judged, strict=True):
+        cell = dataclasses.replace(
+            _cell(experiment, state, stamp, common), status=status, reason=_one_line(reason)
         )
-        for state in states
-        for batch in state.batches
-    ]
+        cells.append(_with_times(cell, state, common) if state.batches else cell)
+    return cells
+
+
+def rounds_of(
+    experiment: Experiment, states: Sequence[ArmState], stamp: Stamp, evidence: Evidence | None = None
+) -> list[Round]:
+    """One row for each timed batch; `evidence` as for `cells_of`."""
+    evidence = evidence or Evidence(experiment.case.bytes_moved)
+    found = []
+    for state in states:
+        counts = evidence.rounds(state)
+        found += [
+            Round(
+                *_named(experiment, state, stamp),
+                round=batch.round,
+                order=batch.order,
+                iterations=batch.iterations,
+                seconds=counts[batch.process, batch.round],
+                contended=int(batch.contended),
+                process=batch.process,
+                mean_s=batch.mean_s,
+                part_median_s=batch.seconds,
+                part_q25_s=batch.part_q25_s,
+                part_q75_s=batch.part_q75_s,
+                waited_s=batch.waited_s,
+                cpu_reading_s=batch.cpu_reading_s,
+            )
+            for batch in state.batches
+        ]
+    return found
 
 
 def compiles_of(experiment: Experiment, states: Sequence[ArmState], stamp: Stamp) -> list[Compile]:
@@ -97,79 +118,46 @@ def _named(experiment: Experiment, state: ArmState, stamp: Stamp) -> tuple[str, 
     return stamp.run_id, arm.backend, arm.variant.name, arm.role, experiment.case
 
 
-def _timed(state: ArmState) -> bool:
-    return bool(state.batches) and state.alive
-
-
-def _common(placement: str, states: Sequence[ArmState]) -> _Common:
+def _common(case: Case, states: Sequence[ArmState], evidence: Evidence) -> _Common:
     baseline = next(state for state in states if state.arm.role == "baseline")
-    copies = [state for state in states if state.arm.role == "ceiling" and _timed(state)]
-    twin = next((state for state in states if state.arm.role == "twin" and _timed(state)), None)
-    floor = next((state for state in states if state.arm.role == "floor" and _timed(state)), None)
-    against = _speedup(baseline, twin) if twin else None
+    copies = [state for state in states if state.arm.role == "ceiling" and state.timed]
+    floor = next((state for state in states if state.arm.role == "floor" and state.timed), None)
+    times = [evidence.time(copy) for copy in copies]
     return _Common(
+        evidence,
         baseline,
-        min(
-            (estimates.estimate(copy.samples()) for copy in copies),
-            key=lambda interval: interval.value,
-            default=None,
-        ),
-        _limit(copies),
-        _ABOVE_CEILING[placement],
-        estimates.noise_floor(against) if against else None,
-        float(np.median(floor.samples())) if floor else 0.0,
+        None,
+        min((time for time in times if time), key=lambda time: time.value, default=None),
+        evidence.copies.limit(case, [_undisturbed(copy) for copy in copies]),
+        case.placement,
+        time_of(evidence.rounds(floor)) if floor else 0.0,
     )
 
 
-def _limit(copies: Sequence[ArmState]) -> float:
-    """The fastest round of all copies; 0.0 if one of them was disturbed: others' load is no limit of memory.
-
-    A copy counts if some of its rounds were undisturbed and those agree.
-    """
-    found = [
-        [batch.seconds for batch in copy.batches if batch.undisturbed and not batch.contended]
-        for copy in copies
+def _undisturbed(copy: ArmState) -> list[float]:
+    """Seconds of its rounds with a CPU to itself; where there is none, of the fastest, which alone bounds little."""
+    return [each.seconds for each in copy.batches if each.undisturbed] or [
+        min(b.seconds for b in copy.batches)
     ]
-    for seconds in found:
-        if len(seconds) < _FEWEST or np.quantile(seconds, 0.25) > _STEADY * min(seconds):
-            return 0.0
-    return min(map(min, found), default=0.0)
 
 
-def _speedup(baseline: ArmState, state: ArmState) -> Interval | None:
-    """Baseline time over the arm's, paired by round."""
-    if not (_timed(baseline) and _timed(state)):
-        return None
-    both = paired(baseline.timed(), state.timed())
-    return estimates.ratio(both[:, 0], both[:, 1]) if len(both) else None
-
-
-def _status(state: ArmState, time: Interval | None, stamp: Stamp, common: _Common) -> tuple[str, str]:
+def _status(state: ArmState, common: _Common, *, any_copy: bool) -> tuple[str, str]:
+    """How the arm ended, as far as it can be said without a verdict; `any_copy`: there should be a ceiling."""
     if state.failure is not None:
         return state.failure
+    time = common.evidence.time(state)
     if time is None:
         return "failed", "the experiment ended before its first round"
     report = state.finished.compile_report if state.finished else {}
     if report.get("eager_fallback") or report.get("recompiles"):
         return "mistrusted", f"torch.compile did not keep to one compiled graph: {report}"
-    if state.arm.role in ("candidate", "baseline") and _beats_every_copy(time, common):
-        return "mistrusted", (
-            f"{common.fastest_copy_s / time.value:.2f} times as fast as the fastest round of a copy of "
-            f"the same bytes ({time.value:.3g} s against {common.fastest_copy_s:.3g} s): it cannot have moved them"
-        )
-    if time.half_width > stamp.target_ci and state.arm.role != "floor":
-        return "noisy", (
-            f"95 % interval ±{100 * time.half_width:.1f} % after {len(state.samples())} rounds, "
-            f"wanted ±{100 * stamp.target_ci:.1f} %; more --max-seconds or a quieter machine narrows it"
-        )
+    if state.arm.role in COMPETING:
+        beaten = common.limit.beaten(common.placement, time.hi, common.floor_s)
+        if beaten is not None:
+            return "mistrusted", beaten
+        if any_copy and common.limit.unchecked:
+            return "ok", common.limit.unchecked
     return "ok", ""
-
-
-def _beats_every_copy(time: Interval, common: _Common) -> bool:
-    """Against the copies' fastest round: that is what the memory can do, whatever disturbed the others."""
-    if common.fastest_copy_s < _CALLS * common.floor_s:
-        return False  # the copy's time is mostly that of the call, and a leaner call may beat it
-    return time.hi * common.above_copy < common.fastest_copy_s
 
 
 def _one_line(reason: str) -> str:
@@ -180,9 +168,6 @@ def _one_line(reason: str) -> str:
 
 def _cell(experiment: Experiment, state: ArmState, stamp: Stamp, common: _Common) -> Cell:
     arm, prepared = state.arm, state.prepared
-    samples = state.samples() if state.batches else None
-    time = estimates.estimate(samples) if samples is not None else None
-    status, reason = _status(state, time, stamp, common)
     cell = Cell(
         schema=SCHEMA,
         run_id=stamp.run_id,
@@ -192,12 +177,10 @@ def _cell(experiment: Experiment, state: ArmState, stamp: Stamp, common: _Common
         variant=arm.variant.name,
         role=arm.role,
         case=experiment.case,
-        status=status,
-        reason=_one_line(reason),
+        status="",
         baseline=common.baseline.arm.backend,
         import_s=state.loaded.import_s if state.loaded else None,
         contended_rounds=state.contended if state.batches else None,
-        noise_floor=common.noise_floor if samples is not None else None,
     )
     if prepared is not None:
         first = state.compiled or prepared
@@ -209,19 +192,20 @@ def _cell(experiment: Experiment, state: ArmState, stamp: Stamp, common: _Common
             special_values=prepared.gate.special_values,
             threads_effective=prepared.threads_effective,
         )
-    if samples is None or time is None:
-        return cell
-    return _with_times(cell, state, samples, time, common)
+    return cell
 
 
-def _with_times(cell: Cell, state: ArmState, samples: np.ndarray, time: Interval, common: _Common) -> Cell:
+def _with_times(cell: Cell, state: ArmState, common: _Common) -> Cell:
+    samples = np.array(list(common.evidence.rounds(state).values()))
     q25, median, q75 = (float(q) for q in np.quantile(samples, (0.25, 0.5, 0.75)))
+    time, spread = common.evidence.time(state), common.evidence.of(state)
+    assert time is not None, "it has batches"
     cell = dataclasses.replace(
         cell,
         rounds=len(samples),
         iterations=state.iterations,
         time_s=time.value,
-        time_lo_s=max(time.lo, 0.0),
+        time_lo_s=time.lo,
         time_hi_s=time.hi,
         min_s=float(samples.min()),
         q25_s=q25,
@@ -230,13 +214,17 @@ def _with_times(cell: Cell, state: ArmState, samples: np.ndarray, time: Interval
         max_s=float(samples.max()),
         dispatch_s=state.dispatch_s,
         device_s=state.device_s,
+        processes=len({process for process, _ in common.evidence.rounds(state)}),
+        process_sd=spread.sd,
+        process_df=spread.df,
+        kind=KINDS[state.is_parallel],
+        kind_sd=spread.kind_sd,
+        mean_over_median=state.mean_over_median,
+        page_faults=sum(batch.page_faults for batch in state.batches) / state.calls,
+        system_s=sum(batch.system_s for batch in state.batches) / state.calls,
     )
     if state.arm.role == "floor":
         return cell
-    return _with_ratios(cell, state, time, common)
-
-
-def _with_ratios(cell: Cell, state: ArmState, time: Interval, common: _Common) -> Cell:
     bytes_moved = cell.case.bytes_moved
     gb_per_s = bytes_moved / time.value / 1e9
     ceiling = bytes_moved / common.ceiling.value / 1e9 if common.ceiling else None
@@ -247,16 +235,4 @@ def _with_ratios(cell: Cell, state: ArmState, time: Interval, common: _Common) -
         ceiling_gb_per_s=ceiling,
         ceiling_fraction=gb_per_s / ceiling if ceiling else None,
     )
-    speedup = Interval(1.0, 1.0, 1.0) if state is common.baseline else _speedup(common.baseline, state)
-    if speedup is None:
-        return cell
-    judged = (
-        state.arm.role == "candidate" and common.noise_floor is not None and cell.status in ("ok", "noisy")
-    )
-    return dataclasses.replace(
-        cell,
-        speedup=speedup.value,
-        speedup_lo=speedup.lo,
-        speedup_hi=speedup.hi,
-        verdict=estimates.verdict(speedup, common.noise_floor or 0.0) if judged else "",
-    )
+    return with_verdicts(cell, state, common.baseline, common.leader, common.evidence)

@@ -6,7 +6,6 @@ Knows nothing of pytest; the pytest plugin and the scripts drive it.
 from __future__ import annotations
 
 import itertools
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,14 +16,17 @@ from bench.machine import environment
 from bench.machine.surroundings import HERE, Surroundings
 from bench.plan.experiments import Arm, Experiment, experiments, weight
 from bench.plan.settings import Settings
+from bench.records.columns import TIMED
 from bench.records.schema import Cell, CellName, Compile, Round
 from bench.records.writing import Key, RunFiles, RunFilesError, key_of
-from bench.run.budget import Budget
 from bench.run.time_account import TimeAccount
-from bench.stats import counted
+from kernels.api import Case
 
 if TYPE_CHECKING:
-    from bench.run.pool import Pool
+    from bench.run.arm_state import ArmState
+    from bench.run.evidence import Evidence
+    from bench.run.sitting import Sitting
+    from bench.stats.verdicts import Rounds
 
 __all__ = ["CellResult", "Run", "plan"]
 
@@ -65,8 +67,10 @@ class Run:
         self._left = list(self.chosen)
         self._rows: dict[Key, Cell] = {}
         self._rounds: dict[Key, tuple[float, ...]] = {}
-        self._budget = Budget(settings.profile.seconds)
-        self._pool: Pool | None = None
+        minutes = settings.minutes
+        self._allowed_s = settings.profile.seconds if minutes is None else 60 * minutes
+        self._before: Mapping[Key, Sequence[Round]] = {}
+        self._sitting: Sitting | None = None
         self._on_disk: set[Key] = set()
 
     @property
@@ -85,19 +89,21 @@ class Run:
         self._environment = before or now
         retry = _RETRIED if self.settings.retry_failed else frozenset()
         self._rows = {key_of(row): row for row in rows if row.status not in retry}
-        self._rounds = {key: _by_round(found) for key, found in self.files.rounds().items()}
+        rounds = self.files.rounds()
+        self._rounds = {key: _by_round(found) for key, found in rounds.items()}
         self._on_disk = {key_of(row) for row in rows} | self._rounds.keys()
         self._left = [experiment for experiment in self.chosen if not self._complete(experiment)]
         share = sum(map(weight, self._left)) / (sum(map(weight, self.chosen)) or 1.0)
-        self._budget = Budget(self.settings.profile.seconds * share)  # what a run that goes on had is spent
+        self._allowed_s *= share  # what a run that goes on had is spent
         for experiment in self._left:  # measured again as a whole: none of its old rows may be replayed
             for arm in experiment.arms:
                 self._rows.pop(self.key(experiment, arm), None)
+        self._before = rounds
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._pool is not None:
-            self._pool.close()
+        if self._sitting is not None:
+            self._sitting.close()
         if self.account.measured:
             sitting = self.account.sitting() | _cards("cards_after", self._devices)
             self._environment.setdefault("sittings", []).append(sitting)
@@ -127,13 +133,13 @@ class Run:
         """What the experiments still to come may take."""
         if self.settings.max_seconds is not None:
             return float(self.settings.max_seconds * len(self._left))
-        return self._budget.left_s
+        return self._allowed_s if self._sitting is None else self._sitting.budget.left_s
 
     def measure(self, experiment: Experiment) -> bool:
         """Measure the experiment if that has not been done; whether it was done now."""
         if self._complete(experiment):
             return False
-        self._measure(experiment)
+        self._sit().measure(experiment, self._end)
         return True
 
     def result(self, experiment: Experiment, arm: Arm) -> CellResult:
@@ -147,44 +153,40 @@ class Run:
         keys = [self.key(experiment, arm) for experiment in chosen for arm in experiment.arms]
         return [self._rows[key] for key in keys if key in self._rows]
 
-    def _rounds_s(self, experiment: Experiment) -> float:
-        if self.settings.max_seconds is not None:
-            return self.settings.max_seconds
-        return self._budget.rounds_s(weight(experiment), sum(weight(each) for each in self._left))
+    def _sit(self) -> Sitting:
+        """What measures, from the first experiment that has to be measured on."""
+        if self._sitting is None:
+            from bench.run.sitting import Sitting  # noqa: PLC0415  # NumPy, which collecting a plan must not need
 
-    def _start_pool(self, experiment: Experiment) -> Pool:
-        if self._pool is None:
-            from bench.run import inline_pool, pool  # noqa: PLC0415  # NumPy, which collecting a plan must not need
+            self._sitting = Sitting(
+                self.settings, self._left, self._allowed_s, self._surroundings, account=self.account
+            )
+            self._sitting.learn(map(self._ended_before, filter(self._complete, self.chosen)))
+        return self._sitting
 
-            begin = time.monotonic()
-            if self.settings.inline:
-                self._pool = inline_pool.InlinePool(self.settings.plugins)
-            else:
-                self._pool = pool.ProcessPool(self.settings.plugins, self.settings.cell_timeout)
-            self._pool.open(experiment.arms, experiment.case.threads)
-            self.account.start_up_s = time.monotonic() - begin
-        return self._pool
+    def _ended_before(self, experiment: Experiment) -> tuple[Case, list[tuple[str, bool, Rounds]]]:
+        """What an experiment of an earlier sitting showed of its processes."""
+        cells = [self._rows[self.key(experiment, arm)] for arm in experiment.arms]
+        timed = [cell for cell in cells if cell.status in TIMED]
+        return experiment.case, [
+            (
+                cell.backend,
+                cell.kind == "parallel",
+                {(each.process, each.round): each.seconds for each in self._before[key_of(cell)]},
+            )
+            for cell in timed
+        ]
 
-    def _measure(self, experiment: Experiment) -> None:
-        from bench.run import experiment as measuring  # noqa: PLC0415  # as above
-        from bench.run import rows  # noqa: PLC0415
+    def _end(self, experiment: Experiment, states: Sequence[ArmState], evidence: Evidence) -> None:
+        """Write down an experiment that has ended."""
+        from bench.run import rows  # noqa: PLC0415  # as above
 
-        pool = self._start_pool(experiment)
-        profile, settings = self.settings.profile, self.settings
-        seconds = self._rounds_s(experiment)
-        limits = measuring.Limits.of(profile, seconds, settings.target_ci, guard=settings.guard)
-        stamp = rows.Stamp(self.run_id, self._machine, environment.utc_now(), settings.target_ci)
-        begin = self._surroundings.monotonic()
-        measured = measuring.run(experiment, pool, limits, len(self._rows), self._surroundings)
-        states, took_s = measured.states, self._surroundings.monotonic() - begin - measured.renewed_s
-        self._budget.spend(weight(experiment), took_s, measured.rounds_s, measured.guarded_s)
-        self.account.add_extra(measured.guarded_s, measured.renewed_s)
-        if experiment in self._left:
-            self._left.remove(experiment)
+        self._left.remove(experiment)
+        stamp = rows.Stamp(self.run_id, self._machine, environment.utc_now())
         self._store(
             experiment,
-            rows.cells_of(experiment, states, stamp),
-            rows.rounds_of(experiment, states, stamp),
+            rows.cells_of(experiment, states, stamp, evidence),
+            rows.rounds_of(experiment, states, stamp, evidence),
             rows.compiles_of(experiment, states, stamp),
         )
         self.account.count(experiment, states)
@@ -224,9 +226,8 @@ def _cards(name: str, devices: Sequence[str]) -> dict[str, Any]:
 
 
 def _by_round(rounds: Iterable[Round]) -> tuple[float, ...]:
-    """Seconds per call of each round that counts."""
-    timed = ((each.round, each.seconds, each.contended != 0) for each in rounds)
-    return tuple(counted.by_round(timed).values())
+    """Seconds per call of each round."""
+    return tuple({(each.process, each.round): each.seconds for each in rounds}.values())
 
 
 def _plain(settings: Settings) -> dict[str, Any]:
@@ -236,10 +237,12 @@ def _plain(settings: Settings) -> dict[str, Any]:
         "variants": {variant.name: dict(variant.environ) for variant in settings.variants},
         "plugins": dict(settings.plugins),
         "baseline": settings.baseline,
+        "resolve": settings.resolve,
+        "processes": settings.processes,
         "target_ci": settings.target_ci,
+        "minutes": settings.minutes,
         "max_seconds": settings.max_seconds,
         "cell_timeout": settings.cell_timeout,
         "isolation": "inline" if settings.inline else "process",
-        "guard": settings.guard,
         "grids": [{axis: list(values) for axis, values in grid.items()} for grid in settings.grids],
     }

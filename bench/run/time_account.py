@@ -28,9 +28,6 @@ class TimeAccount:
     timed_s: float = 0.0
     measured: int = 0
     contended: int = 0
-    on_slow_cpu: int = 0
-    guarded_s: float = 0.0
-    """Spent on waiting for a quiet machine and on measuring again."""
     compile_reports: dict[str, dict[str, int]] = field(default_factory=dict)
     versions: dict[str, dict[str, str]] = field(default_factory=dict)
     device_peaks: dict[str, dict[str, int]] = field(default_factory=dict)
@@ -46,9 +43,8 @@ class TimeAccount:
         """Share of the time after start-up that went into timed batches."""
         return self.timed_s / max(self.wall_s - self.start_up_s, 1e-9)
 
-    def add_extra(self, guarded_s: float, renewed_s: float) -> None:
-        """What an experiment took beyond the time that it was given."""
-        self.guarded_s += guarded_s
+    def add_renewed(self, renewed_s: float) -> None:
+        """What compiling took, beyond the time that the experiment was given."""
         self.start_up_s += renewed_s
         self.renewed_s += renewed_s
 
@@ -61,7 +57,6 @@ class TimeAccount:
         for state in states:
             self.timed_s += sum(batch.timed_s for batch in state.batches)
             self.contended += state.contended
-            self.on_slow_cpu += sum(batch.slow for batch in state.batches)
             if state.loaded is not None:
                 self.versions[state.arm.label] = state.loaded.versions
             report = state.compile_report if state.finished else {}
@@ -80,8 +75,6 @@ class TimeAccount:
             "timed_s": round(self.timed_s, 3),
             "timed_share": round(self.timed_share, 4),
             "contended_batches": self.contended,
-            "batches_on_slow_cpu": self.on_slow_cpu,
-            "guarded_s": round(self.guarded_s, 3),
             "compilers": self.compile_reports,
             "versions": self.versions,
         }

@@ -1,159 +1,183 @@
-"""What changed between two runs: cells paired by case, judged together, the machine's own drift included.
+"""What changed between two sides, each of one run or of several, cell by cell, and how sure that is.
 
-The rounds of two runs are independent samples.  A cell's change is the log of new time over old.  Its standard
-error comes from both runs' rounds (bootstrap) or, where there are none, from the widths of their intervals;
-Student's t gives p.  The degrees of freedom were found by simulation: among many unchanged cells, after Holm's
-correction, one or more is called changed in 5 % of the comparisons at most (tests/bench/stats/test_comparison.py),
-with normal, skewed or heavy-tailed noise.  Noise that jumps between two levels in half of the rounds breaks that;
-the noise floor has to hide it.
+A cell's change is the log of new time over old.  Its error has the parts that a run knows of (the rounds' and that of
+the processes, `bench.stats.run_estimates`) and what differs from run to run: of several runs of a side that is seen,
+of the arm itself and of all; of one run a side the copies of the same bytes show it, the same code in both runs.  What
+both copies of a case show beyond those of other cases is the machine's, and is taken off the change of its cells.
 
-Rounds cannot show that the whole machine drifts between runs.  Control arms can: the copies and the baseline's
-twin are the same code in both.  Their scatter beyond their own errors is added to every cell's error.  What they
-all show in one experiment is taken off the change of its cells.
+A few arms in a hundred jump between runs of the same code, for no reason in the code.  One run a side cannot tell a
+jump from a change.  So a p-value counts the chance of one, and a change of that size is `suspected` at most, unless
+few cells are compared: repeated runs of both sides decide (`bench.stats.confirmation`).
+
+How often unchanged cells are called changed, and how often changed ones are found, is in tests/bench/stats.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from bench.records.columns import TIMED
-from bench.stats.bootstrap import spread_of_rounds
+from bench.records.schema import VERDICTS
+from bench.stats.between_runs import badness, moderated, scatter_of_runs, side_of
 from bench.stats.drift import scatter, scatter_df, shifts
 from bench.stats.estimates import Interval
-from bench.stats.fastest import COMPETING
-from bench.stats.significance import holm, t_bound, two_sided_p, welch_df
+from bench.stats.jumps import JUMP, JUMP_RATE, p_of, p_of_a_jump
+from bench.stats.run_estimates import KEY, MATCH, Side, arms_of
+from bench.stats.significance import benjamini_hochberg, holm, t_bound
 from kernels.api import AXES
 
-__all__ = ["CHANGES", "MATCH", "NEEDED", "Comparison", "Side", "compare"]
-
-MATCH = (*AXES, "backend", "variant")
-"""What names a cell in both runs; a baseline may have become a candidate, or the other way round."""
-
-NEEDED = (
-    *("run_id", "machine", "role", *MATCH, "status", "reason", "rounds", "time_s", "time_lo_s", "time_hi_s"),
-    *("baseline", "speedup", "speedup_lo", "speedup_hi", "noise_floor"),
-)
-"""The columns of cells.csv that a comparison is made of."""
+__all__ = ["ALPHA", "CHANGES", "Comparison", "Side", "compare", "words"]
 
 CHANGES = (
-    *("slower", "faster", "same", "unknown", "failed", "recovered", "untimed", "other baseline"),
-    *("only old", "only new"),
+    *VERDICTS,
+    *("unknown", "failed", "recovered", "untimed", "other baseline", "only old", "only new"),
 )
 """What a cell's `change` may be.  ``unknown``: an interval is missing.  ``failed``: its status got worse."""
 
-_KEY = [*MATCH, "control"]
-"""What names an arm in both runs, control arms too."""
-_FREE = ("device", "backend", "variant", "role", "status", "baseline")
-"""Columns whose categories differ by run, and so cannot be merged."""
-_ALPHA = 0.05
+Floats = npt.NDArray[np.float64]
+
+ALPHA = 0.05
 """How often one or more of the cells of a comparison may be called changed by chance."""
-_INTERVAL_WIDTH = 2 * 1.96
-"""Of a 95 % interval, in standard errors."""
-_SAME = 1e-6
-"""How near the value of a cell's rounds has to be to the cell's own, on the log scale."""
-
-
-@dataclass(frozen=True, slots=True)
-class Side:
-    """The cells of one run (`NEEDED` columns), and its rounds where it has them."""
-
-    cells: pd.DataFrame
-    rounds: pd.DataFrame | None = None
+_SCREEN = 0.2
+"""The share of suspected cells that may be unchanged: they are measured again, so missing one costs more."""
+_POWER = 0.8416
+"""Standard errors beyond the bound of a test at which a change is found in 80 % of the cases."""
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
     """What `compare` found.
 
-    `cells` has one row per cell of either run: `MATCH`, old_status, new_status, reason (the new
-    status's), old_time_s, new_time_s, ratio (new time over old; both over the baseline's if relative)
-    with ratio_lo and ratio_hi (95 %, not corrected), p_value, p_adjusted (Holm), noise_floor (the
-    larger), shift (what every control of its experiment shows beyond the others, a ratio), change
-    (one of `CHANGES`) and regression (bool).
-    `mean` is the geometric mean of the ratios of all judged cells, `controls_mean` the same of
-    the control arms; `drift` the scatter that was added, a standard deviation of log ratios.
+    `cells` has one row per cell of either side: `MATCH`, old_status, new_status, reason (the new status's), old_time_s,
+    new_time_s, ratio (new time over old; both over the baseline's if relative) with ratio_lo and ratio_hi (95 %, not
+    corrected), p_value, p_adjusted (Holm), noise_floor (the smallest change that would have been called one in 80 % of
+    the cases), shift (what every copy of its case shows beyond the others, a ratio), change (one of `CHANGES`),
+    suspected (bool: worth measuring again) and regression (bool).
+    `old` has, row by row, what a repeated measurement of the new code is judged against: ``value``, ``variance``,
+    ``df``, ``runs``; and of one process's log time the variances ``old_process``, ``new_process`` with ``process_df``.
+    `mean` is the geometric mean of the ratios of all judged cells, `controls_mean` the same of the copies; `drift` what
+    the sides' runs add to an error, a standard deviation of log ratios.
     """
 
     cells: pd.DataFrame
+    old: pd.DataFrame
     mean: Interval | None
     controls_mean: Interval | None
     drift: float
     controls: int
 
 
-def compare(old: Side, new: Side, *, relative: bool = False, threshold: float = 0.05) -> Comparison:
-    """Judge every cell of `new` against the same cell of `old`; see `Comparison`.
+def compare(
+    old: Sequence[Side], new: Sequence[Side], *, relative: bool = False, threshold: float = 0.05
+) -> Comparison:
+    """Judge every cell of the runs `new` against the same cell of the runs `old`; see `Comparison`.
 
     relative: compare times over the baseline's of the same experiment instead of seconds.
-    threshold: a slowdown is a regression if it is significant and beyond this fraction.
+    threshold: a smaller difference is `same`; a slowdown is a regression if it is beyond this fraction.
     """
-    sides = [_measured(run, relative=relative) for run in (old, new)]
-    both = sides[0].merge(sides[1], on=_KEY, how="outer", suffixes=("_old", "_new"), indicator="side")
-    rebased = (both["baseline_old"] != both["baseline_new"]) & relative
-    both["d"] = (both["value_new"] - both["value_old"]).where(~rebased)
-    both["rebased"] = rebased & both["value_old"].notna() & both["value_new"].notna()
-    is_control = both["control"] != ""
-    controls = both[is_control & both["d"].notna()]
-    drift = scatter(controls)
-    cells = both[~is_control].merge(shifts(controls), on=list(AXES), how="left")
+    sides = [side_of([arms_of(run, relative=relative) for run in runs]) for runs in (old, new)]
+    both = _paired(*sides, relative=relative)
+    controls = both[(both["control"] == "ceiling") & both["d"].notna()]
+    cells = both[both["control"] == ""].merge(shifts(controls), on=list(AXES), how="left")
     if relative:  # the baseline over itself says nothing
         own = (cells["role_old"] == "baseline") & (cells["role_new"] == "baseline") & cells["d"].notna()
         cells = cells[~own].reset_index(drop=True)
-    judged = _judge(cells, drift, scatter_df(len(controls)), threshold)
-    return Comparison(judged, _mean(cells), _mean(controls), drift, len(controls))
-
-
-def _measured(run: Side, *, relative: bool) -> pd.DataFrame:
-    """The arms by `_KEY`, each once, with `value` (log time, or of time over the baseline's) and its error."""
-    cells = run.cells[~run.cells["role"].isin(("floor", "ablation"))]
-    names = ["speedup", "speedup_lo", "speedup_hi"] if relative else ["time_s", "time_lo_s", "time_hi_s"]
-    timed = cells["status"].isin(TIMED)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        value, low, high = (np.log(cells[name].where(timed)) for name in names)
-        width = high - low
-    frame = cells[[*MATCH, "role", "status", "reason", "time_s", "baseline", "noise_floor"]].assign(
-        control=cells["role"].astype(str).where(~cells["role"].isin(COMPETING), ""),
-        value=-value if relative else value,
-        se=(width / _INTERVAL_WIDTH).where(np.isfinite(width)),
-        df=_worth(cells["rounds"].fillna(np.inf)),
+    drift = _drift(sides, controls)
+    return Comparison(
+        _judge(cells, drift, threshold),
+        _old_side(cells, drift),
+        _mean(cells),
+        _mean(controls),
+        drift[0] * math.sqrt(1 / len(old) + 1 / len(new)),
+        len(controls),
     )
-    frame = frame.astype(dict.fromkeys(_FREE, "str"))
-    if run.rounds is not None:
-        frame = _with_rounds(frame, spread_of_rounds(run.rounds, relative=relative))
-    return frame.drop_duplicates(_KEY, keep="last")
 
 
-def _with_rounds(frame: pd.DataFrame, spread: pd.DataFrame) -> pd.DataFrame:
-    """`frame` with the errors that the rounds give; where they do not give the cell's value they are not its own."""
-    spread = spread.astype({name: "str" for name in _FREE if name in spread})
-    frame = frame.merge(spread, on=[*MATCH, "role"], how="left")
-    own = (frame["rounds_value"] - frame["value"]).abs() < _SAME
-    frame["se"] = frame["rounds_se"].where(own, frame["se"])
-    frame["df"] = _worth(frame["rounds_count"]).where(own, frame["df"])
-    return frame
+def _paired(old: pd.DataFrame, new: pd.DataFrame, *, relative: bool) -> pd.DataFrame:
+    """The arms of both sides (see `side_of`), with the difference ``d`` of the logs and each side's error."""
+    both = old.merge(new, on=KEY, how="outer", suffixes=("_old", "_new"), indicator="side")
+    several = both[["baselines_old", "baselines_new"]].max(axis=1) > 1
+    rebased = (several | (both["baseline_old"] != both["baseline_new"])) & relative
+    return both.assign(
+        d=(both["value_new"] - both["value_old"]).where(~rebased),
+        rebased=rebased & both["value_old"].notna() & both["value_new"].notna(),
+        **{
+            f"se_{name}": np.sqrt(both[f"within_{name}"] + both[f"between_{name}"]) for name in ("old", "new")
+        },
+    )
 
 
-def _worth(rounds: pd.Series) -> pd.Series:
-    """Degrees of freedom of the bootstrap error of a median (see the top of this file)."""
-    return (rounds / 4).clip(lower=6.0).clip(upper=(rounds - 1).clip(lower=0.0))
+def _drift(sides: Sequence[pd.DataFrame], controls: pd.DataFrame) -> tuple[float, float]:
+    """What one run adds to the error of any arm, a standard deviation, and its degrees of freedom."""
+    repeated = scatter_of_runs(sides)
+    if repeated is not None:
+        return repeated[0], scatter_df(repeated[1])
+    return scatter(controls) / math.sqrt(2), scatter_df(len(controls))  # the controls' is of two runs
 
 
-def _judge(cells: pd.DataFrame, drift: float, drift_df: float, threshold: float) -> pd.DataFrame:
+def _errors(cells: pd.DataFrame, drift: tuple[float, float]) -> tuple[Floats, Floats]:
+    """The variance of each cell's difference, and its degrees of freedom."""
+    runs = 1 / cells["runs_old"] + 1 / cells["runs_new"]
+    between = (
+        cells["between_old"] + cells["between_new"]
+    )  # both from one kind of pool, so known as well as the worse
+    parts = [
+        cells["within_old"],
+        cells["within_new"],
+        between,
+        drift[0] ** 2 * runs,
+        np.square(cells["shift_se"].fillna(0.0)),
+    ]
+    whole = np.zeros(len(cells))
+    dfs = [
+        cells["within_df_old"],
+        cells["within_df_new"],
+        cells[["between_df_old", "between_df_new"]].min(axis=1),
+        whole + drift[1],
+        whole + np.inf,
+    ]
+    own_df = (cells["runs_old"] + cells["runs_new"] - 2).fillna(0.0).to_numpy()
+    squares = (cells["squares_old"] + cells["squares_new"]) * runs
+    own = squares.to_numpy() / np.maximum(own_df, 1.0)
+    return moderated(np.array(parts, float), np.array(dfs, float), own, own_df)
+
+
+def _old_side(cells: pd.DataFrame, drift: tuple[float, float]) -> pd.DataFrame:
+    """The column `old` of a `Comparison`."""
+    whole = np.zeros(len(cells))
+    own_df = (cells["runs_old"] - 1).fillna(0.0).to_numpy()
+    own = cells["squares_old"].to_numpy() / np.maximum(own_df, 1.0) / cells["runs_old"].to_numpy()
+    parts = [cells["within_old"], cells["between_old"], drift[0] ** 2 * (1 + 1 / cells["runs_old"])]
+    dfs = [cells["within_df_old"], cells["between_df_old"], whole + drift[1]]
+    variance, df = moderated(np.array(parts, float), np.array(dfs, float), own, own_df)
+    return pd.DataFrame(
+        {
+            "value": cells["value_old"],
+            "variance": variance,
+            "df": df,
+            "runs": cells["runs_old"],
+            "old_process": cells["process_variance_old"],
+            "new_process": cells["process_variance_new"],
+            "process_df": cells[["between_df_old", "between_df_new"]].min(axis=1),
+        }
+    )
+
+
+def _judge(cells: pd.DataFrame, drift: tuple[float, float], threshold: float) -> pd.DataFrame:
     """The rows of a `Comparison`'s cells."""
-    some, shift = np.zeros(len(cells)), cells["shift"].fillna(0.0).to_numpy()
-    errors = np.array([cells["se_old"], cells["se_new"], some + drift, cells["shift_se"].fillna(0.0)])
-    dfs = np.array([cells["df_old"], cells["df_new"], some + drift_df, some + np.inf])
-    error, df = np.sqrt(np.square(errors).sum(axis=0)), welch_df(np.square(errors), dfs)
+    variance, df = _errors(cells, drift)
+    error, shift = np.sqrt(variance), cells["shift"].fillna(0.0).to_numpy()
     d = cells["d"].to_numpy()
-    size = np.maximum(np.abs(d) - np.maximum(np.sign(d) * shift, 0.0), 0.0)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        p = two_sided_p(np.where(size == 0, 0 * error, size / error), df)
-        reach = t_bound(df) * error
+    taken_off = np.maximum(np.sign(d) * shift, 0.0)
+    size = np.maximum(np.abs(d) - taken_off, 0.0)
+    chance = p_of(size, error, df)
+    p = np.minimum(chance + p_of_a_jump(cells, taken_off, error, df), 1.0)
+    reach = t_bound(df) * error
     figures = cells[list(MATCH)].assign(
         old_status=cells["status_old"],
         new_status=cells["status_new"],
@@ -165,19 +189,37 @@ def _judge(cells: pd.DataFrame, drift: float, drift_df: float, threshold: float)
         ratio_hi=np.exp(d + reach),
         p_value=p,
         p_adjusted=holm(p),
-        noise_floor=cells[["noise_floor_old", "noise_floor_new"]].max(axis=1),
+        noise_floor=_noise_floor(cells, error, df, int((~np.isnan(p)).sum())),
         shift=np.exp(shift),
     )
-    real = (figures["p_adjusted"] <= _ALPHA) & (size > np.log1p(figures["noise_floor"].fillna(0.0)))
-    figures["change"] = _changes(cells, slower=real & (d > 0), faster=real & (d < 0), unknown=np.isnan(p))
+    judged = words(d, error, df, figures["p_adjusted"].to_numpy(), threshold)
+    figures["change"] = _changes(cells, judged, unknown=np.isnan(p))
+    open_ones = figures["change"].isin(("slower", "faster", "unresolved"))
+    figures["suspected"] = open_ones & (benjamini_hochberg(chance) <= _SCREEN)
     slow = (figures["change"] == "slower") & (size > math.log1p(threshold))
     figures["regression"] = slow | (figures["change"] == "failed")
     return figures
 
 
-def _changes(cells: pd.DataFrame, **judged: npt.ArrayLike) -> npt.NDArray[np.str_]:
-    """One of `CHANGES` for each cell; `judged` are the ones that the figures decide."""
-    old, new = (_rank(cells[name]) for name in ("status_old", "status_new"))
+def words(d: Floats, error: Floats, df: Floats, p_adjusted: Floats, threshold: float) -> npt.NDArray[np.str_]:
+    """One of `VERDICTS` for each difference `d` of log times, whose p-value among all is `p_adjusted`."""
+    inside = np.abs(d) + t_bound(df, 2 * ALPHA) * error < math.log1p(threshold)  # two one-sided tests
+    real = p_adjusted <= ALPHA
+    return np.select([inside, real & (d > 0), real & (d < 0)], ["same", "slower", "faster"], "unresolved")
+
+
+def _noise_floor(cells: pd.DataFrame, error: Floats, df: Floats, judged: int) -> Floats:
+    """As a fraction; at the level of the first step of Holm's correction."""
+    level = ALPHA / max(judged, 1)
+    alone = (cells[["runs_old", "runs_new"]].min(axis=1) < 2).to_numpy() & (level < JUMP_RATE)
+    return np.asarray(np.expm1((t_bound(df, level) + _POWER) * error + np.where(alone, JUMP, 0.0)))
+
+
+def _changes(
+    cells: pd.DataFrame, judged: npt.NDArray[np.str_], *, unknown: npt.ArrayLike
+) -> npt.NDArray[np.str_]:
+    """One of `CHANGES` for each cell; `judged` is what the figures say."""
+    old, new = (badness(cells[name]) for name in ("status_old", "status_new"))
     rules = {
         "only old": cells["side"] == "left_only",
         "only new": cells["side"] == "right_only",
@@ -185,14 +227,9 @@ def _changes(cells: pd.DataFrame, **judged: npt.ArrayLike) -> npt.NDArray[np.str
         "recovered": new < old,
         "untimed": old > 0,
         "other baseline": cells["rebased"],
-        **judged,
+        "unknown": unknown,
     }
-    return np.select([np.asarray(rule, bool) for rule in rules.values()], list(rules), default="same")
-
-
-def _rank(status: pd.Series) -> pd.Series:
-    """How bad a status is: 0 timed, 1 skipped, 2 anything else."""
-    return pd.Series(np.where(status.isin(TIMED), 0, np.where(status == "skipped", 1, 2)), status.index)
+    return np.select([np.asarray(rule, bool) for rule in rules.values()], list(rules), judged)
 
 
 def _mean(cells: pd.DataFrame) -> Interval | None:
@@ -205,7 +242,7 @@ def _mean(cells: pd.DataFrame) -> Interval | None:
     if known.empty:
         return None
     mean = float(known["d"].mean())
-    sums = (known["d"] - mean).groupby([known[axis] for axis in AXES], dropna=False).sum()
+    sums = (known["d"] - mean).groupby([known[axis] for axis in AXES], dropna=False, observed=True).sum()
     if len(sums) == 1:
         return Interval(math.exp(mean), 0.0, math.inf)
     error = math.sqrt(float((sums**2).sum()) * len(sums) / (len(sums) - 1)) / len(known)

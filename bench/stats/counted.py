@@ -1,45 +1,27 @@
-"""Which rounds count: those that nobody disturbed, where enough of them are left.
-
-A round that was measured again counts as measured last.  It is contended if others disturbed even that (they never
-gave way, or the time was up).  Contended rounds are ignored if at least `ENOUGH` clean ones remain; otherwise all
-rounds count.  Whether a round is contended is decided without looking at its time, so this picks no fast ones.
-"""
+"""Which rounds count: all of them; of a round that stands there twice, the row that was written last."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-__all__ = ["ENOUGH", "Timed", "by_round", "paired"]
+    from bench.stats.verdicts import Rounds
 
-ENOUGH = 6
-"""The fewest rounds whose range holds their true median 19 times in 20 (1 - 2/2**6)."""
-Timed = tuple[int, float, bool]
-"""A round's number, its seconds per call, and whether it was contended."""
+__all__ = ["by_round", "paired"]
 
 
-def by_round(rounds: Iterable[Timed]) -> dict[int, float]:
-    """Seconds per call of each round of one arm that counts."""
-    last = {number: (seconds, contended) for number, seconds, contended in rounds}
-    kept = _kept([contended for _, contended in last.values()])
-    return {number: seconds for (number, (seconds, _)), keep in zip(last.items(), kept, strict=True) if keep}
+def by_round(rounds: Iterable[tuple[int, int, float]]) -> dict[tuple[int, int], float]:
+    """Seconds per call of the rounds of one arm, from (process, round, seconds) in the order of the file."""
+    return {(process, number): seconds for process, number, seconds in rounds}
 
 
-def paired(one: Iterable[Timed], other: Iterable[Timed]) -> npt.NDArray[np.float64]:
-    """Seconds per call of two arms, a row for each round that both have and that counts for both."""
+def paired(one: Rounds, other: Rounds) -> npt.NDArray[np.float64]:
+    """Seconds per call of two arms, a row for each round of a process that both have."""
     import numpy as np  # noqa: PLC0415  # collecting a plan must not need it
 
-    first, second = ({number: each for number, *each in rounds} for rounds in (one, other))
-    both = [(*first[number], *second[number]) for number in first if number in second]
-    kept = _kept([bool(mine or its) for _, mine, _, its in both])
-    rows = [(row[0], row[2]) for row, keep in zip(both, kept, strict=True) if keep]
-    return np.array(rows, np.float64).reshape(-1, 2)
-
-
-def _kept(contended: Sequence[bool]) -> list[bool]:
-    clean = [not each for each in contended]
-    return clean if sum(clean) >= ENOUGH else [True] * len(clean)
+    both = [(seconds, other[place]) for place, seconds in one.items() if place in other]
+    return np.array(both, np.float64).reshape(-1, 2)

@@ -1,8 +1,4 @@
-"""The arithmetic of the verdicts; pure functions of arrays, tested on samples with known answers.
-
-Ratios are paired round by round.  Intervals are bootstrap percentile intervals of the estimator
-(Efron & Tibshirani, An Introduction to the Bootstrap, 1993, ch. 13).
-"""
+"""The middle of samples: the suite's estimator, with its variance, and others to compare it with."""
 
 from __future__ import annotations
 
@@ -13,34 +9,39 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["ESTIMATORS", "HEADLINE", "Interval", "estimate", "noise_floor", "ratio", "verdict"]
+__all__ = ["ESTIMATORS", "HEADLINE", "Interval", "centre"]
 
 Samples = npt.NDArray[np.float64]
 Estimator = Callable[[Samples], Samples]
 
-_RESAMPLES = 999
-"""Of a bootstrap: about what the ends of a 95 % interval take."""
-_TAILS = (0.0125, 0.9875)
-"""Percentiles of the 95 % interval.  They are farther out than 2.5 %, as an experiment stops when its intervals
-are narrow, and so sooner when they are narrow by chance (tests/bench/stats/test_coverage.py)."""
-_CLEARED = 0.7
-"""The share of the noise floor, on the log scale, that the interval of a difference has to leave behind."""
+_CUT = 0.25
+"""The share of the samples that is left out at each end: the middle half remains, whatever happens to the others."""
 
 
-def _trimmed_mean(samples: Samples) -> Samples:
-    """Mean without the lowest and the highest quarter, along the last axis."""
-    cut = samples.shape[-1] // 4
-    return np.asarray(np.sort(samples, axis=-1)[..., cut : samples.shape[-1] - cut].mean(axis=-1))
+def centre(samples: Samples) -> tuple[Samples, Samples]:
+    """The trimmed mean along the last axis and its variance (Yuen, Biometrika 61, 1974); of one sample inf.
+
+    The variance is that of the samples with the outer ones drawn in to the last that are kept.
+    """
+    ordered = np.sort(samples, axis=-1)
+    count = ordered.shape[-1]
+    cut = int(_CUT * count)
+    kept = count - 2 * cut
+    value = np.asarray(ordered[..., cut : count - cut].mean(axis=-1))
+    if kept < 2:
+        return value, np.full(value.shape, math.inf)
+    drawn_in = np.clip(ordered, ordered[..., cut : cut + 1], ordered[..., count - cut - 1 : count - cut])
+    return value, np.asarray(drawn_in.var(axis=-1, ddof=1) * (count - 1) / (kept * (kept - 1)))
 
 
 ESTIMATORS: Mapping[str, Estimator] = {
     "min": lambda samples: np.asarray(samples.min(axis=-1)),
     "q25": lambda samples: np.asarray(np.quantile(samples, 0.25, axis=-1)),
     "median": lambda samples: np.asarray(np.median(samples, axis=-1)),
-    "trimmed_mean": _trimmed_mean,
+    "trimmed_mean": lambda samples: centre(samples)[0],
 }
-HEADLINE = "median"
-"""The estimator of `time_s` and of speed-ups (scripts/estimators.py compares them)."""
+HEADLINE = "trimmed_mean"
+"""The estimator of `time_s` and of speed-ups, of logs (scripts/estimators.py compares them)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,45 +56,3 @@ class Interval:
     def half_width(self) -> float:
         """The larger distance to a bound, as a fraction of the estimate."""
         return max(self.hi - self.value, self.value - self.lo) / abs(self.value) if self.value else math.inf
-
-
-def estimate(samples: Samples, estimator: str = HEADLINE, *, seed: int = 0) -> Interval:
-    """The estimator of `samples` (1-D, at least one) with its bootstrap interval.
-
-    One sample has an interval without bounds: nothing is known of its spread.
-    """
-    function = ESTIMATORS[estimator]
-    value = float(function(samples))
-    if samples.size < 2:
-        return Interval(value, -math.inf, math.inf)
-    rng = np.random.default_rng(seed)
-    drawn = samples[rng.integers(0, samples.size, (_RESAMPLES, samples.size))]
-    lo, hi = np.quantile(function(drawn), _TAILS)
-    return Interval(value, min(float(lo), value), max(float(hi), value))
-
-
-def ratio(numerator: Samples, denominator: Samples, estimator: str = HEADLINE, *, seed: int = 0) -> Interval:
-    """numerator / denominator, paired round by round, with its interval; on the log scale inside."""
-    logs = estimate(np.log(numerator) - np.log(denominator), estimator, seed=seed)
-    return Interval(math.exp(logs.value), math.exp(logs.lo), math.exp(logs.hi))
-
-
-def noise_floor(twin: Interval) -> float:
-    """The largest difference that two identical arms may have shown, as a fraction.
-
-    `twin` is the ratio of the baseline to its twin; its farther bound counts.
-    """
-    return math.expm1(max(abs(math.log(twin.lo)) if twin.lo > 0 else math.inf, abs(math.log(twin.hi))))
-
-
-def verdict(speedup: Interval, floor: float) -> str:
-    """`faster` or `slower` if the estimate leaves the noise floor and its interval most of it, else `tie`.
-
-    How often identical arms are called different is what scripts/trust.py measures.
-    """
-    far, most = 1.0 + floor, (1.0 + floor) ** _CLEARED
-    if speedup.lo > most and speedup.value > far:
-        return "faster"
-    if speedup.hi < 1.0 / most and speedup.value < 1.0 / far:
-        return "slower"
-    return "tie"

@@ -1,16 +1,18 @@
-"""Groups of rows in frames of cells or rounds, and which rounds of an arm count."""
+"""Groups of rows in frames of cells or rounds, and the rounds of each arm."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from bench.stats.counted import ENOUGH, Timed
+if TYPE_CHECKING:
+    from bench.stats.verdicts import Rounds
 
-__all__ = ["counted_rounds", "group_ids", "timed"]
+__all__ = ["arm_key", "counted_rounds", "group_ids", "rounds_by_arm", "timed"]
 
 _MOST_IDS = 1 << 62
 """Beyond it the product of the columns' sizes may not fit an int64."""
@@ -18,16 +20,36 @@ _MOST_IDS = 1 << 62
 
 def counted_rounds(rounds: pd.DataFrame, arm: Sequence[str]) -> pd.DataFrame:
     """The rows of `rounds` that count (see `bench.stats.counted`); the columns `arm` name an arm of an experiment."""
-    last = rounds.drop_duplicates([*arm, "round"], keep="last")
-    clean = pd.Series(last["contended"] == 0, last.index)
-    left = clean.groupby(group_ids(last, arm)).transform("sum")
-    return last[clean | (left < ENOUGH)]
+    return rounds.drop_duplicates([*arm, "process", "round"], keep="last")
 
 
-def timed(rounds: pd.DataFrame) -> list[Timed]:
-    """The rounds of one arm, for `bench.stats.counted`."""
-    contended = rounds["contended"] != 0
-    return list(zip(rounds["round"].tolist(), rounds["seconds"].tolist(), contended.tolist(), strict=True))
+def timed(rounds: pd.DataFrame) -> Rounds:
+    """The rounds of one arm, which all rows belong to."""
+    places = zip(rounds["process"].tolist(), rounds["round"].tolist(), strict=True)
+    return dict(zip(places, rounds["seconds"].tolist(), strict=True))
+
+
+def arm_key(values: Iterable[Any]) -> tuple[Any, ...]:
+    """What names an arm, as a key: equal for equal values, and NaN, as a slope may be, equals itself."""
+    return tuple(None if value != value else value for value in values)  # noqa: PLR0124
+
+
+def rounds_by_arm(rounds: pd.DataFrame, columns: Sequence[str]) -> dict[tuple[Any, ...], Rounds]:
+    """The rounds of each arm by the `arm_key` of its values in `columns`, which name an arm of an experiment.
+
+    The arms are in the order of `group_ids`.
+    """
+    ids = group_ids(rounds, columns)
+    order = np.argsort(ids, kind="stable")  # the rows of an arm stay in the order of the file
+    starts = np.flatnonzero(np.diff(ids[order], prepend=-1))
+    ordered = rounds[["process", "round", "seconds"]].iloc[order]
+    process, number, seconds = (ordered[name].tolist() for name in ordered)
+    names = rounds[list(columns)].iloc[order[starts]].itertuples(index=False, name=None)
+    ends = [*starts[1:].tolist(), len(order)]
+    return {
+        arm_key(name): dict(zip(zip(process[a:b], number[a:b], strict=True), seconds[a:b], strict=True))
+        for name, a, b in zip(names, starts.tolist(), ends, strict=False)
+    }
 
 
 def group_ids(frame: pd.DataFrame, columns: Sequence[str]) -> npt.NDArray[np.int64]:

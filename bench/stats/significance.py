@@ -1,4 +1,4 @@
-"""Which of many measured differences are real: Student's t, the interval of a rate, and Holm's correction."""
+"""Which of many measured differences are real: Student's t, the interval of a rate, corrections for their number."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import stdtr, stdtrit  # type: ignore[import-untyped]  # it carries no type hints
 
-__all__ = ["holm", "rate_interval", "t_bound", "two_sided_p", "welch_df"]
+__all__ = ["benjamini_hochberg", "holm", "rate_interval", "t_bound", "two_sided_p", "welch_df"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -16,9 +16,9 @@ def two_sided_p(t: Floats, df: Floats) -> Floats:
     return np.asarray(2 * stdtr(df, -np.abs(t)), np.float64)
 
 
-def t_bound(df: Floats) -> Floats:
-    """The |t| that 95 % of Student's t with `df` degrees of freedom stay within; inverts `two_sided_p`."""
-    return np.asarray(stdtrit(df, 0.975), np.float64)
+def t_bound(df: Floats, p: float = 0.05) -> Floats:
+    """The |t| whose `two_sided_p` with `df` degrees of freedom is `p`."""
+    return np.asarray(stdtrit(df, 1 - p / 2), np.float64)
 
 
 def rate_interval(hits: int, of: int) -> tuple[float, float]:
@@ -50,4 +50,17 @@ def holm(p: Floats) -> Floats:
     steps = p[order] * np.arange(len(order), 0, -1)
     adjusted = np.full(len(p), np.nan)
     adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1.0)
+    return adjusted
+
+
+def benjamini_hochberg(p: Floats) -> Floats:
+    """`p` as the rate of false discoveries (Benjamini & Hochberg, J. R. Stat. Soc. B 57, 1995); NaN does not count.
+
+    Of those at or under q a share of q at most is chance, on average.
+    """
+    known = np.flatnonzero(~np.isnan(p))
+    order = known[np.argsort(p[known], kind="stable")]
+    steps = p[order] * len(order) / np.arange(1, len(order) + 1)
+    adjusted = np.full(len(p), np.nan)
+    adjusted[order] = np.minimum.accumulate(steps[::-1])[::-1]
     return adjusted

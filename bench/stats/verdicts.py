@@ -17,38 +17,54 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from scipy.special import stdtrit  # type: ignore[import-untyped]  # it carries no type hints
 
-from bench.stats.estimates import Interval
+from bench.stats.estimates import Interval, centre
 
-__all__ = ["RESOLVE", "Pair", "Rounds", "Verdict", "judge", "pair_of"]
+__all__ = [
+    "RESOLVE",
+    "RULE",
+    "Pair",
+    "Rounds",
+    "Rule",
+    "Verdict",
+    "alone",
+    "interval_of",
+    "judge",
+    "pair_of",
+    "time_of",
+]
 
 Rounds = Mapping[tuple[int, int], float]
 """Seconds per call of the rounds of one arm, by the numbers of the process and of the round."""
 
 RESOLVE = 0.03
 """Arms that differ by less than this fraction are `same`, unless something else is asked for (``--resolve``)."""
-_DIFFERENT = 0.995
-"""Quantile of Student's t that a difference has to pass: one identical pair in a hundred at most is called different."""
-_SAME = 0.95
-"""That of each of the two one-sided tests for `same`: one pair in twenty that differs by all of the width."""
 _INTERVAL = 0.975
 """Of the 95 % interval that is reported."""
 _POWER = 0.8416
 """Standard errors, besides those of the test, by which a difference must exceed to be found in 80 % of the cases."""
-_FEWEST_DF = 4.0
-"""Degrees of freedom of the error that rounds give, however few there are."""
-_RESAMPLES = 499
-"""Enough for a standard error within 4 %."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Quantiles of Student's t; scripts/simulate.py has the rates under these and others."""
+
+    different: float = 0.995
+    """What a difference has to pass: of identical pairs one in a hundred does."""
+    same: float = 0.95
+    """Of each of the two one-sided tests for `same`: one pair in twenty that differs by all of the width."""
+
+
+RULE = Rule()
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """What the rounds of two arms say of the log of their ratio."""
+    """What rounds say of the log of a ratio of two arms, or of one arm's seconds."""
 
     log_ratio: float
-    """Of the first arm's time over the second's: the mean over processes of the median over rounds."""
+    """Of one time over the other, or over a second: the mean over processes of the trimmed mean over rounds."""
     se: float
     """Its standard error, as the rounds within the processes tell; inf where a process has one round alone."""
     rounds: int
@@ -74,19 +90,45 @@ class Verdict:
 
 def pair_of(first: Rounds, second: Rounds) -> Pair | None:
     """The two arms round by round; None without a round that both have."""
-    logs: dict[int, list[float]] = {}
-    for (process, number), seconds in first.items():
-        if (process, number) in second:
-            logs.setdefault(process, []).append(math.log(seconds / second[process, number]))
+    return alone({place: seconds / second[place] for place, seconds in first.items() if place in second})
+
+
+def alone(rounds: Rounds) -> Pair | None:
+    """One arm by itself, or the ratios of two; None without a round."""
+    logs = _by_process(rounds)
     if not logs:
         return None
-    samples = [np.array(each) for each in logs.values()]
-    variance = sum(_median_se(each) ** 2 for each in samples) / len(samples) ** 2
-    value = sum(float(np.median(each)) for each in samples) / len(samples)
-    return Pair(value, math.sqrt(variance), sum(map(len, samples)), len(samples))
+    centres = [centre(np.array(each)) for each in logs]
+    variance = sum(float(each) for _, each in centres) / len(centres) ** 2
+    value = sum(float(each) for each, _ in centres) / len(centres)
+    return Pair(value, math.sqrt(variance), len(rounds), len(centres))
 
 
-def judge(pair: Pair, process_variance: float, process_df: float, resolve: float = RESOLVE) -> Verdict:
+def time_of(rounds: Rounds) -> float:
+    """Seconds per call: the mean over processes of the trimmed mean over rounds, of logs.  There is at least one."""
+    found = alone(rounds)
+    assert found is not None, "there is a round"
+    return math.exp(found.log_ratio)
+
+
+def _by_process(rounds: Rounds) -> list[list[float]]:
+    logs: dict[int, list[float]] = {}
+    for (process, _), seconds in rounds.items():
+        logs.setdefault(process, []).append(math.log(seconds))
+    return list(logs.values())
+
+
+def interval_of(pair: Pair, process_variance: float, process_df: float) -> Interval:
+    """The ratio, or the seconds, with the 95 % interval for a new process; see `judge`."""
+    between = process_variance / pair.processes
+    reach = _t(_INTERVAL, _degrees(pair, between, process_df)) * math.sqrt(pair.se**2 + between)
+    d = pair.log_ratio
+    return Interval(math.exp(d), _exp(d - reach), _exp(d + reach))
+
+
+def judge(
+    pair: Pair, process_variance: float, process_df: float, resolve: float = RESOLVE, rule: Rule = RULE
+) -> Verdict:
     """The verdict on the first arm beside the second.
 
     `process_variance` is that of the log ratio between two processes, one of each arm, known with `process_df` degrees
@@ -97,18 +139,18 @@ def judge(pair: Pair, process_variance: float, process_df: float, resolve: float
     se = math.sqrt(variance)
     df = _degrees(pair, between, process_df)
     d, width = pair.log_ratio, math.log1p(resolve)
-    if abs(d) + _t(_SAME, df) * se < width:
+    passed = _t(rule.different, df)
+    if abs(d) + _t(rule.same, df) * se < width:
         word = "same"
-    elif abs(d) > _t(_DIFFERENT, df) * se:
+    elif abs(d) > passed * se:
         word = "slower" if d > 0 else "faster"
     else:
         word = "unresolved"
-    reach = _t(_INTERVAL, df) * se
-    rounds, processes = _needed(pair, process_variance, width / (_t(_DIFFERENT, df) + _POWER))
+    rounds, processes = _needed(pair, process_variance, width / (passed + _POWER))
     return Verdict(
         word,
-        Interval(math.exp(d), _exp(d - reach), _exp(d + reach)),
-        _exp((_t(_DIFFERENT, df) + _POWER) * se) - 1.0,
+        interval_of(pair, process_variance, process_df),
+        _exp((passed + _POWER) * se) - 1.0,
         rounds,
         processes,
     )
@@ -126,8 +168,9 @@ def _needed(pair: Pair, process_variance: float, wanted_se: float) -> tuple[floa
 def _degrees(pair: Pair, between: float, process_df: float) -> float:
     """Of the sum of the two variances (Welch, Biometrika 34, 1947)."""
     if not math.isfinite(pair.se):
-        return _FEWEST_DF
-    within, rounds_df = pair.se**2, max(pair.rounds / 2, _FEWEST_DF)
+        return 1.0
+    # The middle half of the rounds of each process, less one, tells the error of its trimmed mean.
+    within, rounds_df = pair.se**2, max(pair.rounds / 2 - pair.processes, 1.0)
     parts = within**2 / rounds_df + between**2 / max(process_df, 1.0)
     return (within + between) ** 2 / parts if parts > 0 else math.inf
 
@@ -140,16 +183,3 @@ def _exp(value: float) -> float:
 @functools.lru_cache(maxsize=4096)
 def _t(quantile: float, df: float) -> float:
     return float(stdtrit(df, quantile))
-
-
-def _median_se(logs: npt.NDArray[np.float64]) -> float:
-    """The standard error of their median, by bootstrap."""
-    if len(logs) < 2:
-        return math.inf
-    return float(np.median(logs[_draws(len(logs))], axis=1).std(ddof=1))
-
-
-@functools.lru_cache(maxsize=256)
-def _draws(size: int) -> npt.NDArray[np.int64]:
-    """The places that each resample takes; the same for equal numbers of rounds, so that equal samples stay equal."""
-    return np.random.default_rng(size).integers(0, size, (_RESAMPLES, size))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
 import sys
 from statistics import median
 
@@ -14,11 +13,10 @@ from bench.arm.worker import refusal
 from bench.arrays.call_ring import Slots
 from bench.arrays.inputs import InputSource
 from bench.channel import inherited, serve
-from bench.machine.cpu_speed import SLOW, Pace
+from bench.machine.cpu_speed import Pace
 from bench.machine.environment import last_level_cache
 from bench.machine.own_usage import at_rest
 from bench.run.pool import SEED
-from bench.run.usual_speed import Usual
 from kernels import registry
 from kernels.api import Case
 from scripts._agreement.messages import TimeOf
@@ -29,8 +27,6 @@ _PARTS = 4
 """Of the Timer's turn, each looked at by itself."""
 _PART_S = 0.005
 """Seconds of a part; together about as long as a batch of ours."""
-_TRIES = 5
-"""Times that a slow CPU spoiled are taken again as often as batches are."""
 
 
 class _Subject:
@@ -40,7 +36,7 @@ class _Subject:
         self.case, self._backend = case, registry.load(name)
         self._backend.set_threads(case.threads)
         self._slots = Slots(self._backend, case, InputSource(SEED).of(case), last_level_cache())
-        self._pace, self._usual = Pace(), Usual()
+        self._pace = Pace()
         at_rest()
         self._pace.learn(lambda: self._timer().blocked_autorange(min_run_time=_PART_S))
 
@@ -48,19 +44,10 @@ class _Subject:
         """Seconds per call; the median of the Timer's blocks."""
         self._slots.move()
         timer = self._timer()
-        for _ in range(_TRIES):
-            parts: list[list[float]] = []
-            self._pace.begin()
-            for _ in range(_PARTS):
-                parts.append(timer.blocked_autorange(min_run_time=_PART_S).times)
-                self._pace.look()
-            at_rest()
-            slowness = self._usual.times(os.getpid(), self._pace.taken(), _PARTS, every=1)
-            least = max(SLOW, min(slowness))
-            if least == SLOW:
-                break
-        kept = [times for times, longer in zip(parts, slowness, strict=True) if longer <= least]
-        return median(itertools.chain.from_iterable(kept))
+        self._pace.begin()
+        parts = [timer.blocked_autorange(min_run_time=_PART_S).times for _ in range(_PARTS)]
+        at_rest()
+        return median(itertools.chain.from_iterable(parts))
 
     def _timer(self) -> Timer:
         """The Timer for the calls where they are now."""

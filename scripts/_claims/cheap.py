@@ -6,6 +6,7 @@ paired round by round.  Additivity is counted, not timed.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
@@ -13,7 +14,7 @@ import torch
 
 from bench.arm.timed_loop import without_gc
 from bench.machine.clocks import clock
-from bench.stats.estimates import ratio
+from bench.stats.verdicts import interval_of, pair_of
 from bench.text.sizes import format_size
 from kernels.api import Case
 from kernels.registry import load
@@ -32,7 +33,7 @@ _PROBES = 3
 """Probes that tell how long a call is; the fastest counts."""
 _LIKE_COPY = Rule("<=", 1.25)
 _DEARER = Rule(">=", 1.5)
-_TIMED = "median of paired ratios of interleaved rounds, torch, one thread, float32, into a given array"
+_TIMED = "trimmed mean of paired ratios of interleaved rounds, torch, one thread, float32, into a given array"
 _PAIRS = 100_000
 
 
@@ -89,7 +90,10 @@ def cost(seeds: Sequence[int]) -> Outcome:
 
 def _cost_parts(seconds: Mapping[str, np.ndarray], size: str) -> list[Part]:
     def figure(above: str, below: str) -> Figure:
-        found = ratio(seconds[above], seconds[below])
+        one, other = ({(1, n): float(s) for n, s in enumerate(seconds[name])} for name in (above, below))
+        pair = pair_of(one, other)
+        assert pair is not None, "all functions have all rounds"
+        found = interval_of(pair, 0.0, math.inf)  # of this process, as it says
         return Figure(f"{above} / {below}", (found.lo, found.value, found.hi), "x")
 
     def part(name: str, says: str, judged: Figure, rule: Rule, *beside: Figure) -> Part:

@@ -20,7 +20,8 @@ from scripts._shared.tables import Block, Section
 __all__ = ["blocks", "cell_name", "legend", "summary"]
 
 _Columns = Mapping[str, Callable[[Any], str]]
-_NUMBERS = ("old", "new", "new/old", "noise", "p")
+_NUMBERS = ("old", "new", "new/old", "noise", "p", "again", "p again")
+_WORDS = ("slower", "faster", "same", "unresolved")
 _WHY = {
     "unknown": "one of the two has no interval",
     "other baseline": "its speed-up is over another baseline",
@@ -43,18 +44,30 @@ def summary(found: Comparison, threshold: float) -> str:
     parts = [f"{slow:,} slower by more than {percent_text(threshold)}"] if slow else []
     parts += [f"{failed:,} with a worse status"] if failed else []
     head = f"{_count(slow + failed, 'regression')} ({', '.join(parts)})" if parts else "No regression"
-    changed = ", ".join(f"{counts.get(name, 0):,} {name}" for name in ("slower", "faster", "same"))
+    changed = ", ".join(f"{counts.get(name, 0):,} {name}" for name in _WORDS)
     mean = f"; geometric mean of new/old {_mean_text(found.mean)}" if found.mean else ""
-    return f"{head}. {_count(int(found.cells['p_value'].notna().sum()), 'cell')} compared: {changed}{mean}."
+    compared = _count(int(found.cells["p_value"].notna().sum()), "cell")
+    left = int(_suspected(found).sum())
+    hint = f" {_count(left, 'cell')} suspected: --confirm measures what is suspected again." if left else ""
+    return f"{head}. {compared} compared: {changed}{mean}.{hint}"
+
+
+def _suspected(found: Comparison) -> pd.Series:
+    """The cells that are suspected and were neither called changed nor measured again."""
+    if "again_ratio" in found.cells:
+        return pd.Series(False, found.cells.index)
+    return found.cells["suspected"] & (found.cells["change"] == "unresolved")
 
 
 def blocks(found: Comparison, limit: int, *, everything: bool) -> list[Block]:
-    """The tables that have rows: what changed (or every cell), each implementation, what was not compared.
+    """The tables that have rows: what changed (or every cell), what is suspected, by implementation, what is left out.
 
     `limit` is the most rows in a table, 0 for all.
     """
     cells = found.cells
+    confirmed = "again_ratio" in cells
     chosen = cells["p_value"].notna() if everything else cells["change"].isin(("slower", "faster"))
+    by_ratio = cells.sort_values("ratio", ascending=False, kind="stable")
     made = [
         _block(
             "Status changed",
@@ -67,7 +80,14 @@ def blocks(found: Comparison, limit: int, *, everything: bool) -> list[Block]:
             "Every cell" if everything else "Changed",
             "The largest slowdown first.",
             _FIGURES,
-            cells[chosen].sort_values("ratio", ascending=False, kind="stable"),
+            by_ratio[chosen.loc[by_ratio.index]],
+            limit,
+        ),
+        _block(
+            "Measured again" if confirmed else "Suspected",
+            "Judged by the second measurement alone." if confirmed else "Changed, or chance: not known yet.",
+            _AGAIN if confirmed else _FIGURES,
+            by_ratio[(cells["suspected"] if confirmed else _suspected(found)).loc[by_ratio.index]],
             limit,
         ),
         _implementations(cells),
@@ -76,24 +96,26 @@ def blocks(found: Comparison, limit: int, *, everything: bool) -> list[Block]:
     return [block for block in made if block.sections]
 
 
-def legend(found: Comparison, *, relative: bool) -> list[str]:
+def legend(found: Comparison, threshold: float, *, relative: bool) -> list[str]:
     """What the figures mean, and how much the machine itself moved."""
     unit = "time over the baseline's of the same experiment" if relative else "time"
+    width = percent_text(threshold)
     lines = [
-        f"new/old is the {unit}, with its 95 % interval: above 1 is slower. ! marks a regression.",
-        "What all control arms of a case show beyond those of other cases is the machine's and is taken off."
-        " The rest is called a change if it is significant (5 %, corrected for the number of cells by Holm's"
-        " method) and outside the larger noise floor of the two runs.",
+        f"new/old is the {unit}, with its 95 % interval for new processes: above 1 is slower. ! marks a regression.",
+        "slower and faster are significant (5 %, corrected for the number of cells by Holm's method; of one run a side"
+        f" a jump by up to 15 % in one cell of a hundred is chance). same: closer than {width} (two one-sided tests)."
+        " unresolved: neither is shown. noise: the smallest change that would have been called one in 80 % of cases.",
     ]
     mean = found.controls_mean
     if mean is None:
-        return [*lines, "The runs share no control arm: how far the machine itself drifted is not known."]
+        return [*lines, "The runs share no copies: how far the machine itself drifted is not known."]
     scatter = (
-        f"they scatter by {percent_text(found.drift)} beyond their own errors, which every interval includes"
+        f"; between runs arms differ by {percent_text(found.drift)} beyond their own errors, which every interval"
+        " includes"
     )
     lines.append(
-        f"The control arms ({found.controls:,}), the same code in both runs, show {_mean_text(mean)}"
-        f"{f'; {scatter}' if found.drift else ''}."
+        f"The copies ({found.controls:,}), the same code in all runs, show {_mean_text(mean)}"
+        f"{scatter if found.drift else ''}."
     )
     if not relative and (mean.lo > 1.0 or mean.hi < 1.0):
         lines.append(
@@ -115,13 +137,13 @@ def _implementations(cells: pd.DataFrame) -> Block:
     rows = []
     for (backend, variant), arm in known.groupby(["backend", "variant"]):
         counts = arm["change"].value_counts().to_dict()
-        numbers = [len(arm), *(counts.get(name, 0) for name in ("slower", "faster", "same"))]
+        numbers = [len(arm), *(counts.get(name, 0) for name in _WORDS)]
         mean = ratio_text(float(np.exp(np.log(arm["ratio"]).mean())))
         rows.append(
             (arm_name(str(backend), str(variant), "candidate"), *(f"{number:,}" for number in numbers), mean)
         )
-    headers = ("implementation", "cells", "slower", "faster", "same", "geometric mean")
-    right = (False, True, True, True, True, True)
+    headers = ("implementation", "cells", *_WORDS, "geometric mean")
+    right = (False, *(True for _ in headers[1:]))
     return Block(
         "By implementation", [Section("Over the cells compared.", headers, rows, right)] if rows else []
     )
@@ -142,6 +164,13 @@ _FIGURES: _Columns = {
     "new/old": lambda row: ratio_text(row.ratio, row.ratio_lo, row.ratio_hi),
     "noise": lambda row: percent_text(row.noise_floor),
     "p": lambda row: number_text(row.p_adjusted, 2),
+    "change": lambda row: f"{row.change}{' !' if row.regression else ''}",
+}
+_AGAIN: _Columns = {
+    "case and implementation": cell_name,
+    "new/old": lambda row: ratio_text(row.ratio, row.ratio_lo, row.ratio_hi),
+    "again": lambda row: ratio_text(row.again_ratio, row.again_lo, row.again_hi),
+    "p again": lambda row: number_text(row.again_p, 2),
     "change": lambda row: f"{row.change}{' !' if row.regression else ''}",
 }
 _STATUS: _Columns = {

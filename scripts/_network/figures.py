@@ -16,12 +16,12 @@ import pandas as pd
 
 from bench.records.columns import TIMED
 from bench.records.schema import CELL_KEY
-from bench.stats import estimates
-from bench.stats.counted import Timed, paired
 from bench.stats.estimates import Interval
 from bench.stats.fastest import COMPETING
-from bench.stats.frames import timed
+from bench.stats.frames import arm_key, rounds_by_arm
+from bench.stats.verdicts import Rounds
 from kernels.networks.case import NETWORK_OPS, parse_widths
+from scripts._shared.pairs import Timed, gain, timed_of
 
 __all__ = ["COLUMNS", "figures"]
 
@@ -37,13 +37,13 @@ COLUMNS = (
 @dataclass(frozen=True, slots=True)
 class _Arm:
     time_s: float
-    rounds: list[Timed] | None
+    timed: Timed | None
 
 
 def figures(cells: pd.DataFrame, rounds: pd.DataFrame | None, against: str) -> pd.DataFrame:
     """One row for each implementation of each network in `cells`, timed or not; by op, direction, widths and batch.
 
-    Intervals come from `rounds` (pairs of one round); without them they are NaN, as all that is unknown.
+    Ratios come from `rounds`, with intervals for a new process; without these the intervals are NaN.
     """
     networks = cells[cells["op"].isin(NETWORK_OPS)]
     seconds = _by_arm(rounds)
@@ -56,27 +56,23 @@ def figures(cells: pd.DataFrame, rounds: pd.DataFrame | None, against: str) -> p
     return table.sort_values(order, kind="stable")[list(COLUMNS)].reset_index(drop=True)
 
 
-def _by_arm(rounds: pd.DataFrame | None) -> dict[tuple[Any, ...], list[Timed]]:
+def _by_arm(rounds: pd.DataFrame | None) -> dict[tuple[Any, ...], Rounds]:
     """The rounds of each cell."""
     if rounds is None:
         return {}
-    networks = rounds[rounds["op"].isin(NETWORK_OPS)]
-    grouped = networks.groupby(list(CELL_KEY), observed=True, sort=False)
-    return {_key(key): timed(part) for key, part in grouped}
-
-
-def _key(values: Any) -> tuple[Any, ...]:
-    return tuple(str(value) for value in values)
+    return rounds_by_arm(rounds[rounds["op"].isin(NETWORK_OPS)], CELL_KEY)
 
 
 def _experiment(
-    cells: pd.DataFrame, seconds: dict[tuple[Any, ...], list[Timed]], against: str
+    cells: pd.DataFrame, seconds: dict[tuple[Any, ...], Rounds], against: str
 ) -> Iterator[dict[str, Any]]:
     arms: dict[tuple[str, str, bool], _Arm] = {}
     for row in cells.to_dict("records"):
         if row["status"] in TIMED and row["role"] in (*COMPETING, "ablation"):
-            time = _Arm(float(row["time_s"]), seconds.get(_key([row[name] for name in CELL_KEY])))
-            arms[str(row["backend"]), str(row["variant"]), row["role"] == "ablation"] = time
+            rounds = seconds.get(arm_key(row[name] for name in CELL_KEY))
+            timed = None if rounds is None else timed_of(rounds, row)
+            name = str(row["backend"]), str(row["variant"]), row["role"] == "ablation"
+            arms[name] = _Arm(float(row["time_s"]), timed)
     for row in cells.to_dict("records"):
         if row["role"] not in COMPETING:
             continue
@@ -97,9 +93,5 @@ def _ratio(one: _Arm | None, other: _Arm | None) -> Interval:
     """Time over time, paired by round; NaN where either was not timed."""
     if one is None or other is None:
         return Interval(np.nan, np.nan, np.nan)
-    if one.rounds is None or other.rounds is None:
-        return Interval(one.time_s / other.time_s, np.nan, np.nan)
-    both = paired(one.rounds, other.rounds)
-    if not len(both):
-        return Interval(one.time_s / other.time_s, np.nan, np.nan)
-    return estimates.ratio(both[:, 0], both[:, 1])
+    found = gain(other.timed, one.timed) if one.timed and other.timed else None
+    return found.times if found else Interval(one.time_s / other.time_s, np.nan, np.nan)

@@ -3,27 +3,28 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from bench.plan.experiments import arm_label
-from bench.stats.fastest import fastest_set
+from bench.stats.estimates import Interval
+from bench.stats.fastest import standings
 from bench.stats.size_curves import Curve, Stretch, ratio_misses, stretches
 from bench.text.hints import did_you_mean
 from bench.text.sizes import format_size
 from kernels.api import AXES, Case
-from scripts._recommend.ratios import Ratio, Row, paired
+from scripts._recommend.ratios import ITSELF, Ratio, Row, between, paired
 from scripts._recommend.runs import Evidence, matching
 from scripts._shared import cli
 from scripts._shared.remarks import clean
 
 __all__ = ["Answer", "Missing", "answer", "arm_of", "break_even"]
 
-_TIE = 0.05
+_NEAR = 0.05
 """Curves nearer than this are one in the list of crossovers, whatever the noise floor."""
 
 
@@ -37,23 +38,35 @@ class Missing:
 
 @dataclass(slots=True)
 class Answer:
-    """The arms of a case, the fastest first, and the evidence; `basis` is measured, fitted or extrapolated."""
+    """The arms of a case, the fastest first, and the evidence; `basis` is measured, fitted or extrapolated.
+
+    `best` is what there would be to change to, and `over_now` how it is beside `now`, what is used now.  `as_fast` are
+    the same as `use`; of those in `not_known` it is not known whether they are.
+    """
 
     case: Case
     basis: str
     arms: list[Row]
-    use: Row
-    as_fast: list[str]
+    best: Row
     now: Row
     over_now: Ratio
     over_baseline: Ratio | None
+    as_fast: list[str]
+    not_known: list[str]
+    resolve: float
+    """The fraction within which arms are the same."""
     curves: dict[str, Curve] = field(default_factory=dict)
     crossovers: list[Stretch] = field(default_factory=list)
 
     @property
+    def use(self) -> Row:
+        """What to use: `best` where it was shown to be faster, else what is used now."""
+        return self.best if self.over_now.verdict == "faster" else self.now
+
+    @property
     def keep(self) -> bool:
-        """Whether nothing is faster beyond doubt than what is used now."""
-        return arm_of(self.use) == arm_of(self.now)
+        """Whether nothing was shown to be faster than what is used now."""
+        return self.over_now.verdict != "faster"
 
 
 def arm_of(row: Row) -> str:
@@ -81,10 +94,10 @@ def answer(evidence: Evidence, case: Case, now: str | None) -> Answer | Missing:
             case.placement, f"only measured at {there} elements: a curve needs at least two sizes of an arm"
         )
     else:
-        found = _told(line, curves, case, now)
+        found = _told(line, curves, case, now, evidence.resolve(str(line["run_id"].iloc[-1])))
     found.curves = curves
     noise = float(np.nanmedian(line["noise_floor"])) if line["noise_floor"].notna().any() else 0.0
-    found.crossovers = stretches(curves, max(noise if math.isfinite(noise) else 0.0, _TIE))
+    found.crossovers = stretches(curves, max(noise if math.isfinite(noise) else 0.0, _NEAR))
     return found
 
 
@@ -102,49 +115,64 @@ def _rows(frame: pd.DataFrame) -> list[Row]:
 
 
 def _measured(evidence: Evidence, case: Case, rows: list[Row], now: str | None) -> Answer:
-    leaders = fastest_set(rows)
+    found = standings(rows)
     rows = sorted(rows, key=lambda row: float(row["time_s"]))
     present = _now(rows, now)
-    names = [arm_of(row) for row in leaders]
-    plain = next(
-        (row for row in leaders if row["backend"] == leaders[0]["backend"] and not row["variant"]), None
-    )
-    use = present if arm_of(present) in names else plain or leaders[0]
+
+    def over(row: Row) -> Ratio:
+        return ITSELF if row is present else paired(evidence, present, row)
+
+    best, over_now = _best(found.fastest, over)
+    use = best if over_now.verdict == "faster" else present
     base = next((row for row in rows if row["role"] == "baseline"), None)
-    return Answer(
-        case,
-        "measured",
-        rows,
-        use,
-        [name for name in names if name != arm_of(use)],
-        present,
-        paired(evidence, present, use),
-        paired(evidence, base, use) if base else None,
-    )
+    over_base = None if base is None else ITSELF if base is use else paired(evidence, base, use)
+    as_fast, not_known = _others(use, found.fastest, found.unresolved)
+    resolve = evidence.resolve(str(best["run_id"]))
+    return Answer(case, "measured", rows, best, present, over_now, over_base, as_fast, not_known, resolve)
 
 
-def _told(line: pd.DataFrame, curves: dict[str, Curve], case: Case, now: str | None) -> Answer:
+def _best(fastest: Sequence[Row], over: Callable[[Row], Ratio]) -> tuple[Row, Ratio]:
+    """The leader; or the same backend without a variant, where it is as fast and shown to be faster than now."""
+    leader = fastest[0]
+    plain = [row for row in fastest[1:] if row["backend"] == leader["backend"] and not row["variant"]]
+    for row in plain:
+        if (found := over(row)).verdict == "faster":
+            return row, found
+    return leader, over(leader)
+
+
+def _others(use: Row, fastest: Sequence[Row], unresolved: Sequence[Row]) -> tuple[list[str], list[str]]:
+    """(the names of those that are the same as `use`, of those of which that is not known)."""
+    names, name = list(map(arm_of, fastest)), arm_of(use)
+    open_ = [other for other in map(arm_of, unresolved) if other != name]
+    if name in names:
+        return [other for other in names if other != name], open_
+    return [], [*names, *open_]
+
+
+def _told(
+    line: pd.DataFrame, curves: dict[str, Curve], case: Case, now: str | None, resolve: float
+) -> Answer:
     """Times from the curves; where some cover the size, the others do not compete."""
     covering = {name: curve for name, curve in curves.items() if curve.covers(case.n)}
     chosen = covering or curves
     rows = sorted(
         (_told_row(line, name, curve, case) for name, curve in chosen.items()), key=lambda r: r["time_s"]
     )
-    present, best = _now(rows, now), rows[0]
-    ratios = {arm_of(row): _told_ratio(chosen, row, best) for row in rows}
-    close = [row for row in rows if ratios[arm_of(row)].verdict == "tie"]
-    plain = next((row for row in close if row["backend"] == best["backend"] and not row["variant"]), best)
-    use = present if ratios[arm_of(present)].verdict == "tie" else plain
+    present, leader = _now(rows, now), rows[0]
+
+    def ratio(slow: Row, fast: Row) -> Ratio:
+        return ITSELF if slow is fast else _told_ratio(chosen, slow, fast, resolve)
+
+    words = {arm_of(row): ratio(row, leader).verdict for row in rows}
+    fastest = [row for row in rows if words[arm_of(row)] == "same"]
+    best, over_now = _best(fastest, lambda row: ratio(present, row))
+    use = best if over_now.verdict == "faster" else present
     base = next((row for row in rows if row["role"] == "baseline"), None)
+    as_fast, not_known = _others(use, fastest, [row for row in rows if words[arm_of(row)] == "unresolved"])
     return Answer(
-        case,
-        "fitted" if covering else "extrapolated",
-        rows,
-        use,
-        [arm_of(row) for row in close if row is not use],
-        present,
-        _told_ratio(chosen, present, use),
-        _told_ratio(chosen, base, use) if base else None,
+        *(case, "fitted" if covering else "extrapolated", rows, best, present, over_now),
+        *(None if base is None else ratio(base, use), as_fast, not_known, resolve),
     )
 
 
@@ -160,29 +188,23 @@ def _told_row(line: pd.DataFrame, name: str, curve: Curve, case: Case) -> Row:
     return {**{str(key): value for key, value in near.items()}, **unknown, **told}
 
 
-def _told_ratio(curves: dict[str, Curve], slow: Row, fast: Row) -> Ratio:
+def _told_ratio(curves: dict[str, Curve], slow: Row, fast: Row, resolve: float) -> Ratio:
     """The ratio of two curves, give or take the worst miss among the sizes that were left out in turn."""
     value = slow["time_s"] / fast["time_s"]
     one, other = curves[arm_of(slow)], curves[arm_of(fast)]
     misses = ratio_misses(one, other)
+    unknown = Interval(value, math.nan, math.nan)
     if not (one.covers(fast["n"]) and other.covers(fast["n"])):
-        return Ratio(value, math.nan, math.nan, "", "from curves beyond the sizes that were measured")
+        return between(unknown, 0.0, "from curves beyond the sizes that were measured")
     if not misses:
-        return Ratio(
-            value, math.nan, math.nan, "", "from two curves without a size between others to test them"
-        )
+        return between(unknown, 0.0, "from two curves without a size between others to test them")
     worst = math.exp(max(abs(math.log(miss)) for miss in misses))
     noise = 1 + max(0.0 if math.isnan(row["noise_floor"]) else row["noise_floor"] for row in (slow, fast))
     spread = worst * noise
-    lo, hi = value / spread, value * spread
-    verdict = "faster" if lo > 1 else "slower" if hi < 1 else "tie"
-    return Ratio(
-        value,
-        lo,
-        hi,
-        verdict,
-        f"from the fitted curves, give or take their worst miss at {len(misses)} left-out sizes",
-    )
+    how = f"from the fitted curves, give or take their worst miss at {len(misses)} left-out sizes"
+    found = between(Interval(value, value / spread, value * spread), 0.0, how)
+    same = found.lo > 1 / (1 + resolve) and found.hi < 1 + resolve
+    return replace(found, verdict="same") if same else found
 
 
 def _now(rows: Sequence[Row], now: str | None) -> Row:

@@ -14,12 +14,12 @@ from kernels.api import Case
 from scripts._recommend.answer import Answer, Missing, arm_of, break_even
 from scripts._recommend.ratios import Ratio, Row
 from scripts._recommend.runs import Evidence
+from scripts._recommend.sentences import because
 from scripts._recommend.settings import settings, untried
-from scripts._recommend.text import because
 
 __all__ = ["SCHEMA", "as_json"]
 
-SCHEMA = 1
+SCHEMA = 2
 """Goes up when a key changes its meaning or goes."""
 
 
@@ -58,7 +58,10 @@ def _answer(evidence: Evidence, found: Answer) -> dict[str, Any]:
         "basis": found.basis,
         "use": _arm(use),
         "keep": found.keep,
+        "best": _arm(found.best),
         "as_fast": found.as_fast,
+        "not_known": found.not_known,
+        "resolve": found.resolve,
         "now": _arm(found.now),
         **{
             key: use[key]

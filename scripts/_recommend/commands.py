@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from bench.plan.option_values import option_flag
 from bench.text.commands import as_typed
@@ -29,16 +30,21 @@ _SUGGESTED: Mapping[str, Mapping[str, Mapping[str, str]]] = {
 
 
 def command(
-    case: Case, placements: Sequence[str], *, sizes: str = "", threads: str = "", variants: Sequence[str] = ()
+    case: Case,
+    placements: Sequence[str],
+    *,
+    threads: str = "",
+    variants: Sequence[str] = (),
+    options: Mapping[str, str] = MappingProxyType({}),
 ) -> str:
-    """What measures `case` at `placements`, ready for a shell; `sizes` and `threads` replace the case's."""
+    """What measures `case` at `placements`, ready for a shell; `threads` replaces the case's, `options` are others."""
     words = ["pytest", "bench/"]
     values = {
         "ops": case.op,
         "directions": case.direction,
         "placements": ",".join(placements),
         "dtypes": case.dtype,
-        "sizes": sizes or format_size(case.n),
+        "sizes": format_size(case.n),
     }
     usual = Case(case.op)
     for axis in AXIS_TABLE:
@@ -47,6 +53,7 @@ def command(
             values[axis.option] = str(value)
     if threads:
         values["threads"] = threads
+    values |= options
     for option, value in values.items():
         words += [option_flag(option), value]
     for variant in variants:

@@ -13,16 +13,18 @@ from bench.machine.environment import machine_name
 from bench.records.find_runs import find_runs, has_rows
 from bench.records.reading import ReadError, read_cells, read_rounds
 from bench.stats.fastest import COMPETING
+from bench.stats.verdicts import RESOLVE
 from bench.text.commands import as_typed
 from kernels.api import AXES, Case
 from scripts._shared import cli
 from scripts._shared.environments import read_environment
+from scripts._shared.pairs import SPREAD_COLUMNS
 from scripts._shared.remarks import clean
 from scripts._shared.summary import NEEDED, prepare
 
 __all__ = ["Evidence", "gather", "matching"]
 
-_COLUMNS = (*NEEDED, "threads_effective")
+_COLUMNS = (*NEEDED, "threads_effective", *SPREAD_COLUMNS)
 
 
 @dataclass
@@ -48,6 +50,12 @@ class Evidence:
             if isinstance(found, dict):
                 return sorted(int(size) for size in found.values() if isinstance(size, int) and size > 0)
         return []
+
+    def resolve(self, run_id: str) -> float:
+        """The fraction within which arms are the same in that run: what it was asked for, or what is usual."""
+        options = self.environments.get(run_id, {}).get("options")
+        asked = options.get("resolve") if isinstance(options, dict) else None
+        return float(asked) if isinstance(asked, float | int) and 0 < asked < 1 else RESOLVE
 
     def variant_environ(self, run_id: str, name: str) -> dict[str, str]:
         """The environment variables of a variant, {} where the run does not say."""

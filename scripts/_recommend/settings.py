@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
+from bench.plan.options import MOST_PROCESSES
 from kernels.api import PLACEMENTS, Case
 from scripts._recommend.answer import Answer, arm_of
 from scripts._recommend.commands import command, variant_option, variants_for
@@ -12,6 +13,9 @@ from scripts._recommend.ratios import Ratio, Row, apart, paired
 from scripts._recommend.runs import Evidence, matching
 
 __all__ = ["Setting", "settings", "untried"]
+
+_FEWEST_PROCESSES = 2
+"""With one, how processes differ is not seen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +46,8 @@ def untried(evidence: Evidence, answer: Answer) -> list[str]:
     measured = settings(evidence, answer)
     if answer.basis != "measured":
         commands.append(command(case, [case.placement]))
+    elif answer.over_now.verdict == "unresolved":
+        commands.append(_resolving(evidence, answer))
     tried = {setting.name for setting in measured if setting.kind == "variant"}
     if case.placement == "new" and case.device == "cpu" and not tried:
         options = [
@@ -54,6 +60,21 @@ def untried(evidence: Evidence, answer: Answer) -> list[str]:
     if case.device == "cpu" and not any(setting.kind == "threads" for setting in measured):
         commands.append(command(case, [case.placement], threads="0,1" if case.threads != 1 else "1,0"))
     return commands
+
+
+def _resolving(evidence: Evidence, answer: Answer) -> str:
+    """What would resolve the verdict on the best arm beside the one used now: only these two, and until it is."""
+    options = {"baseline": str(answer.now["backend"]), "backends": str(answer.best["backend"])}
+    options["resolve"] = f"{answer.resolve:g}"
+    needed = answer.over_now.resolve_processes
+    if needed is not None:
+        options["processes"] = str(min(max(needed, _FEWEST_PROCESSES), MOST_PROCESSES))
+    variants = [
+        variant_option(str(row["variant"]), str(row["backend"]), environ)
+        for row in (answer.now, answer.best)
+        if (environ := evidence.variant_environ(str(row["run_id"]), str(row["variant"])))
+    ]
+    return command(answer.case, [answer.case.placement], variants=variants, options=options)
 
 
 def _variants(evidence: Evidence, answer: Answer, row: Row) -> Iterator[Setting]:

@@ -11,21 +11,20 @@ import numpy as np
 from bench.text.sizes import format_size
 from bench.text.units import calls_text, number_text, percent_text, ratio_text, seconds_text
 from scripts._recommend.answer import Answer, Missing, arm_of, break_even
-from scripts._recommend.ratios import Ratio, Row
+from scripts._recommend.ratios import Row
 from scripts._recommend.runs import Evidence
+from scripts._recommend.sentences import headline, how_sure
 from scripts._recommend.settings import Setting, settings, untried
 from scripts._shared.remarks import clean
 from scripts._shared.tables import Block, Report, Section
 
-__all__ = ["as_report", "because", "commands", "headline"]
+__all__ = ["as_report", "commands"]
 
 _PLACES = {
     "new": "the call allocates its result",
     "out": "into a given array",
     "inplace": "over its input",
 }
-_SMALL = 0.5
-"""From this share of the time on, a fixed cost is the reason for it."""
 
 
 def as_report(
@@ -55,76 +54,11 @@ def commands(
     return list(dict.fromkeys([*lacking, *(line for each in answers for line in untried(evidence, each))]))
 
 
-def headline(evidence: Evidence, answer: Answer) -> str:
-    """The answer in a sentence: what to use, by how much, how sure, why."""
-    case, now, use = answer.case, arm_of(answer.now), arm_of(answer.use)
-    what = (
-        f"{case.dtype} {case.op} {case.direction}, {format_size(case.n)} elements, placement {case.placement}"
-    )
-    told = "" if answer.basis == "measured" else f" ({answer.basis}, not measured at this size)"
-    others = f" Not told apart from it: {', '.join(answer.as_fast)}." if answer.as_fast else ""
-    if answer.keep:
-        return f"Keep {now}: nothing is faster beyond doubt{told}.{others} [{what}]"
-    doubts = {"faster": "", "": ", how sure is not known"}
-    sure = doubts.get(answer.over_now.verdict, ", but that is inside the noise")
-    environ = evidence.variant_environ(str(answer.use["run_id"]), str(answer.use["variant"]))
-    setting = f" with {' '.join(f'{key}={value}' for key, value in environ.items())}" if environ else ""
-    than = f"the baseline {now}" if answer.now["role"] == "baseline" else now
-    times = f"{_times(answer.over_now)} faster than {than}{sure}{told}"
-    return f"Use {use}{setting}: {times}, because {because(evidence, answer)}.{others} [{what}]"
-
-
-def because(evidence: Evidence, answer: Answer) -> str:
-    """The figures behind the difference between what to use and what is used now."""
-    use, now = answer.use, answer.now
-    fixed = [_fixed_share(answer, row) for row in (use, now)]
-    if max(share for share, _ in fixed) >= _SMALL:
-        return (
-            f"the call itself is most of the time at this size: a fixed {seconds_text(fixed[1][1])} of"
-            f" {seconds_text(now['time_s'])} for {arm_of(now)}, {seconds_text(fixed[0][1])} of"
-            f" {seconds_text(use['time_s'])} for {arm_of(use)}"
-        )
-    given = next((each for each in settings(evidence, answer) if _is_allocation(each, now)), None)
-    if given is not None and answer.case.placement == "new":
-        return (
-            f"new memory costs {arm_of(now)} most of its time: {seconds_text(now['time_s'])} a call, and"
-            f" {seconds_text(now['time_s'] / given.gain.value)} into a given array"
-        )
-    copy = percent_text(use["ceiling_fraction"])
-    reached = f" ({copy} of a copy of the same bytes)" if not math.isnan(use["ceiling_fraction"]) else ""
-    ours, theirs = (number_text(row["gb_per_s"]) for row in (use, now))
-    return f"it moves {ours} GB/s{reached} and {arm_of(now)} {theirs} GB/s"
-
-
-def _is_allocation(setting: Setting, now: Row) -> bool:
-    """Whether a given array halves the time of what is used now, or more."""
-    return (setting.kind, setting.name, setting.arm) == (
-        "placement",
-        "out",
-        arm_of(now),
-    ) and setting.gain.lo >= 2
-
-
-def _fixed_share(answer: Answer, row: Row) -> tuple[float, float]:
-    curve = answer.curves.get(arm_of(row))
-    latency = curve.latency_s if curve is not None and len(curve.sizes) > 2 else 0.0
-    return min(latency / row["time_s"], 1.0), min(latency, float(row["time_s"]))
-
-
-def _times(ratio: Ratio) -> str:
-    """``2.31 times (2.25 to 2.38)``."""
-    text = ratio_text(ratio.value, ratio.lo, ratio.hi)
-    value, _, interval = text.partition("x ")
-    if not interval:
-        return f"{value.rstrip('x')} times (interval unknown)"
-    return f"{value} times ({interval.strip('[]').replace(', ', ' to ')})"
-
-
 def _block(evidence: Evidence, answer: Answer) -> Block:
     placement = answer.case.placement
     found = settings(evidence, answer)
     sections = [_arms(answer), *([_settings(found)] if found else [])]
-    lines = [*_sure(answer), *_crossovers(answer), *_fit(answer), *_compiling(evidence, answer)]
+    lines = [*how_sure(answer), *_crossovers(answer), *_fit(answer), *_compiling(evidence, answer)]
     return Block(f"Placement {placement} ({_PLACES[placement]}): {answer.basis}", sections, "\n".join(lines))
 
 
@@ -154,22 +88,6 @@ def _over(answer: Answer, row: Row) -> str:
 
 def _baseline(answer: Answer) -> str:
     return clean(str(next((row["backend"] for row in answer.arms if row["role"] == "baseline"), "baseline")))
-
-
-def _sure(answer: Answer) -> Iterator[str]:
-    ratio, noise = answer.over_now, percent_text(answer.use["noise_floor"])
-    if answer.basis == "extrapolated":
-        yield "Extrapolated: this size lies outside all measured ones, where nothing tests the curves. Measure it."
-    elif answer.keep and answer.arms[0] is not answer.use:
-        lead = arm_of(answer.arms[0])
-        yield (
-            f"How sure: {lead} comes out faster, but inside the intervals and the noise floor of {noise}; measure"
-            " longer (--max-seconds) or on a quieter machine."
-        )
-    elif not answer.keep:
-        sure = "sure" if ratio.verdict == "faster" else "not sure, measure longer (--max-seconds)"
-        times = f"{_times(ratio)} over {arm_of(answer.now)}, {ratio.how}"
-        yield f"How sure: {times}; noise floor {noise}: {sure}."
 
 
 def _settings(found: Sequence[Setting]) -> Section:
@@ -248,5 +166,5 @@ def _compiling(evidence: Evidence, answer: Answer) -> Iterator[str]:
 
 def _legend(answers: Sequence[Answer]) -> Iterator[str]:
     if answers:
-        yield "* cannot be told apart from the recommended one. ~ marks a time that is noisy, or told from a curve."
+        yield "* marks the recommended one and what is the same. ~ marks a time that is noisy, or told from a curve."
         yield "Faster by and over: time before / time after, with its 95 % interval where it is measured."

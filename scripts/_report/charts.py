@@ -80,15 +80,15 @@ def _ceiling(y: alt.Y) -> Layers:
 def heat(value: str, legend: str) -> Layers:
     """Arms over sizes as squares: ``speedup`` (blue is faster than the baseline) or ``fastest`` (green).
 
-    Records: arm, size, place (the size's rank), y (log2 of the speed-up; 1 in the fastest set), label,
-    strong (whether the label stands on a dark square), and text for the tooltip.
+    Records: arm, size, place (the size's rank), y (log2 of the speed-up; 1 in the fastest set, less where that is not
+    known), label, strong (whether the label stands on a dark square), and text for the tooltip.
     """
     base = alt.Chart(alt.NamedData(POINTS)).encode(
         x=alt.X(
             "size:N", sort=alt.SortField("place"), title="elements", axis=alt.Axis(orient="top", labelAngle=0)
         ),
         y=alt.Y("arm:N", sort=None, title=None),
-        tooltip=_tips("arm", "size", "time", "speed-up", "status"),
+        tooltip=_tips("arm", "size", "time", "speed-up", "verdict", "over leader", "status"),
     )
     speedup = value == "speedup"
     scale = (
@@ -139,7 +139,7 @@ def ledger() -> Layers:
 
 
 def noise(arms: Sequence[Arm]) -> Layers:
-    """Half of each 95 % interval over size; `CEILING` holds the noise floor."""
+    """Half of each 95 % interval over size; `CEILING` holds the largest noise floor."""
     axis = _decades("format(datum.value, '~%')", "half of the 95 % interval")
     y = alt.Y("y:Q", scale=alt.Scale(type="log", nice=False, padding=8), axis=axis)
     base = alt.Chart(alt.NamedData(POINTS)).encode(x=_sizes(), y=y, color=_color(arms, legend=False))

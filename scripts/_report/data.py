@@ -176,8 +176,8 @@ def overall(cells: pd.DataFrame) -> pd.DataFrame:
     """Each ranked arm over all cases, the most often fastest first.
 
     `cells` are as `scripts._shared.summary.ranked` leaves them.  Columns: ``arm``, ``cases`` timed, ``fastest``
-    (in how many of them it is in the fastest set), ``speedup`` (geometric mean over the baseline),
-    ``other`` (cells that count neither as ok nor as noisy).
+    (in how many of them it is in the fastest set), ``unresolved`` (in how many that is not known), ``speedup``
+    (geometric mean over the baseline), ``other`` (cells that count neither as ok nor as noisy).
     """
     some = cells[cells["role"].isin(COMPETING)]
     arms, code = arms_of(some)
@@ -185,13 +185,16 @@ def overall(cells: pd.DataFrame) -> pd.DataFrame:
     with np.errstate(divide="ignore", invalid="ignore"):
         logs = np.log(some["speedup"].to_numpy(float))
     logs = np.where(np.isfinite(logs) & timed, logs, np.nan)
-    table = pd.DataFrame({"code": code, "timed": timed, "fastest": some["fastest"].to_numpy(), "log": logs})
+    standing = some["standing"].to_numpy()
+    places = {"fastest": np.isin(standing, ("leader", "same")), "unresolved": standing == "unresolved"}
+    table = pd.DataFrame({"code": code, "timed": timed, **places, "log": logs})
     grouped = table.groupby("code")
     result = pd.DataFrame(
         {
             "arm": [arm.name for arm in arms],
             "cases": grouped["timed"].sum(),
             "fastest": grouped["fastest"].sum(),
+            "unresolved": grouped["unresolved"].sum(),
             "speedup": np.exp(grouped["log"].mean()),
             "other": grouped["timed"].size() - grouped["timed"].sum(),
         }

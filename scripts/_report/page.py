@@ -22,12 +22,22 @@ import vl_convert
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
+from bench.plan.experiments import arm_label
 from bench.text.units import number_text, ratio_text
 from scripts._report import charts
 from scripts._report.data import SLICE, Arm, Reduced, arms_of, likeness, overall, rows_of
 from scripts._report.sections import SECTIONS, Section
 from scripts._shared.environments import Environment as Machine
-from scripts._shared.remarks import LEGEND, axis_text, clean, problem_lines, run_lines, varies
+from scripts._shared.remarks import (
+    LEGEND,
+    NOISY,
+    axis_text,
+    clean,
+    older_lines,
+    problem_lines,
+    run_lines,
+    varies,
+)
 
 __all__ = ["render", "script_json"]
 
@@ -35,13 +45,21 @@ _ASSETS = resources.files(__package__) / "assets"
 _FIGURES = (
     *("time_s", "time_lo_s", "time_hi_s", "gb_per_s", "ceiling_gb_per_s", "ceiling_fraction"),
     *("speedup", "speedup_lo", "speedup_hi", "noise_floor", "break_even_calls"),
+    *("over_leader", "over_leader_lo", "over_leader_hi", "leader_noise_floor"),
     *("import_s", "first_call_s", "second_call_s", "max_ulp"),
 )
 _COUNTS = ("n", "rounds", "contended_rounds")
-_WORDS = {"status": "status", "reason": "reason", "verdict": "verdict", "baseline": "baseline"}
+_WORDS = {
+    **{name: name for name in ("status", "reason", "verdict", "baseline", "leader", "leader_verdict")},
+    "special": "special_values",
+}
 _FIRST = ("op", "direction", "placement", "dtype", "device", "machine", "run_id")
 _MOST_ENVIRONMENTS = 8
-_NOISY = "~ marks a noisy cell, whose interval stayed wider than asked for."
+_MARKS = (
+    f"~ marks a noisy cell: {NOISY}.",
+    "In squares, ★ marks the leader, ≈ what is the same within the width asked for (beside the leader, or over the"
+    " baseline), ? what is unresolved: neither that nor a difference was shown.",
+)
 _LONGEST_REASON = 300
 
 
@@ -56,13 +74,13 @@ def render(cells: pd.DataFrame, reduced: Reduced, machines: Sequence[tuple[str, 
     template = Environment(autoescape=True, undefined=StrictUndefined).from_string(_asset("page.html.j2"))
     return template.render(
         title=f"relu-bench: {', '.join(names[:3])}{' and more' if len(names) > 3 else ''}",
-        intro=[*run_lines(cells), *reduced.notes],
+        intro=[*run_lines(cells), *older_lines(cells), *reduced.notes],
         charts=SECTIONS,
         total=f"{len(cells):,}",
         overall=_overall_rows(cells),
         problems=problem_lines(cells),
         environments=[_environment(*item) for item in machines[:_MOST_ENVIRONMENTS]],
-        legend=[*(line for table, line in LEGEND if table in ("", "fastest")), _NOISY],
+        legend=[*(line for table, line in LEGEND if table in ("", "fastest")), *_MARKS],
         colophon=_colophon(len(machines)),
         css=Markup(_asset("page.css")),  # our own files, not data
         data=Markup(_payload(reduced.cells, arms, code)),  # cannot end its element
@@ -86,7 +104,7 @@ def _payload(cells: pd.DataFrame, arms: Sequence[Arm], code: Any) -> str:
     columns |= {name: _numbers(cells[name].to_numpy(float), ".17g") for name in _COUNTS}
     columns |= {"slice": _codes(cells["slice"]), "arm": _codes(code)}
     words: dict[str, list[str]] = {}
-    for name, column in (*_WORDS.items(), ("special", "special_values")):
+    for name, column in _WORDS.items():
         codes, found = pd.factorize(cells[column].astype(str))
         columns[name], words[name] = _codes(codes), [_short(text) for text in found]
     axes, slices = _axes(cells)
@@ -96,6 +114,7 @@ def _payload(cells: pd.DataFrame, arms: Sequence[Arm], code: Any) -> str:
         "slices": slices,
         "arms": _arms(cells, arms, code),
         "words": words,
+        "noisy": NOISY,
         "specs": _specs(arms),
         "themes": {"light": charts.theme(dark=False), "dark": charts.theme(dark=True)},
     }
@@ -120,12 +139,11 @@ def _short(text: str) -> str:
 
 
 def _arms(cells: pd.DataFrame, arms: Sequence[Arm], code: Any) -> list[dict[str, Any]]:
-    first = np.unique(code, return_index=True)[1]
-    backends = map(clean, cells["backend"].astype(str).to_numpy()[first])
+    first = cells[["backend", "variant"]].astype(str).iloc[np.unique(code, return_index=True)[1]]
     return [
         {"name": arm.name, "role": arm.role, "color": arm.color, "glyph": arm.glyph, "competes": arm.competes}
-        | {"backend": backend}
-        for arm, backend in zip(arms, backends, strict=True)
+        | {"backend": clean(row.backend), "label": _short(arm_label(row.backend, row.variant))}
+        for arm, row in zip(arms, rows_of(first), strict=True)
     ]
 
 
@@ -173,6 +191,7 @@ def _overall_rows(cells: pd.DataFrame) -> list[dict[str, str]]:
             "arm": row.arm,
             "cases": f"{row.cases:,}",
             "fastest": f"{row.fastest:,}",
+            "unresolved": f"{row.unresolved:,}",
             "speedup": ratio_text(row.speedup),
             "other": f"{row.other:,}",
         }

@@ -28,14 +28,14 @@ SECTIONS = (
     Section(
         "speedup",
         "Speed-up",
-        "Over the baseline, paired round by round. Blue is faster, orange slower; ≈ marks a tie, which the"
-        " noise floor or the interval leaves open.",
+        "Over the baseline, paired round by round. Blue is faster, orange slower; ≈ marks what is the same, ? what"
+        " is unresolved.",
     ),
     Section(
         "fastest",
         "Fastest set",
-        "Green squares cannot be told apart from the fastest (★); the others say how many times slower they"
-        " are.",
+        "Green squares are the leader (★) and what is the same (≈). Of pale ones (?) it is not known; the numbers have"
+        " the difference that would have been seen. The others say how many times slower they are.",
     ),
     Section(
         "ledger",
@@ -47,8 +47,8 @@ SECTIONS = (
     Section(
         "noise",
         "Noise",
-        "Half of each 95 % interval, as a share of the time. The dashed line is the noise floor, which the"
-        " baseline shows against itself in a second process: differences below it are no differences.",
+        "Half of each 95 % interval, as a share of the time. The dashed line is the largest noise floor of the arms:"
+        " the smallest difference from the baseline that would have been seen.",
         tall=True,
     ),
 )

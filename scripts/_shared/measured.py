@@ -12,7 +12,6 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 from rich.console import Console
 from rich.progress import Progress
@@ -24,16 +23,15 @@ from bench.records.columns import TIMED
 from bench.records.find_runs import find_runs
 from bench.records.reading import read_cells, read_rounds
 from bench.run.run import Run
-from bench.stats import estimates
-from bench.stats.counted import Timed, paired
-from bench.stats.estimates import Interval
 from bench.stats.frames import timed
+from bench.stats.verdicts import Rounds
 from kernels.api import AXES, OPS, Case
+from scripts._shared.pairs import SPREAD_COLUMNS, Gain, Timed, gain, timed_of
 
 __all__ = ["Arms", "Figures", "Name", "add_run_options", "measure", "settings_of"]
 
 _CONTROLS = (("copy_plain", "ceiling"), ("copy_streaming", "ceiling"), ("empty_call", "floor"))
-_READ = ("role", "status", "reason", "time_s", "noise_floor", "machine")
+_READ = ("role", "status", "reason", "time_s", *SPREAD_COLUMNS, "machine")
 
 
 def add_run_options(parser: argparse.ArgumentParser, seconds: float) -> None:
@@ -109,7 +107,7 @@ class Figures:
         cells = read_cells([path], _READ)
         self.run_id, self.machine = str(cells["run_id"].iloc[0]), str(cells["machine"].iloc[0])
         self._cells = {key: group.iloc[-1] for key, group in _groups(cells)}
-        self._rounds: dict[tuple[Case, Name], list[Timed]] = {}
+        self._rounds: dict[tuple[Case, Name], Rounds] = {}
         if cells["status"].isin(TIMED).any():  # of a run that timed nothing there are none to read
             for key, group in _groups(read_rounds([path.with_name("rounds.csv")])):
                 self._rounds[key] = timed(group)
@@ -125,11 +123,6 @@ class Figures:
         """The headline estimate in seconds; NaN without one."""
         return math.nan if self.trouble(case, name) else float(self._cells[case, name]["time_s"])
 
-    def noise_floor(self, case: Case) -> float:
-        """What the baseline showed against its twin; 0.0 where that was not measured."""
-        floors = [cell["noise_floor"] for (each, _), cell in self._cells.items() if each == case]
-        return float(np.nanmax(floors)) if np.isfinite(floors).any() else 0.0
-
     def largest(self) -> int:
         """Elements of the largest array in the run."""
         return max(case.n for case, _ in self._cells)
@@ -139,12 +132,14 @@ class Figures:
         timed = [name for name in names if not self.trouble(case, name)]
         return min(timed, key=lambda name: self.time_s(case, name), default=None)
 
-    def ratio(self, case: Case, other: Name, ours: Name) -> Interval | None:
-        """How many times as long `other` takes, paired by round; None where either has no time."""
+    def gain(self, case: Case, ours: Name, other: Name, at_least: float = 1.0) -> Gain | None:
+        """What `ours` is beside `other` (see `scripts._shared.pairs.gain`); None where either has no time."""
         if self.trouble(case, other) or self.trouble(case, ours):
             return None
-        seconds = paired(self._rounds[case, other], self._rounds[case, ours])
-        return estimates.ratio(seconds[:, 0], seconds[:, 1]) if len(seconds) else None
+        return gain(self._timed(case, ours), self._timed(case, other), at_least=at_least)
+
+    def _timed(self, case: Case, name: Name) -> Timed:
+        return timed_of(self._rounds[case, name], self._cells[case, name])
 
 
 def _groups(frame: pd.DataFrame) -> Iterator[tuple[tuple[Case, Name], pd.DataFrame]]:

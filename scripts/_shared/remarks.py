@@ -14,12 +14,14 @@ from kernels.api import AXIS_TABLE
 
 __all__ = [
     "LEGEND",
+    "NOISY",
     "RARE_AXES",
     "arm_name",
     "axis_text",
     "clean",
     "constant_lines",
     "matters",
+    "older_lines",
     "problem_lines",
     "run_lines",
     "varies",
@@ -32,14 +34,28 @@ _MOST_RUNS = 8
 _MOST_PROBLEMS = 20
 _GRAVEST_FIRST = (*(status for status in STATUSES if status not in ("skipped", "noisy")), "skipped", "noisy")
 
+NOISY = "a verdict on it is unresolved, or its interval is wider than asked for"
+"""Why a cell is noisy."""
+
 LEGEND = (
     ("fastest", RULE),
-    ("arms", "* marks the fastest set. ~ marks a noisy cell, whose interval stayed wider than asked for."),
+    (
+        "fastest",
+        "Not known: those that are unresolved, each with its noise floor, the smallest difference from the leader that"
+        " would have been seen in 80 % of such measurements.",
+    ),
+    ("arms", f"* marks the fastest set. ~ marks a noisy cell: {NOISY}."),
     ("", "Times are seconds per call. GB/s counts each input read once and each output written once."),
     (
         "",
-        "Speed-up is the baseline's time over the arm's, paired round by round, with its 95 % interval;"
-        " no difference inside the noise floor is called one (tie).",
+        "Speed-up is the baseline's time over the arm's, paired round by round, with its 95 % interval for a new"
+        " process.",
+    ),
+    (
+        "arms",
+        "Verdict is that over the baseline: faster, slower, same (within the width asked for) or unresolved. Over"
+        " leader is the arm's time over the leader's; beside it, the same words. Each has its noise floor: the smallest"
+        " difference that would have been seen in 80 % of such measurements.",
     ),
     ("", "Of copy is the share of the bandwidth at which the same bytes were copied in the same experiment."),
     ("arms", "Break-even is the number of calls that pay back a longer first call than the baseline's."),
@@ -103,10 +119,22 @@ def constant_lines(cells: pd.DataFrame, rare: Sequence[str]) -> Iterator[str]:
         yield f"All of it: {', '.join(axis_text(axis, getattr(row, axis)) for axis in constant)}."
 
 
+def older_lines(cells: pd.DataFrame) -> Iterator[str]:
+    """At most one line: what arms mean that were ranked without being held against their leader."""
+    ranked = cells[cells["timed"] & cells["role"].isin(COMPETING)]
+    older = [clean(name) for name in ranked.loc[ranked["leader"] == "", "run_id"].astype(str).unique()]
+    if older:
+        named = ", ".join(older[:_MOST_RUNS]) + (" and more" if len(older) > _MOST_RUNS else "")
+        yield (
+            f"{named}: no arm was held against the leader, as in all runs before schema 2. Intervals and noise floors"
+            " leave out how processes differ; what they do not tell apart is unresolved."
+        )
+
+
 def problem_lines(cells: pd.DataFrame) -> list[str]:
     """One line for each reason why cells have no time that counts; all noisy cells of an arm are one."""
     bad = cells.loc[cells["status"] != "ok", ["status", "backend", "variant", "role", "reason"]]
-    reason = bad["reason"].where(bad["status"] != "noisy", "the interval stayed wider than asked for")
+    reason = bad["reason"].where(bad["status"] != "noisy", NOISY)
     bad = bad.assign(reason=reason)
     counts = bad.groupby(list(bad.columns), observed=True, sort=False).size().to_dict()
     found = [(*map(str, key), str(count)) for key, count in counts.items() if isinstance(key, tuple)]

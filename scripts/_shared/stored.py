@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import dataclasses
 import io
-import subprocess
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, get_type_hints
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
 __all__ = [
     "ENVIRONMENT",
     "StoredError",
-    "commit",
     "described",
     "read_texts",
     "rows_from",
@@ -28,7 +26,6 @@ __all__ = [
 ]
 
 ENVIRONMENT = "environment.json"
-_ROOT = Path(__file__).resolve().parents[2]
 _FROM_TEXT: Mapping[Any, Callable[[str], Any]] = {str: str, int: int, float: float}
 Row = TypeVar("Row", bound="DataclassInstance")
 
@@ -55,19 +52,8 @@ def rows_from(kind: type[Row], text: str) -> list[Row]:
 
 
 def described(options: Mapping[str, Any]) -> dict[str, Any]:
-    """`describe`, and the commit of the code; of `options` those that are no paths."""
-    kept = {name: value for name, value in options.items() if not isinstance(value, Path)}
-    return {"commit": commit(), **describe(kept)}
-
-
-def commit() -> str:
-    """The short name of the checkout's commit, with "+" if files differ from it; "" outside of git."""
-    command = ["git", "-C", str(_ROOT), "describe", "--always", "--abbrev=7", "--exclude=*", "--dirty=+"]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-    except OSError:
-        return ""  # no git here
-    return done.stdout.strip()
+    """`describe`, of `options` those that are no paths."""
+    return describe({name: value for name, value in options.items() if not isinstance(value, Path)})
 
 
 def read_texts(folder: Path, names: Sequence[str], remedy: str) -> list[str]:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from bench.plan.experiments import arm_label
 from bench.records.columns import TIMED
-from bench.stats.fastest import COMPETING, mark_fastest
+from bench.stats.fastest import COMPETING, mark_standings
 from bench.stats.frames import group_ids
 from bench.stats.latency_fit import fit_lines
 from kernels.api import AXES, ITEMSIZES, OPS
@@ -24,6 +24,7 @@ NEEDED = (
     *("run_id", "machine", "backend", "variant", "role", *AXES, "status", "reason"),
     *("time_s", "time_lo_s", "time_hi_s", "bytes_moved", "gb_per_s", "ceiling_gb_per_s", "ceiling_fraction"),
     *("baseline", "speedup", "speedup_lo", "speedup_hi", "noise_floor", "verdict", "first_call_s"),
+    *("leader", "leader_verdict", "over_leader", "over_leader_lo", "over_leader_hi", "leader_noise_floor"),
 )
 """The columns of cells.csv that a summary is made of."""
 
@@ -31,14 +32,26 @@ ARM_COLUMNS = (
     *("machine", "run_id", *AXES, "backend", "variant", "role", "status", "reason"),
     *("time_s", "time_lo_s", "time_hi_s", "gb_per_s", "ceiling_fraction"),
     *("baseline", "speedup", "speedup_lo", "speedup_hi", "noise_floor", "verdict"),
-    *("break_even_calls", "fastest"),
+    *("leader", "over_leader", "over_leader_lo", "over_leader_hi", "leader_noise_floor", "leader_verdict"),
+    *("break_even_calls", "standing", "fastest"),
 )
-"""The columns of `arms`: those of cells.csv under their names, and two more."""
+"""The columns of `arms`: those of cells.csv under their names, and three more."""
 
 Keep = Callable[[int], int]
 """From the rows that a table has to the rows that are shown, from the first on."""
 
-_ONE_ARM_ONLY = ("run_id", "backend", "variant", "role", "reason", "verdict", "break_even_calls")
+_ONE_ARM_ONLY = (
+    *("run_id", "backend", "variant", "role", "reason", "verdict", "break_even_calls"),
+    *(
+        "leader",
+        "over_leader",
+        "over_leader_lo",
+        "over_leader_hi",
+        "leader_noise_floor",
+        "leader_verdict",
+        "standing",
+    ),
+)
 _FITTED_ROLES = (*COMPETING, "ceiling")
 _CASE_BUT_N = CASE[:-1]
 _LEAST_SIZES = 3
@@ -50,7 +63,7 @@ def prepare(cells: pd.DataFrame) -> pd.DataFrame:
 
     Adds ``case`` (its number, in the order of `CASE`), ``timed`` and ``break_even_calls`` (calls after
     which an arm's longer first call is paid back by its gain over the baseline: 0 at once, inf
-    never, NaN where they cannot be told apart).  Where speed-up, bandwidth or the share of the
+    never, NaN where they were not told apart).  Where speed-up, bandwidth or the share of the
     ceiling is blank but follows from other columns, it is filled in.
     """
     cells["case"] = group_ids(cells, CASE)
@@ -67,8 +80,29 @@ def prepare(cells: pd.DataFrame) -> pd.DataFrame:
 
 
 def ranked(cells: pd.DataFrame) -> pd.DataFrame:
-    """`cells`, as `prepare` leaves them or some of these, with ``fastest`` added."""
-    return cells.assign(fastest=mark_fastest(cells, cells["case"].to_numpy()))
+    """`cells`, as `prepare` leaves them or some of these, with what depends on which arms are there.
+
+    Adds ``standing`` (see `bench.stats.fastest.mark_standings`) and ``fastest`` (whether it is in the fastest set).
+    Where a row's own leader does not lead here, ``over_leader`` is the plain ratio of the times, without an interval.
+    """
+    standing = mark_standings(cells, cells["case"].to_numpy())
+    leads = standing == "leader"
+    leaders = cells.loc[leads, ["case", "run_id", "backend", "variant", "time_s"]].set_index("case")
+    names = pd.Series(_arm_names(leaders), leaders.index, dtype=str)
+    case = cells["case"]
+    own = (cells["leader"].astype(str) == case.map(names)) & (
+        cells["run_id"].astype(str) == case.map(leaders["run_id"].astype(str))
+    )
+    plain = (cells["time_s"] / case.map(leaders["time_s"])).where(standing != "")
+    bounds = {
+        name: cells[name].where(own) for name in ("over_leader_lo", "over_leader_hi", "leader_noise_floor")
+    }
+    return cells.assign(
+        standing=standing,
+        fastest=np.isin(standing, ("leader", "same")),
+        over_leader=cells["over_leader"].where(own).fillna(plain),
+        **bounds,
+    )
 
 
 def arms(cells: pd.DataFrame, keep: Keep, *, timed_only: bool) -> tuple[pd.DataFrame, int]:
@@ -84,22 +118,45 @@ def arms(cells: pd.DataFrame, keep: Keep, *, timed_only: bool) -> tuple[pd.DataF
 def fastest(cells: pd.DataFrame, keep: Keep) -> tuple[pd.DataFrame, int]:
     """(the first cases with their fastest sets, how many there are).
 
-    One row per case: the case's columns, ``fastest`` (the names of the set, the fastest first,
-    joined by "; ") and the figures of the fastest arm.
+    One row per case: the case's columns, the figures of the leader, ``fastest`` (the names of the set, the leader
+    first, joined by "; "), ``unresolved`` (names of which it is not known whether they belong to it, likewise) and
+    ``unresolved_noise_floor`` (for each of these the smallest difference that would have been seen, "nan" if unknown).
     """
-    rows = np.flatnonzero(cells["fastest"])
+    standing = cells["standing"].to_numpy()
+    rows = np.flatnonzero(np.isin(standing, ("leader", "same", "unresolved")))
     case = cells["case"].to_numpy()[rows]
-    order = np.lexsort((cells["time_s"].to_numpy()[rows], case))
+    order = np.lexsort((cells["time_s"].to_numpy()[rows], standing[rows] != "leader", case))
     rows, case = rows[order], case[order]
     starts = np.flatnonzero(np.diff(case, prepend=-1))
     kept = keep(len(starts))
     end = starts[kept] if kept < len(starts) else len(rows)
-    members: dict[int, dict[str, None]] = {}  # two runs of one arm are one name
-    for number, name in zip(case[:end].tolist(), _arm_names(cells.iloc[rows[:end]]), strict=True):
-        members.setdefault(number, {})[name] = None
+    sets: dict[int, _Set] = {number: _Set() for number in case[starts[:kept]].tolist()}
+    some = cells.iloc[rows[:end]]
+    parts = (case[:end].tolist(), some["standing"], _arm_names(some), some["leader_noise_floor"])
+    for number, word, name, floor in zip(*parts, strict=True):
+        sets[number].add(name, None if word != "unresolved" else floor)
     first = cells.iloc[rows[starts[:kept]]]
     table = first[[name for name in ARM_COLUMNS if name not in _ONE_ARM_ONLY]]
-    return table.assign(fastest=["; ".join(names) for names in members.values()]), len(starts)
+    return table.assign(
+        fastest=["; ".join(each.fastest) for each in sets.values()],
+        unresolved=["; ".join(each.unresolved) for each in sets.values()],
+        unresolved_noise_floor=["; ".join(map(str, each.unresolved.values())) for each in sets.values()],
+    ), len(starts)
+
+
+class _Set:
+    """The names of a case; two runs of one arm are one name."""
+
+    def __init__(self) -> None:
+        self.fastest: dict[str, None] = {}
+        self.unresolved: dict[str, float] = {}
+
+    def add(self, name: str, floor: float | None) -> None:
+        """`floor`: the smallest difference that would have been seen, None for those in the set."""
+        if floor is None:
+            self.fastest[name] = None
+        elif name not in self.fastest:
+            self.unresolved.setdefault(name, floor)
 
 
 def fits(cells: pd.DataFrame, keep: Keep) -> tuple[pd.DataFrame, int]:
@@ -154,7 +211,8 @@ def _break_even(
     gain = base_time - cells["time_s"].to_numpy()
     with np.errstate(divide="ignore", invalid="ignore"):
         calls = np.where(gain > 0, np.ceil(np.maximum(extra, 0) / gain), np.inf)
-    ranked = (cells["timed"] & (cells["role"] == "candidate") & (cells["verdict"] != "tie")).to_numpy()
+    apart = ~cells["verdict"].isin(("same", "unresolved"))
+    ranked = (cells["timed"] & (cells["role"] == "candidate") & apart).to_numpy()
     return np.where(ranked & ~np.isnan(extra) & ~np.isnan(gain), calls, np.nan)
 
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from bench.text.sizes import format_size
-from bench.text.units import calls_text, number_text, percent_text, ratio_text, seconds_text
+from bench.text.units import MISSING, calls_text, number_text, percent_text, ratio_text, seconds_text
 from scripts._shared.remarks import (
     LEGEND,
     RARE_AXES,
@@ -19,6 +19,7 @@ from scripts._shared.remarks import (
     clean,
     constant_lines,
     matters,
+    older_lines,
     problem_lines,
     run_lines,
     varies,
@@ -77,7 +78,7 @@ def report(cells: pd.DataFrame, tables: Sequence[str], limit: int | None) -> Rep
     """
     rare = [axis for axis in RARE_AXES if varies(cells, axis)]
     several = cells["run_id"].nunique() > 1
-    result = Report(intro=[*run_lines(cells), *constant_lines(cells, rare)])
+    result = Report(intro=[*run_lines(cells), *constant_lines(cells, rare), *older_lines(cells)])
     makers = {
         "fastest": _fastest_block,
         "arms": _arms_block,
@@ -99,7 +100,8 @@ def _fastest_block(cells: pd.DataFrame, keep: Keep, rare: Sequence[str], _severa
         _Column("dtype", lambda row: str(row.dtype), right=False),
         _Column("size", lambda row: format_size(row.n)),
         *_FIGURES,
-        _Column("fastest set", lambda row: clean(row.fastest).replace("; ", ", "), right=False),
+        _Column("fastest set", lambda row: _names(row.fastest), right=False),
+        _Column("not known", _not_known, right=False),
     )
     sections = _sections(frame, columns, ("op", "direction", "placement"), rare)
     return Block("Fastest set per case", sections, _cut_note(len(frame), total, "cases"))
@@ -112,9 +114,10 @@ def _headline_block(cells: pd.DataFrame, keep: Keep, rare: Sequence[str], _sever
     over = baselines.pop() if len(baselines) == 1 else "the baseline"
     columns = (
         _Column("size", lambda row: format_size(row.n)),
-        _Column("fastest", lambda row: clean(row.fastest).replace("; ", ", "), right=False),
+        _Column("fastest", lambda row: _names(row.fastest), right=False),
         _Column("time", _time),
         _Column(f"over {over}", lambda row: ratio_text(row.speedup, row.speedup_lo, row.speedup_hi)),
+        _Column("not known", lambda row: _names(row.unresolved) or MISSING, right=False),
     )
     sections = _sections(frame, columns, ("op", "direction", "placement", "dtype"), rare)
     return Block("", sections, _cut_note(len(frame), total, "cases"))
@@ -131,8 +134,13 @@ def _arms_block(cells: pd.DataFrame, keep: Keep, rare: Sequence[str], several: b
             right=False,
         ),
         *_FIGURES,
-        _Column("verdict", lambda row: row.verdict or "-", right=False),
-        _Column("noise", lambda row: percent_text(row.noise_floor)),
+        _Column("verdict", lambda row: row.verdict or MISSING, right=False),
+        _Column("noise floor", lambda row: percent_text(row.noise_floor)),
+        _Column(
+            "over leader", lambda row: ratio_text(row.over_leader, row.over_leader_lo, row.over_leader_hi)
+        ),
+        _Column("beside it", lambda row: row.standing or MISSING, right=False),
+        _Column("noise floor", lambda row: percent_text(row.leader_noise_floor)),
         _Column("break-even", lambda row: calls_text(row.break_even_calls)),
     )
     sections = _sections(frame, columns, ("op", "direction", "placement", "dtype"), rare)
@@ -152,6 +160,19 @@ def _fits_block(cells: pd.DataFrame, keep: Keep, rare: Sequence[str], _several: 
     sections = _sections(frame, columns, ("op", "direction", "placement"), rare)
     note = _cut_note(len(frame), total, "fits") if total else "None: a fit needs at least three sizes."
     return Block("Fitted latency and bandwidth", sections, note)
+
+
+def _names(text: str) -> str:
+    return clean(text).replace("; ", ", ")
+
+
+def _not_known(row: Any) -> str:
+    """``numba_jit (4.1%), torch_eager (2.2%)``."""
+    if not row.unresolved:
+        return MISSING
+    floors = [percent_text(float(floor)) for floor in row.unresolved_noise_floor.split("; ")]
+    named = zip(clean(row.unresolved).split("; "), floors, strict=True)
+    return ", ".join(name if floor == MISSING else f"{name} ({floor})" for name, floor in named)
 
 
 def _time(row: Any) -> str:

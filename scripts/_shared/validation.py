@@ -55,16 +55,18 @@ def add_study_options(parser: argparse.ArgumentParser) -> None:
 class Study(Generic[Row]):
     """What one script measures of the suite: rows of `kind`, and the markdown that `section` makes of them.
 
-    `name` is that of the script and of its markers.
+    `name` is that of the script and of its markers.  A script that measures under several conditions keeps each in a
+    folder of its own within that of --save, which `part` names by the rows; its section has them all.
     """
 
     name: str
     kind: type[Row]
     section: Callable[[Sequence[Row]], str]
+    part: Callable[[Sequence[Row]], str] = lambda _: ""
 
     def read(self, options: argparse.Namespace) -> list[Row]:
         """The rows that --read names.  Raises StoredError."""
-        return self._load(options.read)[0]
+        return [row for folder in _folders(options.read) for row in self._load(folder)[0]]
 
     def check(self, options: argparse.Namespace) -> None:
         """Before an hour of measuring: can what the options ask for be done?  Raises UsageError or MarkerError."""
@@ -80,25 +82,31 @@ class Study(Generic[Row]):
             except OSError as error:
                 raise UsageError(f"--update {options.update}: {error.strerror}; name the page") from error
 
+    def save(self, rows: Sequence[Row], options: argparse.Namespace) -> None:
+        """What --save asks for, of rows that were measured just now; nothing without it or without rows."""
+        if options.save is not None and rows:
+            text = json.dumps(_environment(options), indent=1, ensure_ascii=False) + "\n"
+            folder = options.save / self.part(rows)
+            write_files(folder, {_ROWS: rows_text(self.kind, rows), ENVIRONMENT: text})
+
     def keep(self, rows: Sequence[Row], options: argparse.Namespace) -> None:
         """What --save and --update ask for, of rows that were measured just now."""
-        chosen = {name: value for name, value in vars(options).items() if name not in _NO_OPTIONS}
-        environment = described(chosen)
-        if options.save is not None:
-            text = json.dumps(environment, indent=1, ensure_ascii=False) + "\n"
-            write_files(options.save, {_ROWS: rows_text(self.kind, rows), ENVIRONMENT: text})
+        self.save(rows, options)
         if options.update is not None:
-            update(options.update, self._text(rows, environment), self.name, check=False)
+            found = [(rows, _environment(options))] if options.save is None else self._all(options.save)
+            update(options.update, self._text(found), self.name, check=False)
 
     def page(self, options: argparse.Namespace) -> int:
         """Write or check the section from --read; returns the exit status.  Nothing kept yet is said there."""
         if not options.read.exists():
             text = f"{NOT_MEASURED} The command: `python scripts/{self.name}.py --save {options.read}`."
             return update(options.update, text, self.name, check=options.check)
-        text = self._text(*self._load(options.read))
-        return update(options.update, text, self.name, check=options.check)
+        return update(options.update, self._text(self._all(options.read)), self.name, check=options.check)
 
-    def _load(self, folder: Path) -> tuple[list[Row], Mapping[str, Any]]:
+    def _all(self, folder: Path) -> list[tuple[Sequence[Row], Mapping[str, Any]]]:
+        return [self._load(each) for each in _folders(folder)]
+
+    def _load(self, folder: Path) -> tuple[Sequence[Row], Mapping[str, Any]]:
         remedy = f"run {self.name}.py --save {folder}"
         table, environment = read_texts(folder, (_ROWS, ENVIRONMENT), remedy)
         try:
@@ -113,13 +121,26 @@ class Study(Generic[Row]):
             raise StoredError(f"{folder / _ROWS}: no row; {remedy}")
         return rows, where
 
-    def _text(self, rows: Sequence[Row], environment: Mapping[str, Any]) -> str:
-        return f"{_where(environment)}\n\n{self.section(rows)}"
+    def _text(self, found: Sequence[tuple[Sequence[Row], Mapping[str, Any]]]) -> str:
+        return "\n\n".join(f"{_where(environment)}\n\n{self.section(rows)}" for rows, environment in found)
+
+
+def _folders(kept: Path) -> list[Path]:
+    """Those within `kept` that hold a part each; itself where there are none."""
+    return sorted(path.parent for path in kept.glob(f"*/{_ROWS}")) or [kept]
+
+
+def _environment(options: argparse.Namespace) -> dict[str, Any]:
+    return described({name: value for name, value in vars(options).items() if name not in _NO_OPTIONS})
 
 
 def _where(environment: Mapping[str, Any]) -> str:
-    options = ", ".join(f"{name} {value}" for name, value in environment["options"].items() if value)
+    options = ", ".join(f"{name} {_plain(value)}" for name, value in environment["options"].items() if value)
     return (
         f"Measured on {environment['machine']}, {environment['started_utc']}, "
         f"with commit {environment['commit'] or 'unknown'}; {options}."
     )
+
+
+def _plain(value: Any) -> str:
+    return ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)

@@ -1,7 +1,7 @@
 """What numba_tuned is to reach, case by case, and how a run's figures stand against it.
 
-A figure is a ratio of times taken round by round, with its interval.  It is held against its target as the
-suite holds ratios against 1: reached or not reached only beyond the noise floor that the baseline's twin shows.
+A figure is a ratio of times taken round by round, with its interval.  It is held against its target as the suite holds
+ratios against 1, with the same four verdicts.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from bench.plan.experiments import Experiment, Variant, arm_label
-from bench.stats import estimates
 from bench.stats.estimates import Interval
 from bench.text.sizes import format_size
 from bench.text.units import number_text, ratio_text, seconds_text
@@ -31,7 +30,13 @@ __all__ = [
     "targets",
 ]
 
-VERDICTS = {"faster": "reached", "slower": "not reached", "tie": "inside the noise"}
+VERDICTS = {
+    "faster": "reached",
+    "slower": "not reached",
+    "same": "at the target",
+    "unresolved": "unresolved",
+}
+"""What the suite's verdict on a ratio over its target says of the target."""
 _OURS: Name = ("numba_tuned", "")
 _TORCH: Name = ("torch_eager", "")
 _COPIES: tuple[Name, ...] = (("copy_plain", ""), ("copy_streaming", ""))
@@ -69,7 +74,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How a target stands: `verdict` is one of `VERDICTS`, or ``not measured``; `limit` says why it is not reached."""
+    """How a target stands: `verdict` is a value of `VERDICTS`, or ``not measured``; `limit` says why not reached."""
 
     target: Target
     other: str
@@ -188,14 +193,11 @@ def standing(target: Target, figures: Figures) -> Standing:
     if other is None or figures.trouble(target.case, target.ours):
         name = target.ours if other is not None else target.others[0]
         return Standing(target, "", None, "not measured", figures.trouble(target.case, name) or "")
-    figure = figures.ratio(target.case, other, target.ours)
-    if figure is None:
+    found = figures.gain(target.case, target.ours, other, target.at_least)
+    if found is None:
         return Standing(target, arm_label(*other), None, "not measured", "no round that both arms have")
-    wanted = target.at_least
-    scaled = Interval(figure.value / wanted, figure.lo / wanted, figure.hi / wanted)
-    verdict = VERDICTS[estimates.verdict(scaled, figures.noise_floor(target.case))]
-    limit = "" if verdict == "reached" else _limit(target, other, figures)
-    return Standing(target, arm_label(*other), figure, verdict, limit)
+    limit = "" if found.word == "faster" else _limit(target, other, figures)
+    return Standing(target, arm_label(*other), found.times, VERDICTS[found.word], limit)
 
 
 def kept_share(target: Target) -> float:

@@ -29,11 +29,12 @@ from tests.running import ROOT
 SIZES = (1 << 10, 1 << 15, 1 << 20, 1 << 24)
 ARMS = ("numpy_ufunc", "torch_eager", "jax_jit", "twin", "copy_plain", "copy_streaming")
 ENVIRONMENT = dict.fromkeys(DIFFERS, "x") | {"packages": {"numpy": "2.4.6", "torch": "2.13.0"}}
+PROCESSES: Any = {"processes": 1, "process_sd": 0.005, "process_df": 12.0}
 Measured = tuple[list[Cell], list[Round]]
 
 
 def measure(seed: int, factors: Mapping[tuple[str, int], float] | None = None, **changes: Any) -> Measured:
-    """Four sizes of relu, 20 rounds with 1 % of noise; `factors` slow an arm down at a size."""
+    """Four sizes of relu, 20 rounds with 1 % of noise, processes with 0.5 %; `factors` slow an arm down at a size."""
     return _measure(seed, tuple((factors or {}).items()), tuple(changes.items()))
 
 
@@ -47,7 +48,7 @@ def _measure(seed: int, factors: Any, changes: Any) -> Measured:
             name: rate * dict(factors).get((name, n), 1.0) * np.exp(rng.normal(0, 0.01, 20))
             for name, rate in rates.items()
         }
-        found = sampled(seconds, n=n, run_id=f"run{seed}", **dict(changes))
+        found = sampled(seconds, n=n, run_id=f"run{seed}", **(PROCESSES | dict(changes)))
         cells += found[0]
         rounds += found[1]
     return cells, rounds
@@ -73,8 +74,9 @@ def table(capsys: pytest.CaptureFixture[str], status: int, *arguments: str) -> d
     return {f"{row['backend']}{row['variant']} {row['n']}": row for row in rows}
 
 
-def changes(rows: Mapping[str, Mapping[str, str]], but: str = "same") -> dict[str, str]:
-    return {name: row["change"] for name, row in rows.items() if row["change"] != but}
+def changes(rows: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
+    """What is neither the same nor unresolved."""
+    return {name: row["change"] for name, row in rows.items() if row["change"] not in ("same", "unresolved")}
 
 
 class TestVerdict:
@@ -121,14 +123,55 @@ class TestVerdict:
         line = next(line for line in text.splitlines() if "relu-forward-new-float32-1Mi-torch_eager" in line)
         assert line.rstrip().endswith("slower !")
 
-    def test_the_threshold_decides_what_a_regression_is(
+    def test_the_threshold_decides_what_is_the_same(
         self, old: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        new = write(tmp_path / "new", measure(2, {("torch_eager", 1 << 20): 1.04}))
+        new = write(tmp_path / "new", measure(2, {("torch_eager", 1 << 20): 1.2}))
+        name = f"torch_eager {1 << 20}"
+        assert table(capsys, 0, old, new, "--threshold", "0.3")[name]["change"] == "same"
+        assert table(capsys, 1, old, new, "--threshold", "0.02")[name]["change"] == "slower"
+        assert {row["change"] for row in table(capsys, 0, old, old).values()} == {"same"}
+
+    def test_one_run_a_side_suspects_what_may_be_a_jump(
+        self, old: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        new = write(tmp_path / "new", measure(2, {("torch_eager", 1 << 20): 1.1}))
         rows = table(capsys, 0, old, new)
+        assert [name for name, row in rows.items() if row["suspected"] == "True"] == [
+            f"torch_eager {1 << 20}"
+        ]
+        assert rows[f"torch_eager {1 << 20}"]["change"] == "unresolved"
+        assert main([old, new]) == 0
+        text = capsys.readouterr().out
+        assert "1 cell suspected: --confirm measures what is suspected again" in text
+        suspected = text[text.index("Suspected") :].splitlines()
+        assert any("1Mi-torch_eager" in line for line in suspected[:6])
+
+    def test_several_runs_a_side_find_it(
+        self, old: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        slow = {("torch_eager", 1 << 20): 1.1}
+        more = write(tmp_path / "old2", measure(3))
+        new = [write(tmp_path / f"new{seed}", measure(seed, slow)) for seed in (2, 4)]
+        rows = table(capsys, 1, old, more, "--new", *new)
         assert changes(rows) == {f"torch_eager {1 << 20}": "slower"}
-        assert rows[f"torch_eager {1 << 20}"]["regression"] == "False"
-        table(capsys, 1, old, new, "--threshold", "0.02")
+        assert main([old, more, "--new", *new]) == 1
+        text = capsys.readouterr().out
+        assert [line.split()[2] for line in text.splitlines() if line[:8] in ("Old: Run", "New: Run")] == [
+            "run1",
+            "run3",
+            "run2",
+            "run4",
+        ]
+
+    def test_a_run_among_several_that_fails_is_a_regression(
+        self, old: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        cells, rounds = measure(2)
+        bad: dict[str, Any] = {"status": "crashed", "reason": "signal 11", "time_s": None}
+        broken = [replace(c, **bad) if (c.backend, c.case.n) == ("jax_jit", 1 << 10) else c for c in cells]
+        new = [write(tmp_path / "a", (broken, rounds)), write(tmp_path / "b", measure(3))]
+        assert changes(table(capsys, 1, old, "--new", *new)) == {f"jax_jit {1 << 10}": "failed"}
 
     def test_a_speed_up_is_no_regression(
         self, old: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -136,20 +179,15 @@ class TestVerdict:
         new = write(tmp_path / "new", measure(2, {("jax_jit", 1 << 15): 1 / 1.3}))
         assert changes(table(capsys, 0, old, new)) == {f"jax_jit {1 << 15}": "faster"}
 
-    def test_nothing_inside_the_larger_noise_floor_is_a_change(
+    def test_processes_that_differ_hide_a_change(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        quiet = measure(1, noise_floor=0.01)
         slow = {("torch_eager", 1 << 20): 1.2}
-        first = write(tmp_path / "old", quiet)
-        assert (
-            changes(table(capsys, 0, first, write(tmp_path / "a", measure(2, slow, noise_floor=0.3)))) == {}
-        )
-        assert (
-            changes(table(capsys, 1, first, write(tmp_path / "b", measure(2, slow, noise_floor=0.1)))) != {}
-        )
-        noisy = write(tmp_path / "noisy", measure(1, noise_floor=float("inf")))
-        assert changes(table(capsys, 0, noisy, write(tmp_path / "c", measure(2, slow)))) == {}
+        paths = [
+            write(tmp_path / str(seed), measure(seed, factors, process_sd=0.04))
+            for seed, factors in ((1, {}), (2, slow))
+        ]
+        assert changes(table(capsys, 0, *paths)) == {}
 
     def test_rounds_that_are_not_the_cells_own_do_not_hide_a_change(
         self, old: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -386,10 +424,10 @@ class TestFormats:
         new = write(tmp_path / "new", measure(2, {("torch_eager", 1 << 20): 1.2}))
         assert main([old, new, "--format", "markdown", "--all"]) == 1
         lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("|")]
-        figures = [line for line in lines if line.count("|") == 8]
-        assert len(figures) == 2 + 12
-        assert "torch_eager" in figures[2]
-        assert "slower !" in figures[2]
+        figures = [line for line in lines if "relu-" in line]
+        assert len(figures) == 12
+        assert "torch_eager" in figures[0]
+        assert "slower !" in figures[0]
 
     def test_github_reads_the_new_times(
         self, old: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -500,7 +538,7 @@ class TestBadInput:
             (("--format", "git"), "--format: 'git' is not known; allowed: terminal, markdown, csv, github"),
             (("--format", "bench"), "did you mean 'bencher'?"),
             (("--limit", "-1"), "--limit"),
-            (("third",), "third"),
+            (("--confirmed",), "--confirmed"),
         ],
     )
     def test_a_bad_option_is_one_line(
@@ -512,6 +550,26 @@ class TestBadInput:
         error = capsys.readouterr().err
         assert said in error
         assert len(error.splitlines()) == 1
+
+    @pytest.mark.parametrize(
+        ("arguments", "said"),
+        [
+            (("old",), "one run and no --new: which are NEW?"),
+            (("old", "old", "old"), "3 runs and no --new"),
+            (("--new", "old"), "OLD is missing"),
+            (("old", "old", "--new", "old"), "a run is named twice on one side"),
+        ],
+    )
+    def test_runs_that_make_no_two_sides(self, old: str, arguments: Sequence[str], said: str) -> None:
+        names = [old if name == "old" else name for name in arguments]
+        with pytest.raises(UsageError, match=said) as caught:
+            main(names)
+        assert "\n" not in str(caught.value)
+
+    def test_a_dashboard_takes_one_new_run(self, old: str, tmp_path: Path) -> None:
+        new = write(tmp_path / "new", measure(2))
+        with pytest.raises(UsageError, match="--format github writes the times of one run"):
+            main([old, "--new", old, new, "--format", "github"])
 
     def test_output_that_cannot_be_written(self, old: str, tmp_path: Path) -> None:
         with pytest.raises(UsageError, match=r"--output .*: No such file or directory"):

@@ -79,16 +79,16 @@ def test_pairs_and_backwards_are_measured_in_one_experiment_and_read_back(
     monkeypatch.setattr("kernels.registry._loaded", {})
     options = Namespace(results=str(tmp_path), run_id="run", max_seconds="0.05")
     settings = settings_of(options, "targets", 1.0)
-    profile = dataclasses.replace(settings.profile, batch_s=1e-4, min_rounds=3)
-    settings = dataclasses.replace(settings, profile=profile, inline=True, guard=False)
+    profile = dataclasses.replace(settings.profile, batch_s=1e-4)
+    settings = dataclasses.replace(settings, profile=profile, inline=True, processes=1)
     case, names = Case("relu", "backward", "out", n=256), ("numba_tuned", *PAIRS)
     arms = Arms(tuple((name, Variant()) for name in names), copies=False)
     path = measure(settings, [arms.of(case)], PAIRS)
     figures = Figures(str(path.parent), tmp_path)
     for name in names:
         assert figures.trouble(case, (name, "")) is None
-        ratio = figures.ratio(case, ("torch_eager", ""), (name, ""))
-        assert ratio is not None
-        assert ratio.lo <= ratio.value <= ratio.hi
+        found = figures.gain(case, (name, ""), ("torch_eager", ""))
+        assert found is not None
+        assert found.times.lo <= found.times.value <= found.times.hi
     assert figures.largest() == case.n
     assert measure(settings, [arms.of(case)], PAIRS) == path  # nothing is left to measure

@@ -84,7 +84,7 @@ class TestMeasuredSize:
     ) -> None:
         text = said(capsys, "--n", "16Mi", "--placement", "new", "--now", "torch_eager[thp]", run)
         assert text.startswith(
-            "Keep torch_eager[thp]: nothing is faster beyond doubt. Not told apart from it: torch_eager."
+            "Keep torch_eager[thp]: nothing is faster. As fast within 3.0%: torch_eager. [float32"
         )
 
     def test_rounds_give_a_paired_ratio(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -95,12 +95,77 @@ class TestMeasuredSize:
                 "numpy_ufunc": [4e-3 * d for d in drift],
                 "numba_jit": [2e-3 * d for d in drift],
                 "jax_jit": [1e-3 * d for d in drift],
-            }
+            },
+            processes=2,
+            process_sd=0.001,
+            process_df=12.0,
         )
         run = write_run(tmp_path / "run1", cells, rounds)
         found = one(capsys, "--n", "1Ki", "--now", "numba_jit", run)["over_now"]
-        assert found["how"] == "paired round by round"
-        assert (found["lo"], found["value"], found["hi"]) == pytest.approx((2, 2, 2))
+        assert found["how"] == "paired round by round, in 2 processes each"
+        assert found["value"] == pytest.approx(2)
+        assert (found["lo"], found["hi"]) == pytest.approx((2, 2), rel=0.01)
+        assert found["verdict"] == "faster"
+
+    def test_what_is_the_same_is_no_reason_to_change(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        run = self.beside(tmp_path, 1.005, process_sd=0.002)
+        found = one(capsys, "--n", "1Ki", run)
+        assert (found["keep"], found["use"]["name"], found["best"]["name"]) == (
+            True,
+            "numpy_ufunc",
+            "jax_jit",
+        )
+        assert found["over_now"]["verdict"] == "same"
+        text = said(capsys, "--n", "1Ki", "--placement", "new", run)
+        assert text.startswith("Keep numpy_ufunc: nothing is faster.")
+        assert "paired round by round, in 2 processes each: the same." in text
+
+    def test_what_is_not_known_says_so_and_what_would_resolve_it(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """2.5 % faster, by processes that differ by 2 %: no verdict, but the way to one."""
+        run = self.beside(tmp_path, 1.025, process_sd=0.02)
+        found = one(capsys, "--n", "1Ki", run)
+        ratio = found["over_now"]
+        assert (found["keep"], found["use"]["name"], ratio["verdict"]) == (True, "numpy_ufunc", "unresolved")
+        assert ratio["noise_floor"] > 0.03
+        assert ratio["resolve_s"] is None
+        asked_for = settings_of(found["measure"][0])
+        assert (asked_for.baseline, asked_for.backends) == ("numpy_ufunc", ("jax_jit",))
+        assert "--resolve 0.03 --processes 8" in found["measure"][0]
+        text = said(capsys, "--n", "1Ki", "--placement", "new", run)
+        assert text.startswith(
+            "Keep numpy_ufunc: whether jax_jit is faster is not known. It comes out 1.03 times ("
+        )
+        assert f"{ratio['resolve_processes']} processes of each would." in " ".join(text.split())
+        assert ": sure" not in text
+
+    def test_a_run_that_does_not_say_how_processes_differ_is_believed_less(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """Runs of an older version have one process of each arm; 4 % are then not beyond doubt."""
+        new = self.beside(tmp_path / "new", 1.04, process_sd=0.002)
+        assert one(capsys, "--n", "1Ki", new)["over_now"]["verdict"] == "faster"
+        found = one(capsys, "--n", "1Ki", self.beside(tmp_path / "old", 1.04, processes=1, process_df=None))
+        assert found["over_now"]["verdict"] == "unresolved"
+        assert "that processes differ by 1.0% is assumed" in found["over_now"]["how"]
+
+    def test_the_width_is_the_one_that_the_run_was_asked_for(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        run = self.beside(tmp_path, 1.005, process_sd=0.002)
+        (run / "environment.json").write_text(json.dumps({"options": {"resolve": 0.005}}))
+        found = one(capsys, "--n", "1Ki", run)
+        assert (found["over_now"]["verdict"], found["resolve"]) == ("unresolved", 0.005)
+
+    def beside(self, folder: Path, gain: float, processes: int = 2, **changes: Any) -> Path:
+        """A run in which jax_jit is `gain` times as fast as the baseline, in twelve rounds within 1 %."""
+        base = [1e-3 * (1 + 0.01 * (number % 3)) for number in range(12)]
+        figures = {"process_df": 12.0, **changes}
+        samples = {"numpy_ufunc": base, "jax_jit": [each / gain for each in base]}
+        return write_run(folder / "run1", *sampled(samples, processes, **figures))
 
     def test_calls_until_compiling_pays(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         cells = [
@@ -186,7 +251,7 @@ class TestBetweenSizes:
         assert settings_of(found["measure"][0]).grids[0]["n"] == (1 << 28,)
         text = said(capsys, "--n", "256Mi", "--placement", "new", run)
         assert "extrapolated, not measured at this size" in text.splitlines()[0]
-        assert "how sure is not known" in text.splitlines()[0]
+        assert text.startswith("Keep numpy_ufunc: whether torch_eager is faster is not known")
 
     def test_one_size_is_no_curve(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         run = write_run(tmp_path / "run1", experiment({"numpy_ufunc": 1e-3, "jax_jit": 2e-3}))
@@ -288,6 +353,11 @@ class TestWhichRun:
             "time_hi_s": None,
             "speedup_lo": None,
             "speedup_hi": None,
+            "verdict": "",
+            "leader": "",
+            "leader_verdict": "",
+            "over_leader": None,
+            "leader_noise_floor": None,
         }
         cells = [
             dataclasses.replace(cell, **bare)
@@ -296,7 +366,9 @@ class TestWhichRun:
         ]
         run = write_run(tmp_path / "run1", cells)
         text = said(capsys, "--n", "1Mi", "--placement", "new", run / "cells.csv")
-        assert "times (interval unknown) faster than the baseline numpy_ufunc, how sure is not known" in text
+        assert text.startswith(
+            "Keep numpy_ufunc: whether theirs is faster is not known. It comes out 9.82 times (int"
+        )
         assert asked(capsys, "--n", "1Mi", run)["answers"][0]["break_even_calls"] is None
         assert one(capsys, "--n", "100", run)["basis"] == "fitted"
 

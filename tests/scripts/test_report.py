@@ -70,6 +70,13 @@ def test_the_page_holds_every_cell_with_its_figures(source: str, folder: Path) -
     assert len(data["slices"]) == 3
 
 
+def test_the_legend_says_what_marks_mean(source: str) -> None:
+    legend = source[source.index("How to read it") :]
+    assert "★ marks the leader, ≈ what is the same" in legend
+    assert "? what is unresolved" in legend
+    assert "~ marks a noisy cell: a verdict on it is unresolved" in legend
+
+
 def test_names_from_files_stay_text(folder: Path) -> None:
     main([str(hostile(folder / "hostile")), "--output", str(folder / "hostile.html")])
     source = (folder / "hostile.html").read_text(encoding="utf-8")

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import math
-import random
 import shutil
 from collections.abc import Iterator
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +13,6 @@ pytest.importorskip("altair", reason="the report needs Vega-Altair: pip install 
 pytest.importorskip("vl_convert", reason="the report needs vl-convert: pip install vl-convert-python")
 pytest.importorskip("playwright.sync_api", reason="drives the browser: pip install playwright")
 
-from bench.stats.fastest import fastest_set
-from bench.text.units import calls_text, number_text, percent_text, ratio_text, seconds_text
 from scripts.report import main
 from tests.reports import EVIL, bare, hostile, mixed
 
@@ -184,7 +179,10 @@ def test_a_run_that_knows_next_to_nothing_is_no_error(browser: Any, pages: Pages
     with browser.new_context() as context:
         visit = Visit(context, pages["bare"])
         visit.page.wait_for_selector("#time svg .mark-symbol path")
-        assert visit.text("#which") == "Use x or y"  # intervals without an end tell nothing apart
+        assert visit.text("#which") == "Use x"
+        assert "Not known whether as fast: y." in visit.text(
+            "#why"
+        )  # intervals without an end tell nothing apart
         visit.page.select_option("#by-placement", label="out")
         assert visit.text("#which") == "Nothing was timed here"
         assert visit.text("#time") == "There is nothing to draw here."
@@ -208,81 +206,3 @@ def test_a_phone_in_the_dark_needs_no_sideways_scrolling(browser: Any, pages: Pa
         page.wait_for_function(
             "() => document.querySelector('#time svg').getBoundingClientRect().width > 600"
         )
-
-
-# ---- the two rules that stand twice, in Python and on the page
-
-
-def script(name: str) -> str:
-    return (resources.files("scripts._report") / "assets" / name).read_text(encoding="utf-8")
-
-
-def _cases(count: int) -> list[list[dict[str, Any]]]:
-    draw = random.Random(7)
-    cases = []
-    for _ in range(count):
-        rows = []
-        for place in range(draw.randint(1, 5)):
-            time_s, ratio = draw.uniform(1, 1.4), draw.uniform(0.9, 1.3)
-            row: dict[str, Any] = {
-                "arm": f"a{place}",
-                "backend": f"a{place}",
-                "role": "candidate" if place else "baseline",
-            }
-            row |= {
-                "status": draw.choice(["ok", "noisy", "failed"]),
-                "time_s": time_s,
-                "baseline": draw.choice(["a0", "a0", ""]),
-            }
-            figures = {
-                "time_lo_s": 0.95 * time_s,
-                "time_hi_s": 1.05 * time_s,
-                "noise_floor": draw.uniform(0, 0.2),
-            }
-            figures |= {"speedup_lo": 0.95 * ratio, "speedup_hi": 1.05 * ratio}
-            rows.append(row | {key: value if draw.random() < 0.8 else None for key, value in figures.items()})
-        cases.append(rows)
-    return cases
-
-
-def test_the_page_ranks_as_python_does(browser: Any) -> None:
-    cases = _cases(500)
-    code = (
-        script("rank.js")
-        + """
-      return cases.map((rows) => fastestSet(rows.map((row) => {
-        for (const key in row) row[key] = row[key] ?? NaN;
-        return { ...row, competes: true, timed: row.status !== "failed" };
-      })).map((row) => row.arm));"""
-    )
-    page = browser.new_page()
-    found = page.evaluate(f"(cases) => {{ {code} }}", cases)
-    page.close()
-    assert found == [[row["arm"] for row in fastest_set(rows)] for rows in cases]
-    assert len({len(names) for names in found}) > 3
-
-
-def test_the_page_writes_numbers_as_python_does(browser: Any) -> None:
-    draw = random.Random(3)
-    values = [0.0, 1.0, 9.995, 999.6, 1e-4, 9.9996e-7, 1e7, 0.0995, 12345.678]
-    values += [10 ** draw.uniform(-10, 9) for _ in range(400)]
-    code = (
-        script("format.js")
-        + """
-      const rows = values.map((v) =>
-        [number(v), seconds(v), percent(v), ratio(v), ratio(v, 0.9 * v, 1.1 * v), calls(Math.ceil(v))]);
-      const odd = [number(NaN), seconds(NaN), percent(NaN), ratio(NaN), ratio(1, NaN, Infinity), calls(Infinity)];
-      return [...rows, odd];"""
-    )
-    page = browser.new_page()
-    found = page.evaluate(f"(values) => {{ {code} }}", values)
-    page.close()
-    for value, texts in zip([*values, math.nan], found, strict=True):
-        plain = [text.replace("\u00a0", " ").replace("µ", "u") for text in texts]
-        if math.isnan(value):
-            assert plain == ["-", "-", "-", "-", "1.00x", "never"]
-            continue
-        wanted = [number_text(value), seconds_text(value), percent_text(value), ratio_text(value)]
-        assert plain[:4] == [text.replace("e+0", "e+").replace("e-0", "e-") for text in wanted]
-        assert plain[4].split()[0] == ratio_text(value).replace("e+0", "e+").replace("e-0", "e-")
-        assert plain[5] == calls_text(float(math.ceil(value)))

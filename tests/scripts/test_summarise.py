@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import re
 from pathlib import Path
@@ -40,8 +41,9 @@ class TestTerminal:
             "1.00]",
             "9.0%",
             "numpy_ufunc",
+            "-",
         ]
-        assert large.endswith("torch_eager, torch_eager[thp]")
+        assert large.endswith("  torch_eager, torch_eager[thp]   -")
         assert "4.00x [3.96, 4.04]" in large
         assert "80%" in large
 
@@ -50,6 +52,38 @@ class TestTerminal:
         assert "torch_eager[thp] *" in row_of(text, "16Mi", "thp")
         assert "slower" in row_of(text, "1Ki", "torch_eager ")
         assert "2.0%" in row_of(text, "1Mi", "faster")
+
+    def test_what_is_not_known_stands_apart_from_the_set(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        times = {"numpy_ufunc": 4e-3, "torch_eager": 1e-3, "numba_jit": 1.01e-3, "jax_jit": 1.025e-3}
+        run = write_run(tmp_path / "r", experiment(times))
+        assert row_of(said(capsys, run, "--tables", "fastest"), "1Ki").endswith(
+            "  torch_eager, numba_jit   jax_jit (2.0%)"
+        )
+        assert row_of(said(capsys, run, "--tables", "headline"), "1Ki").endswith("  jax_jit")
+        text = said(capsys, run, "--tables", "arms")
+        words = {
+            "torch_eager *": "leader",
+            "numba_jit *": "same",
+            "jax_jit ": "unresolved",
+            "numpy_ufunc ": "slower",
+        }
+        for name, word in words.items():
+            assert re.search(rf"{re.escape(name)}.*\]   {word} ", text)
+        assert "1.03x [1.01, 1.04]   unresolved" in row_of(text, "jax_jit")  # over the leader
+
+    def test_an_older_run_has_no_arm_that_is_the_same(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        cells = [
+            dataclasses.replace(each, leader="", leader_verdict="", over_leader=None, leader_noise_floor=None)
+            for each in experiment({"numpy_ufunc": 1e-3, "numba_jit": 1.01e-3, "slow": 2e-3})
+        ]
+        text = said(capsys, write_run(tmp_path / "r", cells), "--tables", "fastest,arms")
+        assert row_of(text, "1Ki").endswith("  numpy_ufunc   numba_jit")
+        assert "2.00x   slower" in row_of(text, " slow ")
+        assert "run1: no arm was held against the leader" in text
 
     def test_fitted_latency_and_bandwidth(self, results: Path, capsys: pytest.CaptureFixture[str]) -> None:
         text = said(capsys, results / "run1", "--tables", "fits")
@@ -123,9 +157,9 @@ class TestTerminal:
             "-",
             "-",
             "2.0%",
-            "-",
+            *"----",
         ]
-        assert row_of(text, "1Ki").endswith("numpy_ufunc")
+        assert row_of(text, "1Ki").endswith("  numpy_ufunc   -")
 
     def test_axes_that_vary_are_told_apart_and_others_said_once(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -142,13 +176,13 @@ class TestTerminal:
         assert "relu forward new, default threads\n" in text
 
     def test_break_even(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-        first = {"numpy_ufunc": 0.1, "late": 1.1, "soon": 0.05, "slow": 2.0, "same": 2.0, "unknown": None}
+        first = {"numpy_ufunc": 0.1, "late": 1.1, "soon": 0.05, "slow": 2.0, "even": 2.0, "unknown": None}
         times = {
             "numpy_ufunc": 2e-3,
             "late": 1e-3,
             "soon": 1e-3,
             "slow": 4e-3,
-            "same": 1.999e-3,
+            "even": 1.999e-3,
             "unknown": 1e-3,
         }
         cells = [
@@ -162,7 +196,7 @@ class TestTerminal:
             "late": "1,000",
             "soon": "at once",
             "slow": "never",
-            "same": "-",
+            "even": "-",
             "unknown": "-",
             "numpy_ufunc": "-",
         }
@@ -207,14 +241,14 @@ class TestSeveralRuns:
             "run2",
         }
         sets = row_of(text, "16Mi", "torch_eager, ")
-        assert sets.endswith("  torch_eager, torch_eager[thp]"), "the same arm in two runs is one name"
+        assert sets.endswith("  torch_eager, torch_eager[thp]   -"), "the same arm in two runs is one name"
 
     def test_machines_are_never_mixed(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         slow = write_run(tmp_path / "slow", experiment({"a": 9e-3}, machine="slow-1c", run_id="slow"))
         fast = write_run(tmp_path / "fast", experiment({"b": 1e-3}, machine="fast-64c", run_id="fast"))
         text = said(capsys, slow, fast, "--tables", "fastest")
-        assert row_of(text, "9.00 ms").endswith("  a")
-        assert row_of(text, "1.00 ms").endswith("  b")
+        assert row_of(text, "9.00 ms").endswith("  a             -")
+        assert row_of(text, "1.00 ms").endswith("  b             -")
         assert "relu forward new, machine slow-1c" in text
 
     def test_the_same_run_twice_is_one(self, results: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,7 +12,15 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from bench.records.schema import CELL_COLUMNS, ROLES, ROUND_COLUMNS, STATUSES
+from bench.records.schema import (
+    CELL_COLUMNS,
+    ROLES,
+    ROUND_COLUMNS,
+    STATUSES,
+    Cell,
+    fields_of,
+    since,
+)
 from scripts._shared.cli import UsageError
 from scripts._shared.markers import MarkerError
 from scripts.summarise import main
@@ -101,7 +109,7 @@ class TestFormats:
         large = row_of(text, "16Mi")
         assert large.split()[:6] == ["float32", "16Mi", "3.36", "ms", "40.0", "4.00x"]
         assert "[" not in large[: large.index("torch")], "no interval where none was given"
-        assert large.endswith("torch_eager, torch_eager[thp]")
+        assert large.endswith("  torch_eager, torch_eager[thp]   -")
 
 
 class TestHeadline:
@@ -234,5 +242,9 @@ def test_the_readme_of_the_results_explains_every_column_status_and_role() -> No
     text = (ROOT / "results" / "README.md").read_text(encoding="utf-8")
     for name in {*CELL_COLUMNS, *ROUND_COLUMNS, *STATUSES, *ROLES}:
         assert f"`{name}`" in text
-    rows = re.findall(r"^\| `(\w+)` \|", text, flags=re.MULTILINE)
-    assert [name for name in rows if name in CELL_COLUMNS][: len(CELL_COLUMNS)] == list(CELL_COLUMNS)
+    first = re.findall(r"^\| (`\w+`(?:, `\w+`)*)( \(2\))? \|", text, flags=re.MULTILINE)
+    told = [(name, bool(new)) for names, new in first for name in re.findall(r"\w+", names)]
+    new = {field.name: since(field) > 1 for field in fields_of(Cell)}
+    cells = told[: len(CELL_COLUMNS)]
+    assert dict(cells) == new
+    assert [name for name, later in cells if not later] == [name for name in CELL_COLUMNS if not new[name]]

@@ -14,6 +14,7 @@ from kernels import torch_module
 from scripts import training_step
 from scripts._shared.cli import UsageError
 from scripts._training_step.arm import ACTIVATIONS, BASELINE, NETWORKS, NOTHING, Trainer
+from scripts._training_step.figures import rows_of
 from scripts._training_step.messages import Kept, Peak, Spec
 
 pytestmark = pytest.mark.slow
@@ -55,24 +56,46 @@ def test_what_is_kept_is_counted(network: str, op: str, arm: str, by_activations
     assert kept.in_all >= by_activations
 
 
-def test_the_table_has_ratios_paired_by_round() -> None:
+def _times(
+    seconds: dict[str, float], process_sd: float = 0.0, slow_sd: float = 0.0
+) -> dict[str, dict[tuple[int, int], float]]:
+    """Forty rounds in two processes, within 1 %; processes differ besides, and so do whole rounds."""
     rng = np.random.default_rng(0)
-    drift = np.exp(rng.normal(0, 0.5, 40))  # whole rounds are slow
-    seconds = {BASELINE: 1.0, "tuned": 0.5, NOTHING: 0.25, training_step.TWIN: 1.0}
-    times = {name: each * drift * np.exp(rng.normal(0, 0.01, 40)) for name, each in seconds.items()}
+    places = [(process, number) for process in (1, 2) for number in range(20)]
+    drift = np.exp(rng.normal(0, slow_sd, 40))
+    found = {}
+    for name, each in seconds.items():
+        offsets = np.repeat(rng.normal(0, process_sd, 2), 20)
+        values = each * drift * np.exp(offsets + rng.normal(0, 0.01, 40))
+        found[name] = dict(zip(places, values.tolist(), strict=True))
+    return found
+
+
+def test_the_table_has_ratios_paired_by_round() -> None:
+    times = _times({BASELINE: 1.0, "tuned": 0.5, NOTHING: 0.25}, slow_sd=0.5)
     peaks, kept = (
         dict.fromkeys(times, Peak(3 << 20, "VmHWM")),
         dict.fromkeys(times, Kept(2 << 20, 1 << 20, 0)),
     )
-    rows = {row.arm: row for row in training_step._rows(_SPEC, times, peaks, kept)}
+    rows = {row.arm: row for row in rows_of(_SPEC, times, peaks, kept)}
     assert rows["tuned"].ratio.lo < 0.505
     assert rows["tuned"].ratio.hi > 0.495
     assert rows["tuned"].verdict == "faster"
-    assert rows[BASELINE].verdict == rows[training_step.TWIN].verdict == ""
+    assert rows[BASELINE].verdict == rows[NOTHING].verdict == ""
     assert rows["tuned"].share.value == pytest.approx(0.5, abs=0.02)
     text = training_step._table(list(rows.values()))
-    assert "0.50" in text
+    assert f"{rows['tuned'].ratio.value:.3g}" in text
     assert "3.0" in text
+
+
+def test_what_processes_differ_by_is_no_difference() -> None:
+    """Arms that are alike are the same, unless their processes differ by more: then not even 3 % are known."""
+    for process_sd, tuned, word in ((0.0, 1.0, "same"), (0.03, 0.97, "unresolved")):
+        times = _times({BASELINE: 1.0, "tuned": tuned, NOTHING: 0.25, "nn, inplace": 1.0}, process_sd)
+        peaks, kept = dict.fromkeys(times, Peak(1, "VmHWM")), dict.fromkeys(times, Kept(1, 1, 0))
+        rows = {row.arm: row for row in rows_of(_SPEC, times, peaks, kept)}
+        assert rows["tuned"].verdict == word
+        assert rows["tuned"].step_s.half_width > process_sd
 
 
 @pytest.mark.parametrize(

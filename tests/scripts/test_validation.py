@@ -2,41 +2,46 @@
 
 from __future__ import annotations
 
+import dataclasses
+import math
 import re
 from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
-from scripts import agreement, estimators, guard, trust
+from bench.records.schema import values_of
+from scripts import agreement, estimators, intervals, trust
 from scripts._agreement.compared import Compared
 from scripts._shared.cli import UsageError
 from scripts._shared.markers import MarkerError
 from scripts._shared.stored import StoredError
 from scripts._shared.validation import NOT_MEASURED
+from scripts._trust.judging import Judged
+from tests.factories import sampled
 from tests.running import ROOT
 
 TRUST = [
-    trust.Judged("numpy_ufunc", "relu-forward-out", n, arm, verdict, 0.1 + 0.8, 0.01)
-    for arm, verdicts in (("again", ["tie"] * 3 + ["faster"]), ("slower10", ["slower"] * 4))
+    Judged(
+        *("quick", "calm", "numpy_ufunc", "relu-forward-out", n, kind, "first", "second", 1, verdict),
+        *(0.1 + 0.8, 0.01, 16, 0.004, 2),
+    )
+    for kind, verdicts in (("identical", ["same"] * 3 + ["faster"]), ("slower10", ["slower"] * 4))
     for n, verdict in enumerate(verdicts, 1)
 ]
-GUARD = [
-    guard.Judged(condition, "relu 1Mi", "torch_eager", verdict, speedup)
-    for condition, verdict, speedup in (
-        *(("undisturbed", "faster", 2.0),) * 3,
-        *(("busy, guard off", "slower", 1.0),) * 2,
-        *(("busy, guard on", "faster", 2.0),) * 2,
-    )
+INTERVALS = [
+    intervals.Covered(number, "relu 64Ki", "torch_eager", 2.0, 1.9 if number else 2.05, 2.1)
+    for number in range(4)
 ]
 AGREEMENT = [
     Compared("relu 1Mi", "torch_eager", 1e-3, 1.05e-3),
     Compared("relu 1Mi", "jax_jit", 2e-3, 1e-3),
 ]
 STUDIES = {
-    "trust": (trust, TRUST, "75.0 %"),
-    "guard": (guard, GUARD, "| busy, guard off |          2 |       2 | 100.0%"),
+    "trust": (trust, TRUST, "25.0%"),
+    "intervals": (intervals, INTERVALS, "| 3 of 4"),
     "agreement": (agreement, AGREEMENT, "1 of 2 agree within 10 %: 50.0%"),
 }
 
@@ -52,6 +57,10 @@ def kept(tmp_path: Path, script: Any, rows: Any) -> Path:
     folder = tmp_path / "kept"
     script._STUDY.keep(rows, Namespace(save=folder, update=None, profile="quick", csv=tmp_path / "x"))
     return folder
+
+
+def files(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
 
 
 @pytest.fixture(params=STUDIES)
@@ -86,9 +95,21 @@ def test_a_measurement_can_go_to_the_page_at_once(name: str, tmp_path: Path) -> 
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_studies_under_several_conditions_stand_side_by_side(tmp_path: Path) -> None:
+    folder, path = tmp_path / "kept", page(tmp_path, "trust")
+    busy = [dataclasses.replace(pair, hour="busy", verdict="slower") for pair in TRUST]
+    for rows, profile in ((TRUST, "quick"), (busy, "none"), (busy, "again")):
+        trust._STUDY.keep(rows, Namespace(save=folder, update=path, profile=profile))
+    text = path.read_text(encoding="utf-8")
+    assert [text.count(part) for part in ("quick, calm hour", "quick, busy hour")] == [1, 1]
+    assert [text.count(part) for part in ("profile quick.", "profile none.", "profile again.")] == [1, 0, 1]
+    assert trust.main(["--read", str(folder), "--update", str(path), "--check"]) == 0
+    assert trust.main(["--read", str(folder / "quick-busy")]) == 1
+
+
 def test_the_files_hold_no_path_of_the_machine(study: tuple[str, Any, Path, Path]) -> None:
     _, _, folder, _ = study
-    for file in folder.iterdir():
+    for file in files(folder):
         assert str(folder.parent) not in file.read_text(encoding="utf-8")
 
 
@@ -96,8 +117,8 @@ def test_the_terminal_says_the_same(
     study: tuple[str, Any, Path, Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
     name, script, folder, _ = study
-    assert script.main(["--read", str(folder)]) == {"trust": 1, "guard": 0, "agreement": 1}[name]
-    assert {"trust": "75.0 %", "guard": "100.0%", "agreement": "50.0%"}[name] in capsys.readouterr().out
+    assert script.main(["--read", str(folder)]) == {"trust": 1, "intervals": 1, "agreement": 1}[name]
+    assert STUDIES[name][2] in capsys.readouterr().out
 
 
 def test_what_was_never_measured_is_said_on_the_page(study: tuple[str, Any, Path, Path]) -> None:
@@ -121,7 +142,8 @@ def test_what_was_never_measured_is_said_on_the_page(study: tuple[str, Any, Path
 )
 def test_another_file_is_one_line(study: tuple[str, Any, Path, Path], file: str, content: str) -> None:
     name, script, folder, path = study
-    (folder / file).write_text(content)
+    (spoilt,) = (path for path in files(folder) if path.name == file)
+    spoilt.write_text(content)
     with pytest.raises(StoredError, match=f"{name}.py --save") as caught:
         script.main(["--read", str(folder), "--update", str(path)])
     assert "\n" not in str(caught.value)
@@ -159,3 +181,19 @@ def test_estimators_come_from_the_rounds_of_a_run(tmp_path: Path) -> None:
     assert "amd-epyc-2c-network" in text
     assert str(ROOT) not in text
     assert estimators.main([run, "--update", str(path), "--check"]) == 0
+
+
+def test_a_twin_is_paired_with_the_arm_that_it_repeats() -> None:
+    """The twin of a candidate: 10 % apart; beside the others it would be far more."""
+    samples = {
+        "numpy_ufunc": [2e-3] * 8,
+        "numba_jit": [1e-3] * 8,
+        "jax_jit": [5e-3] * 8,
+        "twin": [1.1e-3] * 8,
+    }
+    _, rounds = sampled(samples)
+    rounds = [
+        dataclasses.replace(each, backend="numba_jit") if each.role == "twin" else each for each in rounds
+    ]
+    found = estimators.errors(pd.DataFrame([values_of(each) for each in rounds]))
+    assert found["error"].to_numpy() == pytest.approx(math.log(1.1))

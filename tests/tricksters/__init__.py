@@ -22,8 +22,12 @@ from tests.tricksters.breaking import (
 )
 from tests.tricksters.harmless import (
     Chatty,
+    CompilesLater,
     LeavesGcOff,
     OddVersions,
+    PlansByShape,
+    RecyclingPool,
+    SettlesLate,
     StartsHelper,
 )
 from tests.tricksters.late import (
@@ -49,6 +53,7 @@ from tests.tricksters.remembering import (
     SharedBuffer,
     WatchesEnds,
 )
+from tests.tricksters.rushed import BackToBack, ComputesInAdopt
 from tests.tricksters.watched import (
     AllocatesLater,
     CountsCalls,
@@ -67,8 +72,11 @@ __all__ = [
     "HONEST_WITHOUT_OUT",
     "AllocatesDespiteOut",
     "AllocatesLater",
+    "BackToBack",
     "CachesById",
     "Chatty",
+    "CompilesLater",
+    "ComputesInAdopt",
     "CountsCalls",
     "Exits",
     "Hangs",
@@ -86,10 +94,12 @@ __all__ = [
     "OutOfMemory",
     "PatchesClock",
     "PatchesHarness",
+    "PlansByShape",
     "RaisesInCompile",
     "RaisesInThirdBatch",
     "RaisesInWhyNot",
     "RaisesUntilTold",
+    "RecyclingPool",
     "ReplacesAFunction",
     "ReplacesCode",
     "ReturnsEarly",
@@ -97,6 +107,7 @@ __all__ = [
     "RingOfBuffers",
     "SegfaultsInBatch",
     "SegfaultsInCompile",
+    "SettlesLate",
     "SharedBuffer",
     "SkipsTail",
     "SlowsOthers",
@@ -139,7 +150,12 @@ CAUGHT: dict[type, tuple[tuple[str, ...], str]] = {
     PatchesClock: (WRONG, "replaces time.perf_counter"),
     PatchesHarness: (WRONG, "replaces bench.arm.call_loops.timed"),
     ReplacesAFunction: (WRONG, "replaces kernels.correctness.notes._zeros"),
-    ReplacesCode: (WRONG, "replaces kernels.numbers.data.specials"),
+    ReplacesCode: (WRONG, "replaces kernels.numbers.data.specials|drops NaN"),
+    BackToBack: (
+        WRONG,
+        "where its input changes between two calls of a batch: returns an earlier result again",
+    ),
+    ComputesInAdopt: (WRONG, "copies what it is given"),
     SlowsOthers: (WRONG, "keeps a CPU busy while other arms are measured"),
     RaisesInCompile: (("failed",), "ValueError: no kernel for today nor for tomorrow"),
     RaisesInThirdBatch: (("failed",), "RuntimeError: the fifth input"),
@@ -158,4 +174,6 @@ CAUGHT: dict[type, tuple[tuple[str, ...], str]] = {
 HONEST_WITHOUT_OUT = (AllocatesDespiteOut, AllocatesLater)
 """Those that have nothing to hide unless they are given an array for the result."""
 
-HARMLESS: tuple[type, ...] = (Chatty, LeavesGcOff, StartsHelper, OddVersions)
+HARMLESS: tuple[type, ...] = (
+    Chatty, LeavesGcOff, StartsHelper, OddVersions, RecyclingPool, CompilesLater, SettlesLate, PlansByShape,
+)  # fmt: skip

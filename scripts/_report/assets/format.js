@@ -48,6 +48,20 @@ function size(n) {
   return String(n);
 }
 
+// What a square shows: a number with its mark, a mark alone, or why there is no time.
+const MARKS = { leader: "★", same: "≈", unresolved: "?" };
+
+function speedupSquare(row) {
+  if (!row.timed) return row.status.slice(0, 4);
+  return `${MARKS[row.verdict] ?? ""}${number(row.speedup, row.speedup < 10 ? 2 : 3)}x`;
+}
+
+function fastestSquare(row, found) {
+  if (!row.timed) return row.status.slice(0, 4);
+  const place = Object.keys(MARKS).find((name) => found[name].includes(row));
+  return MARKS[place] ?? `${number(row.time_s / found.leader[0].time_s, 2)}x`;
+}
+
 function median(values) {
   const known = values.filter(Number.isFinite).sort((a, b) => a - b);
   const middle = known.length >> 1;

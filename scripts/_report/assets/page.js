@@ -44,6 +44,9 @@ const about = (row) => (row.status === "noisy" ? "~" : "") + seconds(row.time_s)
 const interval = (row) => `${seconds(row.time_lo_s)} to ${seconds(row.time_hi_s)}`;
 const half = (row) => (row.time_hi_s - row.time_lo_s) / 2 / row.time_s;
 const speedup = (row) => ratio(row.speedup, row.speedup_lo, row.speedup_hi);
+const overLeader = (row) => `${ratio(row.over_leader, row.over_leader_lo, row.over_leader_hi)} ${row.leader}`;
+const open = (row) => row.arm + (Number.isNaN(row.leader_noise_floor) ? "" : ` (${percent(row.leader_noise_floor)})`);
+const listed = (rows, text = (row) => row.arm) => rows.map(text).join(", ") || "-";
 const within = (value, otherwise) => (Number.isFinite(value) && value > 0 ? value : otherwise);
 
 // ---- charts: records for the specs that Python wrote
@@ -67,7 +70,7 @@ function point(row, y, lo, hi) {
   return {
     arm: row.arm, n: row.n, y, lo: within(lo, y), hi: within(hi, y), noisy: row.status === "noisy",
     size: size(row.n), time: `${about(row)} (${interval(row)})`, bandwidth: `${number(row.gb_per_s)} GB/s`,
-    "speed-up": speedup(row), status: row.reason ? `${row.status}: ${row.reason}` : row.status,
+    "speed-up": speedup(row), verdict: row.verdict || "-", "over leader": overLeader(row), status: row.reason ? `${row.status}: ${row.reason}` : row.status,
     interval: `±${percent(half(row))}`, "noise floor": percent(row.noise_floor),
   };
 }
@@ -96,25 +99,22 @@ function overSize() {
 
 function heats() {
   const rows = shown().map((row) => ({ ...point(row, NaN, NaN, NaN), row, place: sizes().indexOf(row.n) }));
-  const sets = new Map(sizes().map((n) => [n, fastestSet(at(n))]));
+  const found = new Map(sizes().map((n) => [n, standings(at(n))]));
   draw("speedup", rows.map(({ row, ...record }) => {
     const y = row.timed ? Math.log2(row.speedup) : NaN;
-    const tie = row.verdict === "tie" ? "≈" : "";
-    const label = row.timed ? `${tie}${number(row.speedup, row.speedup < 10 ? 2 : 3)}x` : row.status.slice(0, 4);
-    return { ...record, y: Number.isFinite(y) ? y : null, label, strong: Math.abs(y) > 2 };
+    return { ...record, y: Number.isFinite(y) ? y : null, label: speedupSquare(row), strong: Math.abs(y) > 2 };
   }));
   draw("fastest", rows.map(({ row, ...record }) => {
-    const set = sets.get(row.n), inSet = set.includes(row);
-    const slower = row.time_s / set[0]?.time_s;
-    const label = !row.timed ? row.status.slice(0, 4) : set[0] === row ? "★" : inSet ? "=" : `${number(slower, 2)}x`;
-    return { ...record, y: inSet ? 1 : 0, label, strong: inSet };
+    const { leader, same, unresolved } = found.get(row.n);
+    const strong = leader.includes(row) || same.includes(row);
+    const y = strong ? 1 : unresolved.includes(row) ? 0.4 : 0;
+    return { ...record, y, label: fastestSquare(row, found.get(row.n)), strong };
   }));
   numbers("speedup", "Speed-up over the baseline", ["implementation", "size", "speed-up", "verdict", "noise floor"],
     shown().map((row) => [row.arm, size(row.n), row.timed ? speedup(row) : row.status, row.verdict || "-", percent(row.noise_floor)]));
-  numbers("fastest", "Fastest set", ["size", "fastest set", "slower, by the time of the fastest"],
-    [...sets].map(([n, set]) => [size(n), set.map((row) => row.arm).join(", ") || "-",
-      at(n).filter((row) => row.timed && !set.includes(row)).sort((a, b) => a.time_s - b.time_s)
-        .map((row) => `${row.arm} ${number(row.time_s / set[0].time_s, 2)}x`).join(", ") || "-"]), 3);
+  numbers("fastest", "Fastest set", ["size", "fastest set", "not known (would be seen)", "slower, by the time of the fastest"],
+    [...found].map(([n, { leader, same, unresolved, slower }]) => [size(n), listed([...leader, ...same]), listed(unresolved, open),
+      listed(slower, (row) => `${row.arm} ${number(row.time_s / leader[0].time_s, 2)}x`)]), 4);
 }
 
 function ledger() {
@@ -139,8 +139,8 @@ function ledger() {
 function noises() {
   const drawn = (share) => Math.max(share, 5e-4); // a logarithmic axis has no 0
   draw("noise", timed().filter((row) => Number.isFinite(half(row))).map((row) => point(row, drawn(half(row)))),
-    line((row) => drawn(row.noise_floor), "noise floor"));
-  numbers("noise", "Intervals and disturbed batches",
+    line((row) => drawn(row.noise_floor), "largest noise floor"));
+  numbers("noise", "Intervals, noise floors, and batches beside others' work",
     ["implementation", "size", "interval", "noise floor", "rounds", "disturbed"],
     timed().map((row) => [row.arm, size(row.n), `±${percent(half(row))}`, percent(row.noise_floor), number(row.rounds, 6), number(row.contended_rounds, 6)]));
 }
@@ -170,7 +170,7 @@ function statuses() {
       const [all, bad] = ["rounds", "contended_rounds"].map((name) => rows.reduce((sum, row) => sum + (row[name] || 0), 0));
       return [arm, String(all), String(bad), number(all ? (100 * bad) / all : NaN, 2)];
     })));
-  const why = (row) => (row.status === "noisy" ? "the interval stayed wider than asked for" : row.reason);
+  const why = (row) => (row.status === "noisy" ? data.noisy : row.reason);
   const groups = Map.groupBy(cells().filter((row) => row.status !== "ok"), (row) => JSON.stringify([row.status, why(row)]));
   const named = ([arm, found]) => `${arm} (${found.map((row) => size(row.n)).join(", ")})`;
   const rows = [...groups].sort().map(([key, found]) =>
@@ -181,7 +181,8 @@ function statuses() {
 }
 
 function answer() {
-  const set = fastestSet(at(state.n)), best = set[0];
+  const { leader, same, unresolved } = standings(at(state.n));
+  const set = [...leader, ...same], best = leader[0];
   const where = data.axes.map((axis) => axis.texts[data.slices[state.slice][axis.place]]);
   byId("where").textContent = `${where.slice(0, 4).join(" ")}, ${size(state.n)} elements`;
   byId("which").textContent = best ? `Use ${either.format(set.map((row) => row.arm))}` : "Nothing was timed here";
@@ -191,15 +192,16 @@ function answer() {
     best === base ? "That is the baseline itself: nothing here beats it."
       : Number.isNaN(best.speedup) ? "" : `${speedup(best)} as fast as ${best.baseline || "the baseline"}.`,
     Number.isNaN(best.ceiling_fraction) ? "" : `${percent(best.ceiling_fraction)} of the bandwidth of a copy.`,
-    set.length > 1 ? `Figures are ${best.arm}'s; the ${set.length} cannot be told apart.` : "",
+    set.length > 1 ? `Figures are ${best.arm}'s; the others are the same.` : "",
+    unresolved.length ? `Not known whether as fast: ${listed(unresolved, open)}.` : "",
     best.break_even_calls > 0 ? `Its longer first call is paid back after ${calls(best.break_even_calls)} calls.` : "",
-    Number.isNaN(best.noise_floor) ? "" : `Noise floor ${percent(best.noise_floor)}.`];
+    Number.isNaN(best.noise_floor) ? "" : `A difference of ${percent(best.noise_floor)} from the baseline would have been seen.`];
   byId("why").textContent = parts.filter(Boolean).join(" ");
-  byId("answers").replaceChildren(table("Fastest set by size", ["size", "fastest set", "time", "speed-up", "of copy"], sizes().map((n) => {
-    const found = fastestSet(at(n)), top = found[0];
-    return [size(n), found.map((row) => row.arm).join(", ") || "-",
+  byId("answers").replaceChildren(table("Fastest set by size", ["size", "fastest set", "not known (would be seen)", "time", "speed-up", "of copy"], sizes().map((n) => {
+    const found = standings(at(n)), top = found.leader[0];
+    return [size(n), listed([...found.leader, ...found.same]), listed(found.unresolved, open),
       ...(top ? [about(top), speedup(top), percent(top.ceiling_fraction)] : ["-", "-", "-"])];
-  }), 2));
+  }), 3));
 }
 
 // ---- controls

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import cycle
+from statistics import median
 
 import numpy as np
 import pytest
@@ -11,12 +12,13 @@ import pytest
 from bench.arm.server import ArmServer
 from bench.machine.clocks import clock
 from bench.plan.experiments import Arm, Experiment
-from bench.run.arm_state import ArmState, Batch
+from bench.run.arm_state import ArmState
 from bench.run.experiment import Limits, run
 from bench.run.inline_pool import InlinePool
 from kernels import registry
 from kernels.api import Case
 from tests.mutants import HonestNumpy
+from tests.states import batch
 
 pytestmark = pytest.mark.slow
 
@@ -24,9 +26,9 @@ CASE = Case("relu", placement="out", n=64)
 
 
 def _state(*, mean_s: float, waited_s: float) -> ArmState:
-    """Ten batches of 100 calls, most parts of which took 1 s a call."""
+    """Ten batches, most parts of which took 1 s a call."""
     state = ArmState(Arm("any"))
-    state.batches = [Batch(i, 0, 100, 1.0, False, mean_s, waited_s * 100) for i in range(10)]
+    state.batches = [batch(i, 1.0, mean_s=mean_s, waited_s=waited_s * 10) for i in range(10)]
     return state
 
 
@@ -36,13 +38,13 @@ def _state(*, mean_s: float, waited_s: float) -> ArmState:
         (1.0, 0.0, 1.0),
         (1.5, 0.45, 1.0),  # the rest of the batch was waiting for a CPU
         (1.5, 0.0, 1.5),  # nobody kept it from running: its own work, in bursts
-        (2.5, 1.5, 2.5),  # waits that are the rule are its own, too
+        (2.5, 1.5, 1.0),
     ],
 )
 def test_what_waiting_does_not_explain_counts(mean_s: float, waited_s: float, counts: float) -> None:
     state = _state(mean_s=mean_s, waited_s=waited_s)
-    assert set(state.samples()) == {counts}
-    assert {state.seconds(batch) for batch in state.batches} == {counts}
+    assert {state.seconds(each) for each in state.batches} == {counts}
+    assert state.mean_over_median == mean_s
 
 
 @pytest.mark.parametrize("iterations", [1, 5, 8, 1001])
@@ -89,12 +91,14 @@ class Bursts:
 @pytest.mark.usefixtures("own_registry")
 def test_a_backend_that_works_in_bursts_pays_for_them() -> None:
     pool = InlinePool({"bursts": "tests.bench.arm.test_parts:Bursts"})
-    limits = Limits(seconds=0.2, batch_s=0.016, warm_s=0.0, target_ci=0.02, min_rounds=4, max_rounds=8)
+    limits = Limits(seconds=0.2, batch_s=0.016, warm_s=0.0, max_rounds=8)
     arms = (Arm("numpy_ufunc", "baseline"), Arm("bursts"))
     base, bursts = run(Experiment(CASE, arms), pool, limits, seed=1).states
     pool.close()
     assert bursts.failure is None
-    assert np.median(bursts.samples()) > 10 * np.median(base.samples())
+    seconds = [median(state.seconds(each) for each in state.batches) for state in (base, bursts)]
+    assert seconds[1] > 10 * seconds[0]
+    assert (bursts.mean_over_median or 0.0) > 10
 
 
 class Result(np.ndarray):

@@ -32,8 +32,8 @@ CASE = Case("leaky_relu", "forward", "out", n=64, device="cuda")
 PLUGIN = ("--plugin", "tests.standin:QueueRelu", "--backends", "queue_relu", "--baseline", "queue_relu")
 
 
-def server(make: type[standin.QueueRelu] = standin.QueueRelu) -> ArmServer:
-    made = ArmServer(make, SEED, 1 << 16)
+def server(make: type[standin.QueueRelu] = standin.QueueRelu, *, plugin: bool = True) -> ArmServer:
+    made = ArmServer(make, SEED, 1 << 16, plugin=plugin)
     made.load()
     return made
 
@@ -92,7 +92,7 @@ def test_a_callable_of_many_calls_is_timed_by_the_call() -> None:
             vars(many)["calls"] = 10
             return many
 
-    arm = server(Replayed)
+    arm = server(Replayed, plugin=False)
     arm.prepare(CASE)
     sample = arm.batch(40, 0)
     assert sample.iterations == 40
@@ -200,13 +200,13 @@ def test_a_throttled_round_is_contended() -> None:
             return Watch(Scripted("heat", ""))
 
     pool = InlinePool({"queue_relu": "tests.standin:QueueRelu"})
-    limits = experiment.Limits(5.0, 1e-3, 1e-4, 1.0, 2, 2)
+    limits = experiment.Limits(5.0, 1e-3, 1e-4, 2)
     (state,) = experiment.run(
         Experiment(CASE, (Arm("queue_relu", "baseline"),)), pool, limits, 1, Hot()
     ).states
     assert state.failure is None
     assert state.batches[0].contended
-    assert sum(batch.round == 0 for batch in state.batches) >= 2, "it was measured again"
+    assert not state.batches[1].contended, "it had cooled down"
     assert state.device_s is not None
 
 

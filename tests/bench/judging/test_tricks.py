@@ -41,7 +41,6 @@ from bench.messages import (
 from bench.plan.experiments import Arm, Experiment
 from bench.run.experiment import Limits, run
 from bench.run.process import ArmError
-from bench.run.usual_speed import Usual
 from kernels import registry
 from kernels.api import CACHES, DATA, DIRECTIONS, DTYPES, LAYOUTS, OPS, PLACEMENTS, Case
 from kernels.backends.numpy_ufunc import NumpyUfunc
@@ -94,7 +93,7 @@ def positive(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
 
 
 def check(outcome: Outcome, trickster: type, count: int) -> None:
-    rows = [row for row in outcome.cells if row["backend"] == trickster.name]  # type: ignore[attr-defined]
+    rows = [row for row in outcome.cells if row["backend"] == trickster.name and row["role"] != "twin"]  # type: ignore[attr-defined]
     assert len(rows) == count, outcome.text[-3000:]
     statuses, says = CAUGHT[trickster]
     for row in rows:
@@ -136,8 +135,8 @@ def test_odd_but_right_is_not_accused(parade: Outcome, odd: type) -> None:
 
 
 def test_baseline_and_controls_are_not_disturbed(parade: Outcome) -> None:
-    rows = [row for row in parade.cells if row["role"] != "candidate"]
-    assert len(rows) == 2 * 5
+    rows = [row for row in parade.cells if row["role"] not in ("candidate", "twin")]
+    assert len(rows) == 2 * 4
     assert {row["status"] for row in rows} <= {"ok", "noisy", "skipped"}, rows
 
 
@@ -255,7 +254,9 @@ def test_plants_are_other_elements_each_time_and_are_taken_out_again() -> None:
         assert set(changed) <= set(plants.index[0])
         places.update(changed.tolist())
         with_ends += {0, 4095} <= set(plants.index[0])
-        assert np.array_equal(np.signbit(slot.x), np.signbit(inputs.x))
+        flipped = np.sign(slot.x) - np.sign(inputs.x)
+        assert np.count_nonzero(flipped) > 0
+        assert flipped.sum() == 0  # as many each way
     assert len(places) > 1000
     assert 5 < with_ends < 35
 
@@ -373,7 +374,7 @@ class SlowClock:
     """A pool whose workers' clock runs at a tenth of the speed."""
 
     def __init__(self, factor: float) -> None:
-        self.factor, self.usual = factor, Usual()
+        self.factor = factor
 
     def open(self, arms: Sequence[Arm], threads: int) -> dict[Arm, Loaded | ArmError]:
         return {arm: Loaded(0.0, {}) for arm in arms}
@@ -408,9 +409,7 @@ class SlowClock:
 
 @pytest.mark.parametrize(("factor", "believed"), [(1.0, True), (10.0, False), (0.0, False), (-1.0, False)])
 def test_a_clock_that_contradicts_the_machines_is_not_believed(factor: float, believed: bool) -> None:
-    limits = Limits(
-        seconds=0, batch_s=0.001, warm_s=0, target_ci=0.02, min_rounds=2, max_rounds=2, guard=False
-    )
+    limits = Limits(seconds=0, batch_s=0.001, warm_s=0, max_rounds=2)
     (state,) = run(
         Experiment(Case("relu"), (Arm("a", "baseline"),)), SlowClock(factor), limits, seed=0
     ).states

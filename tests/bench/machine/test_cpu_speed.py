@@ -1,106 +1,25 @@
-"""Parts of a batch that a slow CPU had do not count; a batch without any other is measured again."""
+"""How fast the CPUs are is read beside each batch, on those CPUs that the arm uses."""
 
 from __future__ import annotations
 
-import itertools
 import math
 import os
 import threading
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
-from statistics import median
+from collections.abc import Callable
 
-import numpy as np
 import pytest
 
 from bench.arm.server import ArmServer
 from bench.machine import cpu_speed
 from bench.machine.clocks import cpu_clock
-from bench.machine.cpu_speed import LOOK_EVERY, SLOW, Pace, Readings, arithmetic_s
-from bench.messages import Sample
-from bench.plan.experiments import Arm, Experiment
-from bench.run.arm_state import ArmState
-from bench.run.experiment import Limits, run
-from bench.run.usual_speed import Usual
+from bench.machine.cpu_speed import LOOK_EVERY, Pace, arithmetic_s
 from kernels import registry
 from kernels.api import Case
-from tests.scripted import NEVER, FakePool, FakeSurroundings
 
 _CPUS = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else {0}
 _FEW_CPUS = pytest.mark.skipif(
     not 1 < len(_CPUS) <= 4, reason="other CPUs are looked at where there are two to four"
 )
-
-
-_THIS, _OTHER = 11, 22  # process ids
-ONE_CPU = 0
-
-
-def _on(cpu: int, *readings: float) -> Readings:
-    return tuple(((cpu, reading),) for reading in readings)
-
-
-def _fast(usual: Usual, process: int, readings: Readings, parts: int = 8) -> list[bool]:
-    return [times <= SLOW for times in usual.times(process, readings, parts)]
-
-
-@pytest.mark.parametrize(
-    ("readings", "parts", "times"),
-    [
-        ((1.0, 1.0, 1.0, 1.0, 1.0), 8, [1.0] * 8),
-        ((1.2, 1.2, 1.2, 1.2, 1.2), 8, [1.2] * 8),
-        ((1.0, 1.0, 1.7, 1.0, 1.0), 8, [1.0] * 2 + [1.7] * 4 + [1.0] * 2),
-        ((1.7, 1.0, 1.0, 1.7, 1.8), 8, [1.7] * 2 + [1.0] * 2 + [1.7] * 2 + [1.8] * 2),
-        ((1.0, 1.0, 1.7), 3, [1.0, 1.0, 1.7]),
-        ((1.7, 1.0), 1, [1.7]),
-        ((), 3, [1.0] * 3),
-    ],
-)
-def test_parts_beside_a_slow_look_are_told(
-    readings: tuple[float, ...], parts: int, times: list[float]
-) -> None:
-    usual = Usual()
-    assert usual.times(_THIS, _on(ONE_CPU, *[1.0] * 5), 8) == [1.0] * 8
-    assert usual.times(_THIS, _on(ONE_CPU, *readings), parts) == times
-
-
-def test_there_may_be_a_look_after_each_part() -> None:
-    usual = Usual()
-    assert usual.times(_THIS, _on(ONE_CPU, 1.0, 1.0, 1.7, 1.0, 1.0), 4, every=1) == [1.0, 1.7, 1.7, 1.0]
-
-
-def test_the_slowest_cpu_of_those_that_matter_counts() -> None:
-    usual = Usual()
-    both = ((0, 1.0), (1, 2.0))  # CPU 1 takes longer by nature
-    usual.times(_THIS, (both,) * 5, 8)
-    assert usual.times(_THIS, (both, both), 2) == [1.0] * 2
-    assert usual.times(_THIS, (both, ((0, 1.0), (1, 3.0))), 2) == [1.5] * 2
-
-
-def test_what_is_usual_is_known_from_the_other_arms() -> None:
-    usual = Usual()
-    usual.times(_THIS, _on(ONE_CPU, 1.0, *[1.7] * 4), 8)
-    for _ in range(10):
-        usual.times(_OTHER, _on(ONE_CPU, *[1.0] * 5), 8)
-    assert not any(_fast(usual, _THIS, _on(ONE_CPU, *[1.7] * 5)))
-
-
-def test_a_process_that_is_slower_by_nature_is_compared_with_itself() -> None:
-    usual = Usual()
-    for _ in range(10):
-        usual.times(_OTHER, _on(ONE_CPU, *[1.0] * 5), 8)
-    assert all(_fast(usual, _THIS, _on(ONE_CPU, *[1.7] * 5)))
-    assert not any(_fast(usual, _THIS, _on(ONE_CPU, *[2.5] * 5)))
-
-
-def test_a_machine_that_stays_slow_is_soon_what_is_usual() -> None:
-    usual = Usual()
-    for process in (_THIS, _OTHER):
-        for _ in range(30):
-            usual.times(process, _on(ONE_CPU, *[1.0] * 5), 8)
-    told = [_fast(usual, _OTHER, _on(ONE_CPU, *[1.7] * 5)) for _ in range(250)]
-    assert not any(told[0])
-    assert all(told[-1])
 
 
 @_FEW_CPUS
@@ -195,65 +114,3 @@ def test_a_batch_is_looked_at_from_end_to_end(iterations: int, looks: int) -> No
     server.prepare(Case("relu", placement="out", n=64))
     sample = server.batch(iterations, 0.0)
     assert len(sample.pace) == looks == math.ceil(len(sample.parts) / LOOK_EVERY) + 1
-
-
-class ToldUsual(Usual):
-    """Tells of each batch how much longer the arithmetic took in its parts."""
-
-    def __init__(self, told: Iterable[list[float]]) -> None:
-        super().__init__()
-        self._told = iter(told)
-
-    def times(self, process: int, readings: Readings, parts: int, every: int = LOOK_EVERY) -> list[float]:
-        return next(self._told)
-
-
-def _measured(
-    times: Iterable[list[float]], *, guard: bool
-) -> tuple[Sequence[ArmState], list[tuple[Arm, Sample]]]:
-    """Two arms in five rounds, the arithmetic `times` as long in the 8 parts of each batch; their states, and whose
-    batches they were."""
-
-    def change(number: int, sample: Sample) -> Sample:
-        parts = tuple(1e-5 * (1 + 0.01 * number + 0.001 * part) for part in range(8))
-        return replace(sample, parts=parts, seconds=sum(parts) / 8)
-
-    around = FakeSurroundings()
-    pool = FakePool(around, change, usual=ToldUsual(times))
-    arms = (Arm("a", "baseline"), Arm("a", "twin"))
-    limits = Limits(60.0, 0.002, 0.0, NEVER, min_rounds=5, max_rounds=5, guard=guard)
-    states = run(Experiment(Case("relu", n=64), arms), pool, limits, 1, around).states
-    return states, pool.batches
-
-
-_FAST, _SLOW = [1.0] * 8, [2.0] * 8
-
-
-def test_a_slow_batch_is_measured_again_after_the_others() -> None:
-    states, batches = _measured(itertools.chain([_SLOW], itertools.repeat(_FAST)), guard=True)
-    assert batches[0][0] == batches[2][0] != batches[1][0]
-    assert len(batches) == 11
-    (slow,) = (state for state in states if state.contended)
-    assert [batch.contended for batch in slow.batches] == [True] + [False] * 5
-    assert [batch.round for batch in slow.batches] == [0, 0, 1, 2, 3, 4]
-    assert slow.samples()[0] == slow.batches[1].seconds
-    assert slow.batches[0].order == slow.batches[1].order
-
-
-def test_parts_on_a_slow_cpu_do_not_count() -> None:
-    times = [2.0] * 3 + [0.9, 1.0, 1.2] + [1.5] * 2
-    states, batches = _measured(itertools.repeat(times), guard=True)
-    assert not any(state.contended for state in states)
-    told = [batch for state in states for batch in state.batches]
-    assert sorted(batch.seconds for batch in told) == sorted(median(each.parts[3:6]) for _, each in batches)
-    means = [np.mean(each.parts / np.maximum(times, 1.0)) for _, each in batches]
-    assert sorted(batch.mean_s for batch in told) == pytest.approx(sorted(means))
-
-
-@pytest.mark.parametrize(("guard", "batches"), [(True, 25), (False, 5)])
-def test_cpus_that_stay_slow_are_counted_and_not_waited_for(guard: bool, batches: int) -> None:
-    states, _ = _measured(itertools.repeat(_SLOW), guard=guard)
-    for state in states:
-        assert len(state.batches) == state.contended == batches
-        assert len(state.samples()) == 5
-        assert {batch.slow for batch in state.batches} == {True}

@@ -14,7 +14,6 @@ import pytest
 from bench.machine.clocks import clock
 from bench.machine.foreign_load import Clock, ForeignUse
 from bench.machine.own_usage import at_rest
-from bench.run.starved import starved
 from tests.running import wait_until
 
 pytestmark = pytest.mark.slow
@@ -57,19 +56,6 @@ def test_a_process_that_has_ended_is_no_error() -> None:
 )
 def test_a_stray_tick_is_not_contention(wall_s: float, cpu_s: float, contended: bool) -> None:
     assert ForeignUse(wall_s, cpu_s).contended is contended
-
-
-@pytest.mark.parametrize(
-    ("share", "earlier", "waits"),
-    [
-        (0.5, [], True),
-        (0.2, [], False),  # a batch is timed in parts, most of which that leaves alone
-        (0.5, [0.4, 0.5, 0.45], False),  # a pool with more threads than CPUs waits for itself
-        (0.95, [0.4, 0.5, 0.45], True),
-    ],
-)
-def test_waiting_longer_than_usual_is_contention(share: float, earlier: list[float], waits: bool) -> None:
-    assert starved(share, earlier) is waits
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="a thread's state is told by Linux only")

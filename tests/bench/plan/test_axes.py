@@ -17,7 +17,7 @@ pytestmark = pytest.mark.slow
 
 LAST = {
     "    negative_slope: float = 0.01\n": '    alignment: str = "line"\n',
-    '    Axis("negative_slope"': '    Axis("alignment", "alignments", "where inputs lie", ("line", "odd"), since=2),\n',
+    '    Axis("negative_slope"': '    Axis("alignment", "alignments", "where inputs lie", ("line", "odd"), since=3),\n',
 }
 """The last line of each of the two lists, and what is added behind it."""
 
@@ -59,6 +59,17 @@ def run(checkout: Path, *words: str) -> str:
     return done.stdout
 
 
+FORMER = f"""
+from pathlib import Path
+from bench.records.reading import read_cells, read_rounds
+
+run = Path({str(ROOT / "results" / "reference" / "amd-epyc-2c")!r})
+for frame in (read_cells([run / "cells.csv"]), read_rounds([run / "rounds.csv"])):
+    assert set(frame["alignment"]) == {{"line"}}
+    assert list(frame["alignment"].cat.categories) == ["line", "odd"]
+"""
+
+
 PROGRAM = """
 from bench.plan.experiments import case_label, cases
 from bench.plan.options import OptionError, parse
@@ -84,13 +95,17 @@ for columns in (CELL_COLUMNS, CELL_KEY, COMPILE_COLUMNS, ROUND_COLUMNS, ARM_COLU
 (rule,) = (rule for rule in columns_of(Cell) if rule.name == "alignment")
 assert rule.problem("old") == "is 'old'; allowed: line, odd; did you mean 'odd'?"
 assert rule.problem("")
-assert SCHEMA == 2
+assert SCHEMA == 3
 assert all("alignment" in names for names in (CASE, SLICE, RARE_AXES))
 """
 
 
 def test_two_lines_make_an_axis(checkout: Path) -> None:
     run(checkout, "-c", PROGRAM)
+
+
+def test_in_files_of_a_former_schema_it_has_its_usual_value(checkout: Path) -> None:
+    run(checkout, "-c", FORMER)
 
 
 @pytest.mark.parametrize(

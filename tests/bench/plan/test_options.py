@@ -80,15 +80,19 @@ BAD: list[tuple[str, object, str]] = [
     ("plugin", ["tests.broken_plugins:DiesAtOnce"], "ended Python.*exit status -11"),
     ("plugin", ["tests.broken_import:Any"], "ZeroDivisionError: division by zero"),
     ("baseline", "numpy", "'numpy' is not known; allowed: .*did you mean 'numpy_ufunc'"),
-    ("target_ci", "2 %", "'2 %' is not a number; allowed: a number from 0.0005 to 1"),
-    ("target_ci", "2", "2.* is out of range"),
-    ("target_ci", "nan", "nan is out of range"),
+    ("target_ci", "two", "'two' is out of range; allowed: 0.0005 to 1, or as in 2%"),
+    ("target_ci", "2", "'2' is out of range"),
+    ("target_ci", "nan", "'nan' is out of range"),
+    ("resolve", "0", "'0' is out of range; allowed: 0.001 to 1, or as in 2%"),
+    ("resolve", "200%", "'200%' is out of range"),
+    ("processes", "0", "0 is out of range; allowed: a whole number from 1 to 8"),
+    ("processes", "1.5", "'1.5' is not a whole number"),
+    ("minutes", "0", "0 is out of range"),
     ("max_seconds", "0", "0.* is out of range"),
     ("max_seconds", "inf", "inf is out of range"),
     ("cell_timeout", "soon", "'soon' is not a number"),
     ("cell_timeout", "-1", "-1.* is out of range"),
     ("isolation", "thread", "'thread' is not known; allowed: process, inline"),
-    ("guard", "of", "'of' is not known; allowed: on, off.*did you mean 'off'"),
     ("require", "torch", "'torch' is not known; allowed: .*did you mean 'torch_eager'"),
     ("results", "", "'' names no folder"),
     ("run_id", "../x", "'../x' is no folder name; allowed: letters, digits"),
@@ -158,7 +162,12 @@ def test_defaults_are_the_quick_profile_with_every_cpu_backend() -> None:
     assert settings.baseline == "numpy_ufunc"
     assert settings.backends[:2] == ("numpy_ufunc", "numba_jit")
     assert not settings.inline
-    assert settings.guard
+    assert (settings.processes, settings.resolve, settings.target_ci, settings.minutes) == (
+        2,
+        None,
+        None,
+        None,
+    )
 
 
 def test_slopes_that_are_only_reported_are_allowed() -> None:

@@ -16,7 +16,7 @@ import pytest
 
 from bench.plan.networks import network_plan
 from bench.plan.options import parse
-from bench.records.schema import CELL_KEY, STATUSES
+from bench.records.schema import CELL_KEY, STATUSES, VERDICTS
 from bench.run.run import plan
 from tests.running import ROOT, Outcome, bench, ended, interrupt, read, start, wait_until
 
@@ -51,15 +51,11 @@ def replayed(report: Path) -> dict[tuple[str, ...], list[float]]:
 
 
 def recorded(outcome: Outcome) -> dict[tuple[str, ...], list[float]]:
-    """Seconds of the rounds that count: without the contended ones where six others are left."""
-    last: dict[tuple[str, ...], dict[str, dict[str, str]]] = {}
+    """Seconds of the rounds of each cell, in their order."""
+    last: dict[tuple[str, ...], dict[tuple[str, str], float]] = {}
     for row in outcome.rounds:
-        last.setdefault(key(row), {})[row["round"]] = row
-    found: dict[tuple[str, ...], list[float]] = {}
-    for cell, rounds in last.items():
-        clean = [row for row in rounds.values() if row["contended"] == "0"]
-        found[cell] = [float(row["seconds"]) for row in (clean if len(clean) >= 6 else rounds.values())]
-    return found
+        last.setdefault(key(row), {})[row["process"], row["round"]] = float(row["seconds"])
+    return {cell: list(rounds.values()) for cell, rounds in last.items()}
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +94,7 @@ def test_rows_agree_with_themselves(whole: Outcome) -> None:
             assert int(row["bytes_moved"]) == streams * 1024 * 4
             assert float(row["gb_per_s"]) == pytest.approx(streams * 4096 / float(row["time_s"]) / 1e9)
         if row["role"] == "candidate" and row["status"] in ("ok", "noisy"):
-            assert row["verdict"] in ("faster", "slower", "tie")
+            assert row["verdict"] in VERDICTS
             assert float(row["speedup_lo"]) <= float(row["speedup"]) <= float(row["speedup_hi"])
         else:
             assert row["verdict"] == ""
@@ -127,8 +123,7 @@ def test_environment_says_what_was_asked_and_how_it_went(whole: Outcome) -> None
     (sitting,) = environment["sittings"]
     assert sitting["experiments"] == 8
     assert 0 < sitting["timed_share"] < 1
-    assert 0 <= sitting["batches_on_slow_cpu"] <= sitting["contended_batches"]
-    assert 0 <= sitting["guarded_s"] < sitting["wall_s"]
+    assert sitting["contended_batches"] >= 0
 
 
 def test_pytest_benchmark_is_told_exactly_the_rounds(whole: Outcome) -> None:
@@ -160,7 +155,7 @@ def test_a_finished_run_is_replayed_and_not_measured_again(whole: Outcome) -> No
 
 def test_run_that_is_stopped_twice_goes_on_and_measures_nothing_twice(tmp_path: Path) -> None:
     """Ctrl-C first, then a kill that nobody can catch; the third sitting ends it."""
-    options = (*ARMS, "--ops", "relu", "--placements", "new,out", "--sizes", "64,128", *OFF, "--guard", "off")
+    options = (*ARMS, "--ops", "relu", "--placements", "new,out", "--sizes", "64,128", *OFF)
     slow = (*options, "--max-seconds", "0.7")
     cells = tmp_path / "run" / "cells.csv"
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
+import io
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,11 +16,12 @@ from hypothesis import strategies as st
 
 from bench.records import reading
 from bench.records.columns import columns_of
-from bench.records.parsing import parse, parse_exactly
+from bench.records.parsing import Form, parse, parse_exactly
 from bench.records.reading import ReadError, read_cells, read_rounds
-from bench.records.schema import CELL_COLUMNS, ROUND_COLUMNS, SCHEMA, Cell, Round
+from bench.records.schema import CELL_COLUMNS, ROUND_COLUMNS, SCHEMA, VERDICTS, Cell, Round, values_of
 from bench.records.writing import RunFiles
-from tests.factories import as_csv, cell, experiment, write_run
+from tests.factories import as_csv, cell, experiment, sampled, write_run
+from tests.running import ROOT
 
 CELLS = [
     *experiment({"numpy_ufunc": 2e-3, "torch_eager": 1e-3, "numba_tuned[thp]": 5e-4}),
@@ -26,6 +29,8 @@ CELLS = [
 ]
 GOOD = as_csv(CELLS)
 LINES = GOOD.splitlines()
+WIDTH = len(CELL_COLUMNS)
+FORM = Form(CELL_COLUMNS, columns_of(Cell), SCHEMA)
 
 
 def save(folder: Path, text: str | bytes) -> Path:
@@ -71,15 +76,15 @@ class TestWhatIsRead:
         files = RunFiles(tmp_path / "run1")
         files.open()
         slope = cell("torch_eager", 1e-3, op="leaky_relu", negative_slope=float("nan"), max_ulp=float("inf"))
-        one_round = cell(
-            "jax_jit", 1e-3, n=2048, time_lo_s=float("-inf"), time_hi_s=float("inf"), speedup_lo=0.0
-        )
+        unbounded = dict.fromkeys(("time_hi_s", "over_leader_hi", "leader_noise_floor"), float("inf"))
+        lowest = {"time_lo_s": float("-inf"), "speedup_lo": 0.0, "over_leader_lo": 0.0}
+        one_round = cell("jax_jit", 1e-3, n=2048, **lowest, **unbounded)
         rounds = [Round("run1", "torch_eager", "", "candidate", slope.case, 0, 1, 20, 1e-3, 0)]
         files.append([*CELLS, slope, one_round], rounds)
         frame = read_cells([files.cells_path])
         assert len(frame) == len(CELLS) + 2
         assert np.isnan(frame["negative_slope"][4])
-        assert frame["time_hi_s"][5] == np.inf
+        assert (frame.loc[5, list(unbounded)] == np.inf).all()
         assert list(read_rounds([files.rounds_path])["seconds"]) == [1e-3]
 
     @pytest.mark.parametrize(
@@ -140,6 +145,85 @@ class TestWhatIsRead:
         assert "speedup" not in frame
 
 
+def former(records: list[Cell] | list[Round]) -> str:
+    """The file as schema 1 had it: of cells, or of rounds where the records are such."""
+    names = [rule.name for rule in columns_of(type(records[0]), 1)]
+    rows = [["1" if name == "schema" else values_of(record)[name] for name in names] for record in records]
+    text = [["" if value is None else str(value) for value in row] for row in rows]
+    return "\n".join(",".join(row) for row in [names, *text]).replace(",unresolved,", ",tie,") + "\n"
+
+
+class TestFormerSchemas:
+    OLD = experiment({"numpy_ufunc": 2e-3, "torch_eager": 1e-3, "numba_jit": 1.95e-3}, run_id="old")
+    NEW = experiment({"numpy_ufunc": 2e-3}, run_id="new", leader="numpy_ufunc", leader_verdict="same")
+
+    @pytest.mark.parametrize("newest_first", [True, False])
+    def test_they_are_read_beside_newer_ones(self, tmp_path: Path, newest_first: bool) -> None:
+        paths = [tmp_path / "old.csv", tmp_path / "new.csv"]
+        paths[0].write_text(former(self.OLD))
+        paths[1].write_text(as_csv(self.NEW))
+        frame = read_cells(paths[::-1] if newest_first else paths).set_index("run_id")
+        alone = read_cells([save(tmp_path, as_csv([*self.OLD, *self.NEW]))])
+        assert frame.dtypes.astype(str).to_dict() == alone.set_index("run_id").dtypes.astype(str).to_dict()
+        old, new = frame.loc["old"], frame.loc[["new"]]
+        assert list(old["verdict"]) == ["", "faster", "unresolved"]
+        assert list(old["verdict"].cat.categories) == ["", *VERDICTS]
+        assert (old["leader_verdict"] == "").all()
+        assert old["process_sd"].isna().all()
+        assert list(new["leader_verdict"]) == ["same"]
+        assert sorted(frame["schema"]) == [1, 1, 1, SCHEMA]
+
+    def test_rounds_too_which_are_of_one_process(self, tmp_path: Path) -> None:
+        rounds = sampled({"a": [1.0, 2.0]})[1]
+        paths = [tmp_path / "old.csv", tmp_path / "new.csv"]
+        paths[0].write_text(former(rounds))
+        paths[1].write_text(as_csv([dataclasses.replace(rounds[0], process=2, mean_s=1.5)], ROUND_COLUMNS))
+        frame = read_rounds(paths)
+        assert list(frame.columns) == list(ROUND_COLUMNS)
+        assert list(frame["process"]) == [1, 1, 2]
+        assert frame["process"].dtype == np.int64
+        assert list(frame["mean_s"].isna()) == [True, True, False]
+
+    def test_the_runs_in_the_repository(self) -> None:
+        folder = ROOT / "results" / "reference" / "amd-epyc-2c"
+        assert set(read_cells([folder / "cells.csv"], ["verdict"])["verdict"].cat.categories) == {
+            "",
+            *VERDICTS,
+        }
+        assert (read_rounds([folder / "rounds.csv"])["process"] == 1).all()
+
+    def test_a_column_of_ones_own_that_has_a_newer_name_is_ignored(self, tmp_path: Path) -> None:
+        lines = former(self.OLD).splitlines()
+        text = "\n".join([lines[0] + ",python", *(line + ",three" for line in lines[1:])])
+        assert list(read_cells([save(tmp_path, text)])["python"]) == [""] * 3
+
+    def test_the_schema_is_found_behind_lines_in_quotes_and_blank_ones(self, tmp_path: Path) -> None:
+        odd = cell("jax_jit", None, status="failed", reason="one\n\ntwo", schema=1)
+        names = [rule.name for rule in columns_of(Cell, 1)][::-1]
+        text = io.StringIO()
+        writer = csv.writer(text)
+        writer.writerow(names)
+        text.write("\n")
+        writer.writerow([values_of(odd)[name] for name in names])
+        assert list(read_cells([save(tmp_path, text.getvalue())])["reason"]) == ["one\n\ntwo"]
+
+    @pytest.mark.parametrize("word", ["same", "unresolved"])
+    def test_they_have_their_own_words(self, tmp_path: Path, word: str) -> None:
+        text = former(self.OLD).replace(",tie,", f",{word},")
+        with pytest.raises(ReadError, match=r"row 4, column verdict: .*allowed: faster, slower, tie"):
+            read_cells([save(tmp_path, text)])
+
+    def test_rounds_with_some_of_the_newer_columns_lack_the_others(self, tmp_path: Path) -> None:
+        text = as_csv(sampled({"a": [1.0]})[1], ROUND_COLUMNS).replace(",waited_s,", ",waited,")
+        with pytest.raises(ReadError, match="row 1, column waited_s: is not in the header"):
+            read_rounds([save(tmp_path, text)])
+
+    def test_rows_of_a_newer_schema_below(self, tmp_path: Path) -> None:
+        text = former(self.OLD).replace("\n1,old,", "\n2,old,").replace("\n2,old,", "\n1,old,", 1)
+        with pytest.raises(ReadError, match="row 3, column schema: is 2, but the file begins with 1"):
+            read_cells([save(tmp_path, text)])
+
+
 class TestWhatIsRefused:
     @pytest.mark.parametrize(
         ("text", "row", "column", "says"),
@@ -159,18 +243,26 @@ class TestWhatIsRefused:
             (GOOD.replace("time_lo_s,time_hi_s,", ""), 1, "time_lo_s", "missing too: time_hi_s"),
             (GOOD.replace("device_s", "time_s"), 1, "device_s", "not in the header"),
             (
-                GOOD.replace("threads_effective\n", "threads_effective,time_s\n"),
+                GOOD.replace("shard\n", "shard,time_s\n"),
                 1,
                 "time_s",
                 "more than once",
             ),
-            (GOOD.replace("\n1,run1", f"\n{SCHEMA + 1},run1"), 2, "schema", "newer version"),
+            (GOOD.replace(f"\n{SCHEMA},run1", f"\n{SCHEMA + 1},run1"), 2, "schema", "newer version"),
             (with_field(4, "schema", str(SCHEMA + 1)), 4, "schema", "newer version"),
-            (with_field(4, "schema", "0"), 4, "schema", "allowed: 1"),
+            (with_field(4, "schema", "0"), 4, "schema", "is 0; allowed: 1, 2"),
+            (with_field(2, "schema", "0"), 2, "schema", "is 0; allowed: 1, 2"),
+            (with_field(4, "schema", "1"), 4, "schema", "is 1, but the file begins with 2"),
+            (with_field(2, "schema", "x"), 2, "schema", "'x'; a number belongs here"),
             ("\n".join(LINES[:3]) + "\n" + LINES[3][:200], 4, "noise_floor", "ends after speedup_hi, '4.0'"),
-            ("\n".join([*LINES[:2], "1,run1", *LINES[2:]]), 3, "machine", "2 fields where the header has 49"),
-            ("\n".join([*LINES[:2], LINES[2] + ",3", *LINES[3:]]), 3, "threads_effective", "50 fields"),
-            ("\n".join([LINES[0], LINES[1] + ",3", *LINES[2:]]), 2, "threads_effective", "50 fields"),
+            (
+                "\n".join([*LINES[:2], "1,run1", *LINES[2:]]),
+                3,
+                "machine",
+                f"2 fields where the header has {WIDTH}",
+            ),
+            ("\n".join([*LINES[:2], LINES[2] + ",3", *LINES[3:]]), 3, "shard", f"{WIDTH + 1} fields"),
+            ("\n".join([LINES[0], LINES[1] + ",3", *LINES[2:]]), 2, "shard", f"{WIDTH + 1} fields"),
             (GOOD.replace("\r\n", "\n").replace("\n", "\r"), 1, "schema", "not a CSV file"),
             (GOOD + '1,"run1', 6, "run_id", "quote never closed"),
             (GOOD.replace(",baseline,relu", ',"base"line,relu'), 2, "role", "is not CSV (',' expected"),
@@ -192,7 +284,13 @@ class TestWhatIsRefused:
             (with_field(3, "backend", ""), 3, "backend", "empty"),
             (with_field(3, "op", "rely"), 3, "op", "did you mean 'relu'?"),
             (with_field(3, "status", "OK"), 3, "status", "allowed: ok, noisy"),
-            (with_field(3, "verdict", "fast"), 3, "verdict", "allowed: faster, slower, tie"),
+            (with_field(3, "verdict", "fast"), 3, "verdict", "allowed: faster, slower, same, unresolved"),
+            (with_field(3, "verdict", "tie"), 3, "verdict", "allowed: faster, slower, same, unresolved"),
+            (with_field(3, "leader_verdict", "sam"), 3, "leader_verdict", "did you mean 'same'?"),
+            (with_field(3, "over_leader", "inf"), 3, "over_leader", "finite"),
+            (with_field(3, "process_sd", "-0.01"), 3, "process_sd", "negative"),
+            (with_field(3, "process_sd", "inf"), 3, "process_sd", "finite"),
+            (GOOD.replace("process_sd,", "sd,"), 1, "process_sd", "not in the header"),
             (with_field(3, "role", "twins"), 3, "role", "did you mean 'twin'?"),
             (with_field(3, "dtype", ""), 3, "dtype", "''"),
             (with_field(3, "reason", "a\0b"), 3, "reason", "NUL"),
@@ -251,13 +349,22 @@ class TestWhatIsRefused:
         ]
         path = save(tmp_path, as_csv(cells))
         assert path.stat().st_size > 1 << 19
-        frame = parse(path.read_bytes().partition(b"\n")[2], CELL_COLUMNS, columns_of(Cell))
+        frame = parse(path.read_bytes().partition(b"\n")[2], FORM)
         assert frame is not None
         assert list(frame["reason"]) == [record.reason for record in cells]
 
     def test_a_missing_file(self, tmp_path: Path) -> None:
         with pytest.raises(ReadError, match="no such file"):
             read_cells([tmp_path / "none.csv"])
+
+    @pytest.mark.parametrize(
+        ("value", "says"),
+        [("0", "counted from 1"), ("", "empty"), ("1.5", "whole number"), ("-1", "negative")],
+    )
+    def test_processes_are_counted_from_one(self, tmp_path: Path, value: str, says: str) -> None:
+        text = as_csv(sampled({"a": [1.0]})[1], ROUND_COLUMNS).replace(",0,1,,,,,", f",0,{value},,,,,")
+        with pytest.raises(ReadError, match=f"row 2, column process: .*{says}"):
+            read_rounds([save(tmp_path, text)])
 
     def test_rounds_too(self, tmp_path: Path) -> None:
         path = save(tmp_path, as_csv([], ROUND_COLUMNS) + "run1,numpy_ufunc,,baseline,relu\n")
@@ -284,10 +391,10 @@ class TestWhatIsRefused:
     ) -> None:
         """What the quick way takes the exact way takes, and reads the same."""
         path = save(tmp_path, with_field(row, column, value))
-        rules, rest = columns_of(Cell), path.read_bytes().partition(b"\n")[2]
-        quick = parse(rest, CELL_COLUMNS, rules)
+        rest = path.read_bytes().partition(b"\n")[2]
+        quick = parse(rest, FORM)
         exact: list[pd.DataFrame] = []
-        refused = refusal(lambda: exact.append(parse_exactly(path, 2, rest, CELL_COLUMNS, rules)))
+        refused = refusal(lambda: exact.append(parse_exactly(path, 2, rest, FORM)))
         assert (quick is None) >= (refused is not None)
         assert refusal(lambda: read_cells([path])) == refused
         if quick is not None:

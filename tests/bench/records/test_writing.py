@@ -52,10 +52,13 @@ def test_columns_are_those_of_the_design() -> None:
     data cache device threads negative_slope status reason rounds iterations time_s time_lo_s time_hi_s min_s
     q25_s median_s q75_s max_s bytes_moved gb_per_s ceiling_gb_per_s ceiling_fraction baseline speedup
     speedup_lo speedup_hi noise_floor verdict dispatch_s device_s import_s first_call_s second_call_s max_ulp
-    special_values contended_rounds threads_effective"""
+    special_values contended_rounds threads_effective processes process_sd process_df kind kind_sd leader over_leader
+    over_leader_lo over_leader_hi leader_noise_floor leader_verdict resolve_s resolve_processes mean_over_median
+    page_faults system_s peak_bytes parameters python versions shard"""
     assert tuple(design.split()) == CELL_COLUMNS
     design = """run_id backend variant role op direction placement dtype n layout data cache device threads
-    negative_slope round order iterations seconds contended"""
+    negative_slope round order iterations seconds contended process mean_s part_median_s part_q25_s part_q75_s waited_s
+    cpu_reading_s"""
     assert tuple(design.split()) == ROUND_COLUMNS
     assert ("run_id", "backend", "variant", "role", *AXES) == CELL_KEY
 
@@ -79,6 +82,24 @@ def test_a_run_goes_on_where_it_stopped(files: RunFiles) -> None:
     again.append([cell("b")], rounds("b", 2.0))
     assert [row["backend"] for row in read(files.cells_path)] == ["a", "b"]
     assert {key[1]: len(found) for key, found in again.rounds().items()} == {"a": 1, "b": 1}
+
+
+def test_rounds_read_back_with_their_process(files: RunFiles) -> None:
+    (first,) = rounds("a", 1.0)
+    written = [first, dataclasses.replace(first, process=2, mean_s=1.5, waited_s=0.0)]
+    files.append([cell("a")], written)
+    assert list(files.rounds().values()) == [written]
+
+
+@pytest.mark.parametrize("name", ["cells.csv", "rounds.csv"])
+def test_a_run_of_an_older_version_does_not_go_on(tmp_path: Path, name: str) -> None:
+    old = (ROOT / "results" / "reference" / "amd-epyc-2c" / name).read_text().partition("\n")[0] + "\n"
+    (tmp_path / name).write_text(old)
+    with pytest.raises(
+        RunFilesError, match=f"{name} was written by an older version.*choose another --run-id"
+    ):
+        RunFiles(tmp_path).open()
+    assert (tmp_path / name).read_text() == old
 
 
 @pytest.mark.parametrize("cut", [1, 7, 60])

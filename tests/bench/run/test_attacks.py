@@ -15,9 +15,7 @@ from bench.run.rows import Stamp, cells_of
 from kernels.api import Case
 from tests.attackers import ATTACKS, MARK, Attacker
 
-LIMITS = Limits(
-    seconds=0.0, batch_s=0.001, warm_s=0.0, target_ci=0.02, min_rounds=2, max_rounds=2, guard=False
-)
+LIMITS = Limits(seconds=0.0, batch_s=0.001, warm_s=0.0, max_rounds=2)
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +32,7 @@ def attacked(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Cell],
             states = run(experiment, pool, LIMITS, seed=0).states
         finally:
             pool.close()
-    cells = cells_of(experiment, states, Stamp("r", "m", "now", 0.02))
+    cells = cells_of(experiment, states, Stamp("r", "m", "now"))
     return {f"{cell.backend} {cell.role}": cell for cell in cells}, mark
 
 

@@ -34,17 +34,13 @@ def test_a_first_compilation_is_not_taken_for_the_rule() -> None:
     budget.spend(1.0, 21.0, 1.0)
     for _ in range(2):
         budget.spend(1.0, 1.5, 1.0)
-    for _ in range(3):  # skipped
-        budget.spend(1.0, 0.0, None)
     assert budget.rounds_s(1.0, 10.0) == pytest.approx((100.0 - 24.0 - 10 * 0.5) / 10)
 
 
-def test_those_that_come_later_do_not_pay_for_what_the_guard_took() -> None:
-    disturbed, quiet = Budget(100.0), Budget(100.0)
-    disturbed.spend(1.0, 13.0, 12.0, guarded_s=9.0)
-    quiet.spend(1.0, 4.0, 3.0)
-    assert disturbed.left_s == quiet.left_s == 96.0
-    assert disturbed.rounds_s(1.0, 10.0) == quiet.rounds_s(1.0, 10.0)
+def test_starting_processes_is_paid_for() -> None:
+    budget = Budget(100.0)
+    budget.start_up(20.0)
+    assert budget.rounds_s(1.0, 4.0) == pytest.approx(20.0)
 
 
 def test_a_budget_that_is_spent_gives_nothing() -> None:

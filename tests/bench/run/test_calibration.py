@@ -11,9 +11,9 @@ from bench.run.arm_state import ArmState
 from bench.run.experiment import Limits, run
 from bench.run.rounds import calls_for
 from kernels.api import Case
-from tests.scripted import NEVER, PER_CALL_S, FakePool, FakeSurroundings
+from tests.scripted import PER_CALL_S, FakePool, FakeSurroundings
 
-LIMITS = Limits(5.0, 0.002, 0.0005, NEVER, min_rounds=4, max_rounds=4, guard=False)
+LIMITS = Limits(5.0, 0.002, 0.0005, max_rounds=4)
 
 
 @pytest.mark.parametrize(
@@ -22,14 +22,15 @@ LIMITS = Limits(5.0, 0.002, 0.0005, NEVER, min_rounds=4, max_rounds=4, guard=Fal
         (1e-6, 20_000),
         (0.9e-3, 23),
         (1e-3, 20),  # as long as the warm-up, and no longer
-        (0.03, 4),  # longer: as many as fit into 0.12 s
-        (0.0101, 12),  # but no more than twelve
+        (0.02, 3),  # longer: as many as fit into 0.06 s
+        (0.0011, 12),  # but no more than twelve, where a shorter batch has fewer
         (5.0, 2),
         (0.0, 20_000_000),
     ],
 )
 def test_calls_of_a_batch(per_call_s: float, calls: int) -> None:
-    assert calls_for(per_call_s, batch_s=0.02, warm_s=0.001) == calls
+    batch_s = 0.02 if per_call_s != 0.0011 else 0.001
+    assert calls_for(per_call_s, batch_s=batch_s, warm_s=0.001) == calls
 
 
 def _measured(probe_s: float) -> tuple[Sequence[ArmState], dict[Arm, int]]:

@@ -9,10 +9,12 @@ import pytest
 from bench.messages import Finished
 from bench.plan.experiments import Arm, Experiment, Variant
 from bench.records.schema import Cell
-from bench.run.arm_state import ArmState, Batch
+from bench.run.arm_state import ArmState
+from bench.run.evidence import Evidence
 from bench.run.rows import cells_of, rounds_of
+from bench.stats.slow_cpus import SlowCpus
 from kernels.api import Case
-from tests.states import CASE, STAMP, US, state, states
+from tests.states import CASE, STAMP, US, batch, state, states
 
 
 def written(case: Case, measured: Sequence[ArmState]) -> dict[str, Cell]:
@@ -24,15 +26,16 @@ def written(case: Case, measured: Sequence[ArmState]) -> dict[str, Cell]:
 def test_figures_of_equal_rounds() -> None:
     cell = written(CASE, states(state(Arm("fast"), [500 * US] * 8)))["fast candidate"]
     assert (cell.status, cell.reason) == ("ok", "")
-    assert (cell.rounds, cell.iterations, cell.bytes_moved) == (8, 10, 8_000_000)
-    assert (cell.time_s, cell.time_lo_s, cell.time_hi_s) == pytest.approx((500 * US,) * 3)
+    assert (cell.rounds, cell.iterations, cell.bytes_moved) == (16, 10, 8_000_000)
+    assert cell.time_s == pytest.approx(500 * US)
     assert (cell.min_s, cell.q25_s, cell.median_s, cell.q75_s, cell.max_s) == pytest.approx((500 * US,) * 5)
     assert cell.gb_per_s == pytest.approx(16.0)
     assert cell.ceiling_gb_per_s == pytest.approx(20.0)
     assert cell.ceiling_fraction == pytest.approx(0.8)
-    assert cell.noise_floor == pytest.approx(0.01)
-    assert (cell.speedup, cell.speedup_lo, cell.speedup_hi) == pytest.approx((1.6,) * 3)
+    assert cell.speedup == pytest.approx(1.6)
     assert (cell.baseline, cell.verdict) == ("base", "faster")
+    assert (cell.leader, cell.leader_verdict, cell.over_leader) == ("fast", "same", 1.0)
+    assert (cell.processes, cell.kind, cell.mean_over_median) == (2, "serial", 1.0)
 
 
 def test_baseline_and_controls_have_no_verdict() -> None:
@@ -43,28 +46,79 @@ def test_baseline_and_controls_have_no_verdict() -> None:
     assert {cell.verdict for cell in cells.values()} == {""}
 
 
-def test_nothing_inside_the_noise_floor_is_a_difference() -> None:
-    cells = written(CASE, states(state(Arm("near"), [793 * US] * 8), state(Arm("far"), [780 * US] * 8)))
-    assert cells["near candidate"].verdict == "tie"
-    assert cells["far candidate"].verdict == "faster"
+def test_an_interval_speaks_for_a_new_process() -> None:
+    """Rounds that are all alike in each of two processes, which differ: no number of rounds makes that certain."""
+    arms = [
+        state(Arm(f"arm{i}"), [500 * US] * 40, second=[500 * US * shift] * 40)
+        for i, shift in enumerate((0.97, 0.99, 1.0, 1.01, 1.03))
+    ]
+    cell = written(CASE, states(*arms))["arm2 candidate"]
+    assert cell.time_lo_s is not None
+    assert cell.time_hi_s is not None
+    assert cell.process_sd == pytest.approx(0.015, rel=0.4)
+    assert cell.time_hi_s / cell.time_lo_s > 1.03
 
 
-def test_wide_interval_is_noisy_and_says_how_wide() -> None:
-    cell = written(CASE, states(state(Arm("wild"), [500 * US, 900 * US] * 4)))["wild candidate"]
-    assert cell.status == "noisy"
-    assert "after 8 rounds, wanted ±2.0 %" in cell.reason
+def test_faults_and_kernel_time_are_told_a_call() -> None:
+    seen = state(Arm("seen"), [500 * US] * 2)
+    seen.batches = [batch(n, 500 * US, page_faults=20 * n, system_s=1e-4) for n in (1, 2)]
+    cell = written(CASE, states(seen))["seen candidate"]
+    assert (cell.page_faults, cell.system_s) == pytest.approx((3.0, 1e-5))
+
+
+def test_near_is_the_same_and_far_is_slower_than_the_leader() -> None:
+    arms = [state(Arm(name), [x * US] * 8) for name, x in (("lead", 400), ("near", 402), ("far", 480))]
+    cells = written(CASE, states(*arms))
+    assert [cells[f"{each.arm.backend} candidate"].leader_verdict for each in arms] == [
+        "same",
+        "same",
+        "slower",
+    ]
+    assert cells["far candidate"].over_leader == pytest.approx(1.2)
+    assert {cells[f"{each.arm.backend} candidate"].verdict for each in arms} == {"faster"}
+    assert {cell.status for cell in cells.values()} == {"ok"}
+
+
+def test_what_is_not_known_is_noisy_and_says_what_it_takes() -> None:
+    wild, quiet = (
+        state(Arm("wild"), [700 * US, 900 * US] * 4),
+        [state(Arm(f"quiet{n}"), [900 * US] * 8) for n in range(30)],
+    )
+    cell = written(CASE, states(wild, *quiet))["wild candidate"]
+    assert (cell.status, cell.verdict) == ("noisy", "unresolved")
+    assert cell.noise_floor is not None
+    assert cell.noise_floor > 0.03
+    assert f"unresolved beside base: only a difference of {100 * cell.noise_floor:.1f} %" in cell.reason
+    assert cell.resolve_s is not None
+    assert f"about {max(cell.resolve_s, 1):.0f} s more for the two would tell" in cell.reason
     assert cell.time_s is not None
 
 
-def test_a_round_that_was_measured_again_counts_as_measured_last() -> None:
-    again = state(Arm("again"), [500 * US] * 8)
-    again.batches[3:3] = [Batch(3, 1, 10, 9.0, contended=True)]
-    again.contended = 1
-    cells = written(CASE, states(again))
-    assert cells["again candidate"].max_s == pytest.approx(500 * US)
-    assert (cells["again candidate"].rounds, cells["again candidate"].contended_rounds) == (8, 1)
-    rows = rounds_of(Experiment(CASE, (again.arm,)), [again], STAMP)
-    assert [(row.round, row.contended) for row in rows if row.round == 3] == [(3, 1), (3, 0)]
+def test_the_same_to_the_eye_is_no_verdict_where_processes_differ() -> None:
+    """Each process is quiet and the two of each arm lie ten per cent apart: the mean is equal by luck."""
+    shifts = [(1.0, 1.1), (1.05, 1.05), (1.1, 1.0), (1.02, 1.08), (1.0, 1.1)]
+    arms = [
+        state(Arm(f"arm{i}"), [400 * US * one] * 8, second=[400 * US * other] * 8)
+        for i, (one, other) in enumerate(shifts)
+    ]
+    cells = written(CASE, states(*arms))
+    verdicts = {cells[f"arm{i} candidate"].leader_verdict for i in range(5)}
+    assert verdicts == {"same", "unresolved"}  # the leader is the same as itself
+    assert sum(cells[f"arm{i} candidate"].leader_verdict == "same" for i in range(5)) == 1
+
+
+def test_rounds_stand_with_their_process_and_what_slow_cpus_explain_is_off() -> None:
+    slow = SlowCpus()
+    for _ in range(20):
+        slow.see(1e-5)
+    seen = state(Arm("seen"), [500 * US] * 4)
+    seen.batches[0] = batch(0, 600 * US, cpu_reading_s=2e-5)
+    evidence = Evidence(CASE.bytes_moved, slow=slow)
+    rows = rounds_of(Experiment(CASE, (seen.arm,)), [seen], STAMP, evidence)
+    assert [(row.process, row.round) for row in rows] == [(p, n) for p in (1, 2) for n in range(4)]
+    assert rows[0].part_median_s == pytest.approx(600 * US)
+    assert rows[0].seconds == pytest.approx(600 * US / (2 / 1.1) ** 0.5)
+    assert rows[1].seconds == rows[1].part_median_s == pytest.approx(500 * US)
 
 
 def test_failures_keep_their_status_and_have_a_reason_on_one_line() -> None:
@@ -81,7 +135,7 @@ def test_faster_than_any_copy_is_mistrusted_with_its_figures() -> None:
     cells = written(CASE, states(state(Arm("magic"), [200 * US] * 8), state(Arm("good"), [350 * US] * 8)))
     magic = cells["magic candidate"]
     assert magic.status == "mistrusted"
-    assert "2.00 times as fast as the fastest round of a copy of the same bytes" in magic.reason
+    assert "times as fast as the fastest copy of the same bytes" in magic.reason
     assert magic.ceiling_fraction == pytest.approx(2.0)
     assert magic.verdict == ""
     assert cells["good candidate"].status == "ok"
@@ -92,7 +146,7 @@ def test_faster_than_any_copy_is_mistrusted_with_its_figures() -> None:
     [
         ([400 * US] * 8, 0.5),
         ([400 * US, 401 * US] + [4000 * US] * 6, 0.0),
-        ([400 * US] * 2, 0.0),
+        ([400 * US], 0.0),
     ],
     ids=["waited for a CPU", "rounds disagree", "two rounds"],
 )
@@ -100,6 +154,16 @@ def test_a_disturbed_copy_accuses_nobody(copy: list[float], waited: float) -> No
     """Nor does the other one, which is slower by nature."""
     cells = written(CASE, states(state(Arm("fast"), [200 * US] * 8), copy=copy, waited=waited))
     assert cells["fast candidate"].status == "ok"
+
+
+def test_where_no_copy_was_timed_that_is_said() -> None:
+    measured = states(state(Arm("fast"), [200 * US] * 8))
+    for each in measured:
+        if each.arm.role == "ceiling":
+            each.fail("crashed", "killed")
+    cell = written(CASE, measured)["fast candidate"]
+    assert cell.status == "ok"
+    assert "whether the arm moved them is not checked" in cell.reason
 
 
 def test_recycled_results_may_be_faster_than_a_copy_into_fresh_memory() -> None:

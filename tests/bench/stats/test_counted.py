@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -11,71 +10,45 @@ import pytest
 
 from bench.plan.experiments import Arm, Experiment
 from bench.records.schema import CELL_KEY, Round, record_of, values_of
-from bench.run.arm_state import ArmState, Batch
+from bench.run.arm_state import ArmState
+from bench.run.evidence import Evidence
 from bench.run.rows import cells_of, rounds_of
 from bench.run.run import _by_round
-from bench.stats.bootstrap import spread_of_rounds
-from bench.stats.counted import ENOUGH, Timed, by_round, paired
-from bench.stats.frames import counted_rounds, timed
+from bench.stats.arm_estimates import spread_of_rounds
+from bench.stats.counted import by_round, paired
+from bench.stats.frames import counted_rounds, rounds_by_arm, timed
 from tests.states import CASE, STAMP, state, states
 
 
-def rounds_with(contended: Sequence[int], number: int = 10) -> list[Timed]:
-    """Round `i` takes 1 + i seconds."""
-    return [(i, 1.0 + i, i in contended) for i in range(number)]
-
-
-def test_contended_rounds_do_not_count_where_enough_others_are_left() -> None:
-    assert list(by_round(rounds_with([0, 3, 7, 9]))) == [1, 2, 4, 5, 6, 8]
-    assert len(by_round(rounds_with([0, 3, 7, 8, 9]))) == 10  # five would be left
-    assert len(by_round(rounds_with(range(10)))) == 10
+def test_a_round_counts_as_written_last_and_each_process_has_its_own() -> None:
+    rounds = [(1, 0, 9.0), (1, 0, 1.0), (1, 1, 2.0), (2, 0, 3.0)]
+    assert by_round(rounds) == {(1, 0): 1.0, (1, 1): 2.0, (2, 0): 3.0}
     assert by_round([]) == {}
 
 
-def test_a_round_counts_as_measured_last() -> None:
-    rounds = [(0, 9.0, False), (0, 1.0, True), *((n, 2.0, False) for n in range(1, 7)), (6, 3.0, False)]
-    assert by_round(rounds) == {**dict.fromkeys(range(1, 6), 2.0), 6: 3.0}
+def test_a_pair_has_the_rounds_that_both_have_in_the_same_process() -> None:
+    one = by_round([(1, 0, 1.0), (1, 1, 2.0), (2, 0, 3.0)])
+    other = by_round([(2, 0, 30.0), (1, 1, 20.0), (2, 1, 40.0)])
+    assert paired(one, other).tolist() == [[2.0, 20.0], [3.0, 30.0]]
+    assert paired(one, {}).shape == (0, 2)
 
 
-def test_of_a_pair_a_round_counts_if_neither_arm_was_disturbed() -> None:
-    one, other = rounds_with([0, 1]), rounds_with([8, 9])
-    assert paired(one, other).tolist() == [[1.0 + i, 1.0 + i] for i in range(2, 8)]
-    assert len(paired(rounds_with([0, 1, 2]), other)) == 10
-    assert paired(rounds_with([], 3), rounds_with([], 2)).tolist() == [[1.0, 1.0], [2.0, 2.0]]
-    assert paired(one, []).shape == (0, 2)
-
-
-def disturbed(arm: Arm, seconds: float, contended: Sequence[int], times: float = 50.0) -> ArmState:
-    """Ten rounds, of which `contended` took many times as long."""
-    made = state(arm, [seconds * (1 + 0.001 * i) for i in range(10)])
-    for i in contended:
-        batch = made.batches[i]
-        made.batches[i] = Batch(i, 0, 10, batch.seconds * times, contended=True)
-    made.contended = len(contended)
+def disturbed(arm: Arm, seconds: float, contended: set[int]) -> ArmState:
+    """Ten rounds, of which others disturbed those in `contended` and made them longer."""
+    made = state(arm, [seconds * (3.0 if i in contended else 1 + 0.001 * i) for i in range(10)])
+    made.batches = [dataclasses.replace(batch, contended=batch.round in contended) for batch in made.batches]
     return made
 
 
-def test_a_cells_figures_are_those_of_the_rounds_that_count() -> None:
-    base = disturbed(Arm("base", "baseline"), 800e-6, [0, 1])
-    arm = disturbed(Arm("fast"), 400e-6, [2, 3])
-    cells = cells_of(Experiment(CASE, (base.arm, arm.arm)), [base, arm], STAMP)
-    assert [cell.rounds for cell in cells] == [8, 8]
-    assert [cell.contended_rounds for cell in cells] == [2, 2]
-    assert [cell.status for cell in cells] == ["ok", "ok"]
-    assert cells[1].max_s == pytest.approx(400e-6 * 1.009)
-    assert cells[1].speedup == pytest.approx(2.0)
-    assert (cells[1].speedup_lo, cells[1].speedup_hi) == pytest.approx((2.0, 2.0))
-
-
 @pytest.mark.parametrize("relative", [True, False])
-@pytest.mark.parametrize("contended", [([0, 1], [2, 3]), ([0, 1, 4], [2, 3]), ([0, 1, 4, 5, 6], [2])])
-def test_whoever_reads_the_rounds_counts_the_same(
-    contended: tuple[list[int], list[int]], relative: bool
-) -> None:
-    arms = [disturbed(Arm("base", "baseline"), 800e-6, contended[0])]
-    arms += [disturbed(Arm("fast"), 400e-6, contended[1])]
+def test_whoever_reads_the_rounds_counts_all_of_them(relative: bool) -> None:
+    arms = [
+        disturbed(Arm("base", "baseline"), 800e-6, {0, 1}),
+        disturbed(Arm("fast"), 400e-6, {2, 3}),
+    ]
     experiment = Experiment(CASE, tuple(each.arm for each in arms))
     cells = cells_of(experiment, arms, STAMP)
+    assert [(cell.rounds, cell.contended_rounds) for cell in cells] == [(20, 4)] * 2
     rows = pd.DataFrame([values_of(row) for row in rounds_of(experiment, arms, STAMP)])
     found = spread_of_rounds(rows, relative=relative).set_index("backend")["rounds_value"]
     for cell, arm in zip(cells, arms, strict=True):
@@ -84,18 +57,12 @@ def test_whoever_reads_the_rounds_counts_the_same(
         wanted = -np.log(cell.speedup) if relative else np.log(cell.time_s)
         assert found[cell.backend] == pytest.approx(wanted, abs=1e-9)
         own = rows[rows["backend"] == cell.backend]
-        assert timed(own) == arm.timed()
-        counted = counted_rounds(own, CELL_KEY)
-        assert dict(zip(counted["round"], counted["seconds"], strict=True)) == by_round(arm.timed())
+        counts = Evidence(CASE.bytes_moved).rounds(arm)
+        assert timed(own) == counts
+        assert list(rounds_by_arm(own, CELL_KEY).values()) == [counts]
+        assert len(counted_rounds(own, CELL_KEY)) == 20
         rows_of_text = ({str(name): value for name, value in row.items()} for row in own.to_dict("records"))
-        told = _by_round(record_of(Round, row) for row in rows_of_text)
-        assert told == tuple(by_round(arm.timed()).values())
-        assert len(told) == cell.rounds
-
-
-def test_enough_rounds_hold_their_median_nineteen_times_in_twenty() -> None:
-    """The range of n samples misses it only if all lie on one side."""
-    assert 2 / 2**ENOUGH <= 0.05 < 2 / 2 ** (ENOUGH - 1)
+        assert _by_round(record_of(Round, row) for row in rows_of_text) == tuple(counts.values())
 
 
 def test_contended_copies_accuse_nobody() -> None:

@@ -1,0 +1,124 @@
+"""What verdicts on the arms of an experiment rest on, while it runs and when it has ended."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from bench.judging.ceiling import Copies
+from bench.plan.experiments import Arm
+from bench.run.arm_state import ArmState
+from bench.stats.estimates import Interval
+from bench.stats.fastest import COMPETING
+from bench.stats.process_spread import Difference, ProcessSpread, Spread, size_band, variance_between
+from bench.stats.slow_cpus import SlowCpus
+from bench.stats.verdicts import RESOLVE, Verdict, alone, interval_of, judge, pair_of, time_of
+
+__all__ = ["Evidence", "learn", "learn_slopes"]
+
+_CAREFUL = 1.1
+"""A pair is decided early if it would be with an error so many times as large: each look is a chance of luck."""
+_RELATIVE = 0.3
+"""More rounds are of no use where their share of the error is less than this, relative to that of the processes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """How much processes differ, what slow CPUs cost, how fast bytes can be copied, and what is asked."""
+
+    bytes_moved: int
+    spread: ProcessSpread = field(default_factory=ProcessSpread)
+    slow: SlowCpus = field(default_factory=SlowCpus)
+    copies: Copies = field(default_factory=Copies)
+    resolve: float = RESOLVE
+    """The fraction within which arms are the same."""
+    target_ci: float | None = None
+    """Half the width of a time's interval that is asked for besides, as a fraction."""
+    processes: int = 1
+    """In how many processes each arm will have been measured in the end."""
+    own: Mapping[Arm, Difference] = field(default_factory=dict)
+    """Between processes of the arm itself, where it has several."""
+
+    def rounds(self, state: ArmState) -> dict[tuple[int, int], float]:
+        """Seconds per call that each round counts with, by the numbers of the process and of the round.
+
+        What slow CPUs explain is off.
+        """
+        slope, in_bursts = self.slow.slope(self.slowed_as(state)), state.in_bursts
+        return {
+            (b.process, b.round): (b.mean_s if in_bursts else b.seconds)
+            * math.exp(-slope * self.slow.excess(b.cpu_reading_s))
+            for b in state.batches
+        }
+
+    def slowed_as(self, state: ArmState) -> str:
+        """The class of arms that a slow CPU slows down alike."""
+        return f"{'parallel' if state.is_parallel else 'serial'} {size_band(self.bytes_moved)}"
+
+    def leader(self, states: Sequence[ArmState]) -> ArmState | None:
+        """The fastest of those that are ranked, as far as is known."""
+        timed = [state for state in states if state.timed and state.arm.role in COMPETING]
+        return min(timed, key=lambda state: time_of(self.rounds(state)), default=None)
+
+    def of(self, state: ArmState) -> Spread:
+        """How much processes of that arm differ."""
+        return self.spread.spread(state.arm.backend, self.bytes_moved, self.own.get(state.arm))
+
+    def _together(self, one: ArmState, other: ArmState) -> tuple[float, float]:
+        """The variance of the log ratio of two processes, one of each, and its degrees of freedom."""
+        alike = one.is_parallel is other.is_parallel
+        return variance_between(self.of(one), self.of(other), alike=alike)
+
+    def time(self, state: ArmState) -> Interval | None:
+        """Seconds per call, with the interval for a new process; None where nothing was timed."""
+        pair, spread = alone(self.rounds(state)), self.of(state)
+        return None if pair is None else interval_of(pair, spread.sd**2 + spread.kind_sd**2, spread.df)
+
+    def precise(self, state: ArmState) -> bool:
+        """Whether the interval of its time is as narrow as was asked for."""
+        time = None if self.target_ci is None else self.time(state)
+        return time is None or time.half_width <= (self.target_ci or 0.0)
+
+    def verdict(self, one: ArmState, other: ArmState) -> Verdict | None:
+        """On `one` beside `other`; None where they have no round in common."""
+        pair = pair_of(self.rounds(one), self.rounds(other))
+        return None if pair is None else judge(pair, *self._together(one, other), self.resolve)
+
+    def decided(self, one: ArmState, other: ArmState) -> bool:
+        """Whether more rounds would not change what is known of the two once all processes have been measured."""
+        pair = pair_of(self.rounds(one), self.rounds(other))
+        if pair is None or not math.isfinite(pair.se):
+            return False
+        share = min(pair.processes / self.processes, 1.0)
+        variance, df = self._together(one, other)
+        later = replace(
+            pair,
+            se=pair.se * math.sqrt(share),
+            rounds=round(pair.rounds / share),
+            processes=max(self.processes, pair.processes),
+        )
+        between = math.sqrt(variance / later.processes)
+        if later.se < _RELATIVE * between:
+            return True
+        careful = replace(later, se=later.se * _CAREFUL)
+        return judge(careful, variance * _CAREFUL**2, df, self.resolve).word != "unresolved"
+
+
+def learn_slopes(evidence: Evidence, states: Sequence[ArmState]) -> None:
+    """What slow CPUs cost these arms in the process that they were measured in last."""
+    for state in states:
+        mine = [batch for batch in state.batches if batch.process == state.process]
+        logs = [(math.log(b.seconds), evidence.slow.excess(b.cpu_reading_s)) for b in mine]
+        evidence.slow.learn(evidence.slowed_as(state), logs)
+
+
+def learn(evidence: Evidence, states: Sequence[ArmState]) -> Evidence:
+    """The same with what these arms, in all their processes, show of how much processes differ."""
+    timed = [state for state in states if state.timed]
+    arms = [(state.arm.backend, state.is_parallel, evidence.rounds(state)) for state in timed]
+    spread = evidence.spread.copy()
+    found = zip(timed, spread.learn(evidence.bytes_moved, arms), strict=True)
+    return replace(
+        evidence, spread=spread, own={state.arm: each for state, each in found if each is not None}
+    )

@@ -1,0 +1,156 @@
+"""The measuring of a run: which experiment in which process, with how much time, and when it has ended.
+
+Imports NumPy and SciPy, which collecting a plan must not need; `bench.run.run` imports it when something is measured.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from bench.judging.ceiling import Copies
+from bench.machine.surroundings import HERE, Surroundings
+from bench.plan.experiments import Experiment, weight
+from bench.plan.options import MOST_PROCESSES
+from bench.plan.settings import Settings
+from bench.run import experiment as measuring
+from bench.run.arm_state import ArmState
+from bench.run.budget import Budget
+from bench.run.evidence import Evidence, learn
+from bench.run.inline_pool import InlinePool
+from bench.run.judged import is_resolved
+from bench.run.pool import Pool, ProcessPool
+from bench.run.time_account import TimeAccount
+from bench.run.visits import Due, Visits
+from bench.stats.process_spread import ProcessSpread
+from bench.stats.slow_cpus import SlowCpus
+from bench.stats.verdicts import RESOLVE, Rounds
+from kernels.api import Case
+
+__all__ = ["Sitting"]
+
+Ended = Callable[[Experiment, Sequence[ArmState], Evidence], None]
+"""What is done with an experiment that has ended."""
+
+
+class Sitting:
+    """Measures the experiments that are `left`; `seconds` is what they may take together, start-up included.
+
+    `start` makes the pool of the arms' processes of a number.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        left: Sequence[Experiment],
+        seconds: float,
+        surroundings: Surroundings = HERE,
+        *,
+        account: TimeAccount,
+        start: Callable[[Settings, int], Pool] | None = None,
+    ) -> None:
+        self._settings, self._account, self._surroundings = settings, account, surroundings
+        self._start = start or _pool
+        self.budget = Budget(seconds)
+        self._weights_left = settings.processes * sum(map(weight, left))
+        each_s = seconds / (sum(map(weight, left)) or 1.0)
+        self._visits = Visits(left, lambda experiment: settings.max_seconds or each_s * weight(experiment))
+        self._visited = 0
+        self._pool: Pool | None = None
+        self._pool_process = 0
+        self._spread, self._slow, self._copies = ProcessSpread(), SlowCpus(), Copies()
+
+    def learn(self, ended: Iterable[tuple[Case, Sequence[tuple[str, bool, Rounds]]]]) -> None:
+        """From experiments that ended in earlier sittings, arms as for `ProcessSpread.learn`: how processes differ."""
+        for case, arms in ended:
+            self._spread.learn(case.bytes_moved, arms)
+
+    def close(self) -> None:
+        """End all processes."""
+        if self._pool is not None:
+            self._pool.close()
+
+    def measure(self, wanted: Experiment, ended: Ended) -> None:
+        """Measure until `wanted` has ended; others of its block may be measured, and end, on the way."""
+        over: list[Experiment] = []
+        while wanted not in over:
+            due = self._visits.due(wanted)
+            evidence = self._evidence(due.experiment)
+            states, took_s = self._visit(due, evidence)
+            evidence = learn(evidence, states)
+            if self._goes_on(due, states, evidence, due.spent_s + took_s):
+                self._visits.again(due, states, due.spent_s + took_s)
+                continue
+            self._visits.end(due)
+            self._spread = evidence.spread
+            over.append(due.experiment)
+            ended(due.experiment, states, evidence)
+
+    def _evidence(self, experiment: Experiment) -> Evidence:
+        settings = self._settings
+        resolve = settings.resolve or RESOLVE
+        return Evidence(
+            experiment.case.bytes_moved,
+            self._spread,
+            self._slow,
+            self._copies,
+            resolve,
+            settings.target_ci,
+            settings.processes,
+        )
+
+    def _visit(self, due: Due, evidence: Evidence) -> tuple[Sequence[ArmState], float]:
+        """Measure an experiment in one process of its arms; their states, and the seconds that it took."""
+        experiment, pool = due.experiment, self._pool_of(due)
+        limits = measuring.Limits.of(self._settings.profile, self._rounds_s(experiment))
+        states = due.states or [ArmState(arm) for arm in experiment.arms]
+        visit = measuring.Visit(evidence, states, due.process)
+        begin = self._surroundings.monotonic()
+        measured = measuring.run(experiment, pool, limits, self._visited, self._surroundings, visit=visit)
+        took_s = self._surroundings.monotonic() - begin - measured.renewed_s
+        self._visited += 1
+        self.budget.spend(weight(experiment), took_s, measured.rounds_s)
+        self._weights_left = max(self._weights_left - weight(experiment), 0.0)
+        self._account.add_renewed(measured.renewed_s)
+        return measured.states, took_s
+
+    def _rounds_s(self, experiment: Experiment) -> float:
+        """Seconds for its rounds in one process."""
+        share_s = self.budget.rounds_s(weight(experiment), self._weights_left)
+        most_s = self._settings.max_seconds
+        if most_s is None:
+            return share_s
+        most_s /= self._settings.processes
+        return most_s if self._settings.minutes is None else min(most_s, share_s)
+
+    def _pool_of(self, due: Due) -> Pool:
+        """The processes that the experiment is due in; those of other visits are ended."""
+        if self._pool is not None and self._pool_process == due.process:
+            return self._pool
+        begin = self._surroundings.monotonic()
+        self.close()
+        self._pool, self._pool_process = self._start(self._settings, due.process), due.process
+        self._pool.open(due.experiment.arms, due.experiment.case.threads)
+        took_s = self._surroundings.monotonic() - begin
+        self._account.start_up_s += took_s
+        self.budget.start_up(took_s)
+        return self._pool
+
+    def _goes_on(self, due: Due, states: Sequence[ArmState], evidence: Evidence, spent_s: float) -> bool:
+        """Whether the experiment is to be measured in another process of its arms."""
+        settings = self._settings
+        if not any(state.timed and not state.arm.is_control for state in states):
+            return False
+        if due.process < settings.processes:
+            return True
+        if settings.resolve is None or settings.inline or due.process >= MOST_PROCESSES:
+            return False
+        most_s = settings.max_seconds
+        has_time = self.budget.left_s > 0 if most_s is None else spent_s < most_s
+        return has_time and not is_resolved(states, evidence)
+
+
+def _pool(settings: Settings, process: int) -> Pool:
+    """For the arms' processes of that number: the first have one layout of their address space, later ones any."""
+    if settings.inline:
+        return InlinePool(settings.plugins)
+    return ProcessPool(settings.plugins, settings.cell_timeout, random_layout=process > 1)

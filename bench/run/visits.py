@@ -1,0 +1,66 @@
+"""In which order experiments are measured in one process of their arms after the other.
+
+Processes of the same code differ for as long as they live, so each arm is measured in several.  A block of experiments
+is visited in the first process of all arms; then all processes are started anew, and the block is visited again.  So an
+interval speaks for a new process, some minutes later.  A block is long enough that starting anew costs little, and so
+short that a run which dies loses little.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bench.plan.experiments import Experiment
+
+if TYPE_CHECKING:  # brings NumPy, which collecting a plan must not need
+    from bench.run.arm_state import ArmState
+
+__all__ = ["Due", "Visits"]
+
+_BLOCK_S = 120.0
+"""Seconds of rounds in one process of a block's arms, about: starting the arms takes some 6 s."""
+
+
+@dataclass(slots=True, eq=False)
+class Due:
+    """An experiment that is due in a process of its arms."""
+
+    experiment: Experiment
+    process: int = 1
+    states: Sequence[ArmState] = ()
+    """Of its arms, from the process before."""
+    spent_s: float = 0.0
+    """What its visits took."""
+
+
+class Visits:
+    """The visits that a run still has to make; `seconds` tells what all of an experiment's may take together."""
+
+    def __init__(self, chosen: Sequence[Experiment], seconds: Callable[[Experiment], float]) -> None:
+        self._blocks: list[list[Due]] = []
+        room_s = 0.0
+        for experiment in chosen:
+            if room_s <= 0:
+                self._blocks.append([])
+                room_s = _BLOCK_S
+            self._blocks[-1].append(Due(experiment))
+            room_s -= seconds(experiment)
+
+    def due(self, wanted: Experiment) -> Due:
+        """What to measure next so that `wanted`, which has visits to come, ends."""
+        return self._block_of(wanted)[0]
+
+    def end(self, due: Due) -> None:
+        """The experiment has ended."""
+        self._block_of(due.experiment).remove(due)
+
+    def again(self, due: Due, states: Sequence[ArmState], spent_s: float) -> None:
+        """The experiment goes on in another process, when the others of its block have been visited."""
+        block = self._block_of(due.experiment)
+        block.remove(due)
+        block.append(Due(due.experiment, due.process + 1, states, due.spent_s + spent_s))
+
+    def _block_of(self, experiment: Experiment) -> list[Due]:
+        return next(block for block in self._blocks if any(due.experiment == experiment for due in block))

@@ -1,0 +1,69 @@
+"""What a slow CPU costs a batch, learnt from all batches of a run.
+
+A CPU is slow for milliseconds or for minutes, each at its own times.  A serial arm needs one fast CPU and a parallel
+one needs all of them, so leaving slow batches out would favour one of the two; and where a machine is slow most of
+the time nothing would be left.  Instead, a batch beside which a fixed piece of arithmetic took longer than usual counts
+with a time that is shorter by as much as batches of its class are longer then: log t = log(time) - slope * excess.
+
+The slope is one a class (serial or parallel arms, a band of sizes) and not one an arm: an arm has too few rounds for it
+(scripts/simulate.py compares the two).  Below a dead zone the readings' own noise is larger than what they tell.
+"""
+
+from __future__ import annotations
+
+import bisect
+import math
+from collections import defaultdict
+from collections.abc import Sequence
+
+__all__ = ["SlowCpus"]
+
+_USUAL = 0.1
+"""What is usual is this quantile of all readings of the run."""
+_DEAD_ZONE = math.log(1.1)
+"""Readings up to a tenth above the usual are within their own noise."""
+_AT_FIRST = 0.5
+"""The slope of a class of which nothing is known: between arithmetic (1) and waiting for memory (near 0)."""
+_AT_FIRST_WEIGHT = 0.5
+"""What that counts for, as a sum of squared excesses: that of some thirty batches on a CPU slower by a quarter."""
+_STEEPEST = 1.5
+"""More than the arithmetic itself is slowed down, nothing is for long."""
+_FARTHEST = 0.7
+"""Deviations of log times beyond this are not the CPU's doing."""
+
+
+class SlowCpus:
+    """The readings of a run, and the slope of each class of arms."""
+
+    def __init__(self) -> None:
+        self._readings: list[float] = []
+        self._sums: defaultdict[str, list[float]] = defaultdict(lambda: [0.0, 0.0])
+
+    def see(self, reading_s: float | None) -> None:
+        """A reading beside a batch, in seconds of the arithmetic."""
+        if reading_s is not None:
+            bisect.insort(self._readings, reading_s)
+
+    def excess(self, reading_s: float | None) -> float:
+        """How much slower than usual the CPUs were, as a log, beyond the dead zone; 0 without a reading."""
+        if reading_s is None or not self._readings:
+            return 0.0
+        usual = self._readings[int(_USUAL * len(self._readings))]
+        return max(math.log(reading_s / usual) - _DEAD_ZONE, 0.0)
+
+    def learn(self, of: str, batches: Sequence[tuple[float, float]]) -> None:
+        """From the log times and excesses of batches of one arm of class `of` in one process."""
+        if len(batches) < 2:
+            return
+        mean_time, mean_excess = (sum(column) / len(batches) for column in zip(*batches, strict=True))
+        sums = self._sums[of]
+        for log_time, excess in batches:
+            away = excess - mean_excess
+            sums[0] += away**2
+            sums[1] += away * min(max(log_time - mean_time, -_FARTHEST), _FARTHEST)
+
+    def slope(self, of: str) -> float:
+        """By how much a log time of class `of` grows with the excess."""
+        squares, products = self._sums[of]
+        found = (products + _AT_FIRST * _AT_FIRST_WEIGHT) / (squares + _AT_FIRST_WEIGHT)
+        return min(max(found, 0.0), _STEEPEST)

@@ -1,0 +1,93 @@
+"""The runs of both sides of a comparison: read, and checked to be comparable."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bench.records.find_runs import find_runs, has_rows
+from bench.records.reading import read_cells, read_rounds
+from bench.stats.run_estimates import NEEDED, Side
+from scripts._shared.cli import UsageError
+from scripts._shared.environments import differences, read_environment, remarks
+from scripts._shared.remarks import clean
+
+__all__ = ["LoadedRun", "check_environments", "load", "sides"]
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedRun:
+    """One run, with its environment.json where it has one."""
+
+    path: Path
+    side: Side
+    environment: Mapping[str, Any] | None
+
+    @property
+    def machine(self) -> str:
+        """The machine's name in its rows."""
+        return clean(str(self.side.cells["machine"].iloc[0]))
+
+
+def sides(first: Sequence[str], new: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The names of OLD's runs and of NEW's: all of `first` and `new`, or the two of `first`.  Raises UsageError."""
+    if new:
+        if not first:
+            raise UsageError("OLD is missing; name its runs before --new, as in OLD1 OLD2 --new NEW1 NEW2")
+        return list(first), list(new)
+    if len(first) == 2:
+        return [first[0]], [first[1]]
+    what = "one run" if len(first) == 1 else f"{len(first)} runs"
+    raise UsageError(
+        f"{what} and no --new: which are NEW? allowed: OLD NEW, or OLD1 OLD2 --new NEW1 NEW2 with any number on a side"
+    )
+
+
+def load(names: Sequence[str], results: Path) -> list[LoadedRun]:
+    """The runs of one side.  Raises ReadError, and UsageError for a run named twice: it is no second measurement."""
+    paths = find_runs(names, results)
+    if len(paths) < len(names):
+        raise UsageError(f"a run is named twice on one side ({', '.join(names)}); name each once")
+    return [LoadedRun(path, _side(path), read_environment(path)) for path in paths]
+
+
+def _side(path: Path) -> Side:
+    """The run at `path`, with the rounds that lie beside it if they are its own."""
+    cells = read_cells([path], NEEDED)
+    for column in ("run_id", "machine"):
+        values = [clean(str(value)) for value in cells[column].unique()]
+        if len(values) > 1:
+            raise UsageError(
+                f"{path}: {len(values)} values of {column} ({', '.join(values[:3])}"
+                f"{', ...' if values[3:] else ''}); a file of one run is needed: split it"
+            )
+    beside = path.with_name("rounds.csv")
+    if path.name != "cells.csv" or not has_rows(beside):
+        return Side(cells)
+    rounds = read_rounds([beside])
+    return Side(cells, rounds[rounds["run_id"] == cells["run_id"].iloc[0]])
+
+
+def check_environments(old: Sequence[LoadedRun], new: Sequence[LoadedRun], *, allowed: bool) -> list[str]:
+    """What to say about the environments; UsageError if they differ and that is not `allowed`.
+
+    All runs are compared with the first of OLD.
+    """
+    names = ["OLD"] * len(old) + ["NEW"] * len(new)
+    first, *others = [*old, *new]
+    lines: dict[str, None] = {}
+    told: dict[str, None] = {}
+    for name, run in zip(names[1:], others, strict=True):
+        found = differences(first.environment, run.environment)
+        if first.machine != run.machine and not any(line.startswith("machine:") for line in found):
+            found.insert(0, f"machine: {first.machine} in OLD, {run.machine} in NEW")
+        if name == "OLD":
+            found = [f"{line.removesuffix(' in NEW')} in another run of OLD" for line in found]
+        lines |= dict.fromkeys(found)
+        told |= dict.fromkeys(remarks(first.environment, run.environment) if name == "NEW" else ())
+    if lines and not allowed:
+        head = "the environments differ; --allow-different-environment compares all the same"
+        raise UsageError("\n  ".join([head, *lines]))
+    return [*(f"Environments differ: {line}." for line in lines), *told]

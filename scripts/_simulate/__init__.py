@@ -1,0 +1,1 @@
+"""What `scripts/simulate.py` is made of."""

@@ -1,0 +1,73 @@
+"""Experiments on arms whose true ratios are known."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from bench.plan.experiments import Arm, Experiment, Variant, cases, weight
+from bench.plan.options import parse
+from bench.plan.profiles import Profile
+from scripts._plugins import slowed
+
+__all__ = ["BASES", "IDENTICAL", "SLOWED", "base_of", "kind_of", "passes", "seconds_for"]
+
+BASES = {
+    "numpy_ufunc": "torch_eager",
+    "numba_jit": "numba_parallel",
+    "torch_eager": "numpy_ufunc",
+    "numba_parallel": "numba_jit",
+}
+"""Backends, and the baseline that each runs beside: serial ones beside a parallel one, and the other way round."""
+IDENTICAL = "identical"
+SLOWED = {"slower5": 20, "slower10": 10}
+"""Kinds of arms that are slowed by a known amount, one part in so many."""
+_PREFIX = "slowed_"
+_COPIES = 3
+"""Identical arms of an experiment: each pair of them is judged."""
+_USUAL_ARMS = 10.4
+"""Of an experiment of the profiles: ten, and the floor with its short batches."""
+_START_UP_S = 1.0
+"""About what it takes to start an arm's processes, two one after the other, while others are started."""
+
+
+def _arms(base: str) -> tuple[Arm, ...]:
+    """The baseline is another backend, and so slow that it never leads: the others are then raced as leaders are."""
+
+    def slower(name: str, every: int) -> Arm:
+        return Arm(f"{_PREFIX}{base}", "candidate", Variant(name, ((slowed.EVERY, str(every)),)))
+
+    copies = (slower(f"{IDENTICAL}-{number + 1}", 0) for number in range(_COPIES))
+    baseline = Arm("behind", "baseline", Variant(base, ((slowed.BASE, BASES[base]),)))
+    return (baseline, *copies, *(slower(kind, every) for kind, every in SLOWED.items()))
+
+
+def base_of(backend: str) -> str:
+    """The backend that an arm is made of, by the name of its own."""
+    return backend.removeprefix(_PREFIX)
+
+
+def kind_of(variant: str) -> str:
+    """Which arm it is, by the name of its variant: `IDENTICAL` or one of `SLOWED`; the baseline is another thing."""
+    return variant.partition("-")[0]
+
+
+def passes(bases: Sequence[str], sizes: str) -> list[list[Experiment]]:
+    """As many experiments at a time as the quick profile has, one list for each op and direction.
+
+    `sizes` is as for ``pytest bench/``.  Raises OptionError.
+    """
+    found: dict[tuple[str, str], list[Experiment]] = {}
+    for case in sorted(cases(parse({"sizes": sizes}).grids), key=lambda case: case.n):
+        mine = found.setdefault((case.op, case.direction), [])
+        mine.extend(Experiment(case, _arms(base)) for base in bases)
+    return list(found.values())
+
+
+def seconds_for(profile: Profile, chosen: Sequence[Experiment]) -> float:
+    """What the profile gives the experiments, scaled to the arms that take part here."""
+    usual = sum(weight(Experiment(case, ())) for case in cases(profile.grids))
+    asked = sum(weight(each) * len(each.arms) / _USUAL_ARMS for each in chosen)
+    processes = len({arm for each in chosen for arm in each.arms})
+    measuring_s = profile.seconds - _START_UP_S * math.ceil(_USUAL_ARMS)
+    return measuring_s * asked / usual + _START_UP_S * processes

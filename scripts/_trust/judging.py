@@ -1,0 +1,114 @@
+"""What a run says of pairs of arms whose true ratios are known, by the rule and with the figures of that run."""
+
+from __future__ import annotations
+
+import itertools
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from bench.plan.experiments import arm_label, case_label
+from bench.records.schema import Cell, Round
+from bench.records.writing import Key, key_of
+from bench.stats.verdicts import Rounds, judge, pair_of
+from scripts._trust.arms import IDENTICAL, SLOWED, base_of, kind_of
+
+__all__ = ["Judged", "judged_pairs", "troubles"]
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """The verdict on one pair of arms of one experiment; the second is an identical one."""
+
+    profile: str
+    hour: str
+    """`calm`, or `busy`: beside a process that is."""
+    base: str
+    experiment: str
+    n: int
+    kind: str
+    """What the first arm is: `IDENTICAL` or one of `SLOWED`."""
+    first: str
+    second: str
+    with_leader: int
+    """1 if one of the two leads the experiment: the run itself reports these verdicts."""
+    verdict: str
+    ratio: float
+    noise_floor: float
+    rounds: int
+    process_sd: float
+    """The larger of the two arms'."""
+    processes_needed: int
+
+
+Place = tuple[str, str]
+"""An experiment's label and the backend that its arms are made of."""
+
+
+def judged_pairs(
+    cells: Sequence[Cell], rounds: Mapping[Key, Sequence[Round]], profile: str, hour: str
+) -> list[Judged]:
+    """The pairs of each experiment that one of the candidates leads."""
+    found = []
+    for (label, base), mine in _experiments(cells).items():
+        leader = next(iter(mine)).leader
+        if all(leader != _label(cell) for cell in mine):
+            continue
+        for first, second in _pairs(mine):
+            with_leader = int(leader in (_label(first), _label(second)))
+            about = (profile, hour, base, label, first.case.n, kind_of(first.variant))
+            judged = _judged(first, second, rounds)
+            if judged is not None:
+                found.append(Judged(*about, first.variant, second.variant, with_leader, *judged))
+    return found
+
+
+def troubles(cells: Sequence[Cell]) -> list[str]:
+    """A line for each arm that has no time, and for each baseline that leads: such experiments tell nothing."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for cell in cells:
+        if cell.status not in ("ok", "noisy"):
+            found[f"{_label(cell)}: {cell.status}: {cell.reason}"].append(case_label(cell.case))
+        elif cell.role == "baseline" and cell.leader == _label(cell):
+            found[f"{_label(cell)}: the baseline leads"].append(case_label(cell.case))
+    return [f"{trouble} ({', '.join(labels)})" for trouble, labels in found.items()]
+
+
+def _label(cell: Cell) -> str:
+    return arm_label(cell.backend, cell.variant)
+
+
+def _experiments(cells: Sequence[Cell]) -> dict[Place, list[Cell]]:
+    """The candidates that have a time, by experiment."""
+    found: dict[Place, list[Cell]] = defaultdict(list)
+    for cell in cells:
+        if cell.role == "candidate" and cell.status in ("ok", "noisy"):
+            found[case_label(cell.case), base_of(cell.backend)].append(cell)
+    return found
+
+
+def _pairs(cells: Sequence[Cell]) -> Iterator[tuple[Cell, Cell]]:
+    identical = [cell for cell in cells if kind_of(cell.variant) == IDENTICAL]
+    slower = [cell for cell in cells if kind_of(cell.variant) in SLOWED]
+    yield from itertools.combinations(identical, 2)
+    yield from itertools.product(slower, identical)
+
+
+def _judged(
+    first: Cell, second: Cell, rounds: Mapping[Key, Sequence[Round]]
+) -> tuple[str, float, float, int, float, int] | None:
+    """Verdict, ratio, noise floor, rounds, the larger deviation of a process, processes needed; None if unknown."""
+    pair = pair_of(*(_by_round(rounds[key_of(cell)]) for cell in (first, second)))
+    sds = [cell.process_sd for cell in (first, second) if cell.process_sd is not None]
+    dfs = [cell.process_df for cell in (first, second) if cell.process_df is not None]
+    if pair is None or len(sds) < 2 or len(dfs) < 2:
+        return None
+    # both arms are of one kind, serial or parallel, so nothing but their own processes differs
+    verdict = judge(pair, sum(sd**2 for sd in sds), min(dfs))
+    figures = (verdict.word, verdict.ratio.value, verdict.noise_floor)
+    return *figures, pair.rounds, max(sds), verdict.processes
+
+
+def _by_round(rounds: Sequence[Round]) -> Rounds:
+    """Of a round that was measured twice the last time counts."""
+    return {(each.process, each.round): each.seconds for each in rounds}

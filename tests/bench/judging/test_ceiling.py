@@ -1,0 +1,58 @@
+"""What no arm can beat: the fastest copy of the same bytes, of the run where the experiment's own were disturbed."""
+
+from __future__ import annotations
+
+import pytest
+
+from bench.judging.ceiling import Copies, Limit
+from kernels.api import Case
+
+SMALL, LARGE = Case("relu", placement="out", n=1 << 16), Case("relu", placement="out", n=1 << 20)
+STEADY = [[1.0, 1.01, 1.02, 1.1], [1.2, 1.2, 1.25, 1.3]]
+DISTURBED = [[1.0, 3.0, 3.0, 4.0]]
+
+
+def test_rounds_that_agree_are_the_limit() -> None:
+    assert Copies().limit(LARGE, STEADY) == Limit(1.0)
+
+
+def test_disturbed_copies_leave_a_wider_limit_and_not_none() -> None:
+    assert Copies().limit(LARGE, DISTURBED) == Limit(0.25)
+    assert Copies().limit(LARGE, [[1.0, 1.0]]) == Limit(0.25)  # too few to tell
+
+
+def test_smaller_cases_before_bound_a_disturbed_one() -> None:
+    copies = Copies()
+    copies.limit(SMALL, [[0.05, 0.05, 0.05]])
+    assert copies.limit(LARGE, DISTURBED).seconds == pytest.approx(0.8)  # sixteen times as many bytes
+    assert copies.limit(LARGE, []).seconds == pytest.approx(0.8)
+
+
+def test_larger_cases_and_other_kinds_bound_nothing() -> None:
+    copies = Copies()
+    copies.limit(LARGE, [[0.01, 0.01, 0.01]])
+    copies.limit(Case("relu", placement="new", n=1 << 16), [[1e-6] * 4])
+    assert copies.limit(SMALL, DISTURBED) == Limit(0.25)
+
+
+def test_without_any_copy_it_says_so() -> None:
+    limit = Copies().limit(LARGE, [])
+    assert limit.seconds is None
+    assert "not checked" in limit.unchecked
+
+
+@pytest.mark.parametrize(
+    ("placement", "longest_s", "floor_s", "beaten"),
+    [
+        ("out", 0.7, 0.0, True),
+        ("out", 0.8, 0.0, False),  # within the noise
+        ("new", 0.2, 0.0, False),  # recycles its results
+        ("new", 0.05, 0.0, True),
+        ("out", 0.01, 0.06, False),  # the copy is mostly its call
+    ],
+)
+def test_who_is_faster_than_memory(placement: str, longest_s: float, floor_s: float, beaten: bool) -> None:
+    problem = Limit(1.0).beaten(placement, longest_s, floor_s)
+    assert (problem is not None) is beaten
+    assert not beaten or "it cannot have moved them" in str(problem)
+    assert Limit(None, "why").beaten(placement, longest_s, floor_s) is None

@@ -1,0 +1,20 @@
+"""What a run prints at its end: the leader of each experiment, who is as fast, and of whom that is not known."""
+
+from __future__ import annotations
+
+from bench.plugin.console import table
+from tests.factories import cell, experiment
+
+
+def test_the_table_tells_what_is_the_same_from_what_is_not_known() -> None:
+    times = {"numpy_ufunc": 4e-3, "torch_eager": 1e-3, "numba_jit": 1.01e-3, "jax_jit": 1.025e-3}
+    lines = table([("relu-new", experiment(times)), ("relu-out", experiment({"numpy_ufunc": 2e-3}))], 200)
+    assert lines[1].split() == [
+        *("relu-new", "1.00", "ms", "0.0", "4.00x"),
+        *("torch_eager,", "numba_jit", "jax_jit", "(2.0%)"),
+    ]
+    assert lines[2].split() == ["relu-out", "2.00", "ms", "0.0", "1.00x", "numpy_ufunc"]
+
+
+def test_an_experiment_without_a_time_has_no_row() -> None:
+    assert len(table([("relu-new", [cell("jax_jit", None, status="skipped", reason="no")])], 200)) == 1

@@ -1,0 +1,170 @@
+"""Which experiment is measured in which process, for how long, and when an arm, or an experiment, is done."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from bench.messages import Sample
+from bench.plan.experiments import Arm, Experiment
+from bench.plan.options import parse
+from bench.plan.settings import Settings
+from bench.run.arm_state import ArmState, Batch
+from bench.run.evidence import Evidence
+from bench.run.race import CONTROL_ROUNDS, LEAST_ROUNDS
+from bench.run.sitting import Sitting
+from bench.run.time_account import TimeAccount
+from kernels.api import Case
+from tests.scripted import FakePool, FakeSurroundings, seconds_of
+
+ARMS = (
+    Arm("base", "baseline"),
+    Arm("quick"),
+    Arm("near"),
+    Arm("far"),
+    Arm("base", "twin"),
+    Arm("copy_plain", "ceiling"),
+    Arm("empty_call", "floor"),
+)
+FACTORS = {"base": 3.0, "quick": 1.0, "near": 1.01, "far": 2.0, "copy_plain": 1.0, "empty_call": 0.1}
+"""How long the calls of each arm take, in those of the fastest."""
+
+
+class Machine:
+    """Pools of arms whose calls take as long as told, with noise; it remembers who was measured in which process."""
+
+    def __init__(self, noise: float, between: float = 0.0) -> None:
+        self.around = FakeSurroundings()
+        self.pools: list[tuple[int, FakePool]] = []
+        self.ended: dict[Case, Sequence[ArmState]] = {}
+        self._rng, self._noise, self._between = np.random.default_rng(1), noise, between
+
+    def start(self, settings: Settings, process: int) -> FakePool:
+        shifts: dict[Arm, float] = {}
+        pool = FakePool(self.around)
+
+        def change(_number: int, sample: Sample) -> Sample:
+            arm = pool.asked
+            shift = shifts.setdefault(arm, float(np.exp(self._between * self._rng.standard_normal())))
+            noise = float(np.exp(self._noise * self._rng.standard_normal()))
+            return seconds_of(sample, FACTORS[arm.backend] * shift * noise)
+
+        pool.change = change
+        self.pools.append((process, pool))
+        return pool
+
+    def end(self, experiment: Experiment, states: Sequence[ArmState], evidence: Evidence) -> None:
+        self.ended[experiment.case] = states
+
+    def measured(
+        self, words: Mapping[str, str], sizes: Sequence[int] = (64,), seconds: float = 60.0
+    ) -> Sitting:
+        settings = parse({"results": "nowhere", **words})
+        settings = replace(settings, profile=replace(settings.profile, max_rounds=40))
+        chosen = [Experiment(Case("relu", n=n), ARMS) for n in sizes]
+        sitting = Sitting(settings, chosen, seconds, self.around, account=TimeAccount(), start=self.start)
+        for experiment in chosen:
+            if experiment.case not in self.ended:
+                sitting.measure(experiment, self.end)
+        return sitting
+
+    def rounds(self, process: int, n: int = 64) -> Counter[str]:
+        """How many each arm had in that process."""
+        states = self.ended[Case("relu", n=n)]
+        return Counter(
+            state.arm.label for state in states for each in state.batches if each.process == process
+        )
+
+
+def test_every_arm_is_measured_in_two_processes() -> None:
+    machine = Machine(0.005)
+    machine.measured({})
+    assert [process for process, _ in machine.pools] == [1, 2]
+    for process in (1, 2):
+        assert set(machine.rounds(process)) == {arm.label for arm in ARMS}
+
+
+def test_a_block_is_measured_in_one_process_before_the_next() -> None:
+    """Starting processes anew for each experiment would take longer than measuring it."""
+    machine = Machine(0.005)
+    machine.measured({}, sizes=(64, 65, 66))
+    assert [process for process, _ in machine.pools] == [1, 2]
+    assert len(machine.ended) == 3
+
+
+def test_blocks_end_before_a_run_that_dies_loses_much() -> None:
+    machine = Machine(0.005)
+    machine.measured({"max_seconds": "100"}, sizes=(64, 65, 66, 67))
+    assert [process for process, _ in machine.pools] == [1, 2, 1, 2]
+
+
+def test_as_many_processes_as_asked_for() -> None:
+    machine = Machine(0.005)
+    machine.measured({"processes": "3"})
+    assert [process for process, _ in machine.pools] == [1, 2, 3]
+
+
+def test_who_is_far_behind_is_measured_no_longer_than_it_takes_to_see_it() -> None:
+    machine = Machine(0.03)
+    machine.measured({})
+    for process in (1, 2):
+        rounds = machine.rounds(process)
+        assert rounds["far"] == LEAST_ROUNDS
+        assert rounds["copy_plain"] == rounds["empty_call"] == CONTROL_ROUNDS
+        assert rounds["quick"] == rounds["near"] >= LEAST_ROUNDS
+    assert sum(machine.rounds(process)["near"] for process in (1, 2)) > 2 * LEAST_ROUNDS
+
+
+def test_where_processes_differ_more_rounds_are_not_made() -> None:
+    """They could not make anything known."""
+    quiet, uneven = Machine(0.03), Machine(0.03, between=0.1)
+    sizes = range(64, 76)
+    quiet.measured({}, sizes, seconds=2000.0)
+    uneven.measured({}, sizes, seconds=2000.0)
+    rounds = [sum(m.rounds(2, n)["near"] for n in sizes[6:]) for m in (quiet, uneven)]
+    assert rounds[1] < rounds[0]
+
+
+def test_resolve_goes_on_with_more_processes_until_all_is_known() -> None:
+    """Processes differ by nearly as much as is asked about, so two of them do not show it."""
+    machine = Machine(0.002, between=0.04)
+    machine.measured({"resolve": "5%"}, seconds=10_000.0)
+    assert 2 < machine.pools[-1][0] <= 8
+    without = Machine(0.002, between=0.04)
+    without.measured({}, seconds=10_000.0)
+    assert without.pools[-1][0] == 2
+
+
+@pytest.mark.parametrize(("words", "most_s"), [({"minutes": "0.2"}, 60.0), ({"max_seconds": "2"}, 2.0)])
+def test_time_is_kept(words: Mapping[str, str], most_s: float) -> None:
+    """`--resolve` gives way to both; some rounds are made in any case."""
+    machine = Machine(0.3)
+    began = machine.around.now
+    machine.measured({"resolve": "0.2%", **words}, seconds=12.0)
+    assert machine.around.now - began <= 1.3 * min(most_s, 12.0)
+
+
+def test_orders_put_the_leader_in_the_middle_and_are_mirrored() -> None:
+    machine = Machine(0.01)
+    machine.measured({})
+    states = machine.ended[Case("relu", n=64)]
+    places = {
+        number: [
+            state.arm.label
+            for _, state in sorted(
+                ((each.order, state) for state in states for each in state.batches if _is(each, 2, number)),
+                key=lambda placed: placed[0],
+            )
+        ]
+        for number in (0, 1)
+    }
+    assert places[0] == places[1][::-1]
+    assert places[0][len(ARMS) // 2] == "quick"
+
+
+def _is(batch: Batch, process: int, number: int) -> bool:
+    return (batch.process, batch.round) == (process, number)

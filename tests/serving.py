@@ -1,0 +1,38 @@
+"""An arm's server in this process, asked as the coordinator asks it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from bench.arm.server import ArmServer
+from bench.messages import Sample
+from kernels.api import Backend, Case
+
+__all__ = ["batches", "problem_of", "served"]
+
+_CACHE_BYTES = 1 << 16
+_BATCH_S = 0.002
+
+
+def served(make: Callable[[], Backend], case: Case, *, plugin: bool = True) -> ArmServer | str:
+    """A server that has passed the gate, or why it has not."""
+    server = ArmServer(make, 1, _CACHE_BYTES, plugin=plugin)
+    server.load()
+    prepared = server.prepare(case)
+    return prepared.skip or prepared.gate.problem or server
+
+
+def batches(server: ArmServer, count: int) -> list[Sample]:
+    """So many batches of an ordinary length."""
+    calls = max(16, int(_BATCH_S / server.probe(1e-4)))
+    return [server.batch(calls, 0.0005) for _ in range(count)]
+
+
+def problem_of(make: Callable[..., Any], case: Case, rounds: int = 6, *, plugin: bool = True) -> str | None:
+    """The first thing that is wrong with an arm, from the gate to its last look; None if nothing is."""
+    server = served(make, case, plugin=plugin)
+    if isinstance(server, str):
+        return server
+    wrong = [sample.problem for sample in batches(server, rounds) if sample.problem]
+    return wrong[0] if wrong else server.finish().problem
