@@ -50,7 +50,7 @@ OPTIONS: tuple[OptionSpec, ...] = (
     OptionSpec(
         "profile",
         "NAME",
-        "quick (default, 3 to 4 minutes), standard (20 to 30 minutes), full (6 hours); longer beside others' work",
+        "quick (default, about 4 minutes), standard (20 minutes), full (6 hours), and what compiling takes",
         "quick",
     ),
     OptionSpec("backends", "A,B", "backends to measure (default: all that serve the devices asked for)"),

@@ -30,7 +30,7 @@ def announce(run: Run, write: Write) -> None:
     left, total = len(run.left), len(run.chosen)
     what = f"{total} experiments" if left == total else f"{left} of {total} experiments are left"
     span = _span(run.seconds_left())
-    write(f"run {run.run_id}: {what}, about {span} and start-up; files in {run.files.folder}/")
+    write(f"run {run.run_id}: {what}, about {span}, and what compiling takes; files in {run.files.folder}/")
 
 
 def progress(run: Run, ended: Experiment, write: Write) -> None:
