@@ -135,10 +135,12 @@ def _common(case: Case, states: Sequence[ArmState], evidence: Evidence) -> _Comm
 
 
 def _undisturbed(copy: ArmState) -> list[float]:
-    """Seconds of its rounds with a CPU to itself; where there is none, of the fastest, which alone bounds little."""
-    return [each.seconds for each in copy.batches if each.undisturbed] or [
-        min(b.seconds for b in copy.batches)
-    ]
+    """Of its rounds with a CPU to itself the time that a quarter of the parts stayed below: a limit is at the fast end.
+
+    Where there is none, that of the fastest round, which alone bounds little.
+    """
+    known = [batch.part_q25_s for batch in copy.batches if batch.undisturbed]
+    return known or [min(batch.part_q25_s for batch in copy.batches)]
 
 
 def _status(state: ArmState, common: _Common, *, any_copy: bool) -> tuple[str, str]:
