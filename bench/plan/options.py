@@ -50,7 +50,7 @@ OPTIONS: tuple[OptionSpec, ...] = (
     OptionSpec(
         "profile",
         "NAME",
-        "quick (default, about 4 minutes), standard (20 minutes), full (6 hours), and what compiling takes",
+        "quick (default, about 4 minutes), standard (an hour), full (6 hours), less for fewer experiments",
         "quick",
     ),
     OptionSpec("backends", "A,B", "backends to measure (default: all that serve the devices asked for)"),
@@ -78,7 +78,10 @@ OPTIONS: tuple[OptionSpec, ...] = (
         "time is up (default: same within 3%%, without going on for it)",
     ),
     OptionSpec(
-        "processes", "N", "processes that each arm is measured in, one after the other (default 2)", "2"
+        "processes",
+        "N",
+        "processes that each arm is measured in, one after the other (default: the profile's 2 to 4, fewer where there "
+        "is no time to start them)",
     ),
     OptionSpec("minutes", "M", "at most this long for the run, start-up included (default: the profile's)"),
     OptionSpec(
@@ -131,7 +134,7 @@ def parse(raw: Mapping[str, Any]) -> Settings:
         plugins=plugins,
         baseline=baseline,
         resolve=_fraction("resolve", values, 0.001, 1.0),
-        processes=1 if inline else _whole("processes", values, 1, MOST_PROCESSES),
+        processes=1 if inline else _processes(values),
         target_ci=_fraction("target_ci", values, 0.0005, 1.0),
         max_seconds=None if values["max_seconds"] is None else _number("max_seconds", values, 0.01, 86400),
         minutes=None if values["minutes"] is None else _number("minutes", values, 0.1, 100_000),
@@ -165,6 +168,10 @@ def _fraction(option: str, values: Mapping[str, Any], low: float, high: float) -
 
 def _whole(option: str, values: Mapping[str, Any], low: int, high: int) -> int:
     return taken(option, partial(values_as.whole, low=low, high=high), values[option])
+
+
+def _processes(values: Mapping[str, Any]) -> int | None:
+    return None if values["processes"] is None else _whole("processes", values, 1, MOST_PROCESSES)
 
 
 def _run_id(values: Mapping[str, Any]) -> str | None:

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from bench.plan.experiments import Arm, Experiment
-from bench.plan.networks import BUDGETS, network_plan
+from bench.plan.networks import network_plan
 from bench.plan.option_values import option_flag
 from bench.plan.options import OPTIONS, OptionError, parse
 from bench.plan.settings import Settings
@@ -113,8 +113,7 @@ def _scoped(settings: Settings, config: pytest.Config) -> Settings:
     if not network_plan(settings, alone=True):
         works = f"{', '.join(NETWORK_OPS)}; {', '.join(NETWORK_DIRECTIONS)}"
         raise OptionError("ops", f"with --directions it leaves no network; allowed: {works}")
-    profile = dataclasses.replace(settings.profile, seconds=BUDGETS[settings.profile_name])
-    return dataclasses.replace(settings, profile=profile)
+    return settings
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -24,11 +24,6 @@ from bench.run.rounds import Limits, Rounds, calls_for
 
 __all__ = ["Limits", "Measured", "Visit", "in_rounds", "run"]
 
-_SMALL_BYTES = 256 << 10
-"""Bytes of an array of a small case: small enough to be moved, and warm again, at once."""
-_SMALL_SHARE = 0.5
-"""The length of a small case's batches, as a share of the profile's.  It gets more rounds instead, so that what
-differs from round to round (where the arrays lie) averages out sooner."""
 _FLOOR_SHARE = 0.25
 """An empty call's nanoseconds are known soon enough."""
 
@@ -101,8 +96,7 @@ def in_rounds(
     renewed_s = prepare(experiment, pool, states)
     began = time.monotonic()
     if any(state.alive and not state.arm.is_control for state in states):
-        small = case.n * case.itemsize <= _SMALL_BYTES
-        _calibrate(pool, states, limits.batch_s * (_SMALL_SHARE if small else 1.0), limits.warm_s)
+        _calibrate(pool, states, limits.batch_s, limits.warm_s)
         race = Race(states, visit.evidence, seed)
         watch = surroundings.watch(case.device)
         for _ in Rounds(pool, states, limits, race, watch=watch, surroundings=surroundings).run():

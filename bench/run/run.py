@@ -5,6 +5,7 @@ Knows nothing of pytest; the pytest plugin and the scripts drive it.
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from bench.machine import environment
 from bench.machine.surroundings import HERE, Surroundings
 from bench.plan.experiments import Arm, Experiment, experiments, weight
 from bench.plan.settings import Settings
+from bench.plan.time_plan import time_plan
 from bench.records.columns import TIMED
 from bench.records.schema import Cell, CellName, Compile, Round
 from bench.records.writing import Key, RunFiles, RunFilesError, key_of
@@ -67,8 +69,7 @@ class Run:
         self._left = list(self.chosen)
         self._rows: dict[Key, Cell] = {}
         self._rounds: dict[Key, tuple[float, ...]] = {}
-        minutes = settings.minutes
-        self._allowed_s = settings.profile.seconds if minutes is None else 60 * minutes
+        self._allowed = time_plan(settings, self.chosen)
         self._before: Mapping[Key, Sequence[Round]] = {}
         self._sitting: Sitting | None = None
         self._on_disk: set[Key] = set()
@@ -80,7 +81,7 @@ class Run:
     def __enter__(self) -> Run:
         rows = self.files.open()
         before = self.files.environment()
-        now = environment.describe(_plain(self.settings))
+        now = environment.describe(_plain(self.settings, self._allowed.processes))
         now |= _cards("cards", self._devices)
         if before is not None:
             self._check_same(before, now)
@@ -94,7 +95,8 @@ class Run:
         self._on_disk = {key_of(row) for row in rows} | self._rounds.keys()
         self._left = [experiment for experiment in self.chosen if not self._complete(experiment)]
         share = sum(map(weight, self._left)) / (sum(map(weight, self.chosen)) or 1.0)
-        self._allowed_s *= share  # what a run that goes on had is spent
+        seconds = self._allowed.seconds * share  # what a run that goes on had is spent
+        self._allowed = dataclasses.replace(self._allowed, seconds=seconds)
         for experiment in self._left:  # measured again as a whole: none of its old rows may be replayed
             for arm in experiment.arms:
                 self._rows.pop(self.key(experiment, arm), None)
@@ -131,9 +133,7 @@ class Run:
 
     def seconds_left(self) -> float:
         """What the experiments still to come may take."""
-        if self.settings.max_seconds is not None:
-            return float(self.settings.max_seconds * len(self._left))
-        return self._allowed_s if self._sitting is None else self._sitting.budget.left_s
+        return self._allowed.seconds if self._sitting is None else self._sitting.budget.left_s
 
     def measure(self, experiment: Experiment) -> bool:
         """Measure the experiment if that has not been done; whether it was done now."""
@@ -159,7 +159,7 @@ class Run:
             from bench.run.sitting import Sitting  # noqa: PLC0415  # NumPy, which collecting a plan must not need
 
             self._sitting = Sitting(
-                self.settings, self._left, self._allowed_s, self._surroundings, account=self.account
+                self.settings, self._left, self._allowed, self._surroundings, account=self.account
             )
             self._sitting.learn(map(self._ended_before, filter(self._complete, self.chosen)))
         return self._sitting
@@ -230,7 +230,7 @@ def _by_round(rounds: Iterable[Round]) -> tuple[float, ...]:
     return tuple({(each.process, each.round): each.seconds for each in rounds}.values())
 
 
-def _plain(settings: Settings) -> dict[str, Any]:
+def _plain(settings: Settings, processes: int) -> dict[str, Any]:
     return {
         "profile": settings.profile_name,
         "backends": list(settings.backends),
@@ -238,7 +238,7 @@ def _plain(settings: Settings) -> dict[str, Any]:
         "plugins": dict(settings.plugins),
         "baseline": settings.baseline,
         "resolve": settings.resolve,
-        "processes": settings.processes,
+        "processes": processes,
         "target_ci": settings.target_ci,
         "minutes": settings.minutes,
         "max_seconds": settings.max_seconds,

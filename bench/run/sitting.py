@@ -12,6 +12,7 @@ from bench.machine.surroundings import HERE, Surroundings
 from bench.plan.experiments import Experiment, weight
 from bench.plan.options import MOST_PROCESSES
 from bench.plan.settings import Settings
+from bench.plan.time_plan import TimePlan
 from bench.run import experiment as measuring
 from bench.run.arm_state import ArmState
 from bench.run.budget import Budget
@@ -28,12 +29,14 @@ from kernels.api import Case
 
 __all__ = ["Sitting"]
 
+_FEW_ROUNDS = 2.0
+"""An experiment that has fewer rounds than it needs may take so many times what it was given; later ones get less."""
 Ended = Callable[[Experiment, Sequence[ArmState], Evidence], None]
 """What is done with an experiment that has ended."""
 
 
 class Sitting:
-    """Measures the experiments that are `left`; `seconds` is what they may take together, start-up included.
+    """Measures the experiments that are `left`, in the time that they may take.
 
     `start` makes the pool of the arms' processes of a number.
     """
@@ -42,7 +45,7 @@ class Sitting:
         self,
         settings: Settings,
         left: Sequence[Experiment],
-        seconds: float,
+        allowed: TimePlan,
         surroundings: Surroundings = HERE,
         *,
         account: TimeAccount,
@@ -50,10 +53,14 @@ class Sitting:
     ) -> None:
         self._settings, self._account, self._surroundings = settings, account, surroundings
         self._start = start or _pool
-        self.budget = Budget(seconds)
-        self._weights_left = settings.processes * sum(map(weight, left))
-        each_s = seconds / (sum(map(weight, left)) or 1.0)
-        self._visits = Visits(left, lambda experiment: settings.max_seconds or each_s * weight(experiment))
+        self._processes = allowed.processes
+        weights = sum(map(weight, left))
+        visit_s = allowed.seconds / (self._processes * weights or 1.0)
+        self._visits = Visits(
+            left, lambda each: (settings.max_seconds or 0.0) / self._processes or visit_s * weight(each)
+        )
+        self._weights_left = self._processes * weights
+        self.budget = Budget(allowed.seconds, allowed.start_up_s, self._processes * self._visits.blocks)
         self._visited = 0
         self._pool: Pool | None = None
         self._pool_process = 0
@@ -74,16 +81,34 @@ class Sitting:
         over: list[Experiment] = []
         while wanted not in over:
             due = self._visits.due(wanted)
+            if due.process > 1 and due.process != self._pool_process and not self._has_time(wanted):
+                over += [self._renounced(each, ended) for each in self._visits.block(wanted)]
+                continue
             evidence = self._evidence(due.experiment)
             states, took_s = self._visit(due, evidence)
             evidence = learn(evidence, states)
             if self._goes_on(due, states, evidence, due.spent_s + took_s):
                 self._visits.again(due, states, due.spent_s + took_s)
                 continue
-            self._visits.end(due)
-            self._spread = evidence.spread
-            over.append(due.experiment)
-            ended(due.experiment, states, evidence)
+            over.append(self._ended(due, states, evidence, ended))
+
+    def _ended(self, due: Due, states: Sequence[ArmState], evidence: Evidence, ended: Ended) -> Experiment:
+        self._visits.end(due)
+        self._spread = evidence.spread
+        ended(due.experiment, states, evidence)
+        return due.experiment
+
+    def _has_time(self, wanted: Experiment) -> bool:
+        """Whether the block of `wanted` can be measured in one more process of its arms."""
+        return self.budget.has_time(sum(weight(each.experiment) for each in self._visits.block(wanted)))
+
+    def _renounced(self, due: Due, ended: Ended) -> Experiment:
+        """The experiment ends with the processes that it was measured in."""
+        left = max(self._processes - due.process + 1, 0)
+        self._weights_left = max(self._weights_left - left * weight(due.experiment), 0.0)
+        if self._visits.block(due.experiment) == (due,):
+            self.budget.renounce(left)
+        return self._ended(due, due.states, learn(self._evidence(due.experiment), due.states), ended)
 
     def _evidence(self, experiment: Experiment) -> Evidence:
         settings = self._settings
@@ -95,13 +120,13 @@ class Sitting:
             self._copies,
             resolve,
             settings.target_ci,
-            settings.processes,
+            self._processes,
         )
 
     def _visit(self, due: Due, evidence: Evidence) -> tuple[Sequence[ArmState], float]:
         """Measure an experiment in one process of its arms; their states, and the seconds that it took."""
         experiment, pool = due.experiment, self._pool_of(due)
-        limits = measuring.Limits.of(self._settings.profile, self._rounds_s(experiment))
+        limits = self._limits(experiment)
         states = due.states or [ArmState(arm) for arm in experiment.arms]
         visit = measuring.Visit(evidence, states, due.process)
         begin = self._surroundings.monotonic()
@@ -113,14 +138,14 @@ class Sitting:
         self._account.add_renewed(measured.renewed_s)
         return measured.states, took_s
 
-    def _rounds_s(self, experiment: Experiment) -> float:
-        """Seconds for its rounds in one process."""
+    def _limits(self, experiment: Experiment) -> measuring.Limits:
+        """Of its rounds in one process."""
         share_s = self.budget.rounds_s(weight(experiment), self._weights_left)
         most_s = self._settings.max_seconds
         if most_s is None:
-            return share_s
-        most_s /= self._settings.processes
-        return most_s if self._settings.minutes is None else min(most_s, share_s)
+            return measuring.Limits.of(self._settings.profile, share_s, _FEW_ROUNDS * share_s)
+        most_s /= self._processes
+        return measuring.Limits.of(self._settings.profile, min(most_s, share_s), most_s)
 
     def _pool_of(self, due: Due) -> Pool:
         """The processes that the experiment is due in; those of other visits are ended."""
@@ -140,12 +165,12 @@ class Sitting:
         settings = self._settings
         if not any(state.timed and not state.arm.is_control for state in states):
             return False
-        if due.process < settings.processes:
+        if due.process < self._processes:
             return True
         if settings.resolve is None or settings.inline or due.process >= MOST_PROCESSES:
             return False
         most_s = settings.max_seconds
-        has_time = self.budget.left_s > 0 if most_s is None else spent_s < most_s
+        has_time = self.budget.has_time(weight(due.experiment)) if most_s is None else spent_s < most_s
         return has_time and not is_resolved(states, evidence)
 
 

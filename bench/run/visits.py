@@ -19,8 +19,8 @@ if TYPE_CHECKING:  # brings NumPy, which collecting a plan must not need
 
 __all__ = ["Due", "Visits"]
 
-_BLOCK_S = 120.0
-"""Seconds of rounds in one process of a block's arms, about: starting the arms takes some 6 s."""
+_BLOCK_S = 240.0
+"""Seconds of measuring in one process of a block's arms, about: starting the arms takes some 13 s."""
 
 
 @dataclass(slots=True, eq=False)
@@ -47,6 +47,15 @@ class Visits:
                 room_s = _BLOCK_S
             self._blocks[-1].append(Due(experiment))
             room_s -= seconds(experiment)
+
+    @property
+    def blocks(self) -> int:
+        """How many there are left."""
+        return sum(map(bool, self._blocks))
+
+    def block(self, wanted: Experiment) -> Sequence[Due]:
+        """All visits that the block of `wanted` still has to come, the next one first."""
+        return tuple(self._block_of(wanted))
 
     def due(self, wanted: Experiment) -> Due:
         """What to measure next so that `wanted`, which has visits to come, ends."""

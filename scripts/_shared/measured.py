@@ -52,8 +52,9 @@ def settings_of(options: argparse.Namespace, name: str, seconds: float) -> Setti
     """The settings of a run with torch_eager as the baseline.  Raises OptionError."""
     raw = {"results": options.results, "run_id": options.run_id, "max_seconds": options.max_seconds}
     settings = parse({**raw, "backends": "torch_eager", "baseline": "torch_eager"})
-    profile = dataclasses.replace(settings.profile, grids=(), seconds=seconds)
-    return dataclasses.replace(settings, profile_name=name, profile=profile, grids=())
+    minutes = None if settings.max_seconds is not None else seconds / 60
+    profile = dataclasses.replace(settings.profile, grids=())
+    return dataclasses.replace(settings, profile_name=name, profile=profile, grids=(), minutes=minutes)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -163,7 +163,7 @@ def test_defaults_are_the_quick_profile_with_every_cpu_backend() -> None:
     assert settings.backends[:2] == ("numpy_ufunc", "numba_jit")
     assert not settings.inline
     assert (settings.processes, settings.resolve, settings.target_ci, settings.minutes) == (
-        2,
+        None,
         None,
         None,
         None,

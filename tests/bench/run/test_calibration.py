@@ -22,8 +22,8 @@ LIMITS = Limits(5.0, 0.002, 0.0005, max_rounds=4)
         (1e-6, 20_000),
         (0.9e-3, 23),
         (1e-3, 20),  # as long as the warm-up, and no longer
-        (0.02, 3),  # longer: as many as fit into 0.06 s
-        (0.0011, 12),  # but no more than twelve, where a shorter batch has fewer
+        (0.012, 3),  # longer: as many as fit into 0.03 s
+        (0.0011, 6),  # but no more than six, where a shorter batch has fewer
         (5.0, 2),
         (0.0, 20_000_000),
     ],

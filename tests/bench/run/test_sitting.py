@@ -13,6 +13,7 @@ from bench.messages import Sample
 from bench.plan.experiments import Arm, Experiment
 from bench.plan.options import parse
 from bench.plan.settings import Settings
+from bench.plan.time_plan import time_plan
 from bench.run.arm_state import ArmState, Batch
 from bench.run.evidence import Evidence
 from bench.run.race import CONTROL_ROUNDS, LEAST_ROUNDS
@@ -63,10 +64,13 @@ class Machine:
     def measured(
         self, words: Mapping[str, str], sizes: Sequence[int] = (64,), seconds: float = 60.0
     ) -> Sitting:
-        settings = parse({"results": "nowhere", **words})
+        settings = parse({"results": "nowhere", "processes": "2", **words})
         settings = replace(settings, profile=replace(settings.profile, max_rounds=40))
         chosen = [Experiment(Case("relu", n=n), ARMS) for n in sizes]
-        sitting = Sitting(settings, chosen, seconds, self.around, account=TimeAccount(), start=self.start)
+        allowed = time_plan(settings, chosen)
+        if settings.minutes is None:
+            allowed = replace(allowed, seconds=seconds, start_up_s=0.0)
+        sitting = Sitting(settings, chosen, allowed, self.around, account=TimeAccount(), start=self.start)
         for experiment in chosen:
             if experiment.case not in self.ended:
                 sitting.measure(experiment, self.end)
@@ -98,7 +102,7 @@ def test_a_block_is_measured_in_one_process_before_the_next() -> None:
 
 def test_blocks_end_before_a_run_that_dies_loses_much() -> None:
     machine = Machine(0.005)
-    machine.measured({"max_seconds": "100"}, sizes=(64, 65, 66, 67))
+    machine.measured({"max_seconds": "200"}, sizes=(64, 65, 66, 67), seconds=2000.0)
     assert [process for process, _ in machine.pools] == [1, 2, 1, 2]
 
 
