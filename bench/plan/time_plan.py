@@ -17,7 +17,7 @@ _START_UP_S = 1.2
 """About what it takes to start an arm's process, while others are started: most of it are imports."""
 _LEAST_S = 12.0
 """Seconds of measuring that a small question gets: enough to see a difference of a fifth."""
-_PER_START = 2.0
+_PER_START = 1.5
 """Processes are started anew if measuring takes so many times as long as that, each time."""
 _BESIDE = 1.5
 """What an experiment takes if its rounds alone are limited, in rounds: preparing and last looks, too."""

@@ -29,8 +29,8 @@ from kernels.api import Case
 
 __all__ = ["Sitting"]
 
-_FEW_ROUNDS = 2.0
-"""An experiment that has fewer rounds than it needs may take so many times what it was given; later ones get less."""
+_FEW_ROUNDS = 1.5
+"""An experiment that has fewer rounds than it needs may take so many times its share; later ones get less."""
 Ended = Callable[[Experiment, Sequence[ArmState], Evidence], None]
 """What is done with an experiment that has ended."""
 
@@ -143,7 +143,8 @@ class Sitting:
         share_s = self.budget.rounds_s(weight(experiment), self._weights_left)
         most_s = self._settings.max_seconds
         if most_s is None:
-            return measuring.Limits.of(self._settings.profile, share_s, _FEW_ROUNDS * share_s)
+            most_s = _FEW_ROUNDS * self.budget.share_s(weight(experiment), self._weights_left)
+            return measuring.Limits.of(self._settings.profile, share_s, most_s)
         most_s /= self._processes
         return measuring.Limits.of(self._settings.profile, min(most_s, share_s), most_s)
 

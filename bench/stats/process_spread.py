@@ -41,8 +41,8 @@ _LEAST = 0.0005
 _STEPS = 61
 _FEWEST = 5
 """Pairs below which a class borrows from the others."""
-_AT_FIRST = 0.01
-"""A process's standard deviation where nothing was measured yet."""
+_AT_FIRST = 0.02
+"""A process's standard deviation where nothing was measured yet: most backends have less, small parallel calls more."""
 _AT_FIRST_DF = 4.0
 _HALVES = 1.57
 """The variance of a median over that of a mean."""

@@ -17,10 +17,11 @@ from bench.plan.time_plan import time_plan
 from bench.run.arm_state import ArmState, Batch
 from bench.run.evidence import Evidence
 from bench.run.race import CONTROL_ROUNDS, LEAST_ROUNDS
+from bench.run.rounds import FEWEST
 from bench.run.sitting import Sitting
 from bench.run.time_account import TimeAccount
 from kernels.api import Case
-from tests.scripted import FakePool, FakeSurroundings, seconds_of
+from tests.scripted import PER_CALL_S, FakePool, FakeSurroundings, seconds_of
 
 ARMS = (
     Arm("base", "baseline"),
@@ -38,21 +39,23 @@ FACTORS = {"base": 3.0, "quick": 1.0, "near": 1.01, "far": 2.0, "copy_plain": 1.
 class Machine:
     """Pools of arms whose calls take as long as told, with noise; it remembers who was measured in which process."""
 
-    def __init__(self, noise: float, between: float = 0.0) -> None:
+    def __init__(self, noise: float, between: float = 0.0, slow: float = 1.0, start_s: float = 0.0) -> None:
         self.around = FakeSurroundings()
         self.pools: list[tuple[int, FakePool]] = []
         self.ended: dict[Case, Sequence[ArmState]] = {}
         self._rng, self._noise, self._between = np.random.default_rng(1), noise, between
+        self._slow, self._start_s = slow, start_s
 
     def start(self, settings: Settings, process: int) -> FakePool:
         shifts: dict[Arm, float] = {}
-        pool = FakePool(self.around)
+        self.around.now += self._start_s
+        pool = FakePool(self.around, probe_s=self._slow * PER_CALL_S)
 
         def change(_number: int, sample: Sample) -> Sample:
             arm = pool.asked
             shift = shifts.setdefault(arm, float(np.exp(self._between * self._rng.standard_normal())))
             noise = float(np.exp(self._noise * self._rng.standard_normal()))
-            return seconds_of(sample, FACTORS[arm.backend] * shift * noise)
+            return seconds_of(sample, self._slow * FACTORS[arm.backend] * shift * noise)
 
         pool.change = change
         self.pools.append((process, pool))
@@ -150,6 +153,33 @@ def test_time_is_kept(words: Mapping[str, str], most_s: float) -> None:
     began = machine.around.now
     machine.measured({"resolve": "0.2%", **words}, seconds=12.0)
     assert machine.around.now - began <= 1.3 * min(most_s, 12.0)
+
+
+def test_a_slow_hour_costs_precision_and_not_time() -> None:
+    """Each batch takes so long that no visit has the rounds that it needs."""
+    machine = Machine(0.01, slow=2000.0)
+    began = machine.around.now
+    machine.measured({"processes": "3"}, sizes=range(64, 74), seconds=60.0)
+    assert machine.around.now - began <= 1.25 * 60.0
+    assert len(machine.ended) == 10
+    for n in range(64, 74):
+        assert min(machine.rounds(1, n).values()) >= FEWEST
+
+
+def test_processes_for_which_there_is_no_time_are_not_started() -> None:
+    machine = Machine(0.01, start_s=40.0)
+    machine.measured({"processes": "3"}, sizes=(64, 65), seconds=60.0)
+    assert [process for process, _ in machine.pools] == [1]
+    assert len(machine.ended) == 2
+
+
+def test_batches_that_take_too_long_get_shorter() -> None:
+    """As where threads of small parallel calls wait for a CPU that others use."""
+    machine = Machine(0.01, slow=100.0)
+    machine.measured({"processes": "1"})
+    for state in machine.ended[Case("relu", n=64)]:
+        first, *_, last = (batch.timed_s for batch in state.batches)
+        assert first > 2 * last or first < 0.1
 
 
 def test_orders_put_the_leader_in_the_middle_and_are_mirrored() -> None:
