@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
 from bench.messages import Finished, Loaded, Prepared
-from bench.plan.experiments import Arm
+from bench.plan.experiments import BASELINE, STAND_IN, Arm
 
-__all__ = ["ArmState", "Batch"]
+__all__ = ["ArmState", "Batch", "acting_baseline"]
 
 _WAIT = 0.05
 """The share of a batch that its threads may wait for a CPU while it still counts as undisturbed."""
@@ -154,3 +155,12 @@ class ArmState:
     def seconds(self, batch: Batch) -> float:
         """Seconds per call that a batch has by itself."""
         return batch.mean_s if self.in_bursts else batch.seconds
+
+
+def acting_baseline(states: Sequence[ArmState]) -> ArmState | None:
+    """The arm that the others are compared with: the baseline, or what stands in where the usual one cannot run."""
+    planned = next((state for state in states if state.arm.role == "baseline"), None)
+    if planned is None or planned.alive or planned.arm.backend != BASELINE:
+        return planned
+    instead = (state for state in states if state.alive and state.arm == Arm(STAND_IN))
+    return next(instead, planned)

@@ -16,7 +16,7 @@ from bench.judging.ceiling import Limit
 from bench.plan.experiments import Experiment
 from bench.records.columns import TIMED
 from bench.records.schema import KINDS, SCHEMA, Cell, Compile, Round
-from bench.run.arm_state import ArmState
+from bench.run.arm_state import ArmState, acting_baseline
 from bench.run.evidence import Evidence, learn
 from bench.run.judged import with_verdicts
 from bench.stats.estimates import Interval
@@ -119,7 +119,8 @@ def _named(experiment: Experiment, state: ArmState, stamp: Stamp) -> tuple[str, 
 
 
 def _common(case: Case, states: Sequence[ArmState], evidence: Evidence) -> _Common:
-    baseline = next(state for state in states if state.arm.role == "baseline")
+    baseline = acting_baseline(states)
+    assert baseline is not None, "every experiment is planned with one"
     copies = [state for state in states if state.arm.role == "ceiling" and state.timed]
     floor = next((state for state in states if state.arm.role == "floor" and state.timed), None)
     times = [evidence.time(copy) for copy in copies]

@@ -11,6 +11,7 @@ from bench.plan.experiments import Arm, Experiment, Variant
 from bench.records.schema import Cell
 from bench.run.arm_state import ArmState
 from bench.run.evidence import Evidence
+from bench.run.race import asked_about
 from bench.run.rows import cells_of, rounds_of
 from bench.stats.slow_cpus import SlowCpus
 from kernels.api import Case
@@ -194,6 +195,26 @@ def test_without_its_baseline_an_arm_has_times_and_no_ratio() -> None:
     assert cells["base baseline"].status == "crashed"
     assert cells["fast candidate"].time_s == pytest.approx(500 * US)
     assert (cells["fast candidate"].speedup, cells["fast candidate"].verdict) == (None, "")
+
+
+def test_numpy_stands_in_for_a_torch_that_cannot_run() -> None:
+    measured = states(state(Arm("numpy_ufunc"), [1000 * US] * 8), state(Arm("fast"), [500 * US] * 8))
+    measured[0] = ArmState(Arm("torch_eager", "baseline"), failure=("failed", "is installed but broken"))
+    pairs = asked_about(measured, Evidence(CASE.bytes_moved))
+    assert any(one is measured[2] and other is measured[1] for one, other in pairs)
+    cells = written(CASE, measured)
+    assert {cell.baseline for cell in cells.values()} == {"numpy_ufunc"}
+    assert cells["fast candidate"].speedup == pytest.approx(2.0)
+    assert cells["fast candidate"].verdict == "faster"
+    own = cells["numpy_ufunc candidate"]
+    assert (own.speedup, own.verdict, own.leader_verdict) == (1.0, "", "slower")
+    assert (cells["torch_eager baseline"].status, cells["torch_eager baseline"].speedup) == ("failed", None)
+
+
+def test_nobody_stands_in_for_a_baseline_that_was_asked_for() -> None:
+    measured = states(state(Arm("numpy_ufunc"), [1000 * US] * 8))
+    measured[0].fail("crashed", "killed by SIGSEGV in 'batch'")
+    assert written(CASE, measured)["numpy_ufunc candidate"].speedup is None
 
 
 def test_variants_are_arms_of_their_own() -> None:
