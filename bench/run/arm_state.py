@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
+from bench.machine.own_usage import Cost
 from bench.messages import Finished, Loaded, Prepared
 from bench.plan.experiments import BASELINE, STAND_IN, Arm
 
@@ -43,10 +44,8 @@ class Batch:
     """Seconds from its beginning to its end, what is not timed in between included."""
     cpu_s: float = 0.0
     """CPU seconds of all its threads in them."""
-    system_s: float = 0.0
-    """Of them, those in the kernel."""
-    page_faults: int = 0
-    """Pages that the process was given in the batch."""
+    cost: Cost = field(default_factory=Cost)
+    """Of its timed calls alone."""
     cpu_reading_s: float | None = None
     """How long the fixed arithmetic took beside it (see `bench.machine.cpu_speed`)."""
 
@@ -127,9 +126,15 @@ class ArmState:
         self.idle_faults = self.pauses = 0
 
     @property
-    def calls(self) -> int:
-        """Timed calls in all batches."""
-        return sum(batch.iterations for batch in self.batches)
+    def cost_of_a_call(self) -> tuple[float, float, float]:
+        """CPU seconds, those in the kernel, and page faults: means over all timed calls."""
+        calls = sum(batch.iterations for batch in self.batches)
+        costs = [batch.cost for batch in self.batches]
+        return (
+            sum(cost.cpu_s for cost in costs) / calls,
+            sum(cost.system_s for cost in costs) / calls,
+            sum(cost.page_faults for cost in costs) / calls,
+        )
 
     @property
     def mean_over_median(self) -> float | None:

@@ -203,6 +203,7 @@ def _with_times(cell: Cell, state: ArmState, common: _Common) -> Cell:
     q25, median, q75 = (float(q) for q in np.quantile(samples, (0.25, 0.5, 0.75)))
     time, spread = common.evidence.time(state), common.evidence.of(state)
     assert time is not None, "it has batches"
+    cpu_s, system_s, page_faults = state.cost_of_a_call
     cell = dataclasses.replace(
         cell,
         rounds=len(samples),
@@ -223,8 +224,10 @@ def _with_times(cell: Cell, state: ArmState, common: _Common) -> Cell:
         kind=KINDS[state.is_parallel],
         kind_sd=spread.kind_sd,
         mean_over_median=state.mean_over_median,
-        page_faults=sum(batch.page_faults for batch in state.batches) / state.calls,
-        system_s=sum(batch.system_s for batch in state.batches) / state.calls,
+        page_faults=page_faults,
+        system_s=system_s,
+        cpu_s=cpu_s,
+        peak_bytes=state.finished.peak_bytes if state.finished else None,
     )
     if state.arm.role == "floor":
         return cell

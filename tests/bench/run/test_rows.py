@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from bench.machine.own_usage import Cost
 from bench.messages import Finished
 from bench.plan.experiments import Arm, Experiment, Variant
 from bench.records.schema import Cell
@@ -60,11 +61,13 @@ def test_an_interval_speaks_for_a_new_process() -> None:
     assert cell.time_hi_s / cell.time_lo_s > 1.03
 
 
-def test_faults_and_kernel_time_are_told_a_call() -> None:
+def test_what_a_call_costs_besides_time_is_told() -> None:
     seen = state(Arm("seen"), [500 * US] * 2)
-    seen.batches = [batch(n, 500 * US, page_faults=20 * n, system_s=1e-4) for n in (1, 2)]
+    seen.batches = [batch(n, 500 * US, cost=Cost(4e-3, 1e-4, 20 * n)) for n in (1, 2)]
+    seen.finished = Finished(None, {}, peak_bytes=12345)
     cell = written(CASE, states(seen))["seen candidate"]
-    assert (cell.page_faults, cell.system_s) == pytest.approx((3.0, 1e-5))
+    assert (cell.page_faults, cell.system_s, cell.cpu_s) == pytest.approx((3.0, 1e-5, 4e-4))
+    assert cell.peak_bytes == 12345
 
 
 def test_near_is_the_same_and_far_is_slower_than_the_leader() -> None:
