@@ -16,7 +16,7 @@ from bench.channel import Request
 from bench.judging.gate import GateReport
 from bench.limits import Between, Finite, OneOf, Positive, Seconds, Sized
 from bench.machine.cpu_speed import LOOK_EVERY
-from bench.machine.own_usage import Usage
+from bench.machine.own_usage import Cost, Usage
 from bench.records.schema import ROLES
 from kernels.api import Case
 from kernels.networks.case import NetworkCase
@@ -100,6 +100,8 @@ class Sample:
     """Of `idle_cpu_s`, what threads besides the one that answers used."""
     idle_faults: int = 0
     """Pages that the process was given in the same time (see `bench.machine.own_usage`)."""
+    cost: Cost = field(default_factory=Cost)
+    """Of the timed calls alone."""
 
     def __post_init__(self) -> None:
         if self.pace and len(self.pace) * LOOK_EVERY < len(self.parts):
@@ -114,6 +116,8 @@ class Finished:
     compile_report: dict[str, int]
     device_peak_bytes: int | None = None
     """The most memory of the device that the arm had at once, where its framework counts."""
+    peak_bytes: Annotated[int, Between(0, 2**62)] | None = None
+    """What a call needs at its peak beyond its inputs and its result; None where that cannot be seen."""
 
 
 class ArmCalls(Protocol):

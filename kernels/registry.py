@@ -23,6 +23,7 @@ __all__ = [
     "UnknownBackendError",
     "available",
     "devices",
+    "is_installed",
     "load",
     "names",
     "plugin_name",
@@ -100,6 +101,12 @@ def devices(name: str) -> tuple[str, ...]:
     return builtin.devices if builtin else ("cpu",)
 
 
+def is_installed(name: str) -> bool:
+    """Whether the framework of a built-in is there; whether it works only `load` tells.  Of a plugin: True."""
+    builtin = BUILTINS.get(name)
+    return builtin is None or _found(builtin.top)
+
+
 def register(spec: str, name: str | None = None) -> str:
     """Add the plugin ``MODULE:CLASS`` and return its backend's name.
 
@@ -137,7 +144,7 @@ def load(name: str) -> Backend:
         return _loaded[name]
     spec = spec_of(name)
     builtin = BUILTINS.get(name)
-    if builtin and not _installed(builtin.top):
+    if builtin and not is_installed(name):
         raise MissingBackendError(
             f"{name} is not installed: pip install '{builtin.distribution}'", name=builtin.top
         )
@@ -181,7 +188,7 @@ def _add(table: dict[str, str], name: str, spec: str) -> None:
         )
 
 
-def _installed(top: str) -> bool:
+def _found(top: str) -> bool:
     try:
         return importlib.util.find_spec(top) is not None
     except ValueError:  # imported already, by something that left no __spec__

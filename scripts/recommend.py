@@ -94,7 +94,9 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
             help=f"{words} (default {'new and out' if default is None else default})",
         )
     parser.add_argument(
-        "--now", metavar="NAME", help="what you use now: torch_eager, or torch_eager[VARIANT]"
+        "--now",
+        metavar="NAME",
+        help="what you use now: numpy_ufunc, or torch_eager[VARIANT] (default: the run's baseline)",
     )
     parser.add_argument("--json", action="store_true", help="for programs; the keys are listed below")
     return parser.parse_args(argv)

@@ -269,10 +269,10 @@ def test_in_a_checkout_the_commands_of_a_wheel_work_too(tmp_path: Path) -> None:
     said.mkdir()
     (said / "METADATA").write_text("Metadata-Version: 2.1\nName: relu-bench\nVersion: 0\n")
     (said / "entry_points.txt").write_text("[pytest11]\nrelu_bench = relu_bench._pytest_options\n")
-    few = ("--backends", "numpy_ufunc", "--sizes", "64", "--ops", "relu", "--collect-only", "-q")
+    few = ("--backends", "torch_eager", "--sizes", "64", "--ops", "relu", "--collect-only", "-q")
     words = ("-m", "pytest", "-p", "no:cacheprovider", "--pyargs", "relu_bench.bench", *few)
     done = run(sys.executable, *words, folder=ROOT, path=os.pathsep.join([str(tmp_path), str(ROOT)]))
-    assert "relu-forward-new-float32-64-numpy_ufunc-twin" in done.stdout, done.stdout + done.stderr
+    assert "relu-forward-new-float32-64-torch_eager-twin" in done.stdout, done.stdout + done.stderr
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,8 @@ from bench.arm.timed_loop import Call, timed
 from bench.arrays.call_ring import Slot, Slots
 from bench.machine.clocks import clock
 from bench.machine.cpu_speed import LOOK_EVERY
+from bench.machine.own_usage import Cost, cost
+from bench.machine.peak_memory import peak_beyond
 
 __all__ = ["Audit", "Calls"]
 
@@ -56,6 +58,8 @@ class Calls:
 
     def __init__(self, slots: Slots, sync: Callable[[Any], None], plant: Callable[[Slot], None]) -> None:
         self._slots, self._sync, self._plant = slots, sync, plant
+        self._cost = self.cost = Cost()
+        """Of the timed calls of the last `run_parts`, without what is done between them."""
 
     def run(
         self, count: int, held: list[Any], now: Callable[[], float] = clock, change: Change | None = None
@@ -73,7 +77,9 @@ class Calls:
             calls = _calls_of(taken, burst)
             if change is not None and burst == left:
                 calls = map(itemgetter(-1), zip(*change(taken[-1], burst), calls, strict=False))
+            begun = cost()
             total += timed(calls, self._sync, held, now)
+            self._cost = self._cost.plus(begun, cost())
             left -= burst
             if not left:
                 return total, taken
@@ -98,15 +104,19 @@ class Calls:
         if audited is not None:
             plan.insert(audited, (min(audit_calls, self._slots.burst or audit_calls), True))
         spans: list[tuple[int, float]] = []
+        self.cost = Cost()
         for calls, is_audit in plan:
             if spans and len(spans) % LOOK_EVERY == 0 and not is_audit:
                 look()
             change = audit.turn if audit is not None and is_audit else None
+            before = self._cost
             seconds, taken = self.run(calls, held, now, change)
+            spent = self._cost
             if audit is not None and is_audit:
                 audit.judge(taken[-1], held)
             else:
                 spans.append((calls, seconds))
+                self.cost = self.cost.plus(before, spent)
         return spans, taken
 
     def audit(self, calls: int, held: list[Any], audit: Audit) -> None:
@@ -128,6 +138,12 @@ class Calls:
             if seconds > _LONG_PROBE_S and done >= 2:
                 break
         return best
+
+    def peak_bytes(self) -> int | None:
+        """Bytes that a call needs at its peak beyond its inputs and its result (see `bench.machine.peak_memory`)."""
+        taken, held = self._slots.take(1), list[Any]()
+        self._slots.establish(taken, self._plant)
+        return peak_beyond(lambda: timed(_calls_of(taken, 1), self._sync, held))
 
     def spin(self, least_s: float) -> float:
         """Seconds per call, over so many seconds at least."""

@@ -29,6 +29,8 @@ __all__ = ["ArmServer"]
 
 _STEADY_S = 1.0
 """Seconds that a card may take at most until its clocks have settled."""
+_SEEN_BYTES = 1 << 20
+"""Of smaller arrays a call's peak would be lost in what the process does besides."""
 _WARM_CARD_S = 0.01
 """A card's clocks fall while data goes over the bus before a batch; so long it works before it is timed."""
 
@@ -156,6 +158,7 @@ class ArmServer:
             idle_s=idle.s,
             idle_cpu_s=idle.cpu_s,
             usage=spent,
+            cost=self._calls.cost,
             total_cpu_s=cpu_clock(),
             problem=problem,
             pace=self._pace.taken(),
@@ -204,7 +207,13 @@ class ArmServer:
         report = self._gate.after(self._last)
         tampered = _tampered(tampering.replaced(self._parts))
         peak = None if self._card is None else self._card.peak_bytes()
-        return Finished(tampered or report.problem or self._looks.last(), self._compile_report(), peak)
+        problem = tampered or report.problem or self._looks.last()
+        return Finished(problem, self._compile_report(), peak, self._peak_bytes())
+
+    def _peak_bytes(self) -> int | None:
+        """What a call needs beyond its arrays; None where a process's memory does not show it."""
+        small = self._slots.case.bytes_moved < _SEEN_BYTES
+        return None if small or self._card is not None else self._calls.peak_bytes()
 
     def dispatch(self) -> float | None:
         """Median seconds from a call to its return, before `sync`; None where a call consumes its input."""

@@ -13,7 +13,26 @@ from kernels import registry
 from kernels.api import AXES, AXIS_TABLE, Case
 from kernels.networks.case import ABLATED, NetworkCase
 
-__all__ = ["CONTROLS", "Arm", "Experiment", "Variant", "cases", "experiments", "weight"]
+__all__ = [
+    "BASELINE",
+    "CONTROLS",
+    "STAND_IN",
+    "Arm",
+    "Experiment",
+    "Variant",
+    "arm_label",
+    "case_label",
+    "cases",
+    "cell_label",
+    "experiments",
+    "weight",
+]
+
+BASELINE = "torch_eager"
+"""What speed-ups are over if nothing else is said: what most people use now."""
+STAND_IN = "numpy_ufunc"
+"""What they are over where that is not installed, or cannot run: NumPy is there wherever this suite is."""
+
 
 _CONTROLS = f"{__package__.rpartition('.')[0]}.controls.arms"
 
@@ -24,6 +43,7 @@ CONTROLS: Mapping[str, str] = {
 }
 CEILINGS = ("copy_plain", "copy_streaming")
 FLOOR = "empty_call"
+_CONTROL_ROLES = ("twin", "ceiling", "floor", "ablation")
 
 
 def arm_label(backend: str, variant: str = "", role: str = "") -> str:
@@ -60,7 +80,7 @@ class Arm:
     @property
     def is_control(self) -> bool:
         """Controls show the limits and the noise; they are never ranked."""
-        return self.role in ("twin", "ceiling", "floor", "ablation")
+        return self.role in _CONTROL_ROLES
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +97,7 @@ class Experiment:
 
     def cell_label(self, arm: Arm) -> str:
         """What names the cell of one of its arms: ``relu-forward-out-float32-1Ki-numba_jit-thp``."""
-        parts = [self.label, arm.backend, arm.variant.name, arm.role if arm.is_control else ""]
-        return "-".join(part for part in parts if part)
+        return cell_label(self.case, arm.backend, arm.variant.name, arm.role)
 
     def case_for(self, arm: Arm) -> Case:
         """What an arm runs: the case, in an ablation the same without its activation."""
@@ -96,6 +115,12 @@ def case_label(case: Case) -> str:
         for axis, value in values
         if axis.always or value != getattr(usual, axis.name)
     )
+
+
+def cell_label(case: Case, backend: str, variant: str, role: str) -> str:
+    """What names a cell of a run: see `Experiment.cell_label`."""
+    parts = (case_label(case), backend, variant, role if role in _CONTROL_ROLES else "")
+    return "-".join(part for part in parts if part)
 
 
 def cases(grids: Sequence[Grid]) -> tuple[Case, ...]:
@@ -146,11 +171,11 @@ def _serving(
     """The backends and the baseline on one kind of device.
 
     A built-in made for other devices of this run is left out; one made for none of them stays, so that its
-    skip is told.  torch_eager stands in for a baseline that is not made for the device.
+    skip is told.  `BASELINE` stands in for a baseline that is not made for the device.
     """
     made = {name: set(registry.devices(name)) for name in (*backends, baseline) if name in registry.BUILTINS}
     chosen = tuple(n for n in backends if n not in made or kind in made[n] or not made[n] & kinds)
-    return chosen, baseline if baseline not in made or kind in made[baseline] else "torch_eager"
+    return chosen, baseline if baseline not in made or kind in made[baseline] else BASELINE
 
 
 def weight(experiment: Experiment) -> float:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.plan import option_values as values_as
-from bench.plan.experiments import CONTROLS, Variant
+from bench.plan.experiments import BASELINE, CONTROLS, STAND_IN, Variant
 from bench.plan.option_values import OptionError, taken
 from bench.plan.profiles import PROFILES, Grid, Profile
 from bench.plan.settings import NetworkWish, Settings
@@ -68,8 +68,7 @@ OPTIONS: tuple[OptionSpec, ...] = (
     OptionSpec(
         "baseline",
         "NAME",
-        "what speed-ups are against (default numpy_ufunc, on cuda torch_eager)",
-        "numpy_ufunc",
+        f"what speed-ups are over (default {BASELINE}; {STAND_IN} where torch is not installed)",
     ),
     OptionSpec(
         "resolve",
@@ -120,7 +119,7 @@ def parse(raw: Mapping[str, Any]) -> Settings:
     grids = _grids(profile, axes)
     named = None if values["backends"] is None else _list_of("backends", values, known)
     backends = _serving(known, grids) if named is None else named
-    baseline = _one_of("baseline", values, known)
+    baseline, note = _baseline(values, known)
     measured = tuple(dict.fromkeys((baseline, *backends)))
     run_id = _run_id(values)
     inline = _one_of("isolation", values, ("process", "inline")) == "inline"
@@ -133,6 +132,7 @@ def parse(raw: Mapping[str, Any]) -> Settings:
         variants=_variants(values["variant"], backends),
         plugins=plugins,
         baseline=baseline,
+        baseline_note=note,
         resolve=_fraction("resolve", values, 0.001, 1.0),
         processes=1 if inline else _processes(values),
         target_ci=_fraction("target_ci", values, 0.0005, 1.0),
@@ -145,6 +145,15 @@ def parse(raw: Mapping[str, Any]) -> Settings:
         run_id=run_id,
         retry_failed=bool(values["retry_failed"]),
     )
+
+
+def _baseline(values: Mapping[str, Any], known: Sequence[str]) -> tuple[str, str]:
+    """The baseline, and what is to be said of it (see `Settings.baseline_note`)."""
+    if values["baseline"] is not None:
+        return _one_of("baseline", values, known), ""
+    if registry.is_installed(BASELINE):
+        return BASELINE, ""
+    return STAND_IN, f"{BASELINE} is not installed: speed-ups are over {STAND_IN}"
 
 
 def _one_of(option: str, values: Mapping[str, Any], allowed: Sequence[str]) -> str:

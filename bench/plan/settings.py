@@ -48,6 +48,8 @@ class Settings:
     variants: tuple[Variant, ...]
     plugins: Mapping[str, str]
     baseline: str
+    baseline_note: str
+    """Why it is not the usual one although nobody asked for another, in one line; empty if it is."""
     resolve: float | None
     """The fraction within which arms are to be told apart or shown to be the same; None: the suite's own, no goal."""
     processes: int | None

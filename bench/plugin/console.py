@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.plan.experiments import Experiment, arm_label
+from bench.records.baselines import stand_in_lines
 from bench.records.columns import TIMED
 from bench.records.schema import Cell, values_of
 from bench.run.run import Run
@@ -31,6 +32,8 @@ def announce(run: Run, write: Write) -> None:
     what = f"{total} experiments" if left == total else f"{left} of {total} experiments are left"
     span = _span(run.seconds_left())
     write(f"run {run.run_id}: {what}, about {span}, and what compiling takes; files in {run.files.folder}/")
+    if run.settings.baseline_note:
+        write(run.settings.baseline_note)
 
 
 def progress(run: Run, ended: Experiment, write: Write) -> None:
@@ -69,6 +72,8 @@ def summary(run: Run, write: Write, width: int) -> None:
     for line in table(((each.label, run.rows([each])) for each in run.chosen), width):
         write(line)
     statuses = Counter(cell.status for cell in run.rows())
+    for line in stand_in_lines((cell.role, cell.backend, cell.baseline) for cell in run.rows()):
+        write(line)
     write(
         f"{sum(statuses.values())} cells: "
         + ", ".join(f"{count} {name}" for name, count in statuses.most_common())

@@ -108,6 +108,7 @@ class Cell:
     mean_over_median: float | None = field(default=None, metadata=_NEW)
     page_faults: float | None = field(default=None, metadata=_NEW)
     system_s: float | None = field(default=None, metadata=_NEW)
+    cpu_s: float | None = field(default=None, metadata=_NEW)
     peak_bytes: int | None = field(default=None, metadata=_NEW)
     parameters: str = field(default="", metadata=_NEW)
     python: str = field(default="", metadata=_NEW)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from bench.run.arm_state import ArmState
+from bench.run.arm_state import ArmState, acting_baseline
 from bench.run.evidence import Evidence
 from bench.stats.fastest import COMPETING
 
@@ -60,8 +60,8 @@ def asked_about(states: Sequence[ArmState], evidence: Evidence) -> list[tuple[Ar
     """Each implementation beside the baseline and beside the leader; an ablation beside the whole network."""
     alive = [state for state in states if state.alive]
     ranked = [state for state in alive if state.arm.role in COMPETING]
-    baseline = next((state for state in ranked if state.arm.role == "baseline"), None)
-    others = {id(each): each for each in (baseline, evidence.leader(alive)) if each is not None}
+    baseline = acting_baseline(states)
+    others = {id(each): each for each in (baseline, evidence.leader(alive)) if each in ranked}
     pairs = [(one, other) for other in others.values() for one in ranked if one is not other]
     ablations = [state for state in alive if state.arm.role == "ablation"]
     return pairs + [(state, one) for state in ablations for one in ranked if _same(state, one)]

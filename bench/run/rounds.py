@@ -168,8 +168,7 @@ class Rounds:
                 timed_s=sample.seconds * sample.iterations,
                 wall_s=sample.ended - sample.began,
                 cpu_s=sample.usage.cpu_s,
-                system_s=sample.usage.system_s,
-                page_faults=sample.usage.page_faults,
+                cost=sample.cost,
                 cpu_reading_s=reading_s,
             )
         )

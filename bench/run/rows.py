@@ -16,7 +16,7 @@ from bench.judging.ceiling import Limit
 from bench.plan.experiments import Experiment
 from bench.records.columns import TIMED
 from bench.records.schema import KINDS, SCHEMA, Cell, Compile, Round
-from bench.run.arm_state import ArmState
+from bench.run.arm_state import ArmState, acting_baseline
 from bench.run.evidence import Evidence, learn
 from bench.run.judged import with_verdicts
 from bench.stats.estimates import Interval
@@ -119,7 +119,8 @@ def _named(experiment: Experiment, state: ArmState, stamp: Stamp) -> tuple[str, 
 
 
 def _common(case: Case, states: Sequence[ArmState], evidence: Evidence) -> _Common:
-    baseline = next(state for state in states if state.arm.role == "baseline")
+    baseline = acting_baseline(states)
+    assert baseline is not None, "every experiment is planned with one"
     copies = [state for state in states if state.arm.role == "ceiling" and state.timed]
     floor = next((state for state in states if state.arm.role == "floor" and state.timed), None)
     times = [evidence.time(copy) for copy in copies]
@@ -202,6 +203,7 @@ def _with_times(cell: Cell, state: ArmState, common: _Common) -> Cell:
     q25, median, q75 = (float(q) for q in np.quantile(samples, (0.25, 0.5, 0.75)))
     time, spread = common.evidence.time(state), common.evidence.of(state)
     assert time is not None, "it has batches"
+    cpu_s, system_s, page_faults = state.cost_of_a_call
     cell = dataclasses.replace(
         cell,
         rounds=len(samples),
@@ -222,8 +224,10 @@ def _with_times(cell: Cell, state: ArmState, common: _Common) -> Cell:
         kind=KINDS[state.is_parallel],
         kind_sd=spread.kind_sd,
         mean_over_median=state.mean_over_median,
-        page_faults=sum(batch.page_faults for batch in state.batches) / state.calls,
-        system_s=sum(batch.system_s for batch in state.batches) / state.calls,
+        page_faults=page_faults,
+        system_s=system_s,
+        cpu_s=cpu_s,
+        peak_bytes=state.finished.peak_bytes if state.finished else None,
     )
     if state.arm.role == "floor":
         return cell

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from bench.plan.experiments import arm_label
+from bench.records.baselines import stand_in_lines
 from bench.records.schema import STATUSES
 from bench.stats.fastest import COMPETING, RULE
 from kernels.api import AXIS_TABLE
@@ -18,6 +19,7 @@ __all__ = [
     "RARE_AXES",
     "arm_name",
     "axis_text",
+    "baseline_lines",
     "clean",
     "constant_lines",
     "matters",
@@ -129,6 +131,12 @@ def older_lines(cells: pd.DataFrame) -> Iterator[str]:
             f"{named}: no arm was held against the leader, as in all runs before schema 2. Intervals and noise floors"
             " leave out how processes differ; what they do not tell apart is unresolved."
         )
+
+
+def baseline_lines(cells: pd.DataFrame) -> Iterator[str]:
+    """One line for each baseline that could not run and was stood in for."""
+    planned = cells.loc[(cells["role"] == "baseline") & ~cells["timed"], ["role", "backend", "baseline"]]
+    yield from map(clean, stand_in_lines((str(r), str(b), str(o)) for r, b, o in planned.to_numpy()))
 
 
 def problem_lines(cells: pd.DataFrame) -> list[str]:

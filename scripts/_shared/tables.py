@@ -16,6 +16,7 @@ from scripts._shared.remarks import (
     RARE_AXES,
     arm_name,
     axis_text,
+    baseline_lines,
     clean,
     constant_lines,
     matters,
@@ -79,6 +80,7 @@ def report(cells: pd.DataFrame, tables: Sequence[str], limit: int | None) -> Rep
     rare = [axis for axis in RARE_AXES if varies(cells, axis)]
     several = cells["run_id"].nunique() > 1
     result = Report(intro=[*run_lines(cells), *constant_lines(cells, rare), *older_lines(cells)])
+    result.intro += baseline_lines(cells)
     makers = {
         "fastest": _fastest_block,
         "arms": _arms_block,

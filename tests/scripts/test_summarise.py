@@ -73,6 +73,21 @@ class TestTerminal:
             assert re.search(rf"{re.escape(name)}.*\]   {word} ", text)
         assert "1.03x [1.01, 1.04]   unresolved" in row_of(text, "jax_jit")  # over the leader
 
+    def test_what_stood_in_for_the_baseline_is_named_and_counts_as_it(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        cells = experiment({"numpy_ufunc": 4e-3, "jax_jit": 1e-3}, first_call_s=0.1)
+        cells[0] = dataclasses.replace(cells[0], role="candidate")
+        cells[1] = dataclasses.replace(cells[1], first_call_s=1.1)
+        broken = cell("torch_eager", None, role="baseline", status="failed", reason="is broken")
+        text = said(capsys, write_run(tmp_path / "r", [broken, *cells]), "--tables", "arms")
+        line = (
+            "torch_eager, the baseline, could not run in 1 experiment: speed-ups there are over numpy_ufunc."
+        )
+        assert line in text
+        assert row_of(text, "jax_jit").endswith("334")  # calls that pay back its first one, over NumPy's
+        assert row_of(text, "numpy_ufunc  ").endswith("-")
+
     def test_an_older_run_has_no_arm_that_is_the_same(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:

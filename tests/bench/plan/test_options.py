@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from bench.plan.option_values import sizes as parse_sizes
 from bench.plan.options import OPTIONS, OptionError, parse
 from bench.plan.profiles import PROFILES
 from bench.text.sizes import format_size
+from kernels import registry
 from tests.running import ROOT, bench
 
 BAD: list[tuple[str, object, str]] = [
@@ -114,8 +116,8 @@ def test_every_option_has_a_bad_value_above() -> None:
 
 @pytest.mark.parametrize("option", ["variant", "require"])
 def test_naming_a_backend_that_is_not_measured_is_an_error(option: str) -> None:
-    value = ["thp@torch_eager:A=1"] if option == "variant" else "torch_eager"
-    with pytest.raises(OptionError, match="'torch_eager' is not known; allowed: numpy_ufunc"):
+    value = ["thp@jax_jit:A=1"] if option == "variant" else "jax_jit"
+    with pytest.raises(OptionError, match=r"'jax_jit' is not known; allowed: (torch_eager, )?numpy_ufunc"):
         parse({"backends": "numpy_ufunc", option: value})
 
 
@@ -159,7 +161,7 @@ def test_a_list_replaces_its_axis_in_every_grid_of_the_profile() -> None:
 def test_defaults_are_the_quick_profile_with_every_cpu_backend() -> None:
     settings = parse({})
     assert settings.profile_name == "quick"
-    assert settings.baseline == "numpy_ufunc"
+    assert (settings.baseline, settings.baseline_note) == ("torch_eager", "")
     assert settings.backends[:2] == ("numpy_ufunc", "numba_jit")
     assert not settings.inline
     assert (settings.processes, settings.resolve, settings.target_ci, settings.minutes) == (
@@ -168,6 +170,17 @@ def test_defaults_are_the_quick_profile_with_every_cpu_backend() -> None:
         None,
         None,
     )
+
+
+def test_numpy_stands_in_where_torch_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    builtins = registry.BUILTINS
+    missing = dataclasses.replace(builtins["torch_eager"], top="no_such_framework")
+    monkeypatch.setitem(builtins, "torch_eager", missing)
+    settings = parse({"backends": "numba_jit"})
+    assert settings.baseline == "numpy_ufunc"
+    assert settings.baseline_note == "torch_eager is not installed: speed-ups are over numpy_ufunc"
+    asked_for = parse({"backends": "numba_jit", "baseline": "torch_eager"})
+    assert (asked_for.baseline, asked_for.baseline_note) == ("torch_eager", "")
 
 
 def test_slopes_that_are_only_reported_are_allowed() -> None:

@@ -35,7 +35,7 @@ def planned(**options: str) -> Counter[tuple[str, ...]]:
     """The cells that a run of these options has to have, without the run's name."""
     return Counter(
         (arm.backend, arm.variant.name, arm.role, *(str(value) for value in case_values(experiment)))
-        for experiment in plan(parse(options))
+        for experiment in plan(parse({"baseline": "numpy_ufunc", **options}))
         for arm in experiment.arms
     )
 

@@ -6,11 +6,13 @@ from collections.abc import Sequence
 
 import pytest
 
+from bench.machine.own_usage import Cost
 from bench.messages import Finished
 from bench.plan.experiments import Arm, Experiment, Variant
 from bench.records.schema import Cell
 from bench.run.arm_state import ArmState
 from bench.run.evidence import Evidence
+from bench.run.race import asked_about
 from bench.run.rows import cells_of, rounds_of
 from bench.stats.slow_cpus import SlowCpus
 from kernels.api import Case
@@ -59,11 +61,13 @@ def test_an_interval_speaks_for_a_new_process() -> None:
     assert cell.time_hi_s / cell.time_lo_s > 1.03
 
 
-def test_faults_and_kernel_time_are_told_a_call() -> None:
+def test_what_a_call_costs_besides_time_is_told() -> None:
     seen = state(Arm("seen"), [500 * US] * 2)
-    seen.batches = [batch(n, 500 * US, page_faults=20 * n, system_s=1e-4) for n in (1, 2)]
+    seen.batches = [batch(n, 500 * US, cost=Cost(4e-3, 1e-4, 20 * n)) for n in (1, 2)]
+    seen.finished = Finished(None, {}, peak_bytes=12345)
     cell = written(CASE, states(seen))["seen candidate"]
-    assert (cell.page_faults, cell.system_s) == pytest.approx((3.0, 1e-5))
+    assert (cell.page_faults, cell.system_s, cell.cpu_s) == pytest.approx((3.0, 1e-5, 4e-4))
+    assert cell.peak_bytes == 12345
 
 
 def test_near_is_the_same_and_far_is_slower_than_the_leader() -> None:
@@ -194,6 +198,26 @@ def test_without_its_baseline_an_arm_has_times_and_no_ratio() -> None:
     assert cells["base baseline"].status == "crashed"
     assert cells["fast candidate"].time_s == pytest.approx(500 * US)
     assert (cells["fast candidate"].speedup, cells["fast candidate"].verdict) == (None, "")
+
+
+def test_numpy_stands_in_for_a_torch_that_cannot_run() -> None:
+    measured = states(state(Arm("numpy_ufunc"), [1000 * US] * 8), state(Arm("fast"), [500 * US] * 8))
+    measured[0] = ArmState(Arm("torch_eager", "baseline"), failure=("failed", "is installed but broken"))
+    pairs = asked_about(measured, Evidence(CASE.bytes_moved))
+    assert any(one is measured[2] and other is measured[1] for one, other in pairs)
+    cells = written(CASE, measured)
+    assert {cell.baseline for cell in cells.values()} == {"numpy_ufunc"}
+    assert cells["fast candidate"].speedup == pytest.approx(2.0)
+    assert cells["fast candidate"].verdict == "faster"
+    own = cells["numpy_ufunc candidate"]
+    assert (own.speedup, own.verdict, own.leader_verdict) == (1.0, "", "slower")
+    assert (cells["torch_eager baseline"].status, cells["torch_eager baseline"].speedup) == ("failed", None)
+
+
+def test_nobody_stands_in_for_a_baseline_that_was_asked_for() -> None:
+    measured = states(state(Arm("numpy_ufunc"), [1000 * US] * 8))
+    measured[0].fail("crashed", "killed by SIGSEGV in 'batch'")
+    assert written(CASE, measured)["numpy_ufunc candidate"].speedup is None
 
 
 def test_variants_are_arms_of_their_own() -> None:
