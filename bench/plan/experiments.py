@@ -13,16 +13,20 @@ from kernels import registry
 from kernels.api import AXES, AXIS_TABLE, Case
 from kernels.networks.case import ABLATED, NetworkCase
 
-__all__ = ["CONTROLS", "Arm", "Experiment", "Variant", "cases", "experiments", "weight"]
+__all__ = ["CONTROLS", "Arm", "Experiment", "Variant", "cases", "copies_of", "experiments", "weight"]
 
 _CONTROLS = f"{__package__.rpartition('.')[0]}.controls.arms"
 
 CONTROLS: Mapping[str, str] = {
     "copy_plain": f"{_CONTROLS}:CopyPlain",
     "copy_streaming": f"{_CONTROLS}:CopyStreaming",
+    "copy_allocating": f"{_CONTROLS}:CopyAllocating",
     "empty_call": f"{_CONTROLS}:EmptyCall",
 }
+SHOWING = ("ceiling", "allocation", "floor")
+"""The roles of `CONTROLS`, which show what the machine can do: nothing is asked about them."""
 CEILINGS = ("copy_plain", "copy_streaming")
+ALLOCATION = "copy_allocating"
 FLOOR = "empty_call"
 
 
@@ -60,7 +64,7 @@ class Arm:
     @property
     def is_control(self) -> bool:
         """Controls show the limits and the noise; they are never ranked."""
-        return self.role in ("twin", "ceiling", "floor", "ablation")
+        return self.role in ("twin", "ablation", *SHOWING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +111,9 @@ def cases(grids: Sequence[Grid]) -> tuple[Case, ...]:
     return tuple(found)
 
 
-def _arms(backends: Sequence[str], baseline: str, variants: Sequence[Variant], twin: int) -> Iterator[Arm]:
+def _arms(
+    case: Case, backends: Sequence[str], baseline: str, variants: Sequence[Variant], twin: int
+) -> Iterator[Arm]:
     """The arms of a case; `twin` is the place, counted round and round, of the backend that has a second process."""
     yield Arm(baseline, "baseline")
     for backend in backends:
@@ -118,9 +124,16 @@ def _arms(backends: Sequence[str], baseline: str, variants: Sequence[Variant], t
                 yield Arm(backend, "candidate", variant)
     ranked = tuple(dict.fromkeys((baseline, *backends)))
     yield Arm(ranked[twin % len(ranked)], "twin")
+    yield from copies_of(case)
+    yield Arm(FLOOR, "floor")
+
+
+def copies_of(case: Case) -> Iterator[Arm]:
+    """The copies beside a case: its ceilings, and where results are allocated, what shows the price of that."""
     for ceiling in CEILINGS:
         yield Arm(ceiling, "ceiling")
-    yield Arm(FLOOR, "floor")
+    if case.placement == "new":
+        yield Arm(ALLOCATION, "allocation")
 
 
 def experiments(
@@ -135,7 +148,7 @@ def experiments(
     serving = {kind: _serving(kind, kinds, backends, baseline) for kind in kinds}
     twins = {size: place for place, size in enumerate(dict.fromkeys(case.n for case in ordered))}
     return tuple(
-        Experiment(case, tuple(_arms(*serving[device_kind(case.device)], variants, twins[case.n])))
+        Experiment(case, tuple(_arms(case, *serving[device_kind(case.device)], variants, twins[case.n])))
         for case in ordered
     )
 
