@@ -17,6 +17,7 @@ from bench.judging.gate import GateReport
 from bench.limits import Between, Finite, OneOf, Positive, Seconds, Sized
 from bench.machine.cpu_speed import LOOK_EVERY
 from bench.machine.own_usage import Cost, Usage
+from bench.plan.experiments import SHOWING
 from bench.records.schema import ROLES
 from kernels.api import Case
 from kernels.networks.case import NetworkCase
@@ -164,7 +165,7 @@ class Open(Request[Loaded]):
     @property
     def is_control(self) -> bool:
         """Whether it is one of `bench.plan.experiments.CONTROLS`: a copy, or the empty call."""
-        return self.role in ("ceiling", "floor")
+        return self.role in SHOWING
 
 
 class ArmRequest(Request[A_co]):

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.plan.experiments import CONTROLS
 from tests.running import QUICK, ROOT
 
 pytestmark = pytest.mark.slow
@@ -150,7 +151,7 @@ def test_it_measures_a_plugin_from_any_folder_and_its_scripts_read_the_run(insta
     assert "python -m relu_bench.scripts.summarise results/run" in done.stdout
     with (installed.folder / "results" / "run" / "cells.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
-    assert {row["backend"] for row in rows} == {"mine", "copy_plain", "copy_streaming", "empty_call"}
+    assert {row["backend"] for row in rows} == {"mine", *CONTROLS}
     assert {row["status"] for row in rows} <= {"ok", "noisy"}
     read = installed.run("-m", "relu_bench.scripts.report", "--output", "page.html")
     assert read.returncode == 0, read.stderr

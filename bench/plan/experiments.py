@@ -24,6 +24,7 @@ __all__ = [
     "case_label",
     "cases",
     "cell_label",
+    "copies_of",
     "experiments",
     "weight",
 ]
@@ -39,11 +40,15 @@ _CONTROLS = f"{__package__.rpartition('.')[0]}.controls.arms"
 CONTROLS: Mapping[str, str] = {
     "copy_plain": f"{_CONTROLS}:CopyPlain",
     "copy_streaming": f"{_CONTROLS}:CopyStreaming",
+    "copy_allocating": f"{_CONTROLS}:CopyAllocating",
     "empty_call": f"{_CONTROLS}:EmptyCall",
 }
+SHOWING = ("ceiling", "allocation", "floor")
+"""The roles of `CONTROLS`, which show what the machine can do: nothing is asked about them."""
 CEILINGS = ("copy_plain", "copy_streaming")
+ALLOCATION = "copy_allocating"
 FLOOR = "empty_call"
-_CONTROL_ROLES = ("twin", "ceiling", "floor", "ablation")
+_CONTROL_ROLES = ("twin", "ablation", *SHOWING)
 
 
 def arm_label(backend: str, variant: str = "", role: str = "") -> str:
@@ -132,7 +137,9 @@ def cases(grids: Sequence[Grid]) -> tuple[Case, ...]:
     return tuple(found)
 
 
-def _arms(backends: Sequence[str], baseline: str, variants: Sequence[Variant], twin: int) -> Iterator[Arm]:
+def _arms(
+    case: Case, backends: Sequence[str], baseline: str, variants: Sequence[Variant], twin: int
+) -> Iterator[Arm]:
     """The arms of a case; `twin` is the place, counted round and round, of the backend that has a second process."""
     yield Arm(baseline, "baseline")
     for backend in backends:
@@ -143,9 +150,16 @@ def _arms(backends: Sequence[str], baseline: str, variants: Sequence[Variant], t
                 yield Arm(backend, "candidate", variant)
     ranked = tuple(dict.fromkeys((baseline, *backends)))
     yield Arm(ranked[twin % len(ranked)], "twin")
+    yield from copies_of(case)
+    yield Arm(FLOOR, "floor")
+
+
+def copies_of(case: Case) -> Iterator[Arm]:
+    """The copies beside a case: its ceilings, and where results are allocated, what shows the price of that."""
     for ceiling in CEILINGS:
         yield Arm(ceiling, "ceiling")
-    yield Arm(FLOOR, "floor")
+    if case.placement == "new":
+        yield Arm(ALLOCATION, "allocation")
 
 
 def experiments(
@@ -160,7 +174,7 @@ def experiments(
     serving = {kind: _serving(kind, kinds, backends, baseline) for kind in kinds}
     twins = {size: place for place, size in enumerate(dict.fromkeys(case.n for case in ordered))}
     return tuple(
-        Experiment(case, tuple(_arms(*serving[device_kind(case.device)], variants, twins[case.n])))
+        Experiment(case, tuple(_arms(case, *serving[device_kind(case.device)], variants, twins[case.n])))
         for case in ordered
     )
 

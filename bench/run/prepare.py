@@ -85,7 +85,7 @@ def _without_past(pool: Pool, states: Sequence[ArmState], latest: Sequence[ArmSt
 
 def _prove(experiment: Experiment, pool: Pool, states: Sequence[ArmState]) -> None:
     """Have them compile and pass the gate."""
-    copies = [state for state in states if state.arm.role == "ceiling"]
+    copies = [state for state in states if state.arm.role in ("ceiling", "allocation")]
     racing = [copy for copy, raced in ask(pool, copies, Raced(experiment.case)) if not raced]
     ablations = [state for state in states if state.arm.role == "ablation"]
     others = [

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from bench.plan.experiments import SHOWING
 from bench.run.arm_state import ArmState, acting_baseline
 from bench.run.evidence import Evidence
 from bench.stats.fastest import COMPETING
@@ -19,8 +20,8 @@ __all__ = ["CONTROL_ROUNDS", "LEAST_ROUNDS", "Race", "asked_about"]
 
 LEAST_ROUNDS = 5
 """Rounds that every arm gets: of fewer, two are left when the outer ones are trimmed, which hardly tell their error."""
-CONTROL_ROUNDS = 3
-"""Rounds of copies and of the empty call, in each process: nothing is compared with them to a per cent."""
+CONTROL_ROUNDS = 10
+"""Rounds of copies and of the empty call, in each process, at most: enough to tell 5 % (`bench.judging.ceiling`)."""
 
 
 class Race:
@@ -48,12 +49,13 @@ class Race:
     def _in_play(self, number: int) -> list[ArmState]:
         alive = [state for state in self._states if state.alive]
         if number < LEAST_ROUNDS:
-            return [s for s in alive if number < CONTROL_ROUNDS or s.arm.role not in ("ceiling", "floor")]
+            return alive
         wanted = {id(state): state for state in alive if not self.evidence.precise(state)}
         for one, other in asked_about(alive, self.evidence):
             if not self.evidence.decided(one, other):
                 wanted |= {id(one): one, id(other): other}
-        return [state for state in alive if id(state) in wanted]
+        shown = SHOWING if wanted and number < CONTROL_ROUNDS else ()
+        return [state for state in alive if id(state) in wanted or state.arm.role in shown]
 
 
 def asked_about(states: Sequence[ArmState], evidence: Evidence) -> list[tuple[ArmState, ArmState]]:

@@ -23,7 +23,7 @@ from kernels.api import Case
 from kernels.numba_cpu.bind import library_versions
 from kernels.numba_cpu.entry import address_of, locator
 from kernels.tuned import memory_pool
-from kernels.tuned.bind import Bound, Mode, Walk, bind, streams, walk_of
+from kernels.tuned.bind import Bound, Mode, Walk, bind, streams, walk_of, writing
 from kernels.tuned.choice import choose, thresholds
 from kernels.tuned.loops import Loop, cache_hit
 
@@ -81,7 +81,7 @@ class NumbaTuned:
         element = case.op if case.direction == "forward" else f"{case.op}_backward"
         self._last = Loop(element, case.dtype, walk.shape, streaming)
         bound = bind(self._last, walk, inputs, _rounded(case.negative_slope, x.dtype), mode)
-        return _allocating(bound, inputs) if target is None else _writing(bound, inputs, target)
+        return _allocating(bound, inputs) if target is None else writing(bound, inputs, target)
 
     def compile(self, case: Case, x: Array, dy: Array | None, out: Array | None) -> Callable[[], Array]:
         """JIT, or fetch from the on-disk cache, and run once, on the arrays themselves."""
@@ -137,16 +137,6 @@ def _order(x: Array) -> Literal["C", "F"]:
     return "F" if x.flags.f_contiguous and not x.flags.c_contiguous else "C"
 
 
-def _writing(bound: Bound, inputs: Sequence[Array], target: Array) -> Callable[[], Array]:
-    entry, arguments = bound.entry, (address_of(target), *bound.rest)
-
-    def call(_kept: object = tuple(inputs)) -> Array:  # the loop knows addresses only
-        entry(*arguments)
-        return target
-
-    return call
-
-
 def _allocating(bound: Bound, inputs: Sequence[Array]) -> Callable[[], Array]:
     like = inputs[0]
     entry, rest, shape, dtype = bound.entry, bound.rest, like.shape, like.dtype
@@ -154,7 +144,7 @@ def _allocating(bound: Bound, inputs: Sequence[Array]) -> Callable[[], Array]:
     locate = locator(like.ndim, like.itemsize)
     empty = np.empty if like.nbytes < thresholds().pool_from else memory_pool.shared().empty
 
-    def call(_kept: object = tuple(inputs)) -> Array:  # as above
+    def call(_kept: object = tuple(inputs)) -> Array:  # the loop knows addresses only
         result = empty(shape, dtype, order)
         entry(locate(result), *rest)
         return result

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ from kernels.tuned.parallel import safe_driver
 from kernels.tuned.simd import LINE, VECTOR_BYTES
 from kernels.tuned.tiles import tile_lanes
 
-__all__ = ["Bound", "Mode", "Walk", "bind", "bind_addresses", "streams", "walk_of"]
+__all__ = ["Bound", "Mode", "Walk", "bind", "bind_addresses", "streams", "walk_of", "writing"]
 
 Array = np.ndarray[Any, Any]
 
@@ -93,6 +93,17 @@ def bind_addresses(loop: Loop, walk: Walk, addresses: tuple[int, int], slope: fl
         return Bound(serial(loop), rest)
     share = (_chunk(walk, loop.itemsize, mode), mode.threads, native(loop), loop.itemsize)
     return Bound(safe_driver(walk.shape), rest + share)
+
+
+def writing(bound: Bound, inputs: Sequence[Array], target: Array) -> Callable[[], Array]:
+    """The call that writes `target` and returns it, the shortest way from Python into the loop."""
+    entry, arguments = bound.entry, (address_of(target), *bound.rest)
+
+    def call(_kept: object = tuple(inputs)) -> Array:  # the loop knows addresses only
+        entry(*arguments)
+        return target
+
+    return call
 
 
 def _chunk(walk: Walk, itemsize: int, mode: Mode) -> int:

@@ -16,7 +16,7 @@ import pandas as pd
 from rich.console import Console
 from rich.progress import Progress
 
-from bench.plan.experiments import Arm, Experiment, Variant, arm_label
+from bench.plan.experiments import FLOOR, Arm, Experiment, Variant, arm_label, copies_of
 from bench.plan.options import parse
 from bench.plan.settings import Settings
 from bench.records.columns import TIMED
@@ -30,7 +30,6 @@ from scripts._shared.pairs import SPREAD_COLUMNS, Gain, Timed, gain, timed_of
 
 __all__ = ["Arms", "Figures", "Name", "add_run_options", "measure", "settings_of"]
 
-_CONTROLS = (("copy_plain", "ceiling"), ("copy_streaming", "ceiling"), ("empty_call", "floor"))
 _READ = ("role", "status", "reason", "time_s", *SPREAD_COLUMNS, "machine")
 
 
@@ -70,9 +69,8 @@ class Arms:
         arms = [Arm("torch_eager", "baseline")]
         arms += [Arm(backend, "candidate", variant) for backend, variant in self.candidates]
         arms += [Arm("torch_eager", "twin")]
-        for name, role in _CONTROLS:
-            if self.copies if role == "ceiling" else self.floor:
-                arms.append(Arm(name, role))
+        arms += copies_of(case) if self.copies else ()
+        arms += [Arm(FLOOR, "floor")] if self.floor else []
         return Experiment(case, tuple(arms))
 
 

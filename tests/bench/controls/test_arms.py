@@ -15,9 +15,10 @@ import pytest
 
 from bench.arrays.call_ring import Slots
 from bench.arrays.inputs import InputSource
-from bench.controls.arms import CONTROLS, CopyPlain, CopyStreaming, EmptyCall
+from bench.controls.arms import CONTROLS, CopyAllocating, CopyPlain, CopyStreaming, EmptyCall
 from bench.controls.cpu_copies import candidates
 from bench.controls.pick_fastest import Race
+from bench.controls.results import Results
 from bench.judging.activation import ActivationGate
 from kernels.api import Backend, Case
 from kernels.numbers import host_arrays
@@ -104,13 +105,48 @@ def test_every_way_moves_the_same_bits(streaming: bool, direction: str, placemen
     assert tried >= 3 or control.why_not(Case("relu", direction, placement, "float32", 1 << 16, layout))
 
 
-def test_results_of_new_are_apart() -> None:
+def test_results_of_new_are_apart_where_they_are_allocated() -> None:
     case = Case("relu", n=4096)
     x, _, _ = _arrays(case)
-    call = CopyPlain().compile(case, x, None, None)
+    call = CopyAllocating().compile(case, x, None, None)
     first, second = call(), call()
     assert not np.shares_memory(first, second)
     assert not np.shares_memory(first, x)
+
+
+@pytest.mark.parametrize("direction", DIRECTIONS)
+@pytest.mark.parametrize("layout", ["contiguous", "strided", "transposed"])
+@pytest.mark.parametrize("cache", ["hot", "cold"])
+def test_a_ceiling_never_allocates(direction: str, layout: str, cache: str) -> None:
+    case = Case("relu", direction, "new", n=4096, layout=layout, cache=cache)
+    x, dy, _ = _arrays(case)
+    control = CopyPlain()
+    call = control.compile(case, x, dy, None)
+    first = call()
+    assert call() is first
+    assert first.strides == np.empty_like(x).strides
+    assert not any(np.shares_memory(first, each) for each in (x, dy) if each is not None)
+    assert np.array_equal(_bits(first), _wanted(case, x, dy))
+
+
+def test_where_a_ceiling_writes_moves_with_the_inputs() -> None:
+    case = Case("relu", n=4096)
+    slots = Slots(CopyPlain(), case, InputSource(1).of(case), cache_bytes=1 << 16)
+    places = set()
+    for _ in range(20):
+        slots.move()
+        places.add(slots.ring[0].call().ctypes.data % 4096)
+    assert len(places) > 5
+
+
+def test_what_a_ceiling_writes_into_goes_with_its_calls() -> None:
+    results, case = Results(), Case("relu", n=1 << 20, cache="cold")
+    x = host_arrays.host_array(case)
+    first = results.like(x, case)
+    same, alive = results.like(x, case) is first, weakref.ref(first)
+    assert same
+    del first
+    assert alive() is None
 
 
 @pytest.mark.skipif(not STREAMING, reason="no streaming stores here")
@@ -138,13 +174,16 @@ def test_streaming_says_why_not(case: Case, reason: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "control", [CopyPlain(), CopyStreaming(), EmptyCall()], ids=lambda control: control.name
+    "control", [CopyPlain(), CopyStreaming(), CopyAllocating(), EmptyCall()], ids=lambda control: control.name
 )
 @pytest.mark.parametrize("direction", DIRECTIONS)
 @pytest.mark.parametrize("placement", PLACEMENTS)
 @pytest.mark.parametrize("cache", ["hot", "cold"])
 def test_the_gate_lets_them_pass(control: Any, direction: str, placement: str, cache: str) -> None:
     case = Case("leaky_relu", direction, placement, n=5000, cache=cache)
+    if isinstance(control, CopyAllocating) and placement != "new":
+        assert "nothing is allocated here" in str(control.why_not(case))
+        return
     slots = Slots(control, case, InputSource(1).of(case), cache_bytes=1 << 16)
     slots.grow()
     assert ActivationGate(slots, control.expected).before().problem is None
@@ -296,6 +335,9 @@ def test_a_second_compile_does_not_race_again(monkeypatch: pytest.MonkeyPatch) -
     assert not control.raced(case)
     control.compile(case, *_arrays(case))
     assert control.raced(replace(case, op="leaky_relu"))
+    assert control.raced(replace(case, placement="new"))  # into memory that is there: the same copy
+    assert not control.raced(replace(case, placement="new", cache="cold"))
+    assert not control.raced(replace(case, placement="inplace"))
     assert not control.raced(replace(case, direction="backward"))
     monkeypatch.setattr(Race, "_run", lambda *_: pytest.fail("raced again"))
     x, dy, out = _arrays(case)

@@ -53,8 +53,8 @@ def test_columns_are_those_of_the_design() -> None:
     q25_s median_s q75_s max_s bytes_moved gb_per_s ceiling_gb_per_s ceiling_fraction baseline speedup
     speedup_lo speedup_hi noise_floor verdict dispatch_s device_s import_s first_call_s second_call_s max_ulp
     special_values contended_rounds threads_effective processes process_sd process_df kind kind_sd leader over_leader
-    over_leader_lo over_leader_hi leader_noise_floor leader_verdict resolve_s resolve_processes mean_over_median
-    page_faults system_s cpu_s peak_bytes parameters python versions shard"""
+    over_leader_lo over_leader_hi leader_noise_floor leader_verdict resolve_s resolve_processes allocating_gb_per_s
+    mean_over_median page_faults system_s cpu_s peak_bytes parameters python versions shard"""
     assert tuple(design.split()) == CELL_COLUMNS
     design = """run_id backend variant role op direction placement dtype n layout data cache device threads
     negative_slope round order iterations seconds contended process mean_s part_median_s part_q25_s part_q75_s waited_s

@@ -121,7 +121,7 @@ def test_who_is_far_behind_is_measured_no_longer_than_it_takes_to_see_it() -> No
     for process in (1, 2):
         rounds = machine.rounds(process)
         assert rounds["far"] == LEAST_ROUNDS
-        assert rounds["copy_plain"] == rounds["empty_call"] == CONTROL_ROUNDS
+        assert LEAST_ROUNDS <= rounds["copy_plain"] == rounds["empty_call"] <= CONTROL_ROUNDS
         assert rounds["quick"] == rounds["near"] >= LEAST_ROUNDS
     assert sum(machine.rounds(process)["near"] for process in (1, 2)) > 2 * LEAST_ROUNDS
 
