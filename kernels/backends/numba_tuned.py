@@ -12,14 +12,15 @@ it is 0; the gradient of leaky_relu at 0 and NaN is the slope.
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
-import numba
 import numpy as np
 
 from kernels.api import Case
+from kernels.numba_cpu import threads
 from kernels.numba_cpu.bind import library_versions
 from kernels.numba_cpu.entry import address_of, locator
 from kernels.tuned import memory_pool
@@ -54,9 +55,7 @@ class NumbaTuned:
 
     def set_threads(self, count: int) -> int:
         """Numba's thread count, at most the NUMBA_NUM_THREADS that it started with (also the default)."""
-        most = int(numba.config.NUMBA_NUM_THREADS)  # type: ignore[attr-defined]  # set when Numba is imported
-        numba.set_num_threads(min(count, most) if count else most)
-        return int(numba.get_num_threads())
+        return threads.limit(count)
 
     def adopt(self, host: Array, case: Case) -> Array:
         """`host` itself."""
@@ -106,8 +105,7 @@ class NumbaTuned:
 
     def _choose(self, case: Case, walk: Walk, target: Array | None) -> Plan:
         element = case.op if case.direction == "forward" else f"{case.op}_backward"
-        threads = int(numba.get_num_threads())
-        mode, streaming = self._plan or choose(element, case.dtype, walk, case.itemsize, threads)
+        mode, streaming = self._plan or choose(element, case.dtype, walk, case.itemsize, threads.count())
         address = 0 if target is None else address_of(target)
         # In place a line has been read before it is written: there is nothing to save.
         return mode, streaming and case.placement != "inplace" and streams(walk, address, case.itemsize)
@@ -126,8 +124,13 @@ class NumbaTuned:
         return call
 
 
-@functools.lru_cache(maxsize=256)  # a slope may be learnt: many values, each once
 def _rounded(slope: float, dtype: np.dtype[Any]) -> float:
+    # -0.0 == 0.0, so a cache of slopes needs the sign beside them.
+    return _rounded_once(slope, math.copysign(1.0, slope), dtype)
+
+
+@functools.lru_cache(maxsize=256)  # a slope may be learnt: many values, each once
+def _rounded_once(slope: float, _: float, dtype: np.dtype[Any]) -> float:
     with np.errstate(all="ignore"):  # a slope beyond the dtype's range is infinite there
         return float(dtype.type(slope))
 

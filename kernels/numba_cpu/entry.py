@@ -16,6 +16,8 @@ from typing import Any
 import numpy as np
 from numba import njit, types
 
+from kernels.numba_cpu import threads
+
 __all__ = ["Entry", "address_of", "digest", "entry_of", "jit", "locator"]
 
 Entry = Callable[..., Any]
@@ -33,6 +35,8 @@ def jit(function: Callable[..., Any], name: str, signature: Any = None, *, paral
     Compiled here for `signature`; without one, at a call, for the types that it comes with.
     """
     function.__name__ = function.__qualname__ = name
+    if parallel:
+        threads.start()
     return njit(signature, cache=True, nogil=True, parallel=parallel, error_model="numpy")(function)
 
 

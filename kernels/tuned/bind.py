@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from kernels.numba_cpu import threads
 from kernels.numba_cpu.entry import Entry, address_of
 from kernels.tuned.loops import Loop, native, serial
 from kernels.tuned.parallel import safe_driver
@@ -91,7 +92,8 @@ def bind_addresses(loop: Loop, walk: Walk, addresses: tuple[int, int], slope: fl
         rest += walk.strides
     if mode.threads == 1:
         return Bound(serial(loop), rest)
-    share = (_chunk(walk, loop.itemsize, mode), mode.threads, native(loop), loop.itemsize)
+    chunk = _chunk(walk, loop.itemsize, mode)
+    share = (chunk, mode.threads, native(loop), loop.itemsize, threads.FORKED_AT)
     return Bound(safe_driver(walk.shape), rest + share)
 
 
