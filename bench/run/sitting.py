@@ -26,7 +26,7 @@ from bench.stats.slow_cpus import SlowCpus
 from bench.stats.verdicts import RESOLVE, Rounds
 from kernels.api import Case
 
-__all__ = ["Sitting"]
+__all__ = ["Sitting", "pool_of"]
 
 Ended = Callable[[Experiment, Sequence[ArmState], Evidence], None]
 """What is done with an experiment that has ended."""
@@ -49,7 +49,7 @@ class Sitting:
         start: Callable[[Settings, int], Pool] | None = None,
     ) -> None:
         self._settings, self._account, self._surroundings = settings, account, surroundings
-        self._start = start or _pool
+        self._start = start or pool_of
         self.budget = Budget(seconds)
         self._weights_left = settings.processes * sum(map(weight, left))
         each_s = seconds / (sum(map(weight, left)) or 1.0)
@@ -149,7 +149,7 @@ class Sitting:
         return has_time and not is_resolved(states, evidence)
 
 
-def _pool(settings: Settings, process: int) -> Pool:
+def pool_of(settings: Settings, process: int) -> Pool:
     """For the arms' processes of that number: the first have one layout of their address space, later ones any."""
     if settings.inline:
         return InlinePool(settings.plugins)
