@@ -189,6 +189,18 @@ def test_run_that_is_stopped_twice_goes_on_and_measures_nothing_twice(tmp_path: 
     assert {row[:-1] for row in rounds} == {key(row) for row in outcome.cells}
 
 
+def test_a_run_is_not_gone_on_with_twice_at_once(tmp_path: Path) -> None:
+    first = start(tmp_path, *ARMS, *FEW, "--max-seconds", "1")
+    wait_until((tmp_path / "run" / "environment.json").exists, "the first to begin")
+    second = bench(tmp_path, *ARMS, *FEW)
+    assert second.code == pytest.ExitCode.USAGE_ERROR, second.text[-2000:]
+    assert "another process is writing to" in second.text
+    assert "Traceback" not in second.text
+    text, _ = first.communicate(timeout=120)
+    assert first.returncode == 0, text
+    assert bench(tmp_path, *ARMS, *FEW).code == 0
+
+
 def test_failed_cells_are_measured_again_when_asked_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
