@@ -56,11 +56,11 @@ def _memory() -> Iterator[tuple[int, int]]:
     """The limit of each group above the process that has one, and what the group uses."""
     for folder in _folders("memory"):
         for limit, used, files in _MEMORY:
-            words = [_read(folder / name) or "" for name in (limit, used)]
-            if not all(word.isdecimal() for word in words):
-                continue
+            most = _read(folder / limit) or ""
+            if not most.isdecimal():
+                continue  # "max", or not of this version
             told = re.search(rf"^{files} (\d+)", _read(folder / "memory.stat") or "", re.MULTILINE)
-            yield int(words[0]), int(words[1]) - (int(told[1]) if told else 0)
+            yield int(most), int(_read(folder / used) or 0) - (int(told[1]) if told else 0)
 
 
 def _folders(controller: str) -> list[Path]:
