@@ -15,6 +15,7 @@ try:
     from rich.progress import Progress
     from rich.text import Text
 
+    from bench.machine import cgroups
     from scripts._doctor import backends, clocks, machine, memory
     from scripts._doctor.finding import OK, PROBLEM, WARNING, Finding
     from scripts._doctor.messages import Family
@@ -89,7 +90,7 @@ def _machine_steps() -> list[Step]:
     """The quiet ones first: a check that uses the CPU would be load to the next."""
     began = time.perf_counter()
     stolen = float(getattr(psutil.cpu_times(), "steal", 0.0))
-    throttled = machine.throttled()
+    throttled = cgroups.throttled()
     return [
         ("other load", 1.2, lambda: [machine.load()]),
         (

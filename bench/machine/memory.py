@@ -2,32 +2,20 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import psutil
+
+from bench.machine import cgroups
 
 __all__ = ["free_bytes", "shortage"]
 
 _SPARE = 512 << 20
 """Bytes that are left to whatever else runs on the machine."""
-_CGROUP = Path("/sys/fs/cgroup")
-"""Where Linux tells of a container's limits."""
 
 
 def free_bytes() -> int:
-    """Bytes that can be had without swapping; a container's limit counts (cgroup v1 and v2)."""
-    free = int(psutil.virtual_memory().available)
-    for limit, used in (
-        ("memory.max", "memory.current"),
-        ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"),
-    ):
-        try:
-            words = [(_CGROUP / name).read_text().strip() for name in (limit, used)]
-        except OSError:
-            continue  # that version of cgroups is not mounted
-        if words[0] != "max":
-            free = min(free, int(words[0]) - int(words[1]))
-    return max(free, 0)
+    """Bytes that can be had without swapping; the limits of all control groups above this process count."""
+    free, left = int(psutil.virtual_memory().available), cgroups.memory_left()
+    return free if left is None else min(free, left)
 
 
 def shortage(needed: int, arms: int, advice: str) -> str | None:

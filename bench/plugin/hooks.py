@@ -19,12 +19,14 @@ from bench.plan.option_values import option_flag
 from bench.plan.options import OPTIONS, OptionError, parse
 from bench.plan.settings import Settings
 from bench.plugin import console
+from bench.plugin.refusals import pytest_benchmark_compare_machine_info, refuse, timing_is_off
 from bench.plugin.replay import Replay
 from bench.records.writing import RunFilesError
+from bench.run.gate_only import GateOnly
 from bench.run.run import CellResult, Run, plan
 from kernels.networks.case import NETWORK_DIRECTIONS, NETWORK_OPS
 
-__all__ = ["PlannedCell"]
+__all__ = ["PlannedCell", "pytest_benchmark_compare_machine_info"]
 
 _SETTINGS = pytest.StashKey[Settings]()
 _RUN = pytest.StashKey[Run]()
@@ -59,6 +61,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Check all values before anything runs."""
+    refuse(config)
     # A cell that failed, or was interrupted, has nothing to replay; said here, it also holds at session end.
     config.addinivalue_line("filterwarnings", "ignore:Benchmark fixture was not used")
     given = {spec.name: config.getoption(spec.name) for spec in OPTIONS}
@@ -163,6 +166,13 @@ def _needed(arm: Arm, chosen: Collection[Arm]) -> bool:
 def run(request: pytest.FixtureRequest) -> Iterator[Run]:
     """The run that all items share."""
     config = request.config
+    if timing_is_off(config):
+        _writer(config)(
+            "--benchmark-disable: every cell passes the gate; nothing is timed, nothing is written"
+        )
+        with GateOnly(config.stash[_SETTINGS], config.stash[_PLANNED]) as run:
+            yield run
+        return
     try:
         with Run(config.stash[_SETTINGS], config.stash[_PLANNED]) as run:
             config.stash[_RUN] = run

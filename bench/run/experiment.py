@@ -5,6 +5,7 @@ An experiment is visited once for each process that its arms are to be measured 
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Generator, Sequence
@@ -22,7 +23,7 @@ from bench.run.prepare import ask, prepare
 from bench.run.race import Race
 from bench.run.rounds import Limits, Rounds, calls_for
 
-__all__ = ["Limits", "Measured", "Visit", "in_rounds", "run"]
+__all__ = ["Limits", "Measured", "Visit", "in_rounds", "prove", "run"]
 
 _FLOOR_SHARE = 0.25
 """An empty call's nanoseconds are known soon enough."""
@@ -106,6 +107,15 @@ def in_rounds(
     learn_slopes(visit.evidence, states)
     _release(pool, states)
     return Measured(states, rounds_s, renewed_s)
+
+
+def prove(experiment: Experiment, pool: Pool) -> Sequence[ArmState]:
+    """Bring every arm of `experiment` to where it could be timed, which ends with the gate, and time nothing."""
+    states = [ArmState(arm) for arm in experiment.arms]
+    if not _skipped_as_too_large(experiment, pool, states, math.inf):
+        prepare(experiment, pool, states)
+        _release(pool, states)
+    return states
 
 
 def _skipped_as_too_large(

@@ -5,6 +5,7 @@ Knows nothing of pytest; the pytest plugin and the scripts drive it.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,6 +20,7 @@ from bench.plan.experiments import Arm, Experiment, experiments, weight
 from bench.plan.settings import Settings
 from bench.plan.time_plan import time_plan
 from bench.records.columns import TIMED
+from bench.records.lock import alone_in
 from bench.records.schema import Cell, CellName, Compile, Round
 from bench.records.writing import Key, RunFiles, RunFilesError, key_of
 from bench.run.time_account import TimeAccount
@@ -79,6 +81,14 @@ class Run:
         return sorted({experiment.case.device for experiment in self.chosen})
 
     def __enter__(self) -> Run:
+        with contextlib.ExitStack() as held:
+            held.enter_context(alone_in(self.files.folder))
+            self._go_on()
+            self._held = held.pop_all()
+        return self
+
+    def _go_on(self) -> None:
+        """Read what there is of the run, and see what is left."""
         rows = self.files.open()
         before = self.files.environment()
         now = environment.describe(_plain(self.settings, self._allowed.processes))
@@ -101,9 +111,12 @@ class Run:
             for arm in experiment.arms:
                 self._rows.pop(self.key(experiment, arm), None)
         self._before = rounds
-        return self
 
     def __exit__(self, *_: object) -> None:
+        with self._held:
+            self._close()
+
+    def _close(self) -> None:
         if self._sitting is not None:
             self._sitting.close()
         if self.account.measured:

@@ -27,7 +27,7 @@ from bench.stats.slow_cpus import SlowCpus
 from bench.stats.verdicts import RESOLVE, Rounds
 from kernels.api import Case
 
-__all__ = ["Sitting"]
+__all__ = ["Sitting", "pool_of"]
 
 _FEW_ROUNDS = 1.5
 """An experiment that has fewer rounds than it needs may take so many times its share; later ones get less."""
@@ -52,7 +52,7 @@ class Sitting:
         start: Callable[[Settings, int], Pool] | None = None,
     ) -> None:
         self._settings, self._account, self._surroundings = settings, account, surroundings
-        self._start = start or _pool
+        self._start = start or pool_of
         self._processes = allowed.processes
         weights = sum(map(weight, left))
         visit_s = allowed.seconds / (self._processes * weights or 1.0)
@@ -175,7 +175,7 @@ class Sitting:
         return has_time and not is_resolved(states, evidence)
 
 
-def _pool(settings: Settings, process: int) -> Pool:
+def pool_of(settings: Settings, process: int) -> Pool:
     """For the arms' processes of that number: the first have one layout of their address space, later ones any."""
     if settings.inline:
         return InlinePool(settings.plugins)

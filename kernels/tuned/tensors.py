@@ -77,9 +77,7 @@ def _run(
 
 
 @functools.lru_cache(maxsize=4096)
-def _call(
-    kind: tuple[str, str, str], n: int, wanted: int, lined: bool
-) -> tuple[Entry, tuple[Any, ...]]:
+def _call(kind: tuple[str, str, str], n: int, wanted: int, lined: bool) -> tuple[Entry, tuple[Any, ...]]:
     """How the loop is run by `wanted` threads: what to call, and what follows its three addresses, n and slope.
 
     The loop rounds the slope to the 32 bits in which the 16-bit types are multiplied, not to theirs, as torch does.

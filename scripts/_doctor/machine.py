@@ -9,6 +9,7 @@ from pathlib import Path
 
 import psutil
 
+from bench.machine import cgroups
 from bench.machine.environment import usable_cpus
 from bench.machine.foreign_load import Clock
 from scripts._doctor.finding import OK, WARNING, Finding, read
@@ -20,12 +21,10 @@ __all__ = [
     "load",
     "stolen",
     "thread_variables",
-    "throttled",
     "virtual_machine",
 ]
 
 _CPU = Path("/sys/devices/system/cpu")
-_CGROUP = Path("/sys/fs/cgroup")
 _WATCHED_S = 1.0
 
 
@@ -144,8 +143,8 @@ def thread_variables() -> Finding:
 
 def cgroup_limits(throttled_before: int | None) -> Finding:
     """The container's limits of CPU time and memory, and whether it was throttled since."""
-    cpus, memory = _cpu_limit(), _memory_limit()
-    now = throttled()
+    cpus, memory = cgroups.cpu_limit(), _memory_limit()
+    now = cgroups.throttled()
     delta = None if now is None or throttled_before is None else now - throttled_before
     parts = [
         "no limit of CPU time" if cpus is None else f"{cpus:.2f} CPUs",
@@ -165,44 +164,7 @@ def cgroup_limits(throttled_before: int | None) -> Finding:
     return Finding("container limits", WARNING, ", ".join(parts), effect, mend, figures)
 
 
-def throttled() -> int | None:
-    """How often the cgroup was throttled so far."""
-    for folder in _folders("cpu"):
-        found = re.search(r"^nr_throttled (\d+)", read(folder / "cpu.stat") or "", re.MULTILINE)
-        if found:
-            return int(found[1])
-    return None
-
-
-def _folders(controller: str) -> list[Path]:
-    """This process's own cgroup and the root, for version 2 and for `controller` of version 1."""
-    found = []
-    for line in (read("/proc/self/cgroup") or "").splitlines():
-        _, names, path = line.split(":", 2)
-        if not names:
-            found += [_CGROUP / path.lstrip("/"), _CGROUP]
-        elif controller in names.split(","):
-            found += [_CGROUP / controller / path.lstrip("/"), _CGROUP / controller]
-    return found
-
-
-def _cpu_limit() -> float | None:
-    for folder in _folders("cpu"):
-        words = (read(folder / "cpu.max") or "").split()
-        if not words:
-            words = [read(folder / f"cpu.cfs_{name}_us") or "" for name in ("quota", "period")]
-        if len(words) == 2 and words[0].isdecimal() and words[1].isdecimal():
-            return int(words[0]) / int(words[1])
-    return None
-
-
 def _memory_limit() -> int | None:
-    """The least limit that is below what the machine has."""
-    total = int(psutil.virtual_memory().total)
-    limits = [
-        int(text)
-        for folder in _folders("memory")
-        for name in ("memory.max", "memory.limit_in_bytes")
-        if (text := read(folder / name) or "").isdecimal() and int(text) < total
-    ]
-    return min(limits, default=None)
+    """The least limit, if it is below what the machine has."""
+    limit = cgroups.memory_limit()
+    return limit if limit is not None and limit < int(psutil.virtual_memory().total) else None

@@ -41,7 +41,10 @@ pytestmark = [
 Function = Callable[[Tensor], Tensor]
 OURS_AND_THEIRS = pytest.mark.parametrize(
     ("ours", "theirs"),
-    [(lambda x: relu(x), lambda x: functional.relu(x)), (lambda x: leaky_relu(x, 0.3), lambda x: functional.leaky_relu(x, 0.3))],
+    [
+        (lambda x: relu(x), lambda x: functional.relu(x)),
+        (lambda x: leaky_relu(x, 0.3), lambda x: functional.leaky_relu(x, 0.3)),
+    ],
     ids=["relu", "leaky_relu"],
 )
 
@@ -158,7 +161,11 @@ def test_a_graph_recorded_before_dispatch_computes_relu() -> None:
 @pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode, contextlib.nullcontext])
 def test_what_does_not_watch_leaves_ours_in_place(mode: Callable[[], Any]) -> None:
     x = torch.randn(5)
-    for context in (torch.device("cpu"), torch.autocast("cpu"), torch.autograd.detect_anomaly(check_nan=False)):
+    for context in (
+        torch.device("cpu"),
+        torch.autocast("cpu"),
+        torch.autograd.detect_anomaly(check_nan=False),
+    ):
         with pytest.MonkeyPatch.context() as patch, mode(), context:
             patch.setattr(functional, "relu", None)
             assert torch.equal(relu(x), x.clamp_min(0))
@@ -177,7 +184,9 @@ def test_a_profile_names_ours() -> None:
 
 @OURS_AND_THEIRS
 @pytest.mark.parametrize("where", ["neither", "forward", "recomputation", "dual forward"])
-def test_a_checkpoint_whose_two_runs_see_different_modes(where: str, ours: Function, theirs: Function) -> None:
+def test_a_checkpoint_whose_two_runs_see_different_modes(
+    where: str, ours: Function, theirs: Function
+) -> None:
     def run(f: Function) -> Tensor:
         torch.manual_seed(1)
         x = torch.randn(40, requires_grad=True)

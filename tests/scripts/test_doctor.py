@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from bench.machine import cgroups
 from scripts._doctor import backends, clocks, machine, memory
 from scripts._doctor.finding import OK, PROBLEM, WARNING
 from scripts._doctor.messages import Family, Tried
@@ -32,7 +33,7 @@ def hiding(folder: Path, *packages: str) -> dict[str, str]:
     """An environment in which these packages are not installed, for Python and the processes it starts."""
     folder.mkdir(exist_ok=True)
     (folder / "sitecustomize.py").write_text(_HIDE.format(hidden=set(packages)))
-    return {**os.environ, "PYTHONPATH": str(folder)}
+    return {**os.environ, "PYTHONPATH": os.pathsep.join([str(folder), str(ROOT)])}
 
 
 def run(environ: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -124,7 +125,7 @@ class TestMachine:
             machine.affinity(),
             machine.frequency(),
             machine.virtual_machine(),
-            machine.cgroup_limits(machine.throttled()),
+            machine.cgroup_limits(cgroups.throttled()),
             clocks.timer(),
             memory.pages(),
         ]
@@ -164,7 +165,7 @@ class TestMachine:
         (tmp_path / "cpu.max").write_text("50000 100000\n")
         (tmp_path / "memory.max").write_text(f"{1 << 30}\n")
         (tmp_path / "cpu.stat").write_text("usage_usec 5\nnr_throttled 9\n")
-        monkeypatch.setattr(machine, "_folders", lambda controller: [tmp_path])
+        monkeypatch.setattr(cgroups, "_folders", lambda controller: [tmp_path])
         found = machine.cgroup_limits(4)
         assert found.status == WARNING
         assert found.figures == {"cpus": 0.5, "memory_bytes": 1 << 30, "throttled": 5}

@@ -78,7 +78,7 @@ def parade(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
         tmp_path_factory.mktemp("parade"),
         *plugged(classes),
         *("--ops", "relu", "--directions", "forward", "--placements", "new,out", "--sizes", "64,64Ki"),
-        *("-k", "new-float32-64Ki or out-float32-64-", "--benchmark-disable"),
+        *("-k", "new-float32-64Ki or out-float32-64-", "--benchmark-quiet"),
     )
 
 
@@ -89,7 +89,7 @@ ONE_CELL = ("--ops", "relu", "--directions", "forward", "--placements", "new", "
 def positive(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
     """Those that are right as long as the numbers are positive."""
     folder = tmp_path_factory.mktemp("positive")
-    return bench(folder, *plugged(POSITIVE), *ONE_CELL, "--data", "positive", "--benchmark-disable")
+    return bench(folder, *plugged(POSITIVE), *ONE_CELL, "--data", "positive", "--benchmark-quiet")
 
 
 def check(outcome: Outcome, trickster: type, count: int) -> None:
@@ -120,7 +120,7 @@ def test_trick_is_caught_on_positive_numbers(positive: Outcome, trickster: type)
 def test_an_arm_that_hangs_is_caught_and_named(tmp_path: Path) -> None:
     """In a run of its own: others must not be held to its short time limit."""
     alone = ("--plugin", "tests.tricksters:Hangs", "--backends", "hangs", "--baseline", "hangs")
-    outcome = bench(tmp_path, *alone, *ONE_CELL, "--cell-timeout", "3", "--benchmark-disable")
+    outcome = bench(tmp_path, *alone, *ONE_CELL, "--cell-timeout", "3", "--benchmark-quiet")
     (row,) = [row for row in outcome.cells if row["role"] == "baseline"]
     statuses, says = CAUGHT[Hangs]
     assert row["status"] in statuses

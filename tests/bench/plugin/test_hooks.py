@@ -24,7 +24,7 @@ pytestmark = pytest.mark.slow
 
 ARMS = ("--backends", "numpy_ufunc,numba_jit")
 FEW = ("--ops", "relu", "--directions", "forward", "--placements", "new", "--sizes", "64")
-OFF = ("--benchmark-disable",)
+QUIETLY = ("--benchmark-quiet",)
 
 
 def key(row: dict[str, str]) -> tuple[str, ...]:
@@ -155,7 +155,7 @@ def test_a_finished_run_is_replayed_and_not_measured_again(whole: Outcome) -> No
 
 def test_run_that_is_stopped_twice_goes_on_and_measures_nothing_twice(tmp_path: Path) -> None:
     """Ctrl-C first, then a kill that nobody can catch; the third sitting ends it."""
-    options = (*ARMS, "--ops", "relu", "--placements", "new,out", "--sizes", "64,128", *OFF)
+    options = (*ARMS, "--ops", "relu", "--placements", "new,out", "--sizes", "64,128", *QUIETLY)
     slow = (*options, "--max-seconds", "0.7")
     cells = tmp_path / "run" / "cells.csv"
 
@@ -189,6 +189,18 @@ def test_run_that_is_stopped_twice_goes_on_and_measures_nothing_twice(tmp_path: 
     assert {row[:-1] for row in rounds} == {key(row) for row in outcome.cells}
 
 
+def test_a_run_is_not_gone_on_with_twice_at_once(tmp_path: Path) -> None:
+    first = start(tmp_path, *ARMS, *FEW, "--max-seconds", "1")
+    wait_until((tmp_path / "run" / "environment.json").exists, "the first to begin")
+    second = bench(tmp_path, *ARMS, *FEW)
+    assert second.code == pytest.ExitCode.USAGE_ERROR, second.text[-2000:]
+    assert "another process is writing to" in second.text
+    assert "Traceback" not in second.text
+    text, _ = first.communicate(timeout=120)
+    assert first.returncode == 0, text
+    assert bench(tmp_path, *ARMS, *FEW).code == 0
+
+
 def test_failed_cells_are_measured_again_when_asked_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -214,7 +226,7 @@ def test_failed_cells_are_measured_again_when_asked_for(
 def test_inline_required_skips_and_sizes_that_do_not_fit(tmp_path: Path) -> None:
     options = (
         *("--plugin", "tests.tricksters:LoudWhyNot", "--backends", "numpy_ufunc,loud_why_not"),
-        *(*FEW[:-1], "64,512Gi", "--isolation", "inline", *OFF),
+        *(*FEW[:-1], "64,512Gi", "--isolation", "inline", *QUIETLY),
     )
     skipped = bench(tmp_path, *options)
     assert skipped.code == 0, skipped.text[-2000:]
@@ -238,7 +250,7 @@ def test_selected_items_bring_their_baseline_and_controls(tmp_path: Path) -> Non
     outcome = bench(
         tmp_path,
         *(*ARMS, "--variant", "v@numba_jit:RELU_BENCH_TOLD=yes", "--ops", "relu", "--sizes", "64"),
-        *("-k", "numba_jit-v and backward-out", *OFF),
+        *("-k", "numba_jit-v and backward-out", *QUIETLY),
     )
     assert outcome.code == 0, outcome.text[-2000:]
     assert "1 passed" in outcome.text
@@ -258,7 +270,7 @@ def test_a_run_of_another_machine_is_not_gone_on_with(tmp_path: Path) -> None:
     folder = tmp_path / "run"
     folder.mkdir()
     (folder / "environment.json").write_text(json.dumps({"machine": "another"}))
-    outcome = bench(tmp_path, *ARMS, *FEW, *OFF)
+    outcome = bench(tmp_path, *ARMS, *FEW, *QUIETLY)
     assert outcome.code == pytest.ExitCode.USAGE_ERROR
     assert "--run-id/--results: run run was made under another machine (another then, " in outcome.text
     assert "choose another --run-id" in outcome.text
