@@ -20,6 +20,7 @@ nobody else.  Here both keep n / 8 bytes: 1/16 of a 16-bit tensor, 1/32 of float
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import torch
@@ -88,10 +89,17 @@ def replace_activations(module: nn.Module) -> int:
     """Turn each nn.ReLU and nn.LeakyReLU in `module`, itself included, into ours; how many there were.
 
     The objects stay the same, with their hooks, their mode and whoever refers to them; their class
-    changes.  Classes derived from torch's two are left alone, and so are calls of functions.
+    changes.  Classes derived from torch's two are left alone, and so are calls of functions: a UserWarning
+    says so where there is nothing else.
     """
     ours: dict[type[nn.Module], type[nn.Module]] = {nn.ReLU: TunedReLU, nn.LeakyReLU: TunedLeakyReLU}
     found = [each for each in module.modules() if type(each) in ours]
+    if not found and not any(isinstance(each, tuple(ours.values())) for each in module.modules()):
+        warnings.warn(
+            f"{type(module).__name__} has no nn.ReLU and no nn.LeakyReLU, so nothing was replaced; "
+            f"calls such as functional.relu(x) cannot be: let it call {__name__}.relu(x)",
+            stacklevel=2,
+        )
     for each in found:
         each.__class__ = ours[type(each)]
     return len(found)
