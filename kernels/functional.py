@@ -124,6 +124,8 @@ def _checked(name: str, value: Any) -> Array:
     allowed = f"allowed are arrays of {', '.join(DTYPES)} in native byte order; convert with astype"
     if isinstance(value, np.ma.MaskedArray):
         raise TypeError(f"{name} is a masked array; {allowed}")
+    if hasattr(value, "__dlpack__") and not isinstance(value, np.ndarray | np.generic):
+        raise TypeError(f"{name} is a {_framework(value)}; allowed are NumPy arrays{_ways(value)}")
     try:
         array = np.asarray(value)
     except ValueError as error:
@@ -132,6 +134,18 @@ def _checked(name: str, value: Any) -> Array:
         shown = array.dtype.str if array.dtype.kind in "fU" else array.dtype  # str shows the byte order
         raise TypeError(f"{name} is of dtype {shown}; {allowed}")
     return array
+
+
+def _framework(value: Any) -> str:
+    """``torch.Tensor``.  The result would be none, so arrays of other frameworks are refused, not converted."""
+    kind = type(value)
+    return f"{kind.__module__.partition('.')[0]}.{kind.__name__}"
+
+
+def _ways(value: Any) -> str:
+    if _framework(value).startswith("torch."):
+        return f": give x.numpy(), or call {__package__}.torch_module.relu or leaky_relu, which take tensors"
+    return ": give numpy.asarray(x)"
 
 
 def _slope(value: Any) -> float:

@@ -39,8 +39,10 @@ def split_spec(spec: str) -> tuple[str, str]:
 
 
 def nearest(name: str, allowed: Iterable[str]) -> str | None:
-    """The one of `allowed` that may have been meant, None where none is like `name`."""
-    found = difflib.get_close_matches(name, allowed, n=1)
+    """The one of `allowed` that may have been meant, None where none is like `name`; ``torch`` begins torch_eager."""
+    choices = list(allowed)
+    begun = [choice for choice in choices if name and choice.startswith(f"{name}_")]
+    found = begun or difflib.get_close_matches(name, choices, n=1)
     return found[0] if found else None
 
 

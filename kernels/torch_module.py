@@ -20,6 +20,7 @@ nobody else.  Here both keep n / 8 bytes: 1/16 of a 16-bit tensor, 1/32 of float
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -106,9 +107,17 @@ def replace_activations(module: nn.Module) -> int:
     """Turn each nn.ReLU and nn.LeakyReLU in `module`, itself included, into ours; how many there were.
 
     The objects stay the same, with their hooks, their mode and whoever refers to them; their class
-    changes.  Classes derived from torch's two are left alone, and so are calls of functions.
+    changes.  Classes derived from torch's two are left alone, and so are calls of functions: a UserWarning
+    says so where there is nothing else.
     """
-    return _reclassify(module, _OURS)
+    replaced = _reclassify(module, _OURS)
+    if not replaced and not any(isinstance(each, tuple(_OURS.values())) for each in module.modules()):
+        warnings.warn(
+            f"{type(module).__name__} has no nn.ReLU and no nn.LeakyReLU, so nothing was replaced; "
+            f"calls such as functional.relu(x) cannot be: let it call {__name__}.relu(x)",
+            stacklevel=2,
+        )
+    return replaced
 
 
 def restore_activations(module: nn.Module) -> int:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -64,7 +64,13 @@ OPTIONS: tuple[OptionSpec, ...] = (
         [],
         "append",
     ),
-    OptionSpec("plugin", "MODULE:CLASS", "measure this backend too; may be given again", [], "append"),
+    OptionSpec(
+        "plugin",
+        "MODULE:CLASS",
+        "measure this backend too, beside --backends; may be given again",
+        [],
+        "append",
+    ),
     OptionSpec(
         "baseline",
         "NAME",
@@ -117,8 +123,8 @@ def parse(raw: Mapping[str, Any]) -> Settings:
     profile = PROFILES[_one_of("profile", values, tuple(PROFILES))]
     axes = _axes(values)
     grids = _grids(profile, axes)
-    named = None if values["backends"] is None else _list_of("backends", values, known)
-    backends = _serving(known, grids) if named is None else named
+    named = None if values["backends"] is None else _with(plugins, _list_of("backends", values, known))
+    backends = _with(plugins, _serving(known, grids)) if named is None else named
     baseline, note = _baseline(values, known)
     measured = tuple(dict.fromkeys((baseline, *backends)))
     run_id = _run_id(values)
@@ -222,6 +228,11 @@ def _plugins(specs: Sequence[str]) -> dict[str, str]:
         except ValueError as error:
             raise OptionError("plugin", str(error)) from error
     return plugins
+
+
+def _with(plugins: Iterable[str], names: tuple[str, ...]) -> tuple[str, ...]:
+    """`names` and each --plugin: whoever gives one wants it measured, whatever else is named."""
+    return tuple(dict.fromkeys((*names, *plugins)))
 
 
 def _serving(known: Sequence[str], grids: Sequence[Grid]) -> tuple[str, ...]:

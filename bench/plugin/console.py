@@ -18,9 +18,9 @@ from bench.records.schema import Cell, values_of
 from bench.run.run import Run
 from bench.stats.fastest import COMPETING, standings
 from bench.text.commands import as_typed
-from bench.text.units import seconds_text
+from bench.text.units import count_text, seconds_text
 
-__all__ = ["Write", "announce", "progress", "summary", "table"]
+__all__ = ["Write", "announce", "leader_text", "progress", "summary", "table"]
 
 Write = Callable[[str], None]
 """Prints one line."""
@@ -29,7 +29,9 @@ Write = Callable[[str], None]
 def announce(run: Run, write: Write) -> None:
     """What is about to happen."""
     left, total = len(run.left), len(run.chosen)
-    what = f"{total} experiments" if left == total else f"{left} of {total} experiments are left"
+    what = count_text(total, "experiment")
+    if left < total:
+        what = f"{left} of {what} {'is' if left == 1 else 'are'} left"
     span = _span(run.seconds_left())
     write(f"run {run.run_id}: {what}, about {span}, and what compiling takes; files in {run.files.folder}/")
     if run.settings.baseline_note:
@@ -44,7 +46,7 @@ def progress(run: Run, ended: Experiment, write: Write) -> None:
     troubles = Counter(cell.status for cell in cells if cell.status not in ("ok", "noisy", "skipped"))
     trouble = "".join(f"; {count} {status}" for status, count in sorted(troubles.items()))
     left = f"{_span(run.seconds_left())} left" if run.left else "done"
-    write(f"[{done}] {ended.label}: {_leader(cells)}{trouble}; {left}")
+    write(f"[{done}] {ended.label}: {leader_text(cells)}{trouble}; {left}")
 
 
 def _span(seconds: float) -> str:
@@ -57,14 +59,19 @@ def _timed(cells: Sequence[Cell]) -> list[tuple[float, Cell]]:
     return [(cell.time_s, cell) for cell in ranked if cell.time_s is not None]
 
 
-def _leader(cells: Sequence[Cell]) -> str:
+def leader_text(cells: Sequence[Cell]) -> str:
+    """The leader of an experiment, its time, and what it is beside the baseline; or why there is none."""
     timed = _timed(cells)
     if not timed:
         reasons = Counter(cell.reason for cell in cells if cell.reason)
         return f"nothing was timed ({reasons.most_common(1)[0][0] if reasons else 'no arm'})"
     time_s, best = min(timed, key=itemgetter(0))
-    ratio = f", {best.speedup:.2f}x {best.baseline}" if best.speedup is not None else ""
-    return f"{arm_label(best.backend, best.variant)} leads with {seconds_text(time_s)}{ratio}"
+    leads = f"{arm_label(best.backend, best.variant)} leads with {seconds_text(time_s)}"
+    if best.role == "baseline" or best.speedup is None:
+        return leads
+    # The ratio is that of the rounds and may contradict the times where others use the machine: then it says nothing.
+    beside = {"faster": f"{best.speedup:.2f}x {best.baseline}", "same": f"the same as {best.baseline}"}
+    return f"{leads}, {beside.get(best.verdict, f'not told apart from {best.baseline}')}"
 
 
 def summary(run: Run, write: Write, width: int) -> None:
@@ -75,13 +82,13 @@ def summary(run: Run, write: Write, width: int) -> None:
     for line in stand_in_lines((cell.role, cell.backend, cell.baseline) for cell in run.rows()):
         write(line)
     write(
-        f"{sum(statuses.values())} cells: "
+        f"{count_text(sum(statuses.values()), 'cell')}: "
         + ", ".join(f"{count} {name}" for name, count in statuses.most_common())
     )
     account = run.account
     if account.measured:
         write(
-            f"{account.measured} experiments in {_span(account.wall_s)}, "
+            f"{count_text(account.measured, 'experiment')} in {_span(account.wall_s)}, "
             f"start-up {_span(account.start_up_s)}"
             + (
                 f" ({_span(account.renewed_s)} for arms that had compiled)"
@@ -90,10 +97,11 @@ def summary(run: Run, write: Write, width: int) -> None:
             )
             + "; "
             f"{100 * account.timed_share:.0f} % of the rest was spent inside timed rounds; "
-            f"{account.contended} batches beside others' work"
+            f"{count_text(account.contended, 'batch', 'batches')} beside others' work"
         )
     if run.left:
-        write(f"{len(run.left)} experiments are left: go on with --run-id {run.run_id}")
+        left = count_text(len(run.left), "experiment")
+        write(f"{left} {'is' if len(run.left) == 1 else 'are'} left: go on with --run-id {run.run_id}")
     write(f"files: {run.files.cells_path}, rounds.csv and environment.json beside it")
     write(as_typed(f"tables: python scripts/summarise.py {run.files.folder}"))
 

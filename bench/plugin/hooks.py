@@ -21,6 +21,7 @@ from bench.plan.settings import Settings
 from bench.plugin import console
 from bench.plugin.refusals import pytest_benchmark_compare_machine_info, refuse, timing_is_off
 from bench.plugin.replay import Replay
+from bench.plugin.spelling import misspelt
 from bench.records.writing import RunFilesError
 from bench.run.gate_only import GateOnly
 from bench.run.run import CellResult, Run, plan
@@ -48,8 +49,10 @@ class PlannedCell:
         return self.experiment.cell_label(self.arm)
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    """Offer the options of `bench.plan.options`."""
+def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
+    """Offer the options of `bench.plan.options`, and the nearest of them where pytest knows none of that name."""
+    arguments = pluginmanager.get_plugin("pytestconfig").invocation_params.args
+    parser.extra_info |= misspelt(map(str, arguments), [option_flag(spec.name) for spec in OPTIONS])
     group = parser.getgroup("relu-bench", "which ReLU, for my tensor, on my machine")
     for spec in OPTIONS:
         flag = option_flag(spec.name)

@@ -24,6 +24,7 @@ from bench.records.lock import alone_in
 from bench.records.schema import Cell, CellName, Compile, Round
 from bench.records.writing import Key, RunFiles, RunFilesError, key_of
 from bench.run.time_account import TimeAccount
+from bench.text.hints import did_you_mean
 from kernels.api import Case
 
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 __all__ = ["CellResult", "Run", "plan"]
 
 _RETRIED = frozenset({"noisy", "incorrect", "mistrusted", "failed", "crashed", "timeout", "oom"})
+_MOST_NAMED = 8
+"""Runs that an error names: the newest, where ids are times."""
 _PASSED = frozenset({"ok", "noisy", "skipped"})
 
 
@@ -81,6 +84,8 @@ class Run:
         return sorted({experiment.case.device for experiment in self.chosen})
 
     def __enter__(self) -> Run:
+        if self.settings.retry_failed and not self.files.cells_path.exists():
+            self._refuse_retry()
         with contextlib.ExitStack() as held:
             held.enter_context(alone_in(self.files.folder))
             self._go_on()
@@ -123,6 +128,14 @@ class Run:
             sitting = self.account.sitting() | _cards("cards_after", self._devices)
             self._environment.setdefault("sittings", []).append(sitting)
             self.files.write_environment(self._environment)
+
+    def _refuse_retry(self) -> None:
+        there = sorted(path.parent.name for path in self.settings.results.glob("*/cells.csv"))
+        known = f"there is {', '.join(there[-_MOST_NAMED:])}" if there else "there is none at all"
+        raise RunFilesError(
+            f"--retry-failed: no run {self.run_id!r} under {self.settings.results}/; {known}"
+            f"{did_you_mean(self.run_id, there)}"
+        )
 
     def _check_same(self, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
         changed = [name for name in environment.DIFFERS if before.get(name) != now.get(name)]

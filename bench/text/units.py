@@ -11,6 +11,7 @@ import math
 __all__ = [
     "MISSING",
     "calls_text",
+    "count_text",
     "number_text",
     "percent_text",
     "ratio_text",
@@ -58,6 +59,11 @@ def percent_text(fraction: float) -> str:
         return MISSING
     percent = 100 * fraction
     return f"{percent:.0f}%" if abs(percent) >= 9.95 else f"{percent:.1f}%"
+
+
+def count_text(count: int, one: str, several: str = "") -> str:
+    """``1 cell``, ``1,234 cells``; `several` where an s will not do."""
+    return f"{count:,} {one if count == 1 else several or f'{one}s'}"
 
 
 def calls_text(calls: float) -> str:

@@ -25,6 +25,7 @@ from bench.records.reading import read_cells, read_rounds
 from bench.run.run import Run
 from bench.stats.frames import timed
 from bench.stats.verdicts import Rounds
+from bench.text.units import count_text
 from kernels.api import AXES, OPS, Case
 from scripts._shared.pairs import SPREAD_COLUMNS, Gain, Timed, gain, timed_of
 
@@ -83,7 +84,8 @@ def measure(settings: Settings, chosen: Sequence[Experiment], plugins: Mapping[s
     )
     console = Console(stderr=True)
     with Run(settings, chosen) as run:
-        print(f"run {run.run_id}: {len(run.left)} experiments; files in {run.files.folder}/", file=sys.stderr)
+        left = count_text(len(run.left), "experiment")
+        print(f"run {run.run_id}: {left}; files in {run.files.folder}/", file=sys.stderr)
         with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
             task = bar.add_task("", total=len(run.left))
             for experiment in run.left:

@@ -11,6 +11,7 @@ from bench.plan.experiments import arm_label
 from bench.records.baselines import stand_in_lines
 from bench.records.schema import STATUSES
 from bench.stats.fastest import COMPETING, RULE
+from bench.text.units import count_text
 from kernels.api import AXIS_TABLE
 
 __all__ = [
@@ -107,9 +108,9 @@ def run_lines(cells: pd.DataFrame) -> Iterator[str]:
         run_id, machine = (clean(part) for part in key)
         parts = [f"{n:,} {status}" for status, n in zip(counts.columns, statuses, strict=True) if n]
         where = f" on {machine}" if machine else ""
-        yield f"Run {run_id}{where}: {_cells(int(statuses.sum()))} ({', '.join(parts)})."
+        yield f"Run {run_id}{where}: {count_text(int(statuses.sum()), 'cell')} ({', '.join(parts)})."
     if len(counts) > _MOST_RUNS:
-        yield f"And {len(counts) - _MOST_RUNS:,} more runs."
+        yield f"And {count_text(len(counts) - _MOST_RUNS, 'more run')}."
 
 
 def constant_lines(cells: pd.DataFrame, rare: Sequence[str]) -> Iterator[str]:
@@ -151,15 +152,12 @@ def problem_lines(cells: pd.DataFrame) -> list[str]:
     if len(found) > _MOST_PROBLEMS:
         left = sum(int(item[-1]) for item in found[_MOST_PROBLEMS:])
         rest = len(found) - _MOST_PROBLEMS
-        lines.append(f"and {left:,} more cells for {rest:,} other reasons; --format csv has them")
+        more, others = count_text(left, "more cell"), count_text(rest, "other reason")
+        lines.append(f"and {more} for {others}; --format csv has them")
     return lines
 
 
 def _problem_line(*item: str) -> str:
     status, backend, variant, role, reason, count = item
     arm = arm_name(backend, variant, role)
-    return f"{status}: {arm}, {_cells(int(count))}: {clean(reason) or 'no reason given'}"
-
-
-def _cells(count: int) -> str:
-    return "1 cell" if count == 1 else f"{count:,} cells"
+    return f"{status}: {arm}, {count_text(int(count), 'cell')}: {clean(reason) or 'no reason given'}"

@@ -186,6 +186,23 @@ def test_out_and_in_place(name: str) -> None:
 # --- plugins -------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_a_tensor_is_refused_with_the_way_that_takes_it(dtype: str) -> None:
+    """No array comes back for a tensor, silently, and no error from within for a dtype that NumPy lacks."""
+    torch = pytest.importorskip("torch")
+    x = torch.ones(3, dtype=getattr(torch, dtype))
+    told = (
+        r"^x is a torch.Tensor; allowed are NumPy arrays: give x.numpy\(\), or call kernels.torch_module.relu"
+    )
+    with pytest.raises(TypeError, match=told):
+        kernels.relu(x)
+    with pytest.raises(TypeError, match="^dy is a torch.Tensor"):
+        kernels.leaky_relu_backward(x, X)
+    jax = pytest.importorskip("jax")
+    with pytest.raises(TypeError, match=r"^x is a jaxlib\..*allowed are NumPy arrays: give numpy.asarray"):
+        kernels.relu(jax.numpy.ones(3, dtype))
+
+
 @pytest.mark.usefixtures("own_registry")
 def test_a_plugin_without_bind_serves_the_functions_too() -> None:
     registry.register("tests.mutants:HonestNumpy", name="honest_numpy")

@@ -436,5 +436,15 @@ def test_replacing_the_activations_of_a_model() -> None:
     assert nested["b"].negative_slope == 0.3
     alone = nn.ReLU(inplace=True)
     assert replace_activations(alone) == 1
+    assert replace_activations(alone) == 0, "without a warning: all of it is replaced"
     assert type(alone) is TunedReLU
     assert alone.inplace
+
+
+def test_a_model_that_calls_functions_is_told_that_nothing_was_replaced() -> None:
+    class Functional(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return nn.functional.relu(x)
+
+    with pytest.warns(UserWarning, match=r"^Functional has no nn.ReLU.*call kernels.torch_module.relu\(x\)$"):
+        assert replace_activations(Functional()) == 0
