@@ -166,6 +166,16 @@ class Slots:
         if not slot.aliased:
             self.rebind(slot)
 
+    def renew(self, slot: Slot, change: Callable[[Slot], None]) -> None:
+        """`change` the slot's inputs, which are as the last change has left them unless a call has overwritten them.
+
+        So all of them are written only in place, and where the backend holds copies.
+        """
+        if self.case.placement == "inplace" or not slot.aliased:
+            self.refill(slot, change)
+        else:
+            change(slot)
+
     def rebind(self, slot: Slot) -> None:
         """Hand the host arrays over again: for a backend that copies or consumes its inputs."""
         bound = self.bind(slot.x, slot.dy, slot.out)
