@@ -172,8 +172,8 @@ class ArmServer:
                 plants.poison(slot.out)
             if not slot.aliased and slots.case.placement != "inplace":
                 slots.rebind(slot)
-        slots.move_result(self._result)
         start = clock()
+        slots.move_result(self._result)
         (slot,) = self._calls.run(1, held)[1]
         looks.seal(slot)
         problem = looks.problem(slot, held[0])

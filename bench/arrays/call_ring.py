@@ -169,12 +169,14 @@ class Slots:
     def renew(self, slot: Slot, change: Callable[[Slot], None]) -> None:
         """`change` the slot's inputs, which are as the last change has left them unless a call has overwritten them.
 
-        So all of them are written only in place, and where the backend holds copies.
+        So all of them are written only where a call writes into them, in place.
         """
-        if self.case.placement == "inplace" or not slot.aliased:
+        if slot.aliased and self.case.placement == "inplace":
             self.refill(slot, change)
-        else:
-            change(slot)
+            return
+        change(slot)
+        if not slot.aliased:
+            self.rebind(slot)
 
     def rebind(self, slot: Slot) -> None:
         """Hand the host arrays over again: for a backend that copies or consumes its inputs."""
@@ -226,7 +228,7 @@ class Slots:
         """
         if self.case.placement == "inplace":
             for slot in taken:
-                self.refill(slot, plant)
+                self.renew(slot, plant)
         if self._flush is not None:
             self.evict()
 

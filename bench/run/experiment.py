@@ -21,6 +21,7 @@ from bench.run.pool import Pool
 from bench.run.prepare import ask, prepare
 from bench.run.race import Race
 from bench.run.rounds import Limits, Rounds, calls_for
+from kernels.api import Case
 
 __all__ = ["Limits", "Measured", "Visit", "in_rounds", "run"]
 
@@ -29,6 +30,9 @@ _SMALL_BYTES = 256 << 10
 _SMALL_SHARE = 0.5
 """The length of a small case's batches, as a share of the profile's.  It gets more rounds instead, so that what
 differs from round to round (where the arrays lie) averages out sooner."""
+_INPLACE_SHARE = 0.25
+"""In place, an input that is too large for several to lie in the cache is written anew before each call, untimed, which
+takes as long as the call or longer.  More rounds of fewer calls tell more in the same time."""
 _FLOOR_SHARE = 0.25
 """An empty call's nanoseconds are known soon enough."""
 
@@ -101,8 +105,7 @@ def in_rounds(
     renewed_s = prepare(experiment, pool, states)
     began = time.monotonic()
     if any(state.alive and not state.arm.is_control for state in states):
-        small = case.n * case.itemsize <= _SMALL_BYTES
-        _calibrate(pool, states, limits.batch_s * (_SMALL_SHARE if small else 1.0), limits.warm_s)
+        _calibrate(pool, states, limits.batch_s * _batch_share(case), limits.warm_s)
         race = Race(states, visit.evidence, seed)
         watch = surroundings.watch(case.device)
         for _ in Rounds(pool, states, limits, race, watch=watch, surroundings=surroundings).run():
@@ -125,6 +128,13 @@ def _skipped_as_too_large(
     for state in states if too_large is not None else ():
         state.fail("skipped", str(too_large))
     return too_large is not None
+
+
+def _batch_share(case: Case) -> float:
+    """The length of its batches, as a share of the profile's."""
+    if case.n * case.itemsize <= _SMALL_BYTES:
+        return _SMALL_SHARE
+    return _INPLACE_SHARE if case.placement == "inplace" else 1.0
 
 
 def _calibrate(pool: Pool, states: Sequence[ArmState], batch_s: float, warm_s: float) -> None:
