@@ -11,7 +11,6 @@ from typing import Any
 
 from bench.arm.call_loops import Calls
 from bench.arm.looks import Looks
-from bench.arm.timed_loop import timed
 from bench.arm.workload import workload_of
 from bench.arrays.call_ring import Slot
 from bench.arrays.gpu_ring import CardSlots, device_seconds, steady
@@ -100,11 +99,8 @@ class ArmServer:
         self._gate = self._work.gate(self.backend, self._inputs, self._cache_bytes)
         self._slots, self._plants = self._gate.slots, self._gate.plants
         self._slots.trusted = self._is_control or not self._is_plugin
-        slot = self._slots.ring[0]
-        if case.placement == "inplace":
-            self._slots.refill(slot)
-        second = timed([slot.call], self.backend.sync, [])
         report = self._gate.before()
+        second = self._gate.second_call_s
         if report.problem is None:
             self._slots.grow()
             self._calls = Calls(self._slots, self.backend.sync, self._plants.put)
@@ -179,8 +175,8 @@ class ArmServer:
                 plants.poison(slot.out)
             if not slot.aliased and slots.case.placement != "inplace":
                 slots.rebind(slot)
-        slots.move_result(self._result)
         start = clock()
+        slots.move_result(self._result)
         (slot,) = self._calls.run(1, held)[1]
         looks.seal(slot)
         problem = looks.problem(slot, held[0])
@@ -219,7 +215,9 @@ class ArmServer:
         """Median seconds from a call to its return, before `sync`; None where a call consumes its input."""
         if self._slots.case.placement == "inplace":
             return None
-        return self._calls.dispatch() / self._slots.calls
+        held = [self._last[1]] if self._last is not None else []
+        self._last = None
+        return self._calls.dispatch(held) / self._slots.calls
 
     def device_time(self) -> float | None:
         """Median seconds of a call on the device's own clock; None on the CPU and without events."""

@@ -166,6 +166,18 @@ class Slots:
         if not slot.aliased:
             self.rebind(slot)
 
+    def renew(self, slot: Slot, change: Callable[[Slot], None]) -> None:
+        """`change` the slot's inputs, which are as the last change has left them unless a call has overwritten them.
+
+        So all of them are written only where a call writes into them, in place.
+        """
+        if slot.aliased and self.case.placement == "inplace":
+            self.refill(slot, change)
+            return
+        change(slot)
+        if not slot.aliased:
+            self.rebind(slot)
+
     def rebind(self, slot: Slot) -> None:
         """Hand the host arrays over again: for a backend that copies or consumes its inputs."""
         bound = self.bind(slot.x, slot.dy, slot.out)
@@ -216,7 +228,7 @@ class Slots:
         """
         if self.case.placement == "inplace":
             for slot in taken:
-                self.refill(slot, plant)
+                self.renew(slot, plant)
         if self._flush is not None:
             self.evict()
 

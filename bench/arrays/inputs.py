@@ -7,7 +7,7 @@ direction and placement at one size before it comes to the next size.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -27,21 +27,12 @@ class Inputs:
 
     x: np.ndarray
     dy: np.ndarray | None
-    scratch: list[np.ndarray] = field(default_factory=list)
-    """At most one array, of the result's shape, for `settled`."""
 
     @property
     def nbytes(self) -> int:
         """Bytes of all arrays, with the gaps of strided ones."""
-        arrays = [array for array in (self.x, self.dy, *self.scratch) if array is not None]
+        arrays = [array for array in (self.x, self.dy) if array is not None]
         return sum(end - start for start, end in map(np.lib.array_utils.byte_bounds, arrays))
-
-    def settled(self, result: np.ndarray) -> np.ndarray:
-        """A copy of `result`, for what is still being written cannot be judged; good until the next one."""
-        if not self.scratch or (self.scratch[0].shape, self.scratch[0].dtype) != (result.shape, result.dtype):
-            self.scratch[:] = [np.empty(result.shape, result.dtype)]
-        np.copyto(self.scratch[0], result)
-        return self.scratch[0]
 
 
 class InputSource:
@@ -64,7 +55,7 @@ class InputSource:
             self._kept, self._key = Inputs(_filled(case, case.data, self.seed), None), key
         kept = self._kept
         if case.direction == "forward":
-            return Inputs(kept.x, None, kept.scratch)
+            return Inputs(kept.x, None)
         if kept.dy is None:
             kept.dy = _filled(case, "normal", self.seed + 1)
         return kept
