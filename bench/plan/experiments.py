@@ -48,6 +48,10 @@ SHOWING = ("ceiling", "allocation", "floor")
 CEILINGS = ("copy_plain", "copy_streaming")
 ALLOCATION = "copy_allocating"
 FLOOR = "empty_call"
+_TWINS = 3
+"""Backends that have a twin in a run, at one size or another: each is one more process to start."""
+_CONTROL_WEIGHT = 0.5
+"""Of an arm, beside one that is ranked: control arms are measured in few rounds."""
 _CONTROL_ROLES = ("twin", "ablation", *SHOWING)
 
 
@@ -140,7 +144,7 @@ def cases(grids: Sequence[Grid]) -> tuple[Case, ...]:
 def _arms(
     case: Case, backends: Sequence[str], baseline: str, variants: Sequence[Variant], twin: int
 ) -> Iterator[Arm]:
-    """The arms of a case; `twin` is the place, counted round and round, of the backend that has a second process."""
+    """The arms of a case; `twin`, counted round and round, tells which backend has a second process."""
     yield Arm(baseline, "baseline")
     for backend in backends:
         if backend != baseline:
@@ -149,7 +153,8 @@ def _arms(
             if variant.backend in ("", backend):
                 yield Arm(backend, "candidate", variant)
     ranked = tuple(dict.fromkeys((baseline, *backends)))
-    yield Arm(ranked[twin % len(ranked)], "twin")
+    places = [place * len(ranked) // _TWINS for place in range(_TWINS)]
+    yield Arm(ranked[places[twin % _TWINS]], "twin")
     yield from copies_of(case)
     yield Arm(FLOOR, "floor")
 
@@ -167,7 +172,7 @@ def experiments(
 ) -> tuple[Experiment, ...]:
     """Every case with every arm; smaller tensors first, so that answers come early.
 
-    The twin is of another backend at each size, so that all of them show how much their processes differ.
+    The twin is of another backend at each size, so that several of them show how much their processes differ.
     """
     ordered = sorted(cases(grids), key=lambda case: case.n * case.itemsize)
     kinds = {device_kind(case.device) for case in ordered}
@@ -198,4 +203,5 @@ def weight(experiment: Experiment) -> float:
     Large tensors have long calls, which take more for as many rounds (scripts/trust.py measures what comes of it).
     """
     megabytes = experiment.case.bytes_moved / 1e6
-    return len(experiment.arms) * (1.0 + 0.26 * float(min(megabytes, 1000.0) ** 0.5))
+    arms = sum(_CONTROL_WEIGHT if arm.is_control else 1.0 for arm in experiment.arms)
+    return arms * (1.0 + 0.26 * float(min(megabytes, 1000.0) ** 0.5))

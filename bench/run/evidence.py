@@ -11,7 +11,14 @@ from bench.plan.experiments import Arm
 from bench.run.arm_state import ArmState
 from bench.stats.estimates import Interval
 from bench.stats.fastest import COMPETING
-from bench.stats.process_spread import Difference, ProcessSpread, Spread, size_band, variance_between
+from bench.stats.process_spread import (
+    AT_FIRST_DF,
+    Difference,
+    ProcessSpread,
+    Spread,
+    size_band,
+    variance_between,
+)
 from bench.stats.slow_cpus import SlowCpus
 from bench.stats.verdicts import RESOLVE, Verdict, alone, interval_of, judge, pair_of, time_of
 
@@ -20,7 +27,8 @@ __all__ = ["Evidence", "learn", "learn_slopes"]
 _CAREFUL = 1.1
 """A pair is decided early if it would be with an error so many times as large: each look is a chance of luck."""
 _RELATIVE = 0.3
-"""More rounds are of no use where their share of the error is less than this, relative to that of the processes."""
+"""More rounds are of no use where their share of the error is less than this, relative to that of the processes, once
+it is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +107,7 @@ class Evidence:
             processes=max(self.processes, pair.processes),
         )
         between = math.sqrt(variance / later.processes)
-        if later.se < _RELATIVE * between:
+        if df > AT_FIRST_DF and later.se < _RELATIVE * between:
             return True
         careful = replace(later, se=later.se * _CAREFUL)
         return judge(careful, variance * _CAREFUL**2, df, self.resolve).word != "unresolved"

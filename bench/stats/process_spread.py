@@ -24,6 +24,7 @@ import numpy as np
 from bench.stats.verdicts import Rounds, alone
 
 __all__ = [
+    "AT_FIRST_DF",
     "POOLING",
     "Difference",
     "Pooling",
@@ -43,7 +44,8 @@ _FEWEST = 5
 """Pairs below which a class borrows from the others."""
 _AT_FIRST = 0.02
 """A process's standard deviation where nothing was measured yet: most backends have less, small parallel calls more."""
-_AT_FIRST_DF = 4.0
+AT_FIRST_DF = 4.0
+"""Degrees of freedom of that."""
 _HALVES = 1.57
 """The variance of a median over that of a mean."""
 _BANDS = (1 << 20, 16 << 20)
@@ -177,7 +179,7 @@ def _pooled(seen: Mapping[Key, Sequence[Difference]], of: Key, pooling: Pooling)
     if len(mine) < _FEWEST:
         mine = [*mine, *(each for name, some in seen.items() if name != of for each in some)]
     if not mine:
-        return _AT_FIRST**2, _AT_FIRST_DF
+        return _AT_FIRST**2, AT_FIRST_DF
     return _posterior(mine, pooling.most), min(float(len(mine)), pooling.most_df)
 
 

@@ -108,6 +108,6 @@ def test_benchmark_disable_checks_and_times_nothing(tmp_path: Path) -> None:
     outcome = bench(tmp_path, *plugins, *SMALL[2:], "--benchmark-disable")
     assert outcome.code == pytest.ExitCode.TESTS_FAILED, outcome.text[-2000:]
     assert re.search(r"^E? *incorrect: ", outcome.text, re.MULTILINE), outcome.text[-2000:]
-    assert "1 failed, 5 passed" in outcome.text
+    assert "1 failed, 6 passed" in outcome.text
     assert not outcome.folder.exists()
     assert "leads with" not in outcome.text
