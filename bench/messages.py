@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Protocol, TypeVar
 
+from bench.arrays.shared_inputs import NOWHERE, Where
 from bench.channel import Request
 from bench.judging.gate import GateReport
 from bench.limits import Between, Finite, OneOf, Positive, Seconds, Sized
@@ -127,8 +128,11 @@ class ArmCalls(Protocol):
     def raced(self, case: Case) -> bool:
         """Whether a copy has chosen its way for the case before, so that others may work while it is prepared."""
 
-    def prepare(self, case: Case) -> Prepared:
-        """Build the inputs, compile, and pass the gate."""
+    def prepare(self, case: Case, where: Where = NOWHERE, *, in_turn: bool = False) -> Prepared:
+        """Build the inputs, or map them from `where` they are shared, compile, and pass the gate.
+
+        `in_turn`: hold memory only while something is asked; the others need it meanwhile.
+        """
 
     def probe(self, least_s: float) -> float:
         """Seconds per call, the fastest of several probes of at least `least_s` each (or one call)."""
@@ -194,10 +198,12 @@ class Prepare(ArmRequest[Prepared]):
     """See `ArmCalls.prepare`."""
 
     case: NetworkCase | Case
+    in_turn: bool = False
+    where: Where = NOWHERE
 
     def call(self, arm: ArmCalls) -> Prepared:
         """Make the call."""
-        return arm.prepare(self.case)
+        return arm.prepare(self.case, self.where, in_turn=self.in_turn)
 
 
 @dataclass(frozen=True, slots=True)

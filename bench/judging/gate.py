@@ -94,15 +94,13 @@ class Gate(ABC, Generic[SlotsT_co, PlantsT_co]):
     # The sequence.
 
     def before(self) -> GateReport:
-        """Judge the callable, called at least once; the first slot ends up pristine unless it is wrong."""
+        """Judge the callable; the first slot ends up pristine unless it is wrong."""
         reports = []
         for trial in self.trials():
             with trial:
                 reports.append(self._tried(self.slots.ring[0]))
             if reports[-1].problem:
                 break
-        if self.second_call_s is None:
-            self.call(self.slots.ring[0])
         return self.merged(reports)
 
     def after(self, last: tuple[Slot, Any]) -> GateReport:

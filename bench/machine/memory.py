@@ -1,15 +1,23 @@
-"""How much memory can be had."""
+"""How much memory can be had, and giving some back."""
 
 from __future__ import annotations
 
+import ctypes
+import sys
+from typing import Any
+
+import numpy as np
 import psutil
 
 from bench.machine import cgroups
 
-__all__ = ["free_bytes", "shortage"]
+__all__ = ["free_bytes", "give_back", "shortage"]
 
 _SPARE = 512 << 20
 """Bytes that are left to whatever else runs on the machine."""
+_PAGE = 4096
+_DONTNEED = 4
+"""MADV_DONTNEED on Linux."""
 
 
 def free_bytes() -> int:
@@ -18,12 +26,26 @@ def free_bytes() -> int:
     return free if left is None else min(free, left)
 
 
+def give_back(array: np.ndarray[Any, Any]) -> None:
+    """Let go of the pages that only `array` lies on; it may be anything afterwards, until it is written again.
+
+    Nothing where the system cannot do that (madvise, Linux).
+    """
+    if sys.platform != "linux":
+        return
+    low, high = np.lib.array_utils.byte_bounds(array)
+    start, end = -(-low // _PAGE) * _PAGE, high // _PAGE * _PAGE
+    if start < end:
+        ctypes.CDLL(None).madvise(ctypes.c_void_p(start), ctypes.c_size_t(end - start), _DONTNEED)
+
+
 def shortage(needed: int, arms: int, advice: str) -> str | None:
     """None if so many bytes can be had, else the figures; `advice` says what helps."""
     free = free_bytes()
     if needed + _SPARE <= free:
         return None
+    those = f"{arms} arms at once" if arms > 1 else "one arm at a time"
     return (
-        f"needs {needed / 2**30:.2f} GiB for {arms} arms at once, {free / 2**30:.2f} GiB are free "
+        f"needs {needed / 2**30:.2f} GiB for {those}, {free / 2**30:.2f} GiB are free "
         f"({_SPARE / 2**30:.1f} GiB are kept spare); {advice} or fewer --backends"
     )

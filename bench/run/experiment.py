@@ -89,12 +89,13 @@ def in_rounds(
     """As `run`, but yields the states after each round, for a caller that measures something in between."""
     visit = visit or Visit.alone(experiment)
     states, case = visit.states, experiment.case
-    if _skipped_as_too_large(experiment, pool, states, limits.seconds):
+    in_turn = _room_for(experiment, pool, states, limits.seconds)
+    if in_turn is None:
         return Measured(states)
     if visit.process > 1:
         for state in states:
             state.renew(visit.process)
-    renewed_s = prepare(experiment, pool, states)
+    renewed_s = prepare(experiment, pool, states, in_turn=in_turn)
     began = time.monotonic()
     if any(state.alive and not state.arm.is_control for state in states):
         _calibrate(pool, states, limits.batch_s, limits.warm_s)
@@ -102,13 +103,14 @@ def in_rounds(
         watch = surroundings.watch(case.device)
         for _ in Rounds(pool, states, limits, race, watch=watch, surroundings=surroundings).run():
             yield states
-        _finish(pool, states, case.threads, on_card=case.device != "cpu")
+        _finish(pool, states, case.threads, on_card=case.device != "cpu", in_turn=in_turn)
     rounds_s = time.monotonic() - began
     learn_slopes(visit.evidence, states)
     _release(pool, states)
     return Measured(states, rounds_s, renewed_s)
 
 
+<<<<<<< HEAD
 def prove(experiment: Experiment, pool: Pool) -> Sequence[ArmState]:
     """Bring every arm of `experiment` to where it could be timed, which ends with the gate, and time nothing."""
     states = [ArmState(arm) for arm in experiment.arms]
@@ -129,6 +131,22 @@ def _skipped_as_too_large(
     for state in states if too_large is not None else ():
         state.fail("skipped", str(too_large))
     return too_large is not None
+=======
+def _room_for(experiment: Experiment, pool: Pool, states: Sequence[ArmState], seconds: float) -> bool | None:
+    """Whether the arms have to have their memory in turn; None, and all are skipped, where not even that will do."""
+    workload, arms = workload_of(experiment.case), len(states)
+    if workload.why_too_large(arms, seconds) is None:
+        return False
+    pool.trim()  # what they keep from the case before may be in the way
+    if workload.why_too_large(arms, seconds) is None:
+        return False
+    too_large = workload.why_too_large(arms, seconds, in_turn=True)
+    if too_large is None:
+        return True
+    for state in states:
+        state.fail("skipped", too_large)
+    return None
+>>>>>>> memory
 
 
 def _calibrate(pool: Pool, states: Sequence[ArmState], batch_s: float, warm_s: float) -> None:
@@ -139,10 +157,10 @@ def _calibrate(pool: Pool, states: Sequence[ArmState], batch_s: float, warm_s: f
             state.iterations = calls_for(per_call, state.batch_s, warm_s)
 
 
-def _finish(pool: Pool, states: Sequence[ArmState], threads: int, *, on_card: bool) -> None:
-    """The last looks; the arms share a card one at a time."""
+def _finish(pool: Pool, states: Sequence[ArmState], threads: int, *, on_card: bool, in_turn: bool) -> None:
+    """The last looks; the arms share a card, or scarce memory, one at a time."""
     timed = [state for state in states if state.batches]
-    for state, finished in ask(pool, timed, Finish(), alone=on_card):
+    for state, finished in ask(pool, timed, Finish(), alone=on_card or in_turn):
         state.finished = finished
         alone = pool.pid(state.arm) != os.getpid()  # in a process with others, what they do is its own
         problem = finished.problem or (_uses_too_much(state, threads) if alone else None)
