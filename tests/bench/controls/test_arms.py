@@ -308,7 +308,7 @@ def test_a_way_whose_threads_have_to_be_woken_wins_by_its_calls_in_a_row() -> No
 @pytest.mark.parametrize("usual", ["parallel", "serial"])
 @pytest.mark.parametrize("disturbed_s", [0.3, 100.0])
 def test_a_race_goes_on_until_ways_with_threads_are_undisturbed(disturbed_s: float, usual: str) -> None:
-    """Others work for longer than a race takes, and a way with threads waits for a CPU; if they stay, the first wins."""
+    """Others work longer than a race takes, and a way with threads waits for a CPU; if they stay, the first wins."""
     time = Time()
 
     def parallel() -> float:
