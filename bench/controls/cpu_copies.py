@@ -13,6 +13,7 @@ from kernels.numba_cpu.entry import locator
 from kernels.numbers.floats import bits as bits_of
 from kernels.numbers.host_arrays import output_array
 from kernels.tuned.bind import Bound, Mode, Walk, bind, streams, walk_of, writing
+from kernels.tuned.choice import choose
 from kernels.tuned.loops import Loop
 from kernels.tuned.simd import LINE, STREAMING
 
@@ -55,7 +56,7 @@ def out_of_reach(case: Case) -> str | None:
 def candidates(case: Case, x: Array, dy: Array | None, out: Array | None, streaming: bool) -> dict[str, Call]:
     """Calls that copy the case's bytes into `out`, or in place, and return the result, by a short name of the way.
 
-    Without `out` each call allocates its result.
+    Without `out` each call allocates its result.  The first way has the threads that our fastest kernels would take.
     """
     inputs = [array for array in (x, dy) if array is not None]
     element = "xor" if dy is not None else "flip" if case.placement == "inplace" else "copy"
@@ -66,10 +67,14 @@ def candidates(case: Case, x: Array, dy: Array | None, out: Array | None, stream
             f"arrays of strides {[a.strides for a in inputs]} cannot be walked; give the case's own layout"
         )
     loop = Loop(element, f"uint{8 * case.itemsize}", walk.shape, streaming)
-    ways = {} if streaming else {"numpy": _numpy(element, inputs, target)}
-    for name, mode in _modes(case).items():
+    kernel = "relu" if dy is None else "relu_backward"
+    usual, _ = choose(kernel, case.dtype, walk, case.itemsize, threads())
+    ways = {}
+    for name, mode in sorted(_modes(case).items(), key=lambda way: way[1] != usual):
         bound = bind(loop, walk, inputs, 0.0, mode)
         ways[name] = _allocating(bound, inputs) if target is None else writing(bound, inputs, target)
+    if not streaming:
+        ways["numpy"] = _numpy(element, inputs, target)
     return ways
 
 

@@ -110,28 +110,16 @@ def in_rounds(
     return Measured(states, rounds_s, renewed_s)
 
 
-<<<<<<< HEAD
 def prove(experiment: Experiment, pool: Pool) -> Sequence[ArmState]:
     """Bring every arm of `experiment` to where it could be timed, which ends with the gate, and time nothing."""
     states = [ArmState(arm) for arm in experiment.arms]
-    if not _skipped_as_too_large(experiment, pool, states, math.inf):
-        prepare(experiment, pool, states)
+    in_turn = _room_for(experiment, pool, states, math.inf)
+    if in_turn is not None:
+        prepare(experiment, pool, states, in_turn=in_turn)
         _release(pool, states)
     return states
 
 
-def _skipped_as_too_large(
-    experiment: Experiment, pool: Pool, states: Sequence[ArmState], seconds: float
-) -> bool:
-    workload = workload_of(experiment.case)
-    too_large = workload.why_too_large(len(states), seconds)
-    if too_large is not None:  # but for what the arms keep from the case before?
-        pool.trim()
-        too_large = workload.why_too_large(len(states), seconds)
-    for state in states if too_large is not None else ():
-        state.fail("skipped", str(too_large))
-    return too_large is not None
-=======
 def _room_for(experiment: Experiment, pool: Pool, states: Sequence[ArmState], seconds: float) -> bool | None:
     """Whether the arms have to have their memory in turn; None, and all are skipped, where not even that will do."""
     workload, arms = workload_of(experiment.case), len(states)
@@ -146,7 +134,6 @@ def _room_for(experiment: Experiment, pool: Pool, states: Sequence[ArmState], se
     for state in states:
         state.fail("skipped", too_large)
     return None
->>>>>>> memory
 
 
 def _calibrate(pool: Pool, states: Sequence[ArmState], batch_s: float, warm_s: float) -> None:

@@ -126,6 +126,15 @@ def test_who_is_far_behind_is_measured_no_longer_than_it_takes_to_see_it() -> No
     assert sum(machine.rounds(process)["near"] for process in (1, 2)) > 2 * LEAST_ROUNDS
 
 
+def test_copies_go_on_beside_arms_that_do_for_as_long_as_it_takes_to_bound_them() -> None:
+    machine = Machine(0.06)
+    machine.measured({})
+    for process in (1, 2):
+        rounds = machine.rounds(process)
+        assert rounds["near"] > CONTROL_ROUNDS
+        assert rounds["copy_plain"] == rounds["empty_call"] == CONTROL_ROUNDS
+
+
 def test_where_processes_differ_more_rounds_are_not_made() -> None:
     """They could not make anything known."""
     quiet, uneven = Machine(0.03), Machine(0.03, between=0.1)
