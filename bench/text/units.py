@@ -62,14 +62,6 @@ def percent_text(fraction: float) -> str:
     return f"{percent:.0f}%" if abs(percent) >= 9.95 else f"{percent:.1f}%"
 
 
-def bytes_text(count: float) -> str:
-    """Bytes in the largest binary unit of which there is one: ``80.0 MiB``."""
-    if math.isnan(count):
-        return MISSING
-    unit, name = next((each for each in _BYTES if count >= each[0]), _BYTES[-1])
-    return f"{number_text(count / unit)} {name}" if unit > 1 else f"{count:.0f} {name}"
-
-
 def calls_text(calls: float) -> str:
     """A number of calls: ``1,234``; 0 is ``at once`` and infinity is ``never``."""
     if math.isnan(calls):
@@ -77,6 +69,14 @@ def calls_text(calls: float) -> str:
     if math.isinf(calls):
         return "never"
     return f"{calls:,.0f}" if calls else "at once"
+
+
+def bytes_text(count: float) -> str:
+    """Bytes in the largest binary unit of which there is one: ``80.0 MiB``."""
+    if math.isnan(count):
+        return MISSING
+    unit, name = next((each for each in _BYTES if count >= each[0]), _BYTES[-1])
+    return f"{number_text(count / unit)} {name}" if unit > 1 else f"{count:.0f} {name}"
 
 
 def _decimals(value: float, digits: int) -> int:
