@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from bench.text.units import calls_text, number_text, percent_text, ratio_text, seconds_text
+from bench.text.units import bytes_text, calls_text, number_text, percent_text, ratio_text, seconds_text
 
 
 @pytest.mark.parametrize(
@@ -60,3 +60,18 @@ def test_percent_and_calls() -> None:
         "-",
     ]
     assert [calls_text(c) for c in (0, 1234.0, math.inf, math.nan)] == ["at once", "1,234", "never", "-"]
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [
+        (0, "0 bytes"),
+        (1023, "1023 bytes"),
+        (1536, "1.50 KiB"),
+        (80 << 20, "80.0 MiB"),
+        (3 << 30, "3.00 GiB"),
+        (math.nan, "-"),
+    ],
+)
+def test_bytes(count: float, text: str) -> None:
+    assert bytes_text(count) == text
