@@ -9,14 +9,16 @@ from pathlib import Path
 
 import pandas as pd
 
-from bench.records.find_runs import find_runs
-from bench.records.reading import ReadError, read_cells
+from bench.records.find_runs import find_runs, has_rows
+from bench.records.reading import ReadError, read_cells, read_rounds
+from bench.text.commands import as_typed
 from scripts._shared import cli
+from scripts._shared.explain import EXPLAINED, explained, labels
 from scripts._shared.filters import add_filters, chosen
 from scripts._shared.markers import MarkerError, update
 from scripts._shared.render import as_latex, as_markdown, to_terminal, write_csv
 from scripts._shared.summary import NEEDED, arms, fastest, fits, prepare, ranked
-from scripts._shared.tables import ALL_TABLES, TABLES, report
+from scripts._shared.tables import ALL_TABLES, TABLES, Report, report
 
 __all__ = ["main"]
 
@@ -31,6 +33,7 @@ the sizes), headline (fastest, in few columns and without a legend).
 examples:
   python scripts/summarise.py results/reference/amd-epyc-2c
   python scripts/summarise.py results/reference/* --ops relu --dtypes float32 --sizes 1Ki,1Mi
+  python scripts/summarise.py --explain relu-forward-new-float32-1Mi-numba_jit
   python scripts/summarise.py results/reference/amd-epyc-2c/cells.csv --format csv --tables fits > fits.csv
   python scripts/summarise.py results/reference/amd-epyc-2c --tables fastest,arms,fits \\
       --update results/reference/amd-epyc-2c/TABLES.md --check
@@ -45,6 +48,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     Raises ReadError, UsageError or MarkerError, each of one line.
     """
     options = _parse(argv)
+    if options.explain is not None:
+        to_terminal(Report(intro=_explained(options)))
+        return 0
     cells = prepare(read_cells(find_runs(options.run, options.results), NEEDED))
     cells = ranked(chosen(cells, options))
     if options.format == "csv":
@@ -55,6 +61,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         return update(options.update, as_markdown(summary), "summary", check=options.check)
     if options.format == "terminal":
         to_terminal(summary)
+        print(
+            as_typed(
+                f"\nHow a row came about, and why: python scripts/summarise.py --explain {labels(cells[:1])[0]}"
+            )
+        )
     else:
         sys.stdout.write(as_markdown(summary) if options.format == "markdown" else as_latex(summary))
     return 0
@@ -72,6 +83,11 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
         help=f"which, in which order: {', '.join(TABLES)} (default: {','.join(ALL_TABLES)}; for csv one: arms)",
     )
     add_filters(parser)
+    parser.add_argument(
+        "--explain",
+        metavar="CELL",
+        help="say in words how a row came about, and why; CELL is its name in a run, or a part that no other has",
+    )
     parser.add_argument("--limit", type=cli.count, metavar="N", help="rows of a table at most; 0: all")
     parser.add_argument(
         "--update", type=Path, metavar="FILE", help="put the markdown between the markers in FILE"
@@ -80,6 +96,8 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     options = parser.parse_args(argv)
     if options.update is not None and options.format not in (None, "markdown"):
         parser.error(f"--update writes markdown; leave out --format {options.format}")
+    if options.explain is not None and (options.format, options.tables, options.update) != (None, None, None):
+        parser.error("--explain says sentences; leave out --format, --tables and --update")
     if options.check and options.update is None:
         parser.error("--check needs --update FILE, the file to check")
     options.format = options.format or "terminal"
@@ -87,6 +105,14 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     if options.format == "csv" and len(options.tables) > 1:
         parser.error(f"--format csv writes one table; name one of {', '.join(options.tables)} with --tables")
     return options
+
+
+def _explained(options: argparse.Namespace) -> list[str]:
+    paths = find_runs(options.run, options.results)
+    cells = ranked(chosen(prepare(read_cells(paths, EXPLAINED)), options))
+    beside = [path.with_name("rounds.csv") for path in paths if path.name == "cells.csv"]
+    rounds = [path for path in beside if has_rows(path)]
+    return explained(cells, options.explain, read_rounds(rounds) if rounds else None)
 
 
 def _figures(cells: pd.DataFrame, table: str, limit: int | None) -> pd.DataFrame:

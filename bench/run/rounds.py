@@ -152,7 +152,9 @@ class Rounds:
         reading_s = _reading(sample)
         self._race.evidence.slow.see(reading_s)
         self._witness.spent(self._pool.pid(state.arm), sample.total_cpu_s)
-        low, _, high = quantiles(sample.parts, n=4) if len(sample.parts) > 1 else sample.parts * 3
+        low, _, high = (
+            quantiles(sample.parts, n=4, method="inclusive") if len(sample.parts) > 1 else sample.parts * 3
+        )
         state.batches.append(
             Batch(
                 state.process,

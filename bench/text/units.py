@@ -10,6 +10,7 @@ import math
 
 __all__ = [
     "MISSING",
+    "bytes_text",
     "calls_text",
     "count_text",
     "number_text",
@@ -19,6 +20,7 @@ __all__ = [
 ]
 
 MISSING = "-"
+_BYTES = ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"), (1, "bytes"))
 _SECONDS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "us"), (1e-9, "ns"))
 
 
@@ -73,6 +75,14 @@ def calls_text(calls: float) -> str:
     if math.isinf(calls):
         return "never"
     return f"{calls:,.0f}" if calls else "at once"
+
+
+def bytes_text(count: float) -> str:
+    """Bytes in the largest binary unit of which there is one: ``80.0 MiB``."""
+    if math.isnan(count):
+        return MISSING
+    unit, name = next((each for each in _BYTES if count >= each[0]), _BYTES[-1])
+    return f"{number_text(count / unit)} {name}" if unit > 1 else f"{count:.0f} {name}"
 
 
 def _decimals(value: float, digits: int) -> int:
