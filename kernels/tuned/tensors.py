@@ -44,7 +44,7 @@ def fresh(like: torch.Tensor) -> torch.Tensor:
 
 
 def _order(like: torch.Tensor) -> torch.memory_format:
-    """As torch's functions of one tensor go by it: strides of dimensions of one element may be anything, and are not kept."""
+    """What torch's functions of one tensor keep of its strides: not those of dimensions of one element, which may be any."""
     if like.is_contiguous():
         return torch.contiguous_format
     lasts = like.dim() == 4 and like.is_contiguous(memory_format=torch.channels_last)
@@ -86,9 +86,7 @@ def _run(
 
 
 @functools.lru_cache(maxsize=4096)
-def _call(
-    kind: tuple[str, str, str], n: int, wanted: int, lined: bool
-) -> tuple[Entry, tuple[Any, ...]]:
+def _call(kind: tuple[str, str, str], n: int, wanted: int, lined: bool) -> tuple[Entry, tuple[Any, ...]]:
     """How the loop is run by `wanted` threads: what to call, and what follows its three addresses, n and slope.
 
     The loop rounds the slope to the 32 bits in which the 16-bit types are multiplied, not to theirs, as torch does.

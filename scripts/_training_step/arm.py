@@ -124,7 +124,8 @@ class Trainer:
         inside: set[int] = set()
         others: set[int] = set()
         nodes: set[Any] = set()  # those of activations
-        handles = [m.register_forward_hook(lambda *a: nodes.add(a[-1].grad_fn)) for m in self._made]
+        active = [m for m in self._made if not isinstance(m, nn.Identity)]  # whose result is another's
+        handles = [m.register_forward_hook(lambda *a: nodes.add(a[-1].grad_fn)) for m in active]
         loss = self._loss()
         for handle in handles:
             handle.remove()
