@@ -6,7 +6,8 @@ is copied once for such an `out`, for ``jax_jit`` in place (JAX cannot write int
 without the optional method ``bind``: `compile` promises a first execution, and a function should not do its work
 twice, so ``bind(case, x, dy, out)`` is `compile` without it.
 
-NaN, signed zeros and subnormals follow the backend.
+NaN, signed zeros and subnormals follow the backend, and so do gradients where x is 0 or NaN, which are conventions.
+A subclass of ndarray is taken for the array that it is: a result is a plain one, without units or names.
 """
 
 from __future__ import annotations
@@ -53,8 +54,9 @@ def leaky_relu(
 
 
 def relu_backward(dy: Any, x: Any, *, backend: str = "numba_tuned", out: Array | None = None) -> Array:
-    """The gradient with respect to x of ``sum(dy * relu(x))``: dy where x > 0, else 0.
+    """The gradient with respect to x of ``sum(dy * relu(x))``: dy where x > 0, else 0; where x is NaN, dy or 0.
 
+    Which of the two is the backend's convention: ``g(NaN)`` in the table of scripts/crosscheck.py.
     `dy` and `x` agree in shape and dtype.  Returns a new array, or `out`, which may be dy itself (then
     overwritten) and shares no memory with x; otherwise as for `relu`.
     """
@@ -69,7 +71,7 @@ def leaky_relu_backward(
     backend: str = "numba_tuned",
     out: Array | None = None,
 ) -> Array:
-    """dy where x > 0, else dy * negative_slope; arguments, result and errors as for `relu_backward`."""
+    """dy where x > 0, else dy * negative_slope; where x is 0 or NaN, either.  Otherwise as for `relu_backward`."""
     slope = _slope(negative_slope)
     return _run("leaky_relu", slope, backend, x=_checked("x", x), dy=_checked("dy", dy), out=out)
 

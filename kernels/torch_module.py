@@ -12,8 +12,8 @@ nobody else.  Here both keep n / 8 bytes: 1/16 of a 16-bit tensor, 1/32 of float
   input's, as with torch.  For anything else torch's own function runs, and a `FallbackWarning` gives
   the reason, once.
 - Under torch.compile and torch.export torch's own function is traced: a compiler fuses it with its neighbours,
-  which it cannot do to a call of ours.
-- Second derivatives are right: the gradient is linear in dy, and its derivative by x is 0.
+  which it cannot do to a call of ours.  It runs as well where modes, transforms or hooks of saved tensors watch.
+- Second derivatives are torch's.
 - Threads: as many as ``torch.get_num_threads()`` says, at most NUMBA_NUM_THREADS.
 - Large results come from a pool (kernels/tuned/memory_pool.py: what it costs, how to switch it off).
 """
@@ -107,8 +107,8 @@ def replace_activations(module: nn.Module) -> int:
     """Turn each nn.ReLU and nn.LeakyReLU in `module`, itself included, into ours; how many there were.
 
     The objects stay the same, with their hooks, their mode and whoever refers to them; their class
-    changes.  Classes derived from torch's two are left alone, and so are calls of functions: a UserWarning
-    says so where there is nothing else.
+    changes, and `restore_activations` changes it back.  Classes derived from torch's two are left alone,
+    and so are calls of functions: a UserWarning says so where there is nothing else.
     """
     replaced = _reclassify(module, _OURS)
     if not replaced and not any(isinstance(each, tuple(_OURS.values())) for each in module.modules()):
@@ -170,7 +170,7 @@ def _activate(x: Any, op: str, slope: Any, inplace: bool) -> Tensor:
     if reason is not None:
         say_once(reason)
         return _by_torch(x, op, slope, inplace)
-    if not torch.autograd._profiler_enabled():
+    if not torch._C._autograd._profiler_enabled():
         return _by_us(x, op, slope, inplace, saves)
     with torch.profiler.record_function(f"{__name__}.{op}"):
         return _by_us(x, op, slope, inplace, saves)

@@ -19,7 +19,7 @@ from typing import Any
 
 import numba
 from numba.np.ufunc import parallel
-from threadpoolctl import ThreadpoolController
+from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]  # it carries no type hints
 
 __all__ = ["FORKED_AT", "count", "forked", "layer", "limit", "most", "start"]
 

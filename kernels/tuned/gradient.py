@@ -21,7 +21,7 @@ __all__ = ["activate"]
 def activate(x: Tensor, op: str, slope: float, inplace: bool) -> Tensor:
     """op(x) with its gradient, for an x that is plain and dense and wants one."""
     origin = torch.as_strided_copy(x, (0,), (1,))  # no view: x's memory may go
-    form = _Form(op, slope, x.stride(), origin)
+    form = _Form(op, slope, x.stride(), x.is_contiguous(), origin)
     result: Tensor = _Activation.apply(x, form, inplace)  # type: ignore[no-untyped-call]  # torch's own
     return result
 
@@ -33,6 +33,8 @@ class _Form(NamedTuple):
     slope: float
     strides: tuple[int, ...]
     """Of the tensor to which the bits belong."""
+    contiguous: bool
+    """Whether it was; its strides may be any where a dimension has one element, or another none."""
     origin: Tensor
     """No elements, made of x."""
 
@@ -92,9 +94,11 @@ def _restored(dy: Tensor, bits: Tensor, form: _Form) -> Tensor:
             f"the bits saved for backward came back as {bits.dtype}{tuple(bits.shape)} on {bits.device}; "
             "saved-tensor hooks have to return uint8 tensors as they were"
         )
-    if dy.stride() == form.strides:
+    if dy.is_contiguous() if form.contiguous else dy.stride() == form.strides:
         dx = fresh(dy)
-    else:  # the bits are in the order of the input's memory
+    elif form.contiguous:  # the bits are in the order of the input's memory
+        dx = dy = dy.contiguous()
+    else:
         dx = dy = torch.empty_strided(dy.shape, form.strides, dtype=dy.dtype, device="cpu").copy_(dy)
     restore(dy, bits.contiguous(), dx, form.op, form.slope)
     return dx

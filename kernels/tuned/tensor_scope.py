@@ -62,9 +62,13 @@ def _included() -> Any:
     return torch._C._dispatch_tls_local_include_set()
 
 
-_USUAL = _included()
-with torch.inference_mode():
-    _USUAL_IN_INFERENCE = _included()
+def _usual() -> tuple[Any, Any]:
+    with torch.inference_mode():
+        in_inference = _included()
+    return _included(), in_inference
+
+
+_USUAL = _usual()
 
 
 def reason_against(tensor: torch.Tensor) -> str | None:
@@ -100,8 +104,7 @@ def _watching() -> str | None:
         modes = map(torch._C._get_function_stack_at, range(torch._C._len_torch_function_stack()))
         if not all(isinstance(mode, DeviceContext) for mode in modes):
             return "a TorchFunctionMode"
-    included = _included()
-    return None if included == _USUAL or included == _USUAL_IN_INFERENCE else _mode()  # noqa: PLR1714  # not hashable
+    return None if _included() in _USUAL else _mode()
 
 
 def _mode() -> str:

@@ -30,16 +30,25 @@ _BYTES = torch.empty(0, dtype=torch.uint8, device="cpu")
 
 
 def fresh(like: torch.Tensor) -> torch.Tensor:
-    """An uninitialised tensor of the dtype, shape and strides of `like`, which is dense.
+    """An uninitialised tensor of the dtype, shape and memory order of `like`, which is dense.
 
     Large ones come from `kernels.tuned.memory_pool` (and cannot be grown by ``resize_``).
     """
-    size = like.numel() * like.itemsize
+    size, order = like.numel() * like.itemsize, _order(like)
     if size < _POOLED_FROM or size > memory_pool.shared().limit:
-        return torch.empty_like(like)
+        return torch.empty_like(like, memory_format=order)
+    strides = torch.empty_like(like, memory_format=order, device="meta").stride()
     storage = torch.from_numpy(memory_pool.shared().empty((size,), _BYTE)).untyped_storage()
     # set_ and not view: a view could not be changed in place once autograd knows of it.
-    return torch.empty(0, dtype=like.dtype, device="cpu").set_(storage, 0, like.shape, like.stride())
+    return torch.empty(0, dtype=like.dtype, device="cpu").set_(storage, 0, like.shape, strides)
+
+
+def _order(like: torch.Tensor) -> torch.memory_format:
+    """What torch's functions of one tensor keep of its strides: not those of dimensions of one element, which may be any."""
+    if like.is_contiguous():
+        return torch.contiguous_format
+    lasts = like.dim() == 4 and like.is_contiguous(memory_format=torch.channels_last)
+    return torch.channels_last if lasts else torch.preserve_format
 
 
 def plain(x: torch.Tensor, target: torch.Tensor, op: str, slope: float) -> None:

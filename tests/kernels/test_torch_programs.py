@@ -1,4 +1,4 @@
-"""Our activations in other people's PyTorch programs: whatever watches, compiles, saves or fuses finds what it expects."""
+"""Our activations in other people's PyTorch programs: what watches, compiles, saves or fuses finds what it expects."""
 
 from __future__ import annotations
 
@@ -39,12 +39,19 @@ pytestmark = [
 ]
 
 Function = Callable[[Tensor], Tensor]
+
+
+def _relu(x: Tensor) -> Tensor:  # of one argument, as tracers want it
+    return relu(x)
+
+
+def _leaky_relu(x: Tensor) -> Tensor:
+    return leaky_relu(x, 0.3)
+
+
 OURS_AND_THEIRS = pytest.mark.parametrize(
     ("ours", "theirs"),
-    [
-        (lambda x: relu(x), lambda x: functional.relu(x)),
-        (lambda x: leaky_relu(x, 0.3), lambda x: functional.leaky_relu(x, 0.3)),
-    ],
+    [(_relu, functional.relu), (_leaky_relu, lambda x: functional.leaky_relu(x, 0.3))],
     ids=["relu", "leaky_relu"],
 )
 
@@ -153,7 +160,7 @@ def test_whatever_watches_torch_sees_torchs_own(watcher: str, ours: Function, th
 
 def test_a_graph_recorded_before_dispatch_computes_relu() -> None:
     x = torch.randn(5)
-    graph = make_fx(lambda v: relu(v), pre_dispatch=True)(x)
+    graph = make_fx(_relu, pre_dispatch=True)(x)
     assert torch.equal(graph(-x), functional.relu(-x))
 
 
@@ -380,7 +387,7 @@ def test_large_results_can_be_shared_and_handed_on() -> None:
     x = torch.randn(1 << 20)
     y = relu(x)
     want = functional.relu(x)
-    assert torch.equal(torch.from_dlpack(y), want)
+    assert torch.equal(torch.utils.dlpack.from_dlpack(y), want)
     assert torch.equal(y.share_memory_(), want)
     assert y.is_shared()
 
