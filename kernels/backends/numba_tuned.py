@@ -22,6 +22,7 @@ import numpy as np
 from kernels.api import Case
 from kernels.numba_cpu import threads
 from kernels.numba_cpu.bind import library_versions
+from kernels.numba_cpu.disk_cache import why_not_compiled
 from kernels.numba_cpu.entry import address_of, locator
 from kernels.tuned import memory_pool
 from kernels.tuned.bind import Bound, Mode, Walk, bind, streams, walk_of, writing
@@ -48,9 +49,9 @@ class NumbaTuned:
         self._last: Loop | None = None
 
     def why_not(self, case: Case) -> str | None:
-        """None on the CPU."""
+        """None on the CPU, where Numba compiles."""
         if case.device == "cpu":
-            return None
+            return why_not_compiled()
         return f"numba_tuned runs on the CPU only; device is {case.device!r}"
 
     def set_threads(self, count: int) -> int:

@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -96,8 +97,29 @@ class TestBackends:
         missing = Family({"jax_jit": Tried("missing", "x")})
         assert [each.status for each in _none_runs([missing])] == [PROBLEM]
 
+    def test_what_to_do_names_the_package(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Also of a backend that loads and then raises."""
+        for name in [name for name in os.environ if name.startswith("JAX_")]:
+            monkeypatch.delenv(name)
+        (finding,) = backends.findings(Family({"jax_jit": Tried("broken", "ValueError: x")}))
+        assert finding.mend == "pip install --force-reinstall --no-cache-dir jax"
+        monkeypatch.setenv("JAX_PLATFORMS", "tpu")
+        (finding,) = backends.findings(Family({"jax_jit": Tried("broken", "ValueError: x")}))
+        assert finding.mend == "unset JAX_PLATFORMS (set here: JAX_PLATFORMS=tpu)"
+
 
 class TestCompiler:
+    def test_options_in_cxx_and_a_space_in_a_path_keep_torch_compile_from_working(
+        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        monkeypatch.setenv("CXX", "g++ -O2")
+        found = backends.compiler()
+        assert (found.status, found.mend) == (WARNING, "export CXX=g++")
+        monkeypatch.delenv("CXX")
+        monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "a b"))
+        found = backends.compiler()
+        assert (found.status, found.mend) == (WARNING, "set TMPDIR to a path without spaces")
+
     def test_a_compiler_that_is_not_there(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         monkeypatch.setenv("PATH", str(tmp_path))
         monkeypatch.delenv("CXX", raising=False)
