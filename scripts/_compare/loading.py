@@ -41,7 +41,8 @@ def sides(first: Sequence[str], new: Sequence[str]) -> tuple[list[str], list[str
     if len(first) == 2:
         return [first[0]], [first[1]]
     raise UsageError(
-        f"{count_text(len(first), 'run')} and no --new: which are NEW? allowed: OLD NEW, or OLD1 OLD2 --new NEW1 NEW2 with any number on a side"
+        f"{count_text(len(first), 'run')} and no --new: which are NEW? allowed: OLD NEW, or OLD1 OLD2 --new NEW1 NEW2"
+        " with any number on a side"
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -19,6 +19,7 @@ from bench.text.sizes import format_size
 from kernels.api import AXES, Case
 from scripts._recommend.ratios import ITSELF, Ratio, Row, between, paired
 from scripts._recommend.runs import Evidence, matching
+from scripts._recommend.trust import Distrust, distrust
 from scripts._shared import cli
 from scripts._shared.remarks import clean
 
@@ -26,6 +27,8 @@ __all__ = ["Answer", "Missing", "answer", "arm_of", "break_even"]
 
 _NEAR = 0.05
 """Curves nearer than this are one in the list of crossovers, whatever the noise floor."""
+_USUALLY = "torch_eager"
+"""What is used now, unless it is said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +43,8 @@ class Missing:
 class Answer:
     """The arms of a case, the fastest first, and the evidence; `basis` is measured, fitted or extrapolated.
 
-    `best` is what there would be to change to, and `over_now` how it is beside `now`, what is used now.  `as_fast` are
-    the same as `use`; of those in `not_known` it is not known whether they are.
+    `best` is what there would be to change to, and `over_now` how it is beside `now`, what is used now; `ratios` has
+    that of each arm.  `as_fast` are the same as `use`; of those in `not_known` it is not known whether they are.
     """
 
     case: Case
@@ -50,23 +53,36 @@ class Answer:
     best: Row
     now: Row
     over_now: Ratio
-    over_baseline: Ratio | None
+    ratios: dict[str, Ratio]
     as_fast: list[str]
     not_known: list[str]
     resolve: float
     """The fraction within which arms are the same."""
     curves: dict[str, Curve] = field(default_factory=dict)
     crossovers: list[Stretch] = field(default_factory=list)
+    neighbours: list[tuple[int, float]] = field(default_factory=list)
+    """Of a size that was not measured: those beside it that were, and how many times as fast `best` is there."""
+    distrust: Distrust | None = None
+    """Why this is no answer."""
 
     @property
     def use(self) -> Row:
-        """What to use: `best` where it was shown to be faster, else what is used now."""
-        return self.best if self.over_now.verdict == "faster" else self.now
+        """What to use: `best` where it was shown, or a curve tells, that it is faster, else what is used now."""
+        return self.now if self.keep else self.best
 
     @property
     def keep(self) -> bool:
-        """Whether nothing was shown to be faster than what is used now."""
+        """Whether nothing is faster than what is used now, as far as is known."""
+        if self.distrust is not None:
+            return True
+        if self.basis != "measured":
+            return self.over_now.value <= 1 or self.over_now.verdict == "same"
         return self.over_now.verdict != "faster"
+
+    @property
+    def sure(self) -> bool:
+        """Whether it was measured at this very size and found out."""
+        return self.basis == "measured" and self.distrust is None and self.over_now.verdict != "unresolved"
 
 
 def arm_of(row: Row) -> str:
@@ -75,7 +91,7 @@ def arm_of(row: Row) -> str:
 
 
 def answer(evidence: Evidence, case: Case, now: str | None) -> Answer | Missing:
-    """What to use for `case`; `now` is the arm that is used now (None: the baseline).
+    """What to use for `case`; `now` is the arm that is used now (None: torch_eager, else the baseline).
 
     Raises UsageError if no cell of the case's kind is of `now`.
     """
@@ -95,6 +111,8 @@ def answer(evidence: Evidence, case: Case, now: str | None) -> Answer | Missing:
         )
     else:
         found = _told(line, curves, case, now, evidence.resolve(str(line["run_id"].iloc[-1])))
+    found.distrust = distrust(found.arms, found.over_now)
+    found.neighbours = [] if found.basis == "measured" else _neighbours(line, found)
     found.curves = curves
     noise = float(np.nanmedian(line["noise_floor"])) if line["noise_floor"].notna().any() else 0.0
     found.crossovers = stretches(curves, max(noise if math.isfinite(noise) else 0.0, _NEAR))
@@ -119,26 +137,22 @@ def _measured(evidence: Evidence, case: Case, rows: list[Row], now: str | None) 
     rows = sorted(rows, key=lambda row: float(row["time_s"]))
     present = _now(rows, now)
 
-    def over(row: Row) -> Ratio:
-        return ITSELF if row is present else paired(evidence, present, row)
-
-    best, over_now = _best(found.fastest, over)
+    ratios = {arm_of(row): ITSELF if row is present else paired(evidence, present, row) for row in rows}
+    best, over_now = _best(found.fastest, ratios)
     use = best if over_now.verdict == "faster" else present
-    base = next((row for row in rows if row["role"] == "baseline"), None)
-    over_base = None if base is None else ITSELF if base is use else paired(evidence, base, use)
     as_fast, not_known = _others(use, found.fastest, found.unresolved)
     resolve = evidence.resolve(str(best["run_id"]))
-    return Answer(case, "measured", rows, best, present, over_now, over_base, as_fast, not_known, resolve)
+    return Answer(case, "measured", rows, best, present, over_now, ratios, as_fast, not_known, resolve)
 
 
-def _best(fastest: Sequence[Row], over: Callable[[Row], Ratio]) -> tuple[Row, Ratio]:
+def _best(fastest: Sequence[Row], ratios: Mapping[str, Ratio]) -> tuple[Row, Ratio]:
     """The leader; or the same backend without a variant, where it is as fast and shown to be faster than now."""
     leader = fastest[0]
     plain = [row for row in fastest[1:] if row["backend"] == leader["backend"] and not row["variant"]]
     for row in plain:
-        if (found := over(row)).verdict == "faster":
+        if (found := ratios[arm_of(row)]).verdict == "faster":
             return row, found
-    return leader, over(leader)
+    return leader, ratios[arm_of(leader)]
 
 
 def _others(use: Row, fastest: Sequence[Row], unresolved: Sequence[Row]) -> tuple[list[str], list[str]]:
@@ -166,14 +180,20 @@ def _told(
 
     words = {arm_of(row): ratio(row, leader).verdict for row in rows}
     fastest = [row for row in rows if words[arm_of(row)] == "same"]
-    best, over_now = _best(fastest, lambda row: ratio(present, row))
-    use = best if over_now.verdict == "faster" else present
-    base = next((row for row in rows if row["role"] == "baseline"), None)
-    as_fast, not_known = _others(use, fastest, [row for row in rows if words[arm_of(row)] == "unresolved"])
-    return Answer(
-        *(case, "fitted" if covering else "extrapolated", rows, best, present, over_now),
-        *(None if base is None else ratio(base, use), as_fast, not_known, resolve),
-    )
+    ratios = {arm_of(row): ratio(present, row) for row in rows}
+    best, over_now = _best(fastest or [leader], ratios)
+    as_fast, not_known = _others(best, fastest, [row for row in rows if words[arm_of(row)] == "unresolved"])
+    basis = "fitted" if covering else "extrapolated"
+    return Answer(case, basis, rows, best, present, over_now, ratios, as_fast, not_known, resolve)
+
+
+def _neighbours(line: pd.DataFrame, found: Answer) -> list[tuple[int, float]]:
+    """The sizes next to the case's at which both arms were timed, with the ratio of their times there."""
+    names = pd.Series([arm_of(row) for row in _rows(line)], line.index)
+    best, now = (line[names == arm_of(row)].groupby("n")["time_s"].last() for row in (found.best, found.now))
+    gains = (now / best).dropna()
+    sides = gains[gains.index < found.case.n].tail(1), gains[gains.index > found.case.n].head(1)
+    return [(int(n), float(gain)) for side in sides for n, gain in zip(side.index, side, strict=True)]
 
 
 def _told_row(line: pd.DataFrame, name: str, curve: Curve, case: Case) -> Row:
@@ -210,7 +230,8 @@ def _told_ratio(curves: dict[str, Curve], slow: Row, fast: Row, resolve: float) 
 def _now(rows: Sequence[Row], now: str | None) -> Row:
     """The row of the arm that is used now."""
     if now is None:
-        return next((row for row in rows if row["role"] == "baseline"), rows[-1])
+        usual = (row for row in rows if arm_of(row) == _USUALLY)
+        return next(usual, next((row for row in rows if row["role"] == "baseline"), rows[-1]))
     found = next((row for row in rows if arm_of(row) == now), None)
     if found is None:
         names = [arm_of(row) for row in rows]

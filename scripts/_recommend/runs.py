@@ -24,7 +24,10 @@ from scripts._shared.summary import NEEDED, prepare
 
 __all__ = ["Evidence", "gather", "matching"]
 
-_COLUMNS = (*NEEDED, "threads_effective", *SPREAD_COLUMNS)
+_COLUMNS = (
+    *(*NEEDED, "threads_effective", *SPREAD_COLUMNS),
+    *("rounds", "contended_rounds", "page_faults", "system_s", "peak_bytes"),
+)
 
 
 @dataclass

@@ -46,7 +46,7 @@ def untried(evidence: Evidence, answer: Answer) -> list[str]:
     measured = settings(evidence, answer)
     if answer.basis != "measured":
         commands.append(command(case, [case.placement]))
-    elif answer.over_now.verdict == "unresolved":
+    elif answer.distrust is not None or answer.over_now.verdict == "unresolved":
         commands.append(_resolving(evidence, answer))
     tried = {setting.name for setting in measured if setting.kind == "variant"}
     if case.placement == "new" and case.device == "cpu" and not tried:

@@ -230,7 +230,7 @@ def test_a_tensor_is_refused_with_the_way_that_takes_it(dtype: str) -> None:
     )
     with pytest.raises(TypeError, match=told):
         kernels.relu(x)
-    with pytest.raises(TypeError, match="^dy is a torch.Tensor"):
+    with pytest.raises(TypeError, match=r"^dy is a torch\.Tensor"):
         kernels.leaky_relu_backward(x, X)
     jax = pytest.importorskip("jax")
     with pytest.raises(TypeError, match=r"^x is a jaxlib\..*allowed are NumPy arrays: give numpy.asarray"):

@@ -1,0 +1,46 @@
+"""Whether a run is worth an answer: not if the machine was busy, or if it could not have seen what matters."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from bench.text.units import percent_text
+from scripts._recommend.ratios import Ratio, Row
+
+__all__ = ["LARGEST_FLOOR", "Distrust", "distrust"]
+
+_MOST_DISTURBED = 0.5
+"""From this share of batches beside others' work on, what was timed is others' work as well."""
+LARGEST_FLOOR = 0.2
+"""Who cannot see a difference of a fifth cannot say what to use."""
+
+
+@dataclass(frozen=True, slots=True)
+class Distrust:
+    """Why there is no answer: `disturbed` of `batches` ran beside others' work, `noise_floor` would have been seen."""
+
+    reason: str
+    disturbed: int
+    batches: int
+    noise_floor: float
+
+
+def distrust(arms: Iterable[Row], ratio: Ratio) -> Distrust | None:
+    """Why `ratio`, of two of `arms`, is not to be believed; None if it is."""
+    known = [row for row in arms if _is_known(row["rounds"]) and _is_known(row["contended_rounds"])]
+    batches, disturbed = (int(sum(row[name] for row in known)) for name in ("rounds", "contended_rounds"))
+    if disturbed > _MOST_DISTURBED * batches:
+        reason = f"the machine was busy: {disturbed:,} of {batches:,} batches ran beside others' work"
+    elif ratio.noise_floor > LARGEST_FLOOR:
+        reason = "the machine was busy, or the run too short"
+    else:
+        return None
+    if ratio.noise_floor > LARGEST_FLOOR:
+        reason += f"; no difference below {percent_text(ratio.noise_floor)} would have been seen"
+    return Distrust(reason, disturbed, batches, ratio.noise_floor)
+
+
+def _is_known(value: object) -> bool:
+    return isinstance(value, int | float) and not math.isnan(value)
