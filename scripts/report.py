@@ -17,6 +17,7 @@ from bench.records.reading import ReadError, read_cells
 from scripts._report.data import COLUMNS, reduce
 from scripts._report.figures import FigureError, as_png, as_svg, figures
 from scripts._report.page import render
+from scripts._report.rounds import rounds_of
 from scripts._shared import cli
 from scripts._shared.environments import Environment, read_environment
 from scripts._shared.filters import add_filters, chosen
@@ -58,7 +59,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         cells = ranked(chosen(cells, options))
         if options.output is not None:
             progress.update(step, description="writing the page")
-            page = render(cells, reduce(cells), _machines(paths))
+            reduced = reduce(cells)
+            rounds, left = rounds_of(reduced.cells, paths)
+            reduced.notes.extend(left)
+            page = render(cells, reduced, rounds, _machines(paths))
             _write(options.output, page.encode("utf-8"), "--output")
         progress.update(step, description="drawing the figures")
         files = _files(cells, png=options.png) if options.figures is not None else {}
