@@ -58,7 +58,7 @@ def over_size(arms: Sequence[Arm], quantity: str, *, label_size: int = 11) -> La
     named = alt.condition("datum.arm === ''", alt.value(alt.ExprRef("muted")), color_of(arms))
     names = (
         alt.Chart(alt.NamedData(ENDS))
-        .mark_text(align="left", dx=10, fontSize=label_size)
+        .mark_text(align="left", dx=15, fontSize=label_size)
         .encode(x=_sizes(), y=y, text="label:N", color=named)
     )
     layers = (_chosen(), _ceiling(y), rule, lines, points, names)
@@ -91,8 +91,10 @@ def heat(value: str, legend: str, *, upright: bool = False) -> Layers:
     key = alt.Legend(
         title=legend, orient="bottom", gradientLength=180, labelExpr=_SPEEDUP_LABEL, values=values
     )
+    x, y = _squares(upright=upright)
     base = alt.Chart(alt.NamedData(POINTS)).encode(
-        **_squares(upright=upright),
+        x=x,
+        y=y,
         tooltip=tips("arm", "size", "time", "speed-up", "verdict", "over leader", "status"),
     )
     squares = base.mark_rect(stroke=alt.ExprRef("paper"), strokeWidth=2).encode(
@@ -105,40 +107,35 @@ def heat(value: str, legend: str, *, upright: bool = False) -> Layers:
     return alt.layer(squares, text).properties(height=alt.Step(30))
 
 
-def _squares(*, upright: bool) -> dict[str, alt.X | alt.Y]:
+def _squares(*, upright: bool) -> tuple[alt.X, alt.Y]:
     ranked = alt.SortField("place")
     if upright:
         names = alt.Axis(orient="top", labelAngle=-90, labelLimit=130)
-        return {
-            "x": alt.X("arm:N", sort=None, title=None, axis=names),
-            "y": alt.Y("size:N", sort=ranked, title=None),
-        }
+        return alt.X("arm:N", sort=None, title=None, axis=names), alt.Y("size:N", sort=ranked, title=None)
     across = alt.Axis(orient="top", labelAngle=0)
-    return {
-        "x": alt.X("size:N", sort=ranked, title="elements", axis=across),
-        "y": alt.Y("arm:N", sort=None, title=None),
-    }
+    sizes = alt.X("size:N", sort=ranked, title="elements", axis=across)
+    return sizes, alt.Y("arm:N", sort=None, title=None)
 
 
 def _chosen() -> alt.Chart:
-    return (
-        alt.Chart(alt.NamedData(CHOSEN))
-        .mark_rule(strokeWidth=9, opacity=0.16, color=alt.ExprRef("muted"))
-        .encode(x=_sizes())
-    )
+    rule = alt.Chart(alt.NamedData(CHOSEN)).mark_rule(strokeWidth=9, opacity=0.16, color=alt.ExprRef("muted"))
+    chart: alt.Chart = rule.encode(x=_sizes())
+    return chart
 
 
 def _ceiling(y: alt.Y) -> alt.Chart:
     base = alt.Chart(alt.NamedData(CEILING)).encode(x=_sizes(), y=y)
-    return base.mark_line(strokeDash=[7, 4], strokeWidth=2, color=alt.ExprRef("muted"))
+    line: alt.Chart = base.mark_line(strokeDash=[7, 4], strokeWidth=2, color=alt.ExprRef("muted"))
+    return line
 
 
 def _points(base: alt.Chart, arms: Sequence[Arm]) -> alt.Chart:
-    return base.mark_point(size=52, strokeWidth=1.75, opacity=1).encode(
+    points: alt.Chart = base.mark_point(size=52, strokeWidth=1.75, opacity=1).encode(
         shape=shape_of(arms),
         fill=color_of(arms),
         fillOpacity=alt.condition("datum.noisy", alt.value(0.0), alt.value(1.0)),
     )
+    return points
 
 
 def _sizes(field: str = "n") -> alt.X:

@@ -28,9 +28,7 @@ __all__ = ["FigureError", "as_png", "as_svg", "figures"]
 
 _BESIDE = ("out", "new", "inplace")
 _WIDTH, _HEIGHT = 600, 260
-"""Of a panel: with names and axis it is as wide as GitHub shows it, so that its text stays legible."""
-_NAMES = 125
-"""Pixels for the names beside the lines."""
+"""Of a panel: with names and axis it is no wider than GitHub shows it, so that its text stays legible."""
 _LINE_PX = 14
 """Between two names."""
 _PLACEMENT_FREE = tuple(name for name in SLICE if name != "placement")
@@ -125,7 +123,7 @@ def _bandwidth(cells: pd.DataFrame, arms: list[Arm]) -> dict[str, Any]:
             "Dashed: a copy of the same bytes. Bars: 95 % intervals. Hollow: noisy.",
         ),
     }
-    return _finished(spec) | {"padding": {"left": 14, "top": 14, "bottom": 14, "right": _NAMES}}
+    return _finished(spec)
 
 
 _ONCE = ("$schema", "config", "params")  # belong to the whole figure
@@ -216,7 +214,7 @@ def _ends(points: Sequence[Mapping[str, Any]], ceiling: Sequence[Mapping[str, An
     places = np.log([last[name] for name in names])
     for place in range(1, len(names)):
         places[place] = max(places[place], places[place - 1] + gap)
-    above = max(values.max(), places[0] + gap * (len(names) - 1)) + gap
+    above = max(values.max(), values.min() + gap * (len(names) - 1)) + gap
     for place in reversed(range(len(names))):
         above = places[place] = min(places[place], above - gap)
     right = max(record["n"] for record in points)

@@ -45,7 +45,9 @@ def rounds_of(
     kept = joined.iloc[:most]
     if len(kept) < len(joined):  # whole cells only
         kept = kept[kept["place"] < joined["place"].iloc[most]]
-    for (place, _), seconds in kept.groupby(["place", "process"])["seconds"]:
-        found[place].append(seconds.tolist())
+    starts = np.flatnonzero(kept[["place", "process"]].diff().ne(0).any(axis=1))
+    seconds, cell = kept["seconds"].to_numpy(), kept["place"].to_numpy()
+    for start, part in zip(starts.tolist(), np.split(seconds, starts[1:]), strict=True):
+        found[cell[start]].append(part.tolist())
     left = joined["place"].nunique() - kept["place"].nunique()
     return found, [f"The rounds of {left:,} cells are left out."] * (left > 0)

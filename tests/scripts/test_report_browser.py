@@ -122,15 +122,12 @@ def test_what_is_switched_off_by_keyboard_leaves_charts_and_ranking(visit: Visit
 
 
 def test_the_keyboard_reaches_every_control(visit: Visit) -> None:
-    wanted = visit.page.evaluate("() => document.querySelectorAll('a, select, input, summary').length")
+    controls = "[...document.querySelectorAll('a, select, input, button, summary')].filter((e) => e.checkVisibility())"
+    wanted = visit.page.evaluate(f"() => {controls}.length")
     seen = set()
     for _ in range(wanted + 30):
         visit.page.keyboard.press("Tab")
-        seen.add(
-            visit.page.evaluate(
-                "() => [...document.querySelectorAll('a, select, input, summary')].indexOf(document.activeElement)"
-            )
-        )
+        seen.add(visit.page.evaluate(f"() => {controls}.indexOf(document.activeElement)"))
     assert seen >= set(range(wanted))
 
 
@@ -162,7 +159,7 @@ def test_hostile_names_are_shown_and_never_run(browser: Any, pages: Pages) -> No
     with browser.new_context() as context:
         visit = Visit(context, pages["hostile"])
         visit.page.wait_for_function(DRAWN)
-        for summary in visit.page.locator("summary").all():
+        for summary in visit.page.locator("summary:visible").all():
             summary.click()
         assert visit.page.evaluate("() => window.bad") is None
         assert visit.page.locator("img").count() == 0
@@ -178,14 +175,14 @@ def test_hostile_names_are_shown_and_never_run(browser: Any, pages: Pages) -> No
 def test_a_run_that_knows_next_to_nothing_is_no_error(browser: Any, pages: Pages) -> None:
     with browser.new_context() as context:
         visit = Visit(context, pages["bare"])
-        visit.page.wait_for_selector("#time svg .mark-symbol path")
+        visit.page.wait_for_selector("#here svg .mark-symbol path")
         assert visit.text("#which") == "Use x"
         assert "Not known whether as fast: y." in visit.text(
             "#why"
         )  # intervals without an end tell nothing apart
         visit.page.select_option("#by-placement", label="out")
         assert visit.text("#which") == "Nothing was timed here"
-        assert visit.text("#time") == "There is nothing to draw here."
+        assert visit.text("#here") == "There is nothing to draw here."
         assert visit.complaints == []
 
 

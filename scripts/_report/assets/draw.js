@@ -85,13 +85,13 @@ function ends(points, ceiling) {
   const values = [...points, ...ceiling].flatMap(({ y, lo, hi }) => [y, lo ?? y, hi ?? y]).map(Math.log);
   const gap = ((Math.max(...values) - Math.min(...values)) * LINE_PX) / TALL_PX;
   const right = Math.max(...names.map(({ n }) => n));
-  return apart(names.map((name) => ({ ...name, n: right })).sort((a, b) => a.y - b.y), gap, Math.max(...values));
+  return apart(names.map((name) => ({ ...name, n: right })).sort((a, b) => a.y - b.y), gap, Math.min(...values), Math.max(...values));
 }
 
-function apart(names, gap, top) {
+function apart(names, gap, bottom, top) {
   let below = -Infinity;
   const places = names.map(({ y }) => (below = Math.max(Math.log(y), below + gap)));
-  let above = Math.max(top, places[0] + gap * (names.length - 1)) + gap;
+  let above = Math.max(top, bottom + gap * (names.length - 1)) + gap;
   for (let i = names.length - 1; i >= 0; i--) above = places[i] = Math.min(places[i], above - gap);
   return names.map((name, i) => ({ ...name, y: Math.exp(places[i]) }));
 }
