@@ -113,7 +113,10 @@ def _files(cells: pd.DataFrame, *, png: bool) -> dict[str, bytes]:
 
 
 def _figures(folder: Path, files: Mapping[str, bytes], *, check: bool) -> int:
-    """Write what differs, or tell; returns the exit status."""
+    """Write what differs, or tell; returns the exit status.  A folder that is not there is made, and that is told."""
+    if not check and not folder.exists() and folder.parent.is_dir():
+        folder.mkdir()
+        print(f"{folder}: created")
     status = 0
     for name, content in files.items():
         path = folder / name
@@ -134,9 +137,12 @@ def _figures(folder: Path, files: Mapping[str, bytes], *, check: bool) -> int:
 
 
 def _write(path: Path, content: bytes, option: str) -> None:
-    """Put `content` at `path`, all of it or nothing."""
+    """Put `content` at `path`, all of it or nothing; its folder must be there."""
+    if not path.parent.exists():
+        raise cli.UsageError(
+            f"{option} {path}: there is no folder {path.parent}; create it first: mkdir -p {path.parent}"
+        )
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
         try:
             with os.fdopen(handle, "wb") as file:

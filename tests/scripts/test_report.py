@@ -214,6 +214,8 @@ def untimed(folder: Path) -> Path:
         (newer, ["{run}"], "newest known here"),
         (mixed, ["{run}", "--ops", "leaky_relu"], "no cell has 'leaky_relu'"),
         (mixed, ["{run}", "--output", "{run}/cells.csv/page.html"], "cannot be written"),
+        (mixed, ["{run}", "--output", "{run}/none/page.html"], "there is no folder"),
+        (mixed, ["{run}", "--figures", "{run}/none/figures"], "there is no folder"),
         (mixed, ["{run}", "--figures", "{run}/cells.csv"], "cannot be written"),
         (several, ["{run}", "--figures", "{run}/f"], "figures show one run"),
         (untimed, ["{run}", "--figures", "{run}/f"], "nothing was timed"),
