@@ -138,9 +138,10 @@ def _figures(folder: Path, files: Mapping[str, bytes], *, check: bool) -> int:
 
 def _write(path: Path, content: bytes, option: str) -> None:
     """Put `content` at `path`, all of it or nothing; its folder must be there."""
-    if not path.parent.exists():
+    folder = path.parent
+    if not folder.exists():
         raise cli.UsageError(
-            f"{option} {path}: there is no folder {path.parent}; create it first: mkdir -p {path.parent}"
+            f"{option} {path}: there is no folder {folder}; create it first: mkdir -p {folder}"
         )
     try:
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
