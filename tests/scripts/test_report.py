@@ -133,7 +133,7 @@ def test_over_all_cases_everything_is_counted(folder: Path) -> None:
 def test_arms_are_told_apart_without_colour(folder: Path) -> None:
     arms, code = arms_of(cells_of(folder / "counted"))
     assert [arm.name for arm in arms][:2] == ["numpy_ufunc", "jax_jit"]
-    assert len({arm.shape for arm in arms}) == len(arms)
+    assert len({(arm.shape, arm.dash) for arm in arms}) == len(arms)
     by_name = {arm.name: arm for arm in arms}
     assert by_name["torch_eager"].color == by_name["torch_eager[thp]"].color
     assert by_name["torch_eager"].dash != by_name["torch_eager[thp]"].dash
@@ -158,7 +158,7 @@ def test_figures_do_not_depend_on_what_was_drawn_before(drawn: Path) -> None:
 def test_figures_are_svg_on_white_with_every_arm_and_the_ceiling(drawn: Path) -> None:
     for name in ("bandwidth", "allocation"):
         root = ET.parse(drawn / f"{name}.svg").getroot()
-        assert root.find("{*}rect").get("fill") == "white"  # type: ignore[union-attr]
+        assert root.find("{*}rect").get("fill") == "#ffffff"  # type: ignore[union-attr]
         words = {text.text for text in root.findall(".//{*}text")}
         assert {"numpy_ufunc", "numba_tuned", "torch_eager", "jax_jit"} <= words
         assert name != "bandwidth" or "copy" in words
@@ -214,6 +214,8 @@ def untimed(folder: Path) -> Path:
         (newer, ["{run}"], "newest known here"),
         (mixed, ["{run}", "--ops", "leaky_relu"], "no cell has 'leaky_relu'"),
         (mixed, ["{run}", "--output", "{run}/cells.csv/page.html"], "cannot be written"),
+        (mixed, ["{run}", "--output", "{run}/none/page.html"], "there is no folder"),
+        (mixed, ["{run}", "--figures", "{run}/none/figures"], "there is no folder"),
         (mixed, ["{run}", "--figures", "{run}/cells.csv"], "cannot be written"),
         (several, ["{run}", "--figures", "{run}/f"], "figures show one run"),
         (untimed, ["{run}", "--figures", "{run}/f"], "nothing was timed"),

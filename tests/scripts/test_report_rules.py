@@ -94,7 +94,8 @@ def test_squares_tell_the_same_and_the_unresolved_apart() -> None:
     times |= {"even": 3.99e-3, "near": 3.9e-3}
     rows = [values_of(record) | {"timed": True} for record in experiment(times)]
     code = """const found = { leader: [value[1]], same: [value[2]], unresolved: [value[3]] };
-      return value.map((row) => [speedupSquare(row), fastestSquare(row, found)]);"""
+      const over = (row) => ({ value: row.speedup, lo: row.speedup_lo, hi: row.speedup_hi, word: row.verdict });
+      return value.map((row) => [speedupSquare(row, over(row)), fastestSquare(row, found)]);"""
     assert answer("format.js", code, rows) == [
         *(
             ["1.0x", "4.0x"],
