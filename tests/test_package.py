@@ -149,7 +149,7 @@ def test_importing_it_imports_no_framework(installed: Installed) -> None:
 def test_it_measures_a_plugin_from_any_folder_and_its_scripts_read_the_run(installed: Installed) -> None:
     options = ("--backends", "mine", "--baseline", "mine", "--plugin", "mine:Mine")
     few = ("--ops", "relu", "--directions", "forward", "--placements", "new", "--sizes", "64")
-    asked = ("--pyargs", "relu_bench.bench", *options, *few, *QUICK, "--run-id", "run")
+    asked = ("--pyargs", "relu_bench.bench", *QUICK, *options, *few, "--run-id", "run")
     done = installed.run("-m", "pytest", "-p", "no:cacheprovider", *asked)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "python -m relu_bench.scripts.summarise results/run" in done.stdout

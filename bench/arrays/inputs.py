@@ -1,7 +1,7 @@
 """The inputs of a case: every arm of an experiment has the same bits, its coordinator's or built from the same seed.
 
-Large inputs take as long to build as to judge.  So they are shared (`bench.arrays.shared_inputs`), and the last ones are
-kept for the next case: a run goes through op, direction and placement at one size before it comes to the next size.
+Large inputs take as long to build as to judge.  So they are shared (`bench.arrays.shared_inputs`), and the last ones
+are kept for the next case: a run goes through op, direction and placement at one size before it comes to the next.
 """
 
 from __future__ import annotations

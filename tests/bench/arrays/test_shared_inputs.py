@@ -1,4 +1,4 @@
-"""Inputs are generated once: every process maps the same bits, none can change another's, and nothing is left behind."""
+"""Inputs are generated once: all processes map the same bits, none changes another's, and nothing is left behind."""
 
 from __future__ import annotations
 
