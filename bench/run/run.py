@@ -19,6 +19,8 @@ from bench.plan.settings import Settings
 from bench.records.columns import TIMED
 from bench.records.schema import Cell, CellName, Compile, Round
 from bench.records.writing import Key, RunFiles, RunFilesError, key_of
+from bench.run.pace import START_S, VISIT_S
+from bench.run.progress import SILENT, Observer
 from bench.run.time_account import TimeAccount
 from kernels.api import Case
 
@@ -56,9 +58,13 @@ class Run:
     """One run under way.  Use as a context manager, so that no process outlives it."""
 
     def __init__(
-        self, settings: Settings, chosen: Sequence[Experiment], surroundings: Surroundings = HERE
+        self,
+        settings: Settings,
+        chosen: Sequence[Experiment],
+        surroundings: Surroundings = HERE,
+        observer: Observer = SILENT,
     ) -> None:
-        self.settings, self._surroundings = settings, surroundings
+        self.settings, self._surroundings, self._observer = settings, surroundings, observer
         self.chosen = tuple(chosen)
         self.run_id = settings.run_id or _new_run_id(settings.results)
         self.files = RunFiles(settings.results / self.run_id)
@@ -130,10 +136,20 @@ class Run:
         return tuple(self._left)
 
     def seconds_left(self) -> float:
-        """What the experiments still to come may take."""
-        if self.settings.max_seconds is not None:
-            return float(self.settings.max_seconds * len(self._left))
-        return self._allowed_s if self._sitting is None else self._sitting.budget.left_s
+        """What the experiments still to come will take, at the pace so far."""
+        if not self._left:
+            return 0.0
+        return self._announced_s() if self._sitting is None else self._sitting.seconds_left()
+
+    def _announced_s(self) -> float:
+        """What they are said to take before anything was measured."""
+        settings, most_s = self.settings, self.settings.max_seconds
+        if most_s is None:
+            return self._allowed_s
+        arms = max((len(each.arms) for each in self._left), default=0)
+        visits_s = sum(most_s + settings.processes * VISIT_S * len(each.arms) for each in self._left)
+        foreseen = visits_s + settings.processes * START_S * arms
+        return foreseen if settings.minutes is None else min(foreseen, self._allowed_s)
 
     def measure(self, experiment: Experiment) -> bool:
         """Measure the experiment if that has not been done; whether it was done now."""
@@ -159,7 +175,13 @@ class Run:
             from bench.run.sitting import Sitting  # noqa: PLC0415  # NumPy, which collecting a plan must not need
 
             self._sitting = Sitting(
-                self.settings, self._left, self._allowed_s, self._surroundings, account=self.account
+                self.settings,
+                self._left,
+                self._allowed_s,
+                self._surroundings,
+                account=self.account,
+                observer=self._observer,
+                announced_s=self._announced_s(),
             )
             self._sitting.learn(map(self._ended_before, filter(self._complete, self.chosen)))
         return self._sitting
@@ -190,6 +212,7 @@ class Run:
             rows.compiles_of(experiment, states, stamp),
         )
         self.account.count(experiment, states)
+        self._observer.ended(experiment)
 
     def _store(
         self,

@@ -5,6 +5,7 @@ Imports NumPy and SciPy, which collecting a plan must not need; `bench.run.run` 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Sequence
 
 from bench.judging.ceiling import Copies
@@ -18,7 +19,10 @@ from bench.run.budget import Budget
 from bench.run.evidence import Evidence, learn
 from bench.run.inline_pool import InlinePool
 from bench.run.judged import is_resolved
+from bench.run.pace import Pace, Took
 from bench.run.pool import Pool, ProcessPool
+from bench.run.progress import SILENT, Observer, WatchedPool
+from bench.run.race import LEAST_ROUNDS
 from bench.run.time_account import TimeAccount
 from bench.run.visits import Due, Visits
 from bench.stats.process_spread import ProcessSpread
@@ -35,7 +39,7 @@ Ended = Callable[[Experiment, Sequence[ArmState], Evidence], None]
 class Sitting:
     """Measures the experiments that are `left`; `seconds` is what they may take together, start-up included.
 
-    `start` makes the pool of the arms' processes of a number.
+    `announced_s` is what was said that they take; `start` makes the pool of the arms' processes of a number.
     """
 
     def __init__(
@@ -46,10 +50,13 @@ class Sitting:
         surroundings: Surroundings = HERE,
         *,
         account: TimeAccount,
+        observer: Observer = SILENT,
+        announced_s: float = 0.0,
         start: Callable[[Settings, int], Pool] | None = None,
     ) -> None:
         self._settings, self._account, self._surroundings = settings, account, surroundings
         self._start = start or _pool
+        self._observer, self._pace = observer, Pace(announced_s, surroundings.monotonic())
         self.budget = Budget(seconds)
         self._weights_left = settings.processes * sum(map(weight, left))
         each_s = seconds / (sum(map(weight, left)) or 1.0)
@@ -63,6 +70,15 @@ class Sitting:
         """From experiments that ended in earlier sittings, arms as for `ProcessSpread.learn`: how processes differ."""
         for case, arms in ended:
             self._spread.learn(case.bytes_moved, arms)
+
+    def seconds_left(self) -> float:
+        """What the visits to come will take, at the pace so far."""
+        visits = list(self._visits.left(self._settings.processes))
+        processes = [self._pool_process, *(process for _, process in visits)]
+        starts = sum(one != other for one, other in itertools.pairwise(processes))
+        unlimited = self._settings.max_seconds is not None and self._settings.minutes is None
+        budget_s = None if unlimited else self.budget.left_s
+        return self._pace.seconds_left(visits, starts, budget_s, self._surroundings.monotonic())
 
     def close(self) -> None:
         """End all processes."""
@@ -100,13 +116,16 @@ class Sitting:
 
     def _visit(self, due: Due, evidence: Evidence) -> tuple[Sequence[ArmState], float]:
         """Measure an experiment in one process of its arms; their states, and the seconds that it took."""
+        self._observer.visit(due.experiment, due.process)
         experiment, pool = due.experiment, self._pool_of(due)
         limits = measuring.Limits.of(self._settings.profile, self._rounds_s(experiment))
         states = due.states or [ArmState(arm) for arm in experiment.arms]
-        visit = measuring.Visit(evidence, states, due.process)
+        visit = measuring.Visit(evidence, states, due.process, self._observer)
         begin = self._surroundings.monotonic()
         measured = measuring.run(experiment, pool, limits, self._visited, self._surroundings, visit=visit)
-        took_s = self._surroundings.monotonic() - begin - measured.renewed_s
+        now = self._surroundings.monotonic()
+        took_s = now - begin - measured.renewed_s
+        self._pace.visited(experiment, due.process, _took(now - begin, due.process, measured), now)
         self._visited += 1
         self.budget.spend(weight(experiment), took_s, measured.rounds_s)
         self._weights_left = max(self._weights_left - weight(experiment), 0.0)
@@ -128,9 +147,12 @@ class Sitting:
             return self._pool
         begin = self._surroundings.monotonic()
         self.close()
-        self._pool, self._pool_process = self._start(self._settings, due.process), due.process
+        pool = WatchedPool(self._start(self._settings, due.process), self._observer)
+        self._pool, self._pool_process = pool, due.process
         self._pool.open(due.experiment.arms, due.experiment.case.threads)
-        took_s = self._surroundings.monotonic() - begin
+        now = self._surroundings.monotonic()
+        took_s = now - begin
+        self._pace.started(took_s, now)
         self._account.start_up_s += took_s
         self.budget.start_up(took_s)
         return self._pool
@@ -147,6 +169,13 @@ class Sitting:
         most_s = settings.max_seconds
         has_time = self.budget.left_s > 0 if most_s is None else spent_s < most_s
         return has_time and not is_resolved(states, evidence)
+
+
+def _took(seconds: float, process: int, measured: measuring.Measured) -> Took:
+    """What a visit took."""
+    rounds = max((sum(b.process == process for b in state.batches) for state in measured.states), default=0)
+    spared = max(1.0 - LEAST_ROUNDS / rounds, 0.0) if rounds else 0.0
+    return Took(seconds, seconds - spared * measured.rounds_s)
 
 
 def _pool(settings: Settings, process: int) -> Pool:
