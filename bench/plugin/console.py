@@ -13,13 +13,13 @@ from rich.table import Table
 from bench.plan.experiments import arm_label
 from bench.plugin import overview
 from bench.plugin.not_ok import Trouble, not_ok
-from bench.plugin.texts import counted, span, statuses
+from bench.plugin.texts import span, statuses
 from bench.records.columns import TIMED
 from bench.records.schema import Cell, values_of
 from bench.run.run import Run
 from bench.stats.fastest import COMPETING, standings
 from bench.text.commands import as_typed
-from bench.text.units import seconds_text
+from bench.text.units import counted, seconds_text
 
 __all__ = ["Write", "summary", "table"]
 

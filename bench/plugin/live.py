@@ -21,7 +21,7 @@ from bench.plugin import texts
 from bench.plugin.display import Doing
 from bench.run.run import Run
 from bench.stats.fastest import COMPETING
-from bench.text.units import seconds_text
+from bench.text.units import counted, seconds_text
 
 if TYPE_CHECKING:  # brings NumPy, which collecting a plan must not need
     from bench.run.arm_state import ArmState
@@ -146,7 +146,7 @@ class LiveDisplay:
             return
         seen.end = time.monotonic() + run.seconds_left()
         total = len(run.chosen)
-        seen.experiments = f"{total - len(run.left)} of {texts.counted(total, 'experiment')}"
+        seen.experiments = f"{total - len(run.left)} of {counted(total, 'experiment')}"
         seen.statuses = texts.statuses(run.rows())
 
     def _draw(self, age_s: float) -> None:

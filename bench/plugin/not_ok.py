@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from bench.plan.experiments import arm_label
-from bench.plugin.texts import counted
 from bench.records.schema import STATUSES, Cell
+from bench.text.units import counted
 
 __all__ = ["Trouble", "not_ok"]
 

@@ -15,7 +15,7 @@ from bench.plan.experiments import arm_label
 from bench.records.schema import Cell, values_of
 from bench.stats.fastest import standings
 from bench.text.sizes import format_size
-from bench.text.units import MISSING, percent_text, ratio_text, seconds_text
+from bench.text.units import MISSING, counted, percent_text, ratio_text, seconds_text
 from kernels.api import AXES, USUAL, Case
 
 __all__ = ["HOW_TO_READ", "Entry", "Grid", "entries", "grids", "lines"]
@@ -133,16 +133,12 @@ def _shares(needed: Sequence[int], room: int) -> list[int]:
 
 
 def _usual_ones(found: Sequence[Entry]) -> Sequence[Entry]:
-    """Those that are usual on all axes that have no place of their own in a table; all if there are none."""
-    usual = [
-        entry
-        for entry in found
-        if all(
-            axis in _IN_ROWS or axis == "machine" or value == _usual(entry, axis)
-            for axis, value in entry.axes.items()
-        )
-    ]
-    return usual or found
+    """Those that are usual on the axes that have no place of their own in a table, where there are any."""
+    for axis in found[0].axes:
+        if axis not in _IN_ROWS:
+            usual = [entry for entry in found if entry.axes[axis] == _usual(entry, axis)]
+            found = usual or found
+    return found
 
 
 class _Table:
@@ -230,7 +226,7 @@ def _usual(entry: Entry, axis: str) -> Any:
 
 def _word(axis: str, value: Any) -> str:
     if axis == "threads":
-        return f"{value} threads" if value else "default"
+        return counted(value, "thread") if value else "default"
     return f"slope {value:g}" if axis == "negative_slope" else str(value)
 
 

@@ -12,17 +12,12 @@ from bench.records.columns import TIMED
 from bench.records.schema import Cell
 from bench.run.run import Run
 from bench.stats.fastest import COMPETING
-from bench.text.units import seconds_text
+from bench.text.units import counted, seconds_text
 
-__all__ = ["announcement", "arms", "counted", "experiment_line", "leader", "span", "statuses", "until"]
+__all__ = ["announcement", "arms", "experiment_line", "leader", "span", "statuses", "until"]
 
 _MOST_NAMED = 2
 """Arms that are named; of more, their number is told."""
-
-
-def counted(number: int, what: str) -> str:
-    """``1 experiment``, ``2 experiments``."""
-    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
 
 
 def span(seconds: float) -> str:

@@ -11,6 +11,7 @@ import math
 __all__ = [
     "MISSING",
     "calls_text",
+    "counted",
     "number_text",
     "percent_text",
     "ratio_text",
@@ -67,6 +68,11 @@ def calls_text(calls: float) -> str:
     if math.isinf(calls):
         return "never"
     return f"{calls:,.0f}" if calls else "at once"
+
+
+def counted(number: int, what: str) -> str:
+    """``1 experiment``, ``2 experiments``."""
+    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
 
 
 def _decimals(value: float, digits: int) -> int:

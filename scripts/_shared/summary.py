@@ -54,8 +54,6 @@ _ONE_ARM_ONLY = (
 )
 _FITTED_ROLES = (*COMPETING, "ceiling")
 _CASE_BUT_N = CASE[:-1]
-_WORST_MISS = 0.1
-"""A line that misses a measured time by more says little of the times between."""
 _LEAST_SIZES = 3
 """A line of two numbers fits any two sizes; the third shows whether it is one."""
 
@@ -161,10 +159,9 @@ class _Set:
             self.unresolved.setdefault(name, floor)
 
 
-def fits(cells: pd.DataFrame, keep: Keep, *, believed: bool = False) -> tuple[pd.DataFrame, int]:
+def fits(cells: pd.DataFrame, keep: Keep) -> tuple[pd.DataFrame, int]:
     """(the first fitted lines, how many there are): of the activations' arms with at least three sizes.
 
-    `believed`: only those that miss no size by 10 % or more.
     Columns: the case's but n, backend, variant, role, ``sizes``, ``latency_s``, ``bandwidth_gb_per_s``
     (NaN where larger tensors take no longer) and ``worst_miss`` (a fraction of the measured time).
     """
@@ -178,15 +175,14 @@ def fits(cells: pd.DataFrame, keep: Keep, *, believed: bool = False) -> tuple[pd
     some, line = some[enough], pd.factorize(line[enough], sort=True)[0]
     fitted = fit_lines(line, some["bytes_moved"].to_numpy(float), some["time_s"].to_numpy())
     first = np.unique(line, return_index=True)[1]
-    table = some.iloc[first][keys].assign(
-        sizes=sizes[sizes >= _LEAST_SIZES],
-        latency_s=fitted.latency_s,
-        bandwidth_gb_per_s=fitted.bytes_per_s / 1e9,
-        worst_miss=fitted.worst_miss,
+    kept = keep(len(first))
+    table = some.iloc[first[:kept]][keys].assign(
+        sizes=sizes[sizes >= _LEAST_SIZES][:kept],
+        latency_s=fitted.latency_s[:kept],
+        bandwidth_gb_per_s=fitted.bytes_per_s[:kept] / 1e9,
+        worst_miss=fitted.worst_miss[:kept],
     )
-    if believed:
-        table = table[table["worst_miss"] < _WORST_MISS]
-    return table.iloc[: keep(len(table))], len(table)
+    return table, len(first)
 
 
 def _bytes_moved(cells: pd.DataFrame) -> pd.Series:

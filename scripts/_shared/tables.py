@@ -40,6 +40,8 @@ _SHORT_TABLES = ("overview", "headline")
 _WIDE = 120
 """Columns of the overview where no terminal says how many there are."""
 _FEW_PROBLEMS = 8
+_WORST_MISS = 0.1
+"""A line that misses a measured time by more says little of the times between."""
 _SHORT = 3000  # rows of a table that is shown whole unless --limit says otherwise
 _CUT = 300  # rows that are left of a longer one
 
@@ -205,7 +207,10 @@ def _arms_block(cells: pd.DataFrame, keep: Keep, rare: Sequence[str], several: b
 
 
 def _fits_block(cells: pd.DataFrame, keep: Keep, rare: Sequence[str], _several: bool) -> Block:
-    frame, total = fits(cells, keep, believed=True)
+    every, lines = fits(cells, lambda total: total)
+    believed = every[every["worst_miss"] < _WORST_MISS]
+    total = len(believed)
+    frame = believed.iloc[: keep(total)]
     columns = (
         _Column("dtype", lambda row: str(row.dtype), right=False),
         _Column("implementation", lambda row: arm_name(row.backend, row.variant, row.role), right=False),
@@ -215,7 +220,9 @@ def _fits_block(cells: pd.DataFrame, keep: Keep, rare: Sequence[str], _several: 
         _Column("worst miss", lambda row: percent_text(row.worst_miss)),
     )
     sections = _sections(frame, columns, ("op", "direction", "placement"), rare)
-    note = _cut_note(len(frame), total, "fits") if total else "None: no line meets three sizes or more."
+    note = _cut_note(len(frame), total, "fits") if total else "None: a fit needs at least three sizes."
+    if lines > total:
+        note = f"{lines - total:,} more lines miss a size by {percent_text(_WORST_MISS)} or more and are not shown."
     return Block("Fitted latency and bandwidth", sections, note)
 
 
