@@ -22,9 +22,9 @@ $(READY): pyproject.toml constraints.txt
 	$(RUN) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
-bench: $(READY)  ## the quick profile, then the tables (more options: make bench ARGS="--profile standard")
-	@$(RUN) -m pytest bench/ --benchmark-quiet $(ARGS); status=$$?; \
-	$(RUN) scripts/summarise.py || exit; exit $$status
+bench: $(READY)  ## the quick profile, and its page report.html (more options: make bench ARGS="--profile standard")
+	@$(RUN) -m pytest bench/ $(ARGS); status=$$?; test $$status -le 1 || exit $$status; \
+	$(RUN) scripts/report.py || exit; exit $$status
 
 test: $(READY)  ## all tests, in two processes
 	$(TEST) $(ARGS)

@@ -20,6 +20,7 @@ from bench.run.arm_state import ArmState
 from bench.run.evidence import Evidence, learn_slopes
 from bench.run.pool import Pool
 from bench.run.prepare import ask, prepare
+from bench.run.progress import SILENT, Observer
 from bench.run.race import Race
 from bench.run.rounds import Limits, Rounds, calls_for
 
@@ -47,6 +48,7 @@ class Visit:
     evidence: Evidence
     states: Sequence[ArmState]
     process: int = 1
+    observer: Observer = SILENT
 
     @classmethod
     def alone(cls, experiment: Experiment) -> Visit:
@@ -101,7 +103,8 @@ def in_rounds(
         _calibrate(pool, states, limits.batch_s, limits.warm_s)
         race = Race(states, visit.evidence, seed)
         watch = surroundings.watch(case.device)
-        for _ in Rounds(pool, states, limits, race, watch=watch, surroundings=surroundings).run():
+        for number in Rounds(pool, states, limits, race, watch=watch, surroundings=surroundings).run():
+            visit.observer.round(number, states)
             yield states
         _finish(pool, states, case.threads, on_card=case.device != "cpu", in_turn=in_turn)
     rounds_s = time.monotonic() - began

@@ -23,6 +23,7 @@ from bench.records.columns import TIMED
 from bench.records.lock import alone_in
 from bench.records.schema import Cell, CellName, Compile, Round
 from bench.records.writing import Key, RunFiles, RunFilesError, key_of
+from bench.run.progress import SILENT, Observer
 from bench.run.time_account import TimeAccount
 from bench.text.hints import did_you_mean
 from kernels.api import Case
@@ -63,9 +64,13 @@ class Run:
     """One run under way.  Use as a context manager, so that no process outlives it."""
 
     def __init__(
-        self, settings: Settings, chosen: Sequence[Experiment], surroundings: Surroundings = HERE
+        self,
+        settings: Settings,
+        chosen: Sequence[Experiment],
+        surroundings: Surroundings = HERE,
+        observer: Observer = SILENT,
     ) -> None:
-        self.settings, self._surroundings = settings, surroundings
+        self.settings, self._surroundings, self._observer = settings, surroundings, observer
         self.chosen = tuple(chosen)
         self.run_id = settings.run_id or _new_run_id(settings.results)
         self.files = RunFiles(settings.results / self.run_id)
@@ -157,9 +162,16 @@ class Run:
         """The experiments that are still to be measured."""
         return tuple(self._left)
 
+    @property
+    def processes(self) -> int:
+        """In how many processes each arm is to be measured."""
+        return self._allowed.processes
+
     def seconds_left(self) -> float:
-        """What the experiments still to come may take."""
-        return self._allowed.seconds if self._sitting is None else self._sitting.budget.left_s
+        """What the experiments still to come will take, at the pace so far."""
+        if not self._left:
+            return 0.0
+        return self._allowed.seconds if self._sitting is None else self._sitting.seconds_left()
 
     def measure(self, experiment: Experiment) -> bool:
         """Measure the experiment if that has not been done; whether it was done now."""
@@ -185,7 +197,12 @@ class Run:
             from bench.run.sitting import Sitting  # noqa: PLC0415  # NumPy, which collecting a plan must not need
 
             self._sitting = Sitting(
-                self.settings, self._left, self._allowed, self._surroundings, account=self.account
+                self.settings,
+                self._left,
+                self._allowed,
+                self._surroundings,
+                account=self.account,
+                observer=self._observer,
             )
             self._sitting.learn(map(self._ended_before, filter(self._complete, self.chosen)))
         return self._sitting
@@ -216,6 +233,7 @@ class Run:
             rows.compiles_of(experiment, states, stamp),
         )
         self.account.count(experiment, states)
+        self._observer.ended(experiment)
 
     def _store(
         self,

@@ -5,6 +5,7 @@ Imports NumPy and SciPy, which collecting a plan must not need; `bench.run.run` 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Sequence
 
 from bench.judging.ceiling import Copies
@@ -19,7 +20,10 @@ from bench.run.budget import Budget
 from bench.run.evidence import Evidence, learn
 from bench.run.inline_pool import InlinePool
 from bench.run.judged import is_resolved
+from bench.run.pace import Pace, Took
 from bench.run.pool import Pool, ProcessPool
+from bench.run.progress import SILENT, Observer, WatchedPool
+from bench.run.race import LEAST_ROUNDS
 from bench.run.time_account import TimeAccount
 from bench.run.visits import Due, Visits
 from bench.stats.process_spread import ProcessSpread
@@ -49,6 +53,7 @@ class Sitting:
         surroundings: Surroundings = HERE,
         *,
         account: TimeAccount,
+        observer: Observer = SILENT,
         start: Callable[[Settings, int], Pool] | None = None,
     ) -> None:
         self._settings, self._account, self._surroundings = settings, account, surroundings
@@ -61,6 +66,7 @@ class Sitting:
         )
         self._weights_left = self._processes * weights
         self.budget = Budget(allowed.seconds, allowed.start_up_s, self._processes * self._visits.blocks)
+        self._observer, self._pace = observer, Pace(allowed.seconds, surroundings.monotonic())
         self._visited = 0
         self._pool: Pool | None = None
         self._pool_process = 0
@@ -70,6 +76,15 @@ class Sitting:
         """From experiments that ended in earlier sittings, arms as for `ProcessSpread.learn`: how processes differ."""
         for case, arms in ended:
             self._spread.learn(case.bytes_moved, arms)
+
+    def seconds_left(self) -> float:
+        """What the visits to come will take, at the pace so far."""
+        visits = list(self._visits.left(self._processes))
+        processes = [self._pool_process, *(process for _, process in visits)]
+        starts = sum(one != other for one, other in itertools.pairwise(processes))
+        unlimited = self._settings.max_seconds is not None and self._settings.minutes is None
+        budget_s = None if unlimited else self.budget.left_s
+        return self._pace.seconds_left(visits, starts, budget_s, self._surroundings.monotonic())
 
     def close(self) -> None:
         """End all processes."""
@@ -125,13 +140,16 @@ class Sitting:
 
     def _visit(self, due: Due, evidence: Evidence) -> tuple[Sequence[ArmState], float]:
         """Measure an experiment in one process of its arms; their states, and the seconds that it took."""
+        self._observer.visit(due.experiment, due.process)
         experiment, pool = due.experiment, self._pool_of(due)
         limits = self._limits(experiment)
         states = due.states or [ArmState(arm) for arm in experiment.arms]
-        visit = measuring.Visit(evidence, states, due.process)
+        visit = measuring.Visit(evidence, states, due.process, self._observer)
         begin = self._surroundings.monotonic()
         measured = measuring.run(experiment, pool, limits, self._visited, self._surroundings, visit=visit)
-        took_s = self._surroundings.monotonic() - begin - measured.renewed_s
+        now = self._surroundings.monotonic()
+        took_s = now - begin - measured.renewed_s
+        self._pace.visited(experiment, due.process, _took(now - begin, due.process, measured), now)
         self._visited += 1
         self.budget.spend(weight(experiment), took_s, measured.rounds_s)
         self._weights_left = max(self._weights_left - weight(experiment), 0.0)
@@ -154,9 +172,12 @@ class Sitting:
             return self._pool
         begin = self._surroundings.monotonic()
         self.close()
-        self._pool, self._pool_process = self._start(self._settings, due.process), due.process
+        pool = WatchedPool(self._start(self._settings, due.process), self._observer)
+        self._pool, self._pool_process = pool, due.process
         self._pool.open(due.experiment.arms, due.experiment.case.threads)
-        took_s = self._surroundings.monotonic() - begin
+        now = self._surroundings.monotonic()
+        took_s = now - begin
+        self._pace.started(took_s, now)
         self._account.start_up_s += took_s
         self.budget.start_up(took_s)
         return self._pool
@@ -173,6 +194,13 @@ class Sitting:
         most_s = settings.max_seconds
         has_time = self.budget.has_time(weight(due.experiment)) if most_s is None else spent_s < most_s
         return has_time and not is_resolved(states, evidence)
+
+
+def _took(seconds: float, process: int, measured: measuring.Measured) -> Took:
+    """What a visit took."""
+    rounds = max((sum(b.process == process for b in state.batches) for state in measured.states), default=0)
+    spared = max(1.0 - LEAST_ROUNDS / rounds, 0.0) if rounds else 0.0
+    return Took(seconds, seconds - spared * measured.rounds_s)
 
 
 def pool_of(settings: Settings, process: int) -> Pool:

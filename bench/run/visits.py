@@ -8,7 +8,7 @@ short that a run which dies loses little.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -70,6 +70,12 @@ class Visits:
         block = self._block_of(due.experiment)
         block.remove(due)
         block.append(Due(due.experiment, due.process + 1, states, due.spent_s + spent_s))
+
+    def left(self, processes: int) -> Iterator[tuple[Experiment, int]]:
+        """All visits to come, in their order, each with its process, if each experiment is visited in so many."""
+        for block in self._blocks:
+            for process in range(1, processes + 1):
+                yield from ((due.experiment, process) for due in block if due.process <= process)
 
     def _block_of(self, experiment: Experiment) -> list[Due]:
         return next(block for block in self._blocks if any(due.experiment == experiment for due in block))

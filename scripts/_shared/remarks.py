@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from bench.plan.experiments import arm_label
+from bench.plugin.not_ok import Trouble
 from bench.records.baselines import stand_in_lines
 from bench.records.schema import STATUSES
 from bench.stats.fastest import COMPETING, RULE
@@ -27,6 +28,7 @@ __all__ = [
     "older_lines",
     "problem_lines",
     "run_lines",
+    "troubles",
     "varies",
 ]
 
@@ -64,8 +66,8 @@ LEGEND = (
     ("arms", "Break-even is the number of calls that pay back a longer first call than the baseline's."),
     (
         "fits",
-        "Fits are time = latency + bytes / bandwidth over all sizes, by relative misses; caches bend the"
-        " real curve: where the worst miss is large, read the sizes one by one.",
+        "Fits are time = latency + bytes / bandwidth over all sizes, by relative misses. Caches bend the real curve:"
+        " a line that misses a size by 10 % or more is left out; scripts/recommend.py reads between the sizes.",
     ),
 )
 """(the table that a sentence belongs to, or "" for all; the sentence)."""
@@ -138,6 +140,16 @@ def baseline_lines(cells: pd.DataFrame) -> Iterator[str]:
     """One line for each baseline that could not run and was stood in for."""
     planned = cells.loc[(cells["role"] == "baseline") & ~cells["timed"], ["role", "backend", "baseline"]]
     yield from map(clean, stand_in_lines((str(r), str(b), str(o)) for r, b, o in planned.to_numpy()))
+
+
+def troubles(cells: pd.DataFrame) -> Iterator[Trouble]:
+    """What was not ok, by arm, status and reason."""
+    bad = cells.loc[cells["status"] != "ok", ["status", "backend", "variant", "role", "reason"]]
+    counts = bad.groupby(list(bad.columns), observed=True, sort=False).size().to_dict()
+    for key, count in counts.items():
+        status, backend, variant, role, reason = map(str, key)  # type: ignore[call-overload]  # pandas calls it Hashable
+        role = role if role in ("twin", "ablation") else ""
+        yield Trouble(status, clean(arm_label(backend, variant, role)), clean(reason), int(count))
 
 
 def problem_lines(cells: pd.DataFrame) -> list[str]:
