@@ -58,7 +58,7 @@ def arms(named: Sequence[Arm]) -> str:
 
 
 def leader(cells: Sequence[Cell]) -> str:
-    """The leader of an experiment that has ended, its time, and what it is beside the baseline; or why there is none."""
+    """The leader of an experiment, its time, and what it is beside the baseline; or why there is none."""
     ranked = [cell for cell in cells if cell.role in COMPETING and cell.status in TIMED]
     timed = [(cell.time_s, cell) for cell in ranked if cell.time_s is not None]
     if not timed:
