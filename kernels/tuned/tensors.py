@@ -44,7 +44,7 @@ def fresh(like: torch.Tensor) -> torch.Tensor:
 
 
 def _order(like: torch.Tensor) -> torch.memory_format:
-    """What torch's functions of one tensor keep of its strides; those of dimensions of one element may be any."""
+    """What torch keeps of the strides of one input: not those of dimensions of one element, which may be any."""
     if like.is_contiguous():
         return torch.contiguous_format
     lasts = like.dim() == 4 and like.is_contiguous(memory_format=torch.channels_last)
