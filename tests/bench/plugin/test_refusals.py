@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.running import Outcome, bench
+from tests.running import ROOT, Outcome, bench
 
 pytestmark = pytest.mark.slow
 
@@ -111,3 +111,14 @@ def test_benchmark_disable_checks_and_times_nothing(tmp_path: Path) -> None:
     assert "1 failed, 6 passed" in outcome.text
     assert not outcome.folder.exists()
     assert "leads with" not in outcome.text
+
+
+def test_a_system_without_what_it_needs_is_told_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on Windows, as far as that can be played here."""
+    (tmp_path / "sitecustomize.py").write_text("import os, select; del select.poll, os.killpg")
+    path = os.pathsep.join([str(tmp_path), str(ROOT)])
+    monkeypatch.setattr("tests.running.environ", lambda: {**os.environ, "PYTHONPATH": path})
+    said = line_of(bench(tmp_path, *SMALL))
+    assert "does not have (select.poll, os.killpg): measure on Linux" in said
