@@ -17,6 +17,7 @@ from scripts._recommend.commands import command
 from scripts._recommend.runs import gather
 from scripts._recommend.sentences import headline
 from scripts._recommend.text import as_report, commands
+from scripts._recommend.trust import remark
 from scripts._recommend.ways import way_lines, way_to
 from scripts._shared import cli
 from scripts._shared.render import to_terminal
@@ -66,6 +67,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     evidence = gather(options.run, options.results, cases[0])
     found = [answer(evidence, case, options.now) for case in cases]
     answers = [each for each in found if isinstance(each, Answer)]
+    evidence.warnings += [line for each in answers for line in remark(each.arms, each.case.placement)]
     gaps = [each for each in found if isinstance(each, Missing)]
     lacking = command(cases[0], [gap.placement for gap in gaps])
     missing = [(gap, lacking) for gap in gaps]

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.machine import environment
+from bench.machine import environment, spoilers
 from bench.machine.surroundings import HERE, Surroundings
 from bench.plan.experiments import Arm, Experiment, experiments, weight
 from bench.plan.settings import Settings
@@ -85,7 +85,7 @@ class Run:
             self._refuse_retry()
         rows = self.files.open()
         before = self.files.environment()
-        now = environment.describe(_plain(self.settings))
+        now = environment.describe(_plain(self.settings)) | {"warnings": spoilers.warnings()}
         now |= _cards("cards", self._devices)
         if before is not None:
             self._check_same(before, now)
