@@ -11,9 +11,10 @@ from pathlib import Path
 from bench.plan.option_values import axis_value, option_flag
 from bench.records.reading import ReadError
 from kernels.api import AXIS_TABLE, USUAL, Case
-from scripts._recommend.answer import Answer, Missing, answer
+from scripts._recommend.answer import answer
 from scripts._recommend.as_json import as_json
 from scripts._recommend.commands import command
+from scripts._recommend.ranking import Answer, Missing
 from scripts._recommend.runs import gather
 from scripts._recommend.sentences import headline
 from scripts._recommend.text import as_report, commands
