@@ -15,9 +15,9 @@ try:
     from rich.progress import Progress
     from rich.text import Text
 
-    from bench.machine import cgroups
+    from bench.machine import cgroups, spoilers
+    from bench.machine.finding import OK, PROBLEM, WARNING, Finding
     from scripts._doctor import backends, clocks, machine, memory
-    from scripts._doctor.finding import OK, PROBLEM, WARNING, Finding
     from scripts._doctor.messages import Family
     from scripts._shared import cli
 except ModuleNotFoundError as missing:  # the very machine that needs a doctor
@@ -96,9 +96,9 @@ def _machine_steps() -> list[Step]:
         (
             "affinity",
             0.0,
-            lambda: [machine.affinity(), machine.thread_variables(), machine.virtual_machine()],
+            lambda: [spoilers.affinity(), spoilers.thread_variables(), spoilers.virtual_machine()],
         ),
-        ("frequency", 0.1, lambda: [machine.frequency()]),
+        ("frequency", 0.1, lambda: [spoilers.frequency()]),
         ("timer", 0.1, lambda: [clocks.timer()]),
         ("scheduler", 0.5, lambda: [clocks.jitter()]),
         ("throttling", 1.0, lambda: [clocks.steadiness()]),

@@ -11,12 +11,14 @@ from pathlib import Path
 from bench.plan.option_values import axis_value, option_flag
 from bench.records.reading import ReadError
 from kernels.api import AXIS_TABLE, USUAL, Case
-from scripts._recommend.answer import Answer, Missing, answer
+from scripts._recommend.answer import answer
 from scripts._recommend.as_json import as_json
 from scripts._recommend.commands import command
+from scripts._recommend.ranking import Answer, Missing
 from scripts._recommend.runs import gather
 from scripts._recommend.sentences import headline
 from scripts._recommend.text import as_report, commands
+from scripts._recommend.trust import remark
 from scripts._recommend.ways import way_lines, way_to
 from scripts._shared import cli
 from scripts._shared.render import to_terminal
@@ -66,6 +68,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     evidence = gather(options.run, options.results, cases[0])
     found = [answer(evidence, case, options.now) for case in cases]
     answers = [each for each in found if isinstance(each, Answer)]
+    evidence.warnings += [line for each in answers for line in remark(each.arms, each.case.placement)]
     gaps = [each for each in found if isinstance(each, Missing)]
     lacking = command(cases[0], [gap.placement for gap in gaps])
     missing = [(gap, lacking) for gap in gaps]

@@ -59,7 +59,7 @@ class PlannedCell:
 def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
     """Offer the options of `bench.plan.options`, and the nearest of them where pytest knows none of that name."""
     config: Any = pluginmanager.get_plugin("pytestconfig")
-    arguments = map(str, config.invocation_params.args)
+    arguments = map(str, config.invocation_params.args) if config is not None else ()
     parser.extra_info |= misspelt(arguments, [option_flag(spec.name) for spec in OPTIONS])
     group = parser.getgroup("relu-bench", "which ReLU, for my tensor, on my machine")
     for spec in OPTIONS:

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.machine import environment
+from bench.machine import environment, spoilers
 from bench.machine.surroundings import HERE, Surroundings
 from bench.plan.experiments import Arm, Experiment, experiments, weight
 from bench.plan.settings import Settings
@@ -102,6 +102,7 @@ class Run:
         rows = self.files.open()
         before = self.files.environment()
         now = environment.describe(_plain(self.settings, self._allowed.processes))
+        now |= {"warnings": spoilers.warnings()}
         now |= _cards("cards", self._devices)
         if before is not None:
             self._check_same(before, now)

@@ -11,9 +11,9 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from bench.machine.finding import OK, PROBLEM, WARNING, Finding
 from bench.run.process import ArmError, ChildProcess
 from kernels import registry
-from scripts._doctor.finding import OK, PROBLEM, WARNING, Finding
 from scripts._doctor.messages import Family, Tried, TryFamily
 
 __all__ = ["cardless", "cards", "compiler", "families", "findings", "try_family"]

@@ -11,7 +11,7 @@ import numpy as np
 
 from bench.machine.environment import machine_name
 from kernels.api import Case
-from scripts._recommend.answer import Answer, Missing, arm_of, break_even
+from scripts._recommend.ranking import Answer, Missing, arm_of, break_even
 from scripts._recommend.ratios import Ratio, Row
 from scripts._recommend.runs import Evidence
 from scripts._recommend.sentences import because

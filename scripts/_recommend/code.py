@@ -126,7 +126,7 @@ def _jitted(case: Case) -> Code | None:
 
 
 def _called(case: Case, backend: str, wrap: str = "{}") -> str:
-    """``kernels.relu(x, backend="numba_jit")``; `wrap` makes an array of each argument."""
+    """A call such as ``relu(x, backend="numba_jit")`` of the kernels; `wrap` makes an array of each argument."""
     function = case.op if case.direction == "forward" else f"{case.op}_backward"
     result = "y" if case.direction == "forward" else "dx"
     inputs = ["x"] if case.direction == "forward" else ["dy", "x"]

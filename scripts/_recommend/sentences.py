@@ -9,8 +9,8 @@ from bench.stats.estimates import Interval
 from bench.text.commands import as_typed
 from bench.text.sizes import format_size
 from bench.text.units import number_text, percent_text, ratio_text, seconds_text
-from scripts._recommend.answer import Answer, arm_of
 from scripts._recommend.physics import physics
+from scripts._recommend.ranking import Answer, arm_of
 from scripts._recommend.ratios import Ratio, Row
 from scripts._recommend.runs import Evidence
 from scripts._recommend.settings import Setting, settings

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 
 from bench.plan.options import MOST_PROCESSES
 from kernels.api import PLACEMENTS, Case
-from scripts._recommend.answer import Answer, arm_of
 from scripts._recommend.commands import command, variant_option, variants_for
+from scripts._recommend.ranking import Answer, arm_of
 from scripts._recommend.ratios import Ratio, Row, apart, paired
 from scripts._recommend.runs import Evidence, matching
 

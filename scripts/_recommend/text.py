@@ -10,7 +10,7 @@ import numpy as np
 
 from bench.text.sizes import format_size
 from bench.text.units import calls_text, count_text, number_text, percent_text, ratio_text, seconds_text
-from scripts._recommend.answer import Answer, Missing, arm_of, break_even
+from scripts._recommend.ranking import Answer, Missing, arm_of, break_even
 from scripts._recommend.ratios import Row
 from scripts._recommend.runs import Evidence
 from scripts._recommend.sentences import how_sure

@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from bench.text.units import percent_text
 from scripts._recommend.ratios import Ratio, Row
 
-__all__ = ["LARGEST_FLOOR", "Distrust", "distrust"]
+__all__ = ["LARGEST_FLOOR", "Distrust", "distrust", "remark"]
 
 _MOST_DISTURBED = 0.5
 """From this share of batches beside others' work on, what was timed is others' work as well."""
+_MANY_DISTURBED = 0.1
+"""From this share on a reader should know of it."""
 LARGEST_FLOOR = 0.2
 """Who cannot see a difference of a fifth cannot say what to use."""
 
@@ -29,8 +31,7 @@ class Distrust:
 
 def distrust(arms: Iterable[Row], ratio: Ratio) -> Distrust | None:
     """Why `ratio`, of two of `arms`, is not to be believed; None if it is."""
-    known = [row for row in arms if _is_known(row["rounds"]) and _is_known(row["contended_rounds"])]
-    batches, disturbed = (int(sum(row[name] for row in known)) for name in ("rounds", "contended_rounds"))
+    disturbed, batches = _counts(arms)
     if disturbed > _MOST_DISTURBED * batches:
         reason = f"the machine was busy: {disturbed:,} of {batches:,} batches ran beside others' work"
     elif ratio.noise_floor > LARGEST_FLOOR:
@@ -40,6 +41,20 @@ def distrust(arms: Iterable[Row], ratio: Ratio) -> Distrust | None:
     if ratio.noise_floor > LARGEST_FLOOR:
         reason += f"; no difference below {percent_text(ratio.noise_floor)} would have been seen"
     return Distrust(reason, disturbed, batches, ratio.noise_floor)
+
+
+def remark(arms: Iterable[Row], placement: str) -> list[str]:
+    """At most one line: that so many batches were disturbed that a reader should know."""
+    disturbed, batches = _counts(arms)
+    if disturbed <= _MANY_DISTURBED * batches:
+        return []
+    return [f"placement {placement}: {disturbed:,} of {batches:,} batches ran beside others' work"]
+
+
+def _counts(arms: Iterable[Row]) -> tuple[int, int]:
+    """(disturbed batches, batches) of the arms of which the run says it."""
+    known = [row for row in arms if _is_known(row["rounds"]) and _is_known(row["contended_rounds"])]
+    return int(sum(row["contended_rounds"] for row in known)), int(sum(row["rounds"] for row in known))
 
 
 def _is_known(value: object) -> bool:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from bench.machine.environment import machine_name
 from bench.text.units import percent_text
-from scripts._recommend.answer import Answer, arm_of
 from scripts._recommend.code import Code, code_for, framework_of, plain_code
+from scripts._recommend.ranking import Answer, arm_of
 from scripts._recommend.runs import Evidence
 from scripts._recommend.sentences import times_text
 from scripts._recommend.trial import tried

@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from bench.machine import cgroups
+from bench.machine import cgroups, spoilers
+from bench.machine.finding import OK, PROBLEM, WARNING
 from scripts._doctor import backends, clocks, machine, memory
-from scripts._doctor.finding import OK, PROBLEM, WARNING
 from scripts._doctor.messages import Family, Tried
 from tests.running import ROOT
 
@@ -144,9 +144,9 @@ class TestCompiler:
 class TestMachine:
     def test_each_line_has_a_measurement_and_mends_what_is_wrong(self) -> None:
         found = [
-            machine.affinity(),
-            machine.frequency(),
-            machine.virtual_machine(),
+            spoilers.affinity(),
+            spoilers.frequency(),
+            spoilers.virtual_machine(),
             machine.cgroup_limits(cgroups.throttled()),
             clocks.timer(),
             memory.pages(),
@@ -174,8 +174,8 @@ class TestMachine:
     def test_one_cpu_is_a_warning(self) -> None:
         program = (
             "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})\n"
-            "from scripts._doctor import machine\n"
-            "found = machine.affinity(); print(found.status, found.figures['usable_cpus'])"
+            "from bench.machine import spoilers\n"
+            "found = spoilers.affinity(); print(found.status, found.figures['usable_cpus'])"
         )
         done = subprocess.run(
             [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
@@ -194,7 +194,7 @@ class TestMachine:
 
     def test_a_variable_that_sets_threads(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("OMP_NUM_THREADS", "1")
-        found = machine.thread_variables()
+        found = spoilers.thread_variables()
         assert (found.status, found.mend.startswith("unset ")) == (WARNING, True)
         assert "OMP_NUM_THREADS=1" in found.measured
 

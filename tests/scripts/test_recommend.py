@@ -333,12 +333,52 @@ class TestNoAnswer:
         assert ": sure" not in text
         assert " *" not in text.split("Settings")[0]
 
-    def test_a_few_disturbed_batches_are_no_reason(
+    def test_a_few_disturbed_batches_are_a_warning_like_what_the_run_noted(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
         cells = experiment({"torch_eager": 2e-3, "jax_jit": 1e-3}, rounds=8, contended_rounds=4)
-        run = write_run(tmp_path / "run1", cells, environment=ENVIRONMENT)
-        assert one(capsys, "--n", "1Ki", run)["sure"]
+        noted = {**ENVIRONMENT, "warnings": ["thread settings: OMP_NUM_THREADS=1; that is measured"]}
+        run = write_run(tmp_path / "run1", cells, environment=noted)
+        found = asked(capsys, "--n", "1Ki", "--placement", "new", run)
+        assert found["answers"][0]["sure"]
+        assert found["warnings"][-2:] == [
+            "thread settings: OMP_NUM_THREADS=1; that is measured",
+            "placement new: 8 of 16 batches ran beside others' work",
+        ]
+        text = said(capsys, "--n", "1Ki", "--placement", "new", run)
+        assert "Mind: thread settings: OMP_NUM_THREADS=1; that is measured." in text
+        assert "Mind: placement new: 8 of 16 batches ran beside others' work." in text
+
+
+class TestWhy:
+    def test_fresh_memory_is_the_reason_where_the_columns_show_it(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        slow, fast = experiment({"torch_eager": 8e-3, "numba_tuned": 1e-3}, n=1 << 22)
+        slow = dataclasses.replace(slow, page_faults=4096.0, system_s=6e-3)
+        fast = dataclasses.replace(fast, page_faults=0.0, system_s=0.0)
+        run = write_run(tmp_path / "run1", [slow, fast], environment=ENVIRONMENT)
+        assert one(capsys, "--n", "4Mi", run)["because"] == (
+            "every call of torch_eager gets fresh memory from the system: 4,096 page faults and 6.00 ms in the kernel,"
+            " where numba_tuned has 0"
+        )
+
+    def test_faults_that_take_no_time_are_no_reason(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        slow, fast = experiment({"torch_eager": 8e-3, "numba_tuned": 1e-3}, n=1 << 22)
+        slow = dataclasses.replace(slow, page_faults=4096.0, system_s=1e-3)
+        fast = dataclasses.replace(fast, page_faults=0.0, system_s=0.0)
+        run = write_run(tmp_path / "run1", [slow, fast], environment=ENVIRONMENT)
+        assert "it moves" in one(capsys, "--n", "4Mi", run)["because"]
+
+    def test_one_thread_beside_several(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        slow, fast = experiment({"torch_eager": 8e-3, "numba_tuned": 1e-3})
+        run = write_run(tmp_path / "run1", [dataclasses.replace(slow, threads_effective=1), fast])
+        assert (
+            one(capsys, "--n", "1Ki", run)["because"]
+            == "torch_eager works in one thread, and numba_tuned in 2"
+        )
 
 
 class TestWhatIsMissing:

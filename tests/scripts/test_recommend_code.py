@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-import itertools
 import json
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -83,11 +83,11 @@ FORWARD = [
 @pytest.mark.filterwarnings("ignore::UserWarning")  # there is no activation in the model of these tests
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 @pytest.mark.parametrize("op", ["relu", "leaky_relu"])
-@pytest.mark.parametrize("case", FORWARD)
+@pytest.mark.parametrize("ways", FORWARD, ids="-".join)
 def test_forward(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], case: tuple[str, str, str], op: str, dtype: str
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], ways: tuple[str, str, str], op: str, dtype: str
 ) -> None:
-    now, use, placement = case
+    now, use, placement = ways
     axes = {"op": op, "dtype": dtype, "placement": placement}
     framework = {"torch": "torch", "jax": "jax"}.get(now.partition("_")[0], "numpy")
     names = arrays(framework, dtype)
@@ -105,11 +105,13 @@ def test_forward(
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 @pytest.mark.parametrize("op", ["relu", "leaky_relu"])
-@pytest.mark.parametrize("case", itertools.product(["torch_eager", "numpy_ufunc"], ["new", "out", "inplace"]))
+@pytest.mark.parametrize(
+    "ways", list(product(["torch_eager", "numpy_ufunc"], ["new", "out", "inplace"])), ids="-".join
+)
 def test_backward(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], case: tuple[str, str], op: str, dtype: str
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], ways: tuple[str, str], op: str, dtype: str
 ) -> None:
-    now, placement = case
+    now, placement = ways
     axes = {"op": op, "dtype": dtype, "placement": placement, "direction": "backward"}
     names = arrays("torch" if now == "torch_eager" else "numpy", dtype)
     exec(
