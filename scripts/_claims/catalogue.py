@@ -144,8 +144,8 @@ CATALOGUE: Mapping[str, Entry] = {
         "A unit is dead if its output is 0 for every input: its gradient is 0, too, so it cannot come back. A network"
         " is born dead if that holds for a whole layer before the first step of training, so that its output is the"
         " same for all inputs. Here a layer is pushed far to the negative side by its biases; random networks of"
-        " several depths and widths are drawn, and those counted that are born dead; and networks are trained at several"
-        " learning rates, after which dead units are counted.",
+        " several depths and widths are drawn, and those counted that are born dead; and networks are trained at"
+        " several learning rates, after which dead units are counted.",
         "With all biases at -10 the largest gradient of a relu layer is {far_negative}, of a sigmoid layer "
         "{far_negative/sigmoid}. Of networks of 20 layers of 4 units {born_dead_4x20} are born dead, of 16 units "
         "{born_dead_16x20}. After training at a rate of 0.03, 0.1 and 0.3, {dead_at_0.03}, {dead_at_0.1} and "

@@ -73,16 +73,14 @@ def test_the_page_ranks_as_python_does() -> None:
 def test_the_page_compares_with_what_is_used_now_as_the_recommendation_does() -> None:
     """Where the run judged two arms, by its word; else by their speed-ups."""
     times = {"numpy_ufunc": 4e-3, "torch_eager": 1e-3, "numba_jit": 2e-3, "jax_jit": 2.05e-3, "near": 1.01e-3}
-    rows = [values_of(record) | {"timed": True, "label": record.backend} for record in experiment(times)]
-    for row in rows:
-        row.update({name: math.nan for name, value in row.items() if value is None})
+    known = [values_of(record) | {"timed": True, "label": record.backend} for record in experiment(times)]
+    rows = [{name: math.nan if value is None else value for name, value in row.items()} for row in known]
     code = """for (const row of value) for (const key in row) row[key] = row[key] ?? NaN;
       return value.map((now) => value.map((row) => {
         const { value, lo, hi, word } = gain(now, row);
         return [value, lo, hi, word];
       }));"""
-    plain = [{key: None if value != value else value for key, value in row.items()} for row in rows]
-    found = answer("gains.js", code, plain)
+    found = answer("gains.js", code, known)
     for now, line in zip(rows, found, strict=True):
         for row, (value, lo, hi, word) in zip(rows, line, strict=True):
             if now is row:
