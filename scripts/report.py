@@ -30,8 +30,9 @@ _EPILOG = """\
 RUN is a run's directory, the id of a run under --results, or a CSV file with the columns of cells.csv;
 without any, the newest run under --results. Several are put on one page, to be chosen there.
 
-The page opens from disk in any browser and fetches nothing. The figures are bandwidth.svg and allocation.svg, of relu
-forward float32 unless the filters leave something else.
+The page opens from disk in any browser and fetches nothing. What is chosen on it stands in its address, as
+in report.html#op=relu&n=16Mi&now=torch_eager, and each chart can be saved as SVG, PNG or CSV. The figures are
+bandwidth.svg and allocation.svg, of relu forward float32 unless the filters leave something else.
 
 examples:
   python scripts/report.py results/reference/amd-epyc-2c

@@ -16,6 +16,7 @@ from bench.plan.experiments import arm_label
 from bench.records.schema import values_of
 from bench.stats.fastest import COMPETING, STANDINGS, standings
 from bench.text.units import calls_text, number_text, percent_text, ratio_text, seconds_text
+from scripts._recommend.ratios import Ratio, _from_speedups, _judged
 from tests.factories import experiment
 from tests.rankings import near_cases
 
@@ -67,6 +68,35 @@ def test_the_page_ranks_as_python_does() -> None:
     assert answer("rank.js", code, labelled) == expected
     for place in range(len(STANDINGS)):
         assert sum(bool(parts[place]) for parts in expected) > 50
+
+
+def test_the_page_compares_with_what_is_used_now_as_the_recommendation_does() -> None:
+    """Where the run judged two arms, by its word; else by their speed-ups."""
+    times = {"numpy_ufunc": 4e-3, "torch_eager": 1e-3, "numba_jit": 2e-3, "jax_jit": 2.05e-3, "near": 1.01e-3}
+    known = [values_of(record) | {"timed": True, "label": record.backend} for record in experiment(times)]
+    rows = [{name: math.nan if value is None else value for name, value in row.items()} for row in known]
+    code = """for (const row of value) for (const key in row) row[key] = row[key] ?? NaN;
+      return value.map((now) => value.map((row) => {
+        const { value, lo, hi, word } = gain(now, row);
+        return [value, lo, hi, word];
+      }));"""
+    found = answer("gains.js", code, known)
+    for now, line in zip(rows, found, strict=True):
+        for row, (value, lo, hi, word) in zip(rows, line, strict=True):
+            if now is row:
+                assert (value, word) == (1, "same")
+                continue
+            wanted = _judged(now, row) or turned(_judged(row, now)) or _from_speedups(now, row)
+            assert [value, lo, hi] == pytest.approx([wanted.value, wanted.lo, wanted.hi])
+            assert word == wanted.verdict
+
+
+def turned(ratio: Ratio | None) -> Ratio | None:
+    words = {"faster": "slower", "slower": "faster"}
+    if ratio is None:
+        return None
+    word = words.get(ratio.verdict, ratio.verdict)
+    return Ratio(1 / ratio.value, 1 / ratio.hi, 1 / ratio.lo, word, ratio.how)
 
 
 def test_the_page_writes_numbers_as_python_does() -> None:

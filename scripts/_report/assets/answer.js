@@ -17,7 +17,7 @@ function badge({ rows, unresolved, busy, blind }) {
   const words = { none: "○ Do not rely on it", partly: "◐ Partly resolved", all: "● Resolved" }[level];
   byId("trust").className = level;
   byId("trust").hidden = !rows.length;
-  byId("trust").textContent = `${words}: ${resolved} of ${rows.length} here`;
+  byId("trust").textContent = `${words}: ${resolved} of ${rows.length} ${level === "none" ? "resolved " : ""}here`;
   byId("trusted").textContent = data.trust[valueOf("run_id")] ?? "";
 }
 

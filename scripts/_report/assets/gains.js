@@ -15,9 +15,8 @@ function judgedBy(now, row) {
     const word = TURNED[now.leader_verdict] ?? now.leader_verdict;
     return { value: now.over_leader, lo: now.over_leader_lo, hi: now.over_leader_hi, word, floor: now.leader_noise_floor };
   }
-  if (now.role !== "baseline" || Number.isNaN(row.speedup)) return undefined;
-  const word = row.verdict || "unresolved";
-  return { value: row.speedup, lo: row.speedup_lo, hi: row.speedup_hi, word, floor: row.noise_floor };
+  if (now.role !== "baseline" || !row.verdict || !row.leader) return undefined;
+  return { value: row.speedup, lo: row.speedup_lo, hi: row.speedup_hi, word: row.verdict, floor: row.noise_floor };
 }
 
 function inverse(found) {
@@ -32,5 +31,5 @@ function fromSpeedups(now, row) {
   const hi = own(row, row.speedup_hi) / own(now, now.speedup_lo);
   const wider = 1 + Math.max(...[now, row].map((each) => (each.leader ? 0 : each.noise_floor || 0)));
   const word = lo / wider > 1 ? "faster" : hi * wider < 1 ? "slower" : "unresolved";
-  return { value: now.time_s / row.time_s, lo, hi, word, floor: NaN };
+  return { value: now.time_s / row.time_s, lo, hi, word, floor: now.role === "baseline" ? row.noise_floor : NaN };
 }
