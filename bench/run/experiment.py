@@ -6,7 +6,6 @@ An experiment is visited once for each process that its arms are to be measured 
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 
@@ -101,7 +100,7 @@ def in_rounds(
         for state in states:
             state.renew(visit.process)
     renewed_s = prepare(experiment, pool, states)
-    began = time.monotonic()
+    began = surroundings.monotonic()
     if any(state.alive and not state.arm.is_control for state in states):
         small = case.n * case.itemsize <= _SMALL_BYTES
         _calibrate(pool, states, limits.batch_s * (_SMALL_SHARE if small else 1.0), limits.warm_s)
@@ -111,7 +110,7 @@ def in_rounds(
             visit.observer.round(number, states)
             yield states
         _finish(pool, states, case.threads, on_card=case.device != "cpu")
-    rounds_s = time.monotonic() - began
+    rounds_s = surroundings.monotonic() - began
     learn_slopes(visit.evidence, states)
     _release(pool, states)
     return Measured(states, rounds_s, renewed_s)

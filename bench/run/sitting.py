@@ -125,7 +125,7 @@ class Sitting:
         measured = measuring.run(experiment, pool, limits, self._visited, self._surroundings, visit=visit)
         now = self._surroundings.monotonic()
         took_s = now - begin - measured.renewed_s
-        self._pace.visited(experiment, due.process, _took(now - begin, due.process, measured), now)
+        self._pace.visited(experiment, due.process, _took(now - begin, limits, due.process, measured), now)
         self._visited += 1
         self.budget.spend(weight(experiment), took_s, measured.rounds_s)
         self._weights_left = max(self._weights_left - weight(experiment), 0.0)
@@ -171,11 +171,17 @@ class Sitting:
         return has_time and not is_resolved(states, evidence)
 
 
-def _took(seconds: float, process: int, measured: measuring.Measured) -> Took:
+def _took(seconds: float, limits: measuring.Limits, process: int, measured: measuring.Measured) -> Took:
     """What a visit took."""
-    rounds = max((sum(b.process == process for b in state.batches) for state in measured.states), default=0)
-    spared = max(1.0 - LEAST_ROUNDS / rounds, 0.0) if rounds else 0.0
-    return Took(seconds, seconds - spared * measured.rounds_s)
+    batches = [b for state in measured.states for b in state.batches if b.process == process]
+    fewest = sum(b.timed_s for b in batches if b.round < LEAST_ROUNDS)
+    share = fewest / sum(b.timed_s for b in batches) if batches else 1.0
+    return Took(
+        measured.rounds_s,
+        measured.rounds_s * share,
+        seconds - measured.rounds_s,
+        measured.rounds_s >= limits.seconds,
+    )
 
 
 def _pool(settings: Settings, process: int) -> Pool:
