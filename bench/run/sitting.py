@@ -21,10 +21,11 @@ from bench.run.inline_pool import InlinePool
 from bench.run.judged import is_resolved
 from bench.run.pace import Pace, Took
 from bench.run.pool import Pool, ProcessPool
-from bench.run.progress import SILENT, Observer, WatchedPool
+from bench.run.progress import SILENT, Observer
 from bench.run.race import LEAST_ROUNDS
 from bench.run.time_account import TimeAccount
 from bench.run.visits import Due, Visits
+from bench.run.watched_pool import WatchedPool
 from bench.stats.process_spread import ProcessSpread
 from bench.stats.slow_cpus import SlowCpus
 from bench.stats.verdicts import RESOLVE, Rounds
