@@ -46,7 +46,7 @@ class Quiet:
     def pytest_sessionstart(self) -> None:
         """Leave out the names of files and, since our end has them, the list of what failed."""
         reporter = self._config.pluginmanager.get_plugin("terminalreporter")
-        if reporter is None or self._config.getoption("verbose") > 0:
+        if reporter is None or self._config.getoption("verbose", 0) > 0:
             return
         reporter.showfspath = False
         if not any(arg.startswith("-r") for arg in self._config.invocation_params.args):
@@ -57,7 +57,7 @@ class Quiet:
         """Counted as ever, but without a letter."""
         category, letter, word = yield
         ours = Path(report.nodeid.partition("::")[0]).name in _OURS
-        if not ours or self._config.getoption("verbose") > 0:
+        if not ours or self._config.getoption("verbose", 0) > 0:
             return category, letter, word
         return category, "", ""
 
@@ -66,19 +66,19 @@ class Quiet:
         """No groups, no table; unless an option is about it."""
         args = [*self._config.invocation_params.args, *os.environ.get("PYTEST_ADDOPTS", "").split()]
         about = any(arg.partition("=")[0] in self._typed for arg in args)
-        return None if about or self._config.getoption("verbose") > 1 else []
+        return None if about or self._config.getoption("verbose", 0) > 1 else []
 
 
 def display_of(config: pytest.Config, stack: contextlib.ExitStack) -> Display:
     """What shows the run on this terminal, or wherever its output goes; `stack` closes what it needs."""
     reporter = config.pluginmanager.get_plugin("terminalreporter")
-    if reporter is None or config.getoption("verbose") < 0:
+    if reporter is None or config.getoption("verbose", 0) < 0:
         return Nothing()
-    if config.getoption("verbose") > 0 or config.getoption("usepdb"):
+    if config.getoption("verbose", 0) > 0 or config.getoption("usepdb", False):
         return Lines(_beside_items(config, reporter))
     screen = _screen(stack)
     if screen.isatty() and os.environ.get("TERM", "dumb") not in ("dumb", "unknown"):
-        return LiveDisplay(screen, color=config.getoption("color") != "no")
+        return LiveDisplay(screen, color=config.getoption("color", "auto") != "no")
 
     def write(line: str) -> None:
         print(line, file=screen, flush=True)

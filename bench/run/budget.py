@@ -6,8 +6,6 @@ from statistics import median
 
 __all__ = ["Budget"]
 
-_BESIDE = 0.3
-"""The share of an experiment's time that does not go into rounds, before it is known."""
 _WORTH = 1.5
 """Experiments are measured again if there is time for so many times what they take besides rounds: some of it is left
 for rounds then."""
@@ -38,24 +36,21 @@ class Budget:
 
     def rounds_s(self, weight: float, weights_left: float) -> float:
         """Seconds for the rounds of an experiment of that weight, one of those that weigh `weights_left` together."""
-        share_s = self.share_s(weight, weights_left)
-        if self._beside is None:
-            return (1.0 - _BESIDE) * share_s
-        return max(share_s - self._beside * weight, 0.0)
+        return max(self.share_s(weight, weights_left) - self._beside * weight, 0.0)
 
     def share_s(self, weight: float, weights_left: float) -> float:
         """Seconds for all of such an experiment."""
         return max(self._measuring_s, 0.0) * weight / (weights_left or 1.0)
 
     @property
-    def _beside(self) -> float | None:
-        """Seconds besides rounds that a weight of 1 takes; None before it is known: the first ones fill caches."""
+    def _beside(self) -> float:
+        """Seconds besides rounds that a weight of 1 takes; 0 before it is known: the first ones fill caches."""
         known = self._beside_per_weight[-_LAST:]
-        return median(known) if len(known) == _LAST else None
+        return median(known) if len(known) == _LAST else 0.0
 
     def has_time(self, weights: float) -> bool:
         """Whether experiments that weigh so much can be measured in processes that are started for them."""
-        return self._left_s > self._start_up_s + _WORTH * (self._beside or 0.0) * weights
+        return self._left_s > self._start_up_s + _WORTH * self._beside * weights
 
     def spend(self, weight: float, seconds: float, rounds_s: float) -> None:
         """An experiment took so many seconds, and its rounds so many of them."""

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 import os
-import time
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 
@@ -98,7 +97,7 @@ def in_rounds(
         for state in states:
             state.renew(visit.process)
     renewed_s = prepare(experiment, pool, states, in_turn=in_turn)
-    began = time.monotonic()
+    began = surroundings.monotonic()
     if any(state.alive and not state.arm.is_control for state in states):
         _calibrate(pool, states, limits.batch_s, limits.warm_s)
         race = Race(states, visit.evidence, seed)
@@ -107,7 +106,7 @@ def in_rounds(
             visit.observer.round(number, states)
             yield states
         _finish(pool, states, case.threads, on_card=case.device != "cpu", in_turn=in_turn)
-    rounds_s = time.monotonic() - began
+    rounds_s = surroundings.monotonic() - began
     learn_slopes(visit.evidence, states)
     _release(pool, states)
     return Measured(states, rounds_s, renewed_s)

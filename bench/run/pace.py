@@ -6,7 +6,7 @@ of the experiment and what the last ones of that process took.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
@@ -20,8 +20,6 @@ VISIT_S = 0.25
 """Seconds that an arm takes in a visit besides its rounds, about, before one was seen."""
 _LAST = 6
 """Visits that a pace rests on: the last ones are like the next ones in size, and of the same hour."""
-_FEW = 3
-"""Visits until which the budget is believed more than the pace: the first ones warm up caches for the others."""
 
 Visit = tuple[Experiment, int]
 """An experiment, and the number of the process of its arms."""
@@ -29,10 +27,13 @@ Visit = tuple[Experiment, int]
 
 @dataclass(frozen=True, slots=True)
 class Took:
-    """Seconds that a visit took, and that it would have taken with the fewest rounds."""
+    """What a visit took, in seconds: its rounds, the fewest of them, and all that was not rounds."""
 
-    seconds: float
+    rounds_s: float
     least_s: float
+    beside_s: float
+    limited: bool = False
+    """Whether the rounds ended because their time was up."""
 
 
 class Pace:
@@ -56,26 +57,49 @@ class Pace:
     def seconds_left(self, visits: Sequence[Visit], starts: int, budget_s: float | None, now: float) -> float:
         """What these visits will take, the first of which is under way, and so many starts of all processes.
 
-        `budget_s` is what may be spent: rounds become fewer where it would not suffice.
+        `budget_s` is what may be spent, shared out by weight; None: each visit has as long as those before.
         """
         if not self._took:
             return max(self._end - now, 0.0)
-        start_s = fmean(self._starts) if self._starts else 0.0
-        ahead = [self._foreseen(visit, lambda took: took.seconds) for visit in visits]
-        pace = total = sum(ahead) + starts * start_s
-        if budget_s is not None and (total > budget_s or len(self._took) < _FEW):
-            least = sum(self._foreseen(visit, lambda took: took.least_s) for visit in visits)
-            total = max(budget_s, least + starts * start_s)
-        under_way = sum(ahead[:1]) * total / (pace or 1.0)
-        return total - min(now - self._since, under_way)
+        starting_s = starts * fmean(self._starts) if self._starts else 0.0
+        ahead = list(self._ahead(visits, None if budget_s is None else budget_s - starting_s))
+        return starting_s + sum(ahead) - min(now - self._since, sum(ahead[:1]))
+
+    def _ahead(self, visits: Sequence[Visit], left_s: float | None) -> Iterator[float]:
+        """Seconds of each visit, in their order."""
+        weights = sum(weight(experiment) for experiment, _ in visits)
+        besides = [self._foreseen(visit, lambda took: took.beside_s) for visit in visits]
+        beside_s = sum(besides)
+        for visit, beside in zip(visits, besides, strict=True):
+            mine = weight(visit[0])
+            rounds_s = self._foreseen(visit, lambda took: took.rounds_s)
+            if left_s is not None:
+                share_s = max(left_s - beside_s, 0.0) * mine / weights
+                limited = self._limited(visit)
+                rounds_s = limited * share_s + (1 - limited) * min(rounds_s, share_s)
+                rounds_s = max(rounds_s, self._foreseen(visit, lambda took: took.least_s))
+                left_s -= rounds_s + beside
+            weights, beside_s = weights - mine, beside_s - beside
+            yield rounds_s + beside
+
+    def _limited(self, visit: Visit) -> float:
+        """How likely the visit is to take whatever it may."""
+        before = self._before(visit)
+        seen = [self._took[before]] if before is not None else list(self._took.values())[-_LAST:]
+        return fmean(took.limited for took in seen)
+
+    def _before(self, visit: Visit) -> Visit | None:
+        """The last visit of the same experiment, if there was one."""
+        experiment, process = visit
+        earlier = ((experiment, p) for p in range(process - 1, 0, -1))
+        return next((each for each in earlier if each in self._took), None)
 
     def _foreseen(self, visit: Visit, part: Callable[[Took], float]) -> float:
         """That part of what it will take."""
-        experiment, process = visit
-        before = next((p for p in range(process - 1, 0, -1) if (experiment, p) in self._took), None)
+        before = self._before(visit)
         if before is None:
-            return weight(experiment) * self._per_weight(process, part)
-        return part(self._took[experiment, before]) * self._ratio(process, part)
+            return weight(visit[0]) * self._per_weight(visit[1], part)
+        return part(self._took[before]) * self._ratio(visit[1], part)
 
     def _per_weight(self, process: int, part: Callable[[Took], float]) -> float:
         seen = [visit for visit in self._took if visit[1] == process] or list(self._took)

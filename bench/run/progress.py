@@ -6,30 +6,15 @@ being timed then.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol
 
-from bench.messages import ArmRequest, Dispatch, Finish, Loaded, Prepare, Prepared, Probe, TimeBatch
 from bench.plan.experiments import Arm, Experiment
-from bench.run.process import ArmError
-from kernels.api import Case
 
-if TYPE_CHECKING:  # both bring NumPy, which collecting a plan must not need
+if TYPE_CHECKING:  # brings NumPy, which collecting a plan must not need
     from bench.run.arm_state import ArmState
-    from bench.run.pool import Pool
 
-__all__ = ["SILENT", "Observer", "Silent", "WatchedPool"]
-
-A = TypeVar("A")
-
-_DOING: Mapping[type[ArmRequest[Any]], str] = {
-    Prepare: "compiling and being checked",
-    Probe: "being probed",
-    TimeBatch: "being timed",
-    Finish: "being checked again",
-    Dispatch: "being checked again",
-}
-"""What an arm does that has been asked for this; of other requests nothing is said, they take no time."""
+__all__ = ["SILENT", "Observer", "Silent"]
 
 
 class Observer(Protocol):
@@ -65,51 +50,3 @@ class Silent:
 
 
 SILENT = Silent()
-
-
-class WatchedPool:
-    """A pool whose observer is told of whatever is waited for."""
-
-    def __init__(self, pool: Pool, observer: Observer) -> None:
-        self._pool, self._observer = pool, observer
-
-    def open(self, arms: Sequence[Arm], threads: int) -> dict[Arm, Loaded | ArmError]:
-        """As the pool's."""
-        self._observer.waits(arms, "starting")
-        return self._pool.open(arms, threads)
-
-    def call(self, arm: Arm, request: ArmRequest[A]) -> A:
-        """As the pool's."""
-        self._tell([arm], request)
-        return self._pool.call(arm, request)
-
-    def call_all(self, arms: Sequence[Arm], request: ArmRequest[A]) -> list[A | ArmError]:
-        """As the pool's."""
-        self._tell(arms, request)
-        return self._pool.call_all(arms, request)
-
-    def _tell(self, arms: Sequence[Arm], request: ArmRequest[Any]) -> None:
-        doing = _DOING.get(type(request))
-        if doing is not None and arms:
-            self._observer.waits(arms, doing)
-
-    def compile(self, case: Case, arms: Sequence[Arm]) -> dict[Arm, Prepared]:
-        """As the pool's."""
-        self._observer.waits(arms, "compiling")
-        return self._pool.compile(case, arms)
-
-    def renew(self, arms: Sequence[Arm], compiled: Collection[Arm]) -> list[Arm]:
-        """As the pool's."""
-        return self._pool.renew(arms, compiled)
-
-    def pid(self, arm: Arm) -> int:
-        """As the pool's."""
-        return self._pool.pid(arm)
-
-    def trim(self) -> None:
-        """As the pool's."""
-        self._pool.trim()
-
-    def close(self) -> None:
-        """As the pool's."""
-        self._pool.close()

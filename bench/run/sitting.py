@@ -22,10 +22,11 @@ from bench.run.inline_pool import InlinePool
 from bench.run.judged import is_resolved
 from bench.run.pace import Pace, Took
 from bench.run.pool import Pool, ProcessPool
-from bench.run.progress import SILENT, Observer, WatchedPool
+from bench.run.progress import SILENT, Observer
 from bench.run.race import LEAST_ROUNDS
 from bench.run.time_account import TimeAccount
 from bench.run.visits import Due, Visits
+from bench.run.watched_pool import WatchedPool
 from bench.stats.process_spread import ProcessSpread
 from bench.stats.slow_cpus import SlowCpus
 from bench.stats.verdicts import RESOLVE, Rounds
@@ -149,7 +150,7 @@ class Sitting:
         measured = measuring.run(experiment, pool, limits, self._visited, self._surroundings, visit=visit)
         now = self._surroundings.monotonic()
         took_s = now - begin - measured.renewed_s
-        self._pace.visited(experiment, due.process, _took(now - begin, due.process, measured), now)
+        self._pace.visited(experiment, due.process, _took(now - begin, limits, due.process, measured), now)
         self._visited += 1
         self.budget.spend(weight(experiment), took_s, measured.rounds_s)
         self._weights_left = max(self._weights_left - weight(experiment), 0.0)
@@ -196,11 +197,17 @@ class Sitting:
         return has_time and not is_resolved(states, evidence)
 
 
-def _took(seconds: float, process: int, measured: measuring.Measured) -> Took:
+def _took(seconds: float, limits: measuring.Limits, process: int, measured: measuring.Measured) -> Took:
     """What a visit took."""
-    rounds = max((sum(b.process == process for b in state.batches) for state in measured.states), default=0)
-    spared = max(1.0 - LEAST_ROUNDS / rounds, 0.0) if rounds else 0.0
-    return Took(seconds, seconds - spared * measured.rounds_s)
+    batches = [b for state in measured.states for b in state.batches if b.process == process]
+    fewest = sum(b.timed_s for b in batches if b.round < LEAST_ROUNDS)
+    share = fewest / sum(b.timed_s for b in batches) if batches else 1.0
+    return Took(
+        measured.rounds_s,
+        measured.rounds_s * share,
+        seconds - measured.rounds_s,
+        measured.rounds_s >= limits.seconds,
+    )
 
 
 def pool_of(settings: Settings, process: int) -> Pool:

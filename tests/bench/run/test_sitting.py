@@ -43,6 +43,9 @@ class Machine:
         self.around = FakeSurroundings()
         self.pools: list[tuple[int, FakePool]] = []
         self.ended: dict[Case, Sequence[ArmState]] = {}
+        self.estimates: list[tuple[float, float]] = []
+        """Of each experiment that ended, the time then and the seconds that were said to be left."""
+        self.sitting: Sitting | None = None
         self._rng, self._noise, self._between = np.random.default_rng(1), noise, between
         self._slow, self._start_s = slow, start_s
 
@@ -63,6 +66,8 @@ class Machine:
 
     def end(self, experiment: Experiment, states: Sequence[ArmState], evidence: Evidence) -> None:
         self.ended[experiment.case] = states
+        if self.sitting is not None:
+            self.estimates.append((self.around.now, self.sitting.seconds_left()))
 
     def measured(
         self, words: Mapping[str, str], sizes: Sequence[int] = (64,), seconds: float = 60.0
@@ -73,7 +78,9 @@ class Machine:
         allowed = time_plan(settings, chosen)
         if settings.minutes is None:
             allowed = replace(allowed, seconds=seconds, start_up_s=0.0)
-        sitting = Sitting(settings, chosen, allowed, self.around, account=TimeAccount(), start=self.start)
+        self.sitting = sitting = Sitting(
+            settings, chosen, allowed, self.around, account=TimeAccount(), start=self.start
+        )
         for experiment in chosen:
             if experiment.case not in self.ended:
                 sitting.measure(experiment, self.end)
@@ -189,6 +196,26 @@ def test_batches_that_take_too_long_get_shorter() -> None:
     for state in machine.ended[Case("relu", n=64)]:
         first, *_, last = (batch.timed_s for batch in state.batches)
         assert first > 2 * last or first < 0.1
+
+
+@pytest.mark.parametrize(
+    ("words", "sizes", "seconds"),
+    [
+        ({}, range(64, 76), 60.0),
+        ({}, [1 << power for power in range(8, 26)], 40.0),
+        ({"max_seconds": "0.5"}, range(64, 76), 60.0),
+        ({"max_seconds": "0.5"}, [1 << power for power in range(8, 26)], 1000.0),
+    ],
+)
+def test_the_time_left_is_right_from_the_third_experiment_on(
+    words: Mapping[str, str], sizes: Sequence[int], seconds: float
+) -> None:
+    """Whether the budget is shared out, or each experiment has its own seconds."""
+    machine = Machine(0.3)
+    machine.measured(words, sizes, seconds)
+    assert len(machine.estimates) == len(sizes)
+    for now, left in machine.estimates[2:]:
+        assert left == pytest.approx(machine.around.now - now, rel=0.2, abs=0.01)
 
 
 def test_orders_put_the_leader_in_the_middle_and_are_mirrored() -> None:
