@@ -12,12 +12,8 @@ from statistics import fmean
 
 from bench.plan.experiments import Experiment, weight
 
-__all__ = ["START_S", "VISIT_S", "Pace", "Took"]
+__all__ = ["Pace", "Took"]
 
-START_S = 0.5
-"""Seconds that starting an arm's process takes, about, before one was seen to start: most of it imports."""
-VISIT_S = 0.25
-"""Seconds that an arm takes in a visit besides its rounds, about, before one was seen."""
 _LAST = 6
 """Visits that a pace rests on: the last ones are like the next ones in size, and of the same hour."""
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from bench.plan.experiments import Experiment, weight
+from bench.plan.experiments import Arm, Experiment, weight
 from bench.run.pace import Pace, Took
 from kernels.api import Case
 
-SMALL = [Experiment(Case("relu", n=n), ()) for n in range(64, 72)]
-LARGE = [Experiment(Case("relu", n=n), ()) for n in range(1 << 24, (1 << 24) + 4)]
+ARMS = (Arm("a"),)
+SMALL = [Experiment(Case("relu", n=n), ARMS) for n in range(64, 72)]
+LARGE = [Experiment(Case("relu", n=n), ARMS) for n in range(1 << 24, (1 << 24) + 4)]
 
 
 def paced(*, limited: bool = False) -> Pace:
