@@ -8,6 +8,7 @@ import sys
 import weakref
 from collections.abc import Callable
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,7 @@ from kernels.plugins import instantiate
 from kernels.tuned.loops import Loop, assembly
 from kernels.tuned.simd import STREAMING
 from tests.running import ROOT, environ
+from tests.standin import QueueRelu
 
 pytestmark = pytest.mark.slow
 
@@ -363,3 +365,19 @@ def test_a_copy_is_called_as_our_fastest_kernels_are(direction: str, placement: 
     arrays = _arrays(case)
     kernel, copy = NumbaTuned().bind(case, *arrays), candidates(case, *arrays, False)["serial"]
     assert copy.__code__ is kernel.__code__
+
+
+def test_on_a_card_too_only_one_copy_allocates(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = []
+
+    def copying(case: Case, x: object, dy: object, out: object) -> Callable[[], None]:
+        told.append((case.placement, out))
+        return lambda: None
+
+    side = SimpleNamespace(backend=QueueRelu(), like=lambda x: "there already", copy=copying)
+    monkeypatch.setattr("bench.controls.gpu.side_of", lambda device: side)
+    case = Case("relu", n=64, device="cuda")
+    for control in (CopyPlain(), CopyAllocating()):
+        assert control.why_not(case) is None
+        control.compile(case, "x", None, None)
+    assert told == [("out", "there already"), ("new", None)]
