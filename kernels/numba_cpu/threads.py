@@ -19,7 +19,6 @@ from typing import Any
 
 import numba
 from numba.np.ufunc import parallel
-from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]  # it carries no type hints
 
 __all__ = ["FORKED_AT", "count", "forked", "layer", "limit", "most", "start"]
 
@@ -88,6 +87,13 @@ def _started() -> bool:
 
 
 def _openmp() -> list[Any]:
-    """The OpenMP runtimes in this process: of two copies, Numba may call either, as the linker found them."""
+    """The OpenMP runtimes in this process: of two copies, Numba may call either, as the linker found them.
+
+    None without threadpoolctl, which kernels can do without.
+    """
+    try:
+        from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]  # noqa: PLC0415  # see above
+    except ImportError:
+        return []
     found: list[Any] = ThreadpoolController().select(user_api="openmp").lib_controllers
     return found
