@@ -20,6 +20,7 @@ from bench.records.schema import Cell, values_of
 from bench.run.run import Run
 from bench.stats.fastest import COMPETING, standings
 from bench.text.commands import as_typed
+from bench.text.sizes import format_size
 from bench.text.units import count_text, seconds_text
 
 __all__ = ["Write", "summary", "table"]
@@ -52,13 +53,19 @@ def summary(run: Run, write: Write, width: int, *, tables: bool = False) -> None
     _how_it_went(run, cells, write)
     if run.left:
         write(f"{count_text(len(run.left), 'experiment')} left: go on with --run-id {run.run_id}")
-    write(f"files: {run.files.cells_path}, rounds.csv and environment.json beside it")
-    for what, command in (
+    if cells:
+        write(f"files: {run.files.cells_path}, rounds.csv and environment.json beside it")
+        for what, command in _next(run, format_size(max(cell.case.n for cell in cells))):
+            write(as_typed(f"{what + ':':<12} {command}"))
+
+
+def _next(run: Run, size: str) -> Sequence[tuple[str, str]]:
+    """What to type next, and what for."""
+    return (
         ("all tables", f"python scripts/summarise.py {run.files.folder} --tables all"),
         ("as a page", f"python scripts/report.py {run.files.folder}"),
-        ("what to use", f"python scripts/recommend.py {run.files.folder} --n 4Mi"),
-    ):
-        write(as_typed(f"{what + ':':<12} {command}"))
+        ("what to use", f"python scripts/recommend.py {run.files.folder} --n {size}"),
+    )
 
 
 def _overview(run: Run, write: Write, width: int, most_lines: int) -> None:
@@ -76,7 +83,7 @@ def _overview(run: Run, write: Write, width: int, most_lines: int) -> None:
 
 
 def _how_it_went(run: Run, cells: Sequence[Cell], write: Write) -> None:
-    write(f"{count_text(len(cells), 'cell')}: {statuses(cells)}")
+    write(f"{count_text(len(cells), 'cell')}: {statuses(cells)}" if cells else "nothing was measured")
     account = run.account
     if not account.measured:
         return

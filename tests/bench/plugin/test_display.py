@@ -144,7 +144,7 @@ class TestLive:
         self, stand_in: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("TERM", "xterm-256color")
-        coloured = re.compile(r"\x1b\[[0-9;]*(3[0-9]|38;5;\d+)m")
+        coloured = re.compile(r"\x1b\[[0-9;]*(3[0-7]|9[0-7]|38;5;\d+)m")
         monkeypatch.delenv("NO_COLOR", raising=False)
         for value in (None, "1"):
             if value:

@@ -16,6 +16,7 @@ from bench.plan.settings import Settings
 from bench.plan.time_plan import time_plan
 from bench.run.arm_state import ArmState, Batch
 from bench.run.evidence import Evidence
+from bench.run.progress import Silent
 from bench.run.race import CONTROL_ROUNDS, LEAST_ROUNDS
 from bench.run.rounds import FEWEST
 from bench.run.sitting import Sitting
@@ -216,6 +217,46 @@ def test_the_time_left_is_right_from_the_third_experiment_on(
     assert len(machine.estimates) == len(sizes)
     for now, left in machine.estimates[2:]:
         assert left == pytest.approx(machine.around.now - now, rel=0.2, abs=0.01)
+
+
+class Watcher(Silent):
+    """Remembers what it is told."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[object, ...]] = []
+
+    def visit(self, experiment: Experiment, process: int) -> None:
+        self.told.append(("visit", experiment.case.n, process))
+
+    def waits(self, arms: Sequence[Arm], doing: str) -> None:
+        self.told.append((doing, *(arm.label for arm in arms)))
+
+    def round(self, number: int, states: Sequence[ArmState]) -> None:
+        self.told.append(("round", number))
+
+
+def test_an_observer_is_told_of_all_that_is_waited_for() -> None:
+    machine, watcher = Machine(0.005), Watcher()
+    settings = parse({"results": "nowhere"})
+    chosen = [Experiment(Case("relu", n=n), ARMS) for n in (64, 65)]
+    sitting = Sitting(
+        settings, chosen, 60.0, machine.around, account=TimeAccount(), observer=watcher, start=machine.start
+    )
+    for experiment in chosen:
+        sitting.measure(experiment, machine.end)
+    everybody = tuple(arm.label for arm in ARMS)
+    assert watcher.told[:4] == [
+        ("visit", 64, 1),
+        *[("starting", *everybody)] * 2,
+        ("compiling", *everybody),
+    ]
+    assert [each for each in watcher.told if each[0] == "visit"] == [
+        ("visit", n, process) for process in (1, 2) for n in (64, 65)
+    ]
+    timed = [each for each in watcher.told if each[0] == "being timed"]
+    assert len(timed) == sum(len(pool.batches) for _, pool in machine.pools)
+    rounds = [each[1] for each in watcher.told if each[0] == "round"]
+    assert rounds[:LEAST_ROUNDS] == list(range(1, LEAST_ROUNDS + 1))
 
 
 def test_orders_put_the_leader_in_the_middle_and_are_mirrored() -> None:
