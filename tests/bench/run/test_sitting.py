@@ -13,7 +13,7 @@ from bench.messages import Sample
 from bench.plan.experiments import Arm, Experiment
 from bench.plan.options import parse
 from bench.plan.settings import Settings
-from bench.plan.time_plan import time_plan
+from bench.plan.time_plan import TimePlan, time_plan
 from bench.run.arm_state import ArmState, Batch
 from bench.run.evidence import Evidence
 from bench.run.progress import Silent
@@ -239,8 +239,15 @@ def test_an_observer_is_told_of_all_that_is_waited_for() -> None:
     machine, watcher = Machine(0.005), Watcher()
     settings = parse({"results": "nowhere"})
     chosen = [Experiment(Case("relu", n=n), ARMS) for n in (64, 65)]
+    allowed = TimePlan(60.0, 0.0, 2)
     sitting = Sitting(
-        settings, chosen, 60.0, machine.around, account=TimeAccount(), observer=watcher, start=machine.start
+        settings,
+        chosen,
+        allowed,
+        machine.around,
+        account=TimeAccount(),
+        observer=watcher,
+        start=machine.start,
     )
     for experiment in chosen:
         sitting.measure(experiment, machine.end)
