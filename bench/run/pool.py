@@ -26,7 +26,7 @@ from bench.run.process import ArmError, ChildProcess, ask_all
 from kernels.api import Case
 from kernels.networks.case import NetworkCase
 
-__all__ = ["SEED", "Compiler", "Pool", "ProcessPool"]
+__all__ = ["SEED", "Compiler", "Pool", "ProcessPool", "told_where"]
 
 SEED = 20260101
 """Of the inputs: any number, the same in all runs."""
@@ -62,6 +62,14 @@ class Pool(Protocol):
 
     def close(self) -> None:
         """End everything."""
+
+
+def told_where(request: ArmRequest[A], shared: SharedInputs) -> ArmRequest[A]:
+    """The request, with the place of the inputs that it needs."""
+    if not isinstance(request, Prepare) or isinstance(request.case, NetworkCase):
+        return request
+    where = shared.where(request.case)
+    return replace(request, where=where)  # type: ignore[return-value]  # as the request is, so is its copy
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,14 +155,7 @@ class ProcessPool:
 
     def call_all(self, arms: Sequence[Arm], request: ArmRequest[A]) -> list[A | ArmError]:
         """As many at a time as there are CPUs."""
-        return self._ask(arms, [self._told_where(request)] * len(arms))
-
-    def _told_where(self, request: ArmRequest[A]) -> ArmRequest[A]:
-        """The request, with the place of the inputs that it needs."""
-        if not isinstance(request, Prepare) or isinstance(request.case, NetworkCase):
-            return request
-        where = self._shared.where(request.case)
-        return replace(request, where=where)  # type: ignore[return-value]  # as the request is, so is its copy
+        return self._ask(arms, [told_where(request, self._shared)] * len(arms))
 
     def _ask(
         self, members: Sequence[Member], requests: Sequence[Request[A]], *, alone: bool = False
@@ -175,7 +176,7 @@ class ProcessPool:
         self._start(compilers)
         compilers = [each for each in compilers if each in self._processes]
         took = {}
-        request = self._told_where(Prepare(case))
+        request = told_where(Prepare(case), self._shared)
         outcomes = self._ask(compilers, [request] * len(compilers), alone=case.device != "cpu")
         for compiler, outcome in zip(compilers, outcomes, strict=True):
             if isinstance(outcome, ArmError):

@@ -236,7 +236,7 @@ def test_inline_required_skips_and_sizes_that_do_not_fit(tmp_path: Path) -> None
     assert [len(rows) for rows in by_size.values()] == [7, 7]
     for row in by_size[str(512 << 30)]:
         assert row["status"] == "skipped"
-        assert re.match(r"needs [\d.]+ GiB for 6 arms at once, [\d.]+ GiB are free", row["reason"])
+        assert re.match(r"needs [\d.]+ GiB for one arm at a time, [\d.]+ GiB are free", row["reason"])
         assert row["time_s"] == ""
     statuses = {(row["backend"], row["role"]): row["status"] for row in by_size["64"]}
     assert statuses["loud_why_not", "candidate"] == "skipped"
