@@ -21,12 +21,13 @@ from scripts._shared.environments import read_environment
 from scripts._shared.pairs import SPREAD_COLUMNS
 from scripts._shared.remarks import clean
 from scripts._shared.summary import NEEDED, prepare
+from scripts._shared.why import WHY_COLUMNS
 
 __all__ = ["Evidence", "gather", "matching"]
 
 _COLUMNS = (
-    *(*NEEDED, "threads_effective", *SPREAD_COLUMNS),
-    *("rounds", "contended_rounds", "page_faults", "system_s", "peak_bytes"),
+    *(*NEEDED, *SPREAD_COLUMNS),
+    *(name for name in WHY_COLUMNS if name not in (*NEEDED, *SPREAD_COLUMNS)),
 )
 
 

@@ -9,12 +9,12 @@ from bench.stats.estimates import Interval
 from bench.text.commands import as_typed
 from bench.text.sizes import format_size
 from bench.text.units import number_text, percent_text, ratio_text, seconds_text
-from scripts._recommend.physics import physics
 from scripts._recommend.ranking import Answer, arm_of
 from scripts._recommend.ratios import Ratio, Row
 from scripts._recommend.runs import Evidence
 from scripts._recommend.settings import Setting, settings
 from scripts._recommend.trust import Distrust
+from scripts._shared.why import reasons
 
 __all__ = ["because", "headline", "how_sure", "times_text"]
 
@@ -105,9 +105,9 @@ def because(evidence: Evidence, answer: Answer) -> str:
             f"new memory costs {arm_of(now)} most of its time: {seconds_text(now['time_s'])} a call, and"
             f" {seconds_text(now['time_s'] / given.gain.value)} into a given array"
         )
-    told = physics(now, use, (arm_of(now), arm_of(use)))
-    if told is not None:
-        return told
+    told = reasons(now, use)
+    if told:
+        return told[0]
     copy = percent_text(use["ceiling_fraction"])
     reached = f" ({copy} of a copy of the same bytes)" if not math.isnan(use["ceiling_fraction"]) else ""
     ours, theirs = (number_text(row["gb_per_s"]) for row in (use, now))

@@ -8,15 +8,12 @@ from dataclasses import dataclass
 
 from bench.text.units import percent_text
 from scripts._recommend.ratios import Ratio, Row
+from scripts._shared.trust import LARGEST_FLOOR, MOST_DISTURBED
 
-__all__ = ["LARGEST_FLOOR", "Distrust", "distrust", "remark"]
+__all__ = ["Distrust", "distrust", "remark"]
 
-_MOST_DISTURBED = 0.5
-"""From this share of batches beside others' work on, what was timed is others' work as well."""
 _MANY_DISTURBED = 0.1
 """From this share on a reader should know of it."""
-LARGEST_FLOOR = 0.2
-"""Who cannot see a difference of a fifth cannot say what to use."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +29,7 @@ class Distrust:
 def distrust(arms: Iterable[Row], ratio: Ratio) -> Distrust | None:
     """Why `ratio`, of two of `arms`, is not to be believed; None if it is."""
     disturbed, batches = _counts(arms)
-    if disturbed > _MOST_DISTURBED * batches:
+    if disturbed > MOST_DISTURBED * batches:
         reason = f"the machine was busy: {disturbed:,} of {batches:,} batches ran beside others' work"
     elif ratio.noise_floor > LARGEST_FLOOR:
         reason = "the machine was busy, or the run too short"

@@ -12,8 +12,8 @@ from scripts._recommend.ranking import Answer, arm_of
 from scripts._recommend.runs import Evidence
 from scripts._recommend.sentences import times_text
 from scripts._recommend.trial import tried
-from scripts._recommend.trust import LARGEST_FLOOR
 from scripts._shared.pairs import Gain
+from scripts._shared.trust import LARGEST_FLOOR
 
 __all__ = ["Way", "way_lines", "way_to"]
 

@@ -30,7 +30,7 @@ from scripts._report.data import SLICE, Arm, Reduced, arms_of, likeness, overall
 from scripts._report.machines import machine_section
 from scripts._report.sections import SECTIONS, Section
 from scripts._report.style import Layers, theme
-from scripts._report.trust import DISTURBED, VISIBLE, trust_lines
+from scripts._report.trust import trust_lines
 from scripts._shared.environments import Environment as Machine
 from scripts._shared.remarks import (
     LEGEND,
@@ -42,6 +42,7 @@ from scripts._shared.remarks import (
     run_lines,
     varies,
 )
+from scripts._shared.trust import LARGEST_FLOOR, MOST_DISTURBED
 
 __all__ = ["render", "script_json"]
 
@@ -141,7 +142,7 @@ def _payload(
         "charts": [section.id for section in SECTIONS],
         "specs": _specs(arms),
         "shift": charts.SHIFT_PX,
-        "limits": {"disturbed": DISTURBED, "visible": VISIBLE},
+        "limits": {"disturbed": MOST_DISTURBED, "visible": LARGEST_FLOOR},
         "trust": trust_lines(everything),
         "themes": {"light": theme(dark=False), "dark": theme(dark=True)},
     }

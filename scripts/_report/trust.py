@@ -8,12 +8,7 @@ from bench.stats.fastest import COMPETING
 from bench.text.units import percent_text
 from scripts._shared.remarks import clean
 
-__all__ = ["DISTURBED", "VISIBLE", "trust_lines"]
-
-DISTURBED = 0.5
-"""If others used the CPU during a larger share of the batches, there is no answer."""
-VISIBLE = 0.2
-"""If no smaller difference would have been seen, there is no answer."""
+__all__ = ["trust_lines"]
 
 
 def trust_lines(cells: pd.DataFrame) -> dict[str, str]:

@@ -76,7 +76,7 @@ class TestMeasuredSize:
         text = said(capsys, "--n", "16Mi", "--placement", "new", "--now", "numpy_ufunc", run)
         first = text.splitlines()[0]
         assert first.startswith("Use torch_eager: 4.00 times (3.96 to 4.04) faster than numpy_ufunc, ")
-        assert "it moves 40.0 GB/s" in first
+        assert "40.0 GB/s" in first
 
     def test_all_ratios_are_over_what_is_used_now(
         self, run: Path, capsys: pytest.CaptureFixture[str]
@@ -162,7 +162,7 @@ class TestMeasuredSize:
         assert one(capsys, "--n", "1Ki", new)["over_now"]["verdict"] == "faster"
         found = one(capsys, "--n", "1Ki", self.beside(tmp_path / "old", 1.04, processes=1, process_df=None))
         assert found["over_now"]["verdict"] == "unresolved"
-        assert "that processes differ by 1.0% is assumed" in found["over_now"]["how"]
+        assert "that processes differ by 2.0% is assumed" in found["over_now"]["how"]
 
     def test_the_width_is_the_one_that_the_run_was_asked_for(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -350,31 +350,36 @@ class TestNoAnswer:
         assert "Mind: placement new: 8 of 16 batches ran beside others' work." in text
 
 
+_SPENT: dict[str, Any] = {"cpu_s": 8e-3, "rounds": 20, "iterations": 100, "kind": "serial"}
+"""Of an arm that works in one thread, long enough for the kernel's account to tell something."""
+
+
 class TestWhy:
     def test_fresh_memory_is_the_reason_where_the_columns_show_it(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
         slow, fast = experiment({"torch_eager": 8e-3, "numba_tuned": 1e-3}, n=1 << 22)
-        slow = dataclasses.replace(slow, page_faults=4096.0, system_s=6e-3)
-        fast = dataclasses.replace(fast, page_faults=0.0, system_s=0.0)
+        slow = dataclasses.replace(slow, page_faults=4096.0, system_s=6e-3, **_SPENT)
+        fast = dataclasses.replace(fast, page_faults=0.0, system_s=0.0, cpu_s=1e-3)
         run = write_run(tmp_path / "run1", [slow, fast], environment=ENVIRONMENT)
         assert one(capsys, "--n", "4Mi", run)["because"] == (
-            "every call of torch_eager gets fresh memory from the system: 4,096 page faults and 6.00 ms in the kernel,"
-            " where numba_tuned has 0"
+            "most of torch_eager's 8.00 ms are 4,096 page faults: every call gets fresh memory from the system"
+            " (75% of its CPU time is in the kernel)"
         )
 
     def test_faults_that_take_no_time_are_no_reason(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
         slow, fast = experiment({"torch_eager": 8e-3, "numba_tuned": 1e-3}, n=1 << 22)
-        slow = dataclasses.replace(slow, page_faults=4096.0, system_s=1e-3)
-        fast = dataclasses.replace(fast, page_faults=0.0, system_s=0.0)
+        slow = dataclasses.replace(slow, page_faults=4096.0, system_s=1e-4, **_SPENT)
+        fast = dataclasses.replace(fast, page_faults=0.0, system_s=0.0, cpu_s=1e-3)
         run = write_run(tmp_path / "run1", [slow, fast], environment=ENVIRONMENT)
-        assert "it moves" in one(capsys, "--n", "4Mi", run)["because"]
+        assert "torch_eager moves" in one(capsys, "--n", "4Mi", run)["because"]
 
     def test_one_thread_beside_several(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         slow, fast = experiment({"torch_eager": 8e-3, "numba_tuned": 1e-3})
-        run = write_run(tmp_path / "run1", [dataclasses.replace(slow, threads_effective=1), fast])
+        slow = dataclasses.replace(slow, threads_effective=1, kind="serial")
+        run = write_run(tmp_path / "run1", [slow, dataclasses.replace(fast, kind="parallel")])
         assert (
             one(capsys, "--n", "1Ki", run)["because"]
             == "torch_eager works in one thread, and numba_tuned in 2"
