@@ -17,6 +17,7 @@ from bench.stats.fastest import standings
 from bench.text.sizes import format_size
 from bench.text.units import MISSING, count_text, percent_text, ratio_text, seconds_text
 from kernels.api import AXES, USUAL, Case
+from kernels.networks.case import NETWORK_OPS, NetworkCase
 
 __all__ = ["HOW_TO_READ", "Entry", "Grid", "entries", "grids", "lines"]
 
@@ -221,7 +222,10 @@ def _usual(entry: Entry, axis: str) -> Any:
     """The value that goes without saying, None where there is none; a slope's is that of its op."""
     if axis in ("machine", "placement"):
         return None
-    return Case(entry.axes["op"]).negative_slope if axis == "negative_slope" else USUAL[axis]
+    if axis != "negative_slope":
+        return USUAL[axis]
+    op = str(entry.axes["op"])
+    return (NetworkCase(op) if op in NETWORK_OPS else Case(op)).negative_slope
 
 
 def _word(axis: str, value: Any) -> str:

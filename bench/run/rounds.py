@@ -36,8 +36,10 @@ may have disturbed: what follows each look at the CPUs (an OpenMP thread has to 
 _LENGTHENED = 2
 """How often a batch that was too short is made longer and measured again, at most."""
 _TOO_LONG = 3.0
-"""A batch that takes so many times as long as a long one is to be has fewer calls the next time: beside others' work a
-call of several threads may take milliseconds, and time is a promise."""
+"""A batch that takes so many times as long as a long one is to be has fewer calls the next time,"""
+_WAITING = 0.5
+"""if its threads waited for a CPU for this share of it: beside others' work a call of several threads may take
+milliseconds, and time is a promise.  An arm that is slow by itself, now and then, stays as it is."""
 FEWEST = 2
 """Rounds that are made however late it is: of one, an error cannot be told."""
 
@@ -117,7 +119,7 @@ class Rounds:
                 state.iterations = calls
                 due.appendleft((state, lengthened + 1))
                 continue
-            if took_s > _TOO_LONG * long_s:
+            if took_s > _TOO_LONG * long_s and sample.usage.waited_s > _WAITING * took_s:
                 state.iterations = max(int(state.iterations * long_s / took_s), 1)
             self._note(state, sample, number, order)
             order += 1

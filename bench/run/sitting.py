@@ -20,11 +20,11 @@ from bench.run.budget import Budget
 from bench.run.evidence import Evidence, learn
 from bench.run.inline_pool import InlinePool
 from bench.run.judged import is_resolved
-from bench.run.pace import Pace, Took
 from bench.run.pool import Pool, ProcessPool
 from bench.run.progress import SILENT, Observer
 from bench.run.race import LEAST_ROUNDS
 from bench.run.time_account import TimeAccount
+from bench.run.time_left import Pace, Took
 from bench.run.visits import Due, Visits
 from bench.run.watched_pool import WatchedPool
 from bench.stats.process_spread import ProcessSpread

@@ -139,7 +139,8 @@ def _called(case: Case, backend: str, wrap: str = "{}") -> str:
 
 
 def _import() -> str:
-    return "import kernels" if _KERNELS == "kernels" else f"from {_KERNELS.rpartition('.')[0]} import kernels"
+    package, _, name = _KERNELS.rpartition(".")
+    return f"from {package} import {name}" if package else f"import {name}"
 
 
 def _functional(case: Case, backend: str) -> Code:

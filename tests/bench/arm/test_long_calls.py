@@ -52,5 +52,5 @@ def test_long_calls_are_few(placement: str) -> None:
     finished = []
     last = calls_of(lambda: finished.append(server.finish()))
     assert finished[0].problem is None
-    assert 2 <= last <= 1 + 3, "one that nobody could foresee, and an audit"
+    assert 2 <= last <= 1 + 3 + 1, "one that nobody could foresee, an audit, one whose memory is watched"
     assert calls_of(server.dispatch) == (placement != "inplace")

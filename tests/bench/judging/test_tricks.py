@@ -351,7 +351,7 @@ def _code(name: str) -> FunctionType:
     "name",
     [
         "bench.arm.timed_loop.without_gc",  # wrapped by contextmanager
-        "bench.arrays.inputs._filled",
+        "bench.arrays.shared_inputs._fill",
         "bench.judging.plants.share_memory",
         "bench.judging.plants.Plants.change",
         "bench.machine.memory.free_bytes",

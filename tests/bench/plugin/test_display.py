@@ -41,7 +41,8 @@ class StandInRun:
     def __init__(self, tmp_path: Path) -> None:
         self.run_id, self.chosen, self.left = "run", (SMALL, LARGE, LARGE), (LARGE, LARGE)
         self.files = type("Files", (), {"folder": tmp_path})()
-        self.settings = type("Settings", (), {"processes": 2})()
+        self.settings = type("Settings", (), {"baseline_note": ""})()
+        self.processes = 2
 
     def seconds_left(self) -> float:
         return 100.0
@@ -231,7 +232,7 @@ class TestRuns:
     def test_a_pipe_has_a_line_for_each_experiment_and_no_dots(self, piped: Outcome) -> None:
         lines = piped.text.splitlines()
         first = next(place for place, line in enumerate(lines) if line.startswith("run run: "))
-        assert lines[first - 1] == "collected 12 items", "none for a file of which nothing is planned"
+        assert lines[first - 1] == "collected 13 items", "none for a file of which nothing is planned"
         assert [line[:5] for line in lines[first + 1 : first + 3]] == ["[1/2]", "[2/2]"]
         assert "\x1b" not in piped.text
         assert "benchmark 'relu" not in piped.text
@@ -240,7 +241,7 @@ class TestRuns:
     def test_what_pytest_benchmark_writes_is_said(self, piped: Outcome) -> None:
         assert "Wrote benchmark data in" in piped.text
         report = json.loads((piped.folder.parent / "report.json").read_text())
-        assert len(report["benchmarks"]) == 12
+        assert len(report["benchmarks"]) == 13
 
     def test_pytests_own_lines_and_its_benchmarks_table_come_back_when_asked_for(
         self, piped: Outcome

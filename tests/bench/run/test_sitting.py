@@ -40,7 +40,15 @@ FACTORS = {"base": 3.0, "quick": 1.0, "near": 1.01, "far": 2.0, "copy_plain": 1.
 class Machine:
     """Pools of arms whose calls take as long as told, with noise; it remembers who was measured in which process."""
 
-    def __init__(self, noise: float, between: float = 0.0, slow: float = 1.0, start_s: float = 0.0) -> None:
+    def __init__(
+        self,
+        noise: float,
+        between: float = 0.0,
+        *,
+        slow: float = 1.0,
+        start_s: float = 0.0,
+        waits: float = 0.0,
+    ) -> None:
         self.around = FakeSurroundings()
         self.pools: list[tuple[int, FakePool]] = []
         self.ended: dict[Case, Sequence[ArmState]] = {}
@@ -48,7 +56,7 @@ class Machine:
         """Of each experiment that ended, the time then and the seconds that were said to be left."""
         self.sitting: Sitting | None = None
         self._rng, self._noise, self._between = np.random.default_rng(1), noise, between
-        self._slow, self._start_s = slow, start_s
+        self._slow, self._start_s, self._waits = slow, start_s, waits
 
     def start(self, settings: Settings, process: int) -> FakePool:
         shifts: dict[Arm, float] = {}
@@ -59,6 +67,7 @@ class Machine:
             arm = pool.asked
             shift = shifts.setdefault(arm, float(np.exp(self._between * self._rng.standard_normal())))
             noise = float(np.exp(self._noise * self._rng.standard_normal()))
+            sample = replace(sample, usage=replace(sample.usage, waited_s=self._waits * sample.usage.cpu_s))
             return seconds_of(sample, self._slow * FACTORS[arm.backend] * shift * noise)
 
         pool.change = change
@@ -192,7 +201,7 @@ def test_processes_for_which_there_is_no_time_are_not_started() -> None:
 
 def test_batches_that_take_too_long_get_shorter() -> None:
     """As where threads of small parallel calls wait for a CPU that others use."""
-    machine = Machine(0.01, slow=100.0)
+    machine = Machine(0.01, slow=100.0, waits=1000.0)
     machine.measured({"processes": "1"})
     for state in machine.ended[Case("relu", n=64)]:
         first, *_, last = (batch.timed_s for batch in state.batches)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bench.plan.experiments import Arm, Experiment, weight
-from bench.run.pace import Pace, Took
+from bench.run.time_left import Pace, Took
 from kernels.api import Case
 
 ARMS = (Arm("a"),)
