@@ -114,13 +114,12 @@ class Rounds:
             if sample is None:
                 continue
             calls = calls_for(min(sample.parts), state.batch_s, self._limits.warm_s)
-            took_s, long_s = sample.seconds * sample.iterations, max(state.batch_s, _LONG_BATCH_S)
-            if calls > _MORE * state.iterations and lengthened < _LENGTHENED and took_s < long_s:
+            shorter = _shorter(sample, max(state.batch_s, _LONG_BATCH_S))
+            if shorter is None and calls > _MORE * state.iterations and lengthened < _LENGTHENED:
                 state.iterations = calls
                 due.appendleft((state, lengthened + 1))
                 continue
-            if took_s > _TOO_LONG * long_s and sample.usage.waited_s > _WAITING * took_s:
-                state.iterations = max(int(state.iterations * long_s / took_s), 1)
+            state.iterations = shorter or state.iterations
             self._note(state, sample, number, order)
             order += 1
             if self._is_late(number):
@@ -176,6 +175,14 @@ class Rounds:
                 cpu_reading_s=reading_s,
             )
         )
+
+
+def _shorter(sample: Sample, long_s: float) -> int | None:
+    """How many calls the next batch has where this one took far too long since others had the CPUs; else None."""
+    took_s = sample.seconds * sample.iterations
+    if took_s <= _TOO_LONG * long_s or sample.usage.waited_s <= _WAITING * took_s:
+        return None
+    return max(int(sample.iterations * long_s / took_s), 1)
 
 
 def _reading(sample: Sample) -> float | None:
