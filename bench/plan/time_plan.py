@@ -13,7 +13,7 @@ from bench.plan.settings import Settings
 
 __all__ = ["TimePlan", "time_plan"]
 
-_START_UP_S = 1.2
+_START_UP_S = 0.5
 """About what it takes to start an arm's process, while others are started: most of it are imports."""
 _LEAST_S = 12.0
 """Seconds of measuring that a small question gets: enough to see a difference of a fifth."""
