@@ -49,7 +49,7 @@ _VARIED = ("op", "direction", "placement", "dtype", "layout", "data", "cache")
 """The axes of words that the grids of `full` vary; any other is varied around the common centre."""
 
 PROFILES: Mapping[str, Profile] = {
-    "quick": Profile((_CENTRE,), arm_s=0.35, processes=3, max_rounds=100),
+    "quick": Profile((_CENTRE,), arm_s=0.28, processes=2, max_rounds=100),
     "standard": Profile(
         (
             _grid(placement=PLACEMENTS, n=sizes("1,64,1Ki:16Mi:x4")),
@@ -61,7 +61,7 @@ PROFILES: Mapping[str, Profile] = {
             ),
             _grid(placement=("out",), cache=("cold",), n=_LARGE),
         ),
-        arm_s=0.7,
+        arm_s=0.6,
         processes=4,
         max_rounds=300,
     ),

@@ -45,7 +45,7 @@ class Evidence:
     """Half the width of a time's interval that is asked for besides, as a fraction."""
     processes: int = 1
     """In how many processes each arm will have been measured in the end."""
-    own: Mapping[Arm, Difference] = field(default_factory=dict)
+    own: Mapping[Arm, Sequence[Difference]] = field(default_factory=dict)
     """Between processes of the arm itself, where it has several."""
 
     def rounds(self, state: ArmState) -> dict[tuple[int, int], float]:
@@ -71,7 +71,7 @@ class Evidence:
 
     def of(self, state: ArmState) -> Spread:
         """How much processes of that arm differ."""
-        return self.spread.spread(state.arm.backend, self.bytes_moved, self.own.get(state.arm))
+        return self.spread.spread(state.arm.backend, self.bytes_moved, self.own.get(state.arm, ()))
 
     def _together(self, one: ArmState, other: ArmState) -> tuple[float, float]:
         """The variance of the log ratio of two processes, one of each, and its degrees of freedom."""
@@ -127,6 +127,4 @@ def learn(evidence: Evidence, states: Sequence[ArmState]) -> Evidence:
     arms = [(state.arm.backend, state.is_parallel, evidence.rounds(state)) for state in timed]
     spread = evidence.spread.copy()
     found = zip(timed, spread.learn(evidence.bytes_moved, arms), strict=True)
-    return replace(
-        evidence, spread=spread, own={state.arm: each for state, each in found if each is not None}
-    )
+    return replace(evidence, spread=spread, own={state.arm: each for state, each in found})

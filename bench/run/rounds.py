@@ -40,8 +40,8 @@ _TOO_LONG = 3.0
 _WAITING = 0.5
 """if its threads waited for a CPU for this share of it: beside others' work a call of several threads may take
 milliseconds, and time is a promise.  An arm that is slow by itself, now and then, stays as it is."""
-FEWEST = 2
-"""Rounds that are made however late it is: of one, an error cannot be told."""
+FEWEST = 4
+"""Rounds that are made however late it is: of fewer, none is left out, and the first often pays for fresh memory."""
 
 
 @dataclass(frozen=True, slots=True)

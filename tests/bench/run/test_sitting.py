@@ -225,7 +225,7 @@ def test_the_time_left_is_right_from_the_third_experiment_on(
     machine.measured(words, sizes, seconds)
     assert len(machine.estimates) == len(sizes)
     for now, left in machine.estimates[2:]:
-        assert left == pytest.approx(machine.around.now - now, rel=0.2, abs=0.01)
+        assert left == pytest.approx(machine.around.now - now, rel=0.2, abs=0.5)
 
 
 class Watcher(Silent):
