@@ -146,10 +146,14 @@ def test_every_wrong_cell_is_a_failed_item(parade: Outcome) -> None:
     assert re.search(rf"\b{wrong} failed\b", parade.text), parade.text[-500:]
 
 
-def worked(backend: Any, case: Case) -> tuple[Prepared, list[Sample], Finished]:
-    """What a server makes of a backend in a few batches."""
+def loaded(backend: Any) -> ArmServer:
     server = ArmServer(lambda: backend, 1, CACHE_BYTES)
     server.load()
+    return server
+
+
+def worked(server: ArmServer, case: Case) -> tuple[Prepared, list[Sample], Finished]:
+    """What a server makes of its backend in a few batches."""
     prepared = server.prepare(case)
     if prepared.gate.problem:
         return prepared, [], Finished(None, {})
@@ -176,11 +180,13 @@ def test_honest_work_is_never_accused(backend: type, op: str, direction: str) ->
         Case(op, direction, placement, n=640, cache=cache, negative_slope=slope)
         for placement, cache, slope in itertools.product(PLACEMENTS, CACHES, (0.0, 1.5, -0.5, float("nan")))
     ]
+    server = loaded(backend())
     for case in cases:
-        prepared, samples, finished = worked(backend(), case)
+        prepared, samples, finished = worked(server, case)
         assert prepared.gate.problem is None, case
         assert [sample.problem for sample in samples] == [None] * 4, case
         assert finished.problem is None, case
+        server.release()
 
 
 MUTANTS: dict[type[HonestNumpy], tuple[Case, str]] = {
@@ -208,8 +214,8 @@ MUTANTS: dict[type[HonestNumpy], tuple[Case, str]] = {
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda each: each.name)
 def test_mutant_does_not_pass_the_gate(mutant: type[HonestNumpy]) -> None:
     case, says = MUTANTS[mutant]
-    assert worked(HonestNumpy(), case)[2].problem is None
-    prepared, _, finished = worked(mutant(), case)
+    assert worked(loaded(HonestNumpy()), case)[2].problem is None
+    prepared, _, finished = worked(loaded(mutant()), case)
     problem = prepared.gate.problem or finished.problem
     assert problem is not None
     assert re.search(says, problem), problem
@@ -217,7 +223,7 @@ def test_mutant_does_not_pass_the_gate(mutant: type[HonestNumpy]) -> None:
 
 def test_a_part_left_out_is_found_where_every_result_has_new_memory() -> None:
     """More than 32 MiB: such memory is zeros, as much of relu's result is."""
-    prepared, _, _ = worked(WritesAllOnce(), Case("relu", n=9 << 20))
+    prepared, _, _ = worked(loaded(WritesAllOnce()), Case("relu", n=9 << 20))
     assert prepared.gate.problem is not None
     assert "elements wrong" in prepared.gate.problem
 
