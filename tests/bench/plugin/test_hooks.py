@@ -220,7 +220,7 @@ def test_failed_cells_are_measured_again_when_asked_for(
     assert "run run: 0 of 1 experiment left" in same.text
     told = bench(tmp_path, *options, "--retry-failed")
     assert told.code == 0, told.text[-2000:]
-    assert len(told.cells) == len(failed.cells) == 6
+    assert len(told.cells) == len(failed.cells) == 7
     assert {row["status"] for row in told.cells} <= {"ok", "noisy"}
     assert replayed(tmp_path / "report.json") == recorded(told)
 
