@@ -7,11 +7,12 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 READY := $(VENV)/.ready
 REFERENCE := results/reference/amd-epyc-2c
+MACHINE = $(shell $(RUN) -c "from bench.machine.environment import machine_name; print(machine_name())")
 TEST := $(RUN) -m pytest tests/ -p no:benchmark --numprocesses 2 --dist loadfile --no-loadscope-reorder
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help bench test test-fast lint crosscheck doctor report tables article wheel clean
+.PHONY: help bench test test-fast lint crosscheck doctor report tables reference article wheel clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,9 +23,9 @@ $(READY): pyproject.toml constraints.txt
 	$(RUN) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
-bench: $(READY)  ## the quick profile, then the tables (more options: make bench ARGS="--profile standard")
-	@$(RUN) -m pytest bench/ --benchmark-quiet $(ARGS); status=$$?; \
-	$(RUN) scripts/summarise.py || exit; exit $$status
+bench: $(READY)  ## the quick profile, and its page report.html (more options: make bench ARGS="--profile standard")
+	@$(RUN) -m pytest bench/ $(ARGS); status=$$?; test $$status -le 1 || exit $$status; \
+	$(RUN) scripts/report.py || exit; exit $$status
 
 test: $(READY)  ## all tests, in two processes
 	$(TEST) $(ARGS)
@@ -60,6 +61,15 @@ tables: $(READY)  ## write tables and figures anew from results/ (with ARGS=--ch
 	$(RUN) scripts/agreement.py --read results/validation/agreement --update docs/validation.md $(ARGS)
 	$(RUN) scripts/simulate.py --read results/validation/simulation --update docs/validation.md $(ARGS)
 	$(RUN) scripts/estimators.py $(REFERENCE) --update docs/validation.md $(ARGS)
+
+# The variants say what allocating costs torch; scripts/recommend.py explains a setting's gain from them.
+reference: $(READY)  ## measure the reference run of this machine anew: the standard profile, most of an hour
+	rm -rf results/$(MACHINE)
+	@$(RUN) -m pytest bench/ --profile standard --run-id $(MACHINE) --variant thp@torch_eager:THP_MEM_ALLOC_ENABLE=1 --variant \
+		malloc@torch_eager:MALLOC_MMAP_THRESHOLD_=4294967296,MALLOC_TRIM_THRESHOLD_=4294967296,MALLOC_TOP_PAD_=268435456 \
+		$(ARGS); status=$$?; test $$status -le 1 || exit $$status
+	mkdir -p results/reference/$(MACHINE)
+	mv results/$(MACHINE)/*.csv results/$(MACHINE)/environment.json results/reference/$(MACHINE)/
 
 article: $(READY)  ## measure the claims of the article anew and write docs/article.md
 	$(RUN) scripts/claims.py --update docs/article.md $(ARGS)

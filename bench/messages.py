@@ -12,11 +12,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Protocol, TypeVar
 
+from bench.arrays.shared_inputs import NOWHERE, Where
 from bench.channel import Request
 from bench.judging.gate import GateReport
 from bench.limits import Between, Finite, OneOf, Positive, Seconds, Sized
 from bench.machine.cpu_speed import LOOK_EVERY
-from bench.machine.own_usage import Usage
+from bench.machine.own_usage import Cost, Usage
+from bench.plan.experiments import SHOWING
 from bench.records.schema import ROLES
 from kernels.api import Case
 from kernels.networks.case import NetworkCase
@@ -100,6 +102,8 @@ class Sample:
     """Of `idle_cpu_s`, what threads besides the one that answers used."""
     idle_faults: int = 0
     """Pages that the process was given in the same time (see `bench.machine.own_usage`)."""
+    cost: Cost = field(default_factory=Cost)
+    """Of the timed calls alone."""
 
     def __post_init__(self) -> None:
         if self.pace and len(self.pace) * LOOK_EVERY < len(self.parts):
@@ -114,6 +118,8 @@ class Finished:
     compile_report: dict[str, int]
     device_peak_bytes: int | None = None
     """The most memory of the device that the arm had at once, where its framework counts."""
+    peak_bytes: Annotated[int, Between(0, 2**62)] | None = None
+    """What a call needs at its peak beyond its inputs and its result; None where that cannot be seen."""
 
 
 class ArmCalls(Protocol):
@@ -122,8 +128,11 @@ class ArmCalls(Protocol):
     def raced(self, case: Case) -> bool:
         """Whether a copy has chosen its way for the case before, so that others may work while it is prepared."""
 
-    def prepare(self, case: Case) -> Prepared:
-        """Build the inputs, compile, and pass the gate."""
+    def prepare(self, case: Case, where: Where = NOWHERE, *, in_turn: bool = False) -> Prepared:
+        """Build the inputs, or map them from `where` they are shared, compile, and pass the gate.
+
+        `in_turn`: hold memory only while something is asked; the others need it meanwhile.
+        """
 
     def probe(self, least_s: float) -> float:
         """Seconds per call, the fastest of several probes of at least `least_s` each (or one call)."""
@@ -160,7 +169,7 @@ class Open(Request[Loaded]):
     @property
     def is_control(self) -> bool:
         """Whether it is one of `bench.plan.experiments.CONTROLS`: a copy, or the empty call."""
-        return self.role in ("ceiling", "floor")
+        return self.role in SHOWING
 
 
 class ArmRequest(Request[A_co]):
@@ -189,10 +198,12 @@ class Prepare(ArmRequest[Prepared]):
     """See `ArmCalls.prepare`."""
 
     case: NetworkCase | Case
+    in_turn: bool = False
+    where: Where = NOWHERE
 
     def call(self, arm: ArmCalls) -> Prepared:
         """Make the call."""
-        return arm.prepare(self.case)
+        return arm.prepare(self.case, self.where, in_turn=self.in_turn)
 
 
 @dataclass(frozen=True, slots=True)

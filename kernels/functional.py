@@ -6,7 +6,8 @@ is copied once for such an `out`, for ``jax_jit`` in place (JAX cannot write int
 without the optional method ``bind``: `compile` promises a first execution, and a function should not do its work
 twice, so ``bind(case, x, dy, out)`` is `compile` without it.
 
-NaN, signed zeros and subnormals follow the backend.
+NaN, signed zeros and subnormals follow the backend, and so do gradients where x is 0 or NaN, which are conventions.
+A subclass of ndarray is taken for the array that it is: a result is a plain one, without units or names.
 """
 
 from __future__ import annotations
@@ -53,8 +54,9 @@ def leaky_relu(
 
 
 def relu_backward(dy: Any, x: Any, *, backend: str = "numba_tuned", out: Array | None = None) -> Array:
-    """The gradient with respect to x of ``sum(dy * relu(x))``: dy where x > 0, else 0.
+    """The gradient with respect to x of ``sum(dy * relu(x))``: dy where x > 0, else 0; where x is NaN, dy or 0.
 
+    Which of the two is the backend's convention: ``g(NaN)`` in the table of scripts/crosscheck.py.
     `dy` and `x` agree in shape and dtype.  Returns a new array, or `out`, which may be dy itself (then
     overwritten) and shares no memory with x; otherwise as for `relu`.
     """
@@ -69,7 +71,7 @@ def leaky_relu_backward(
     backend: str = "numba_tuned",
     out: Array | None = None,
 ) -> Array:
-    """dy where x > 0, else dy * negative_slope; arguments, result and errors as for `relu_backward`."""
+    """dy where x > 0, else dy * negative_slope; where x is 0 or NaN, either.  Otherwise as for `relu_backward`."""
     slope = _slope(negative_slope)
     return _run("leaky_relu", slope, backend, x=_checked("x", x), dy=_checked("dy", dy), out=out)
 
@@ -124,6 +126,8 @@ def _checked(name: str, value: Any) -> Array:
     allowed = f"allowed are arrays of {', '.join(DTYPES)} in native byte order; convert with astype"
     if isinstance(value, np.ma.MaskedArray):
         raise TypeError(f"{name} is a masked array; {allowed}")
+    if hasattr(value, "__dlpack__") and not isinstance(value, np.ndarray | np.generic):
+        raise TypeError(f"{name} is a {_framework(value)}; allowed are NumPy arrays{_ways(value)}")
     try:
         array = np.asarray(value)
     except ValueError as error:
@@ -132,6 +136,18 @@ def _checked(name: str, value: Any) -> Array:
         shown = array.dtype.str if array.dtype.kind in "fU" else array.dtype  # str shows the byte order
         raise TypeError(f"{name} is of dtype {shown}; {allowed}")
     return array
+
+
+def _framework(value: Any) -> str:
+    """``torch.Tensor``.  The result would be none, so arrays of other frameworks are refused, not converted."""
+    kind = type(value)
+    return f"{kind.__module__.partition('.')[0]}.{kind.__name__}"
+
+
+def _ways(value: Any) -> str:
+    if _framework(value).startswith("torch."):
+        return f": give x.numpy(), or call {__package__}.torch_module.relu or leaky_relu, which take tensors"
+    return ": give numpy.asarray(x)"
 
 
 def _slope(value: Any) -> float:

@@ -19,6 +19,9 @@ __all__ = ["answer", "instantiate", "name_in_subprocess", "nearest", "one_line",
 
 _MEMBERS = ("why_not", "set_threads", "adopt", "compile", "sync", "to_numpy", "versions")
 _NAME = re.compile(r"[^\s,:@=]+")
+_COMPILER = re.compile(r"(\w[^\n]*)\s+Command:\s.*?\sOutput:\s", re.DOTALL)
+"""How torch's Inductor tells of a compiler that failed: the kind of error, a command of thousands of characters, and
+at last the compiler's own words."""
 _TIMEOUT_S = 300
 """Longer than any framework takes to import, on a busy machine with cold caches."""
 _MARK = "\x1erelu-bench-plugin\x1e"
@@ -39,8 +42,10 @@ def split_spec(spec: str) -> tuple[str, str]:
 
 
 def nearest(name: str, allowed: Iterable[str]) -> str | None:
-    """The one of `allowed` that may have been meant, None where none is like `name`."""
-    found = difflib.get_close_matches(name, allowed, n=1)
+    """The one of `allowed` that may have been meant, None where none is like `name`; ``torch`` begins torch_eager."""
+    choices = list(allowed)
+    begun = [choice for choice in choices if name and choice.startswith(f"{name}_")]
+    found = begun or difflib.get_close_matches(name, choices, n=1)
     return found[0] if found else None
 
 
@@ -113,5 +118,10 @@ def answer(spec: str) -> None:
 
 
 def one_line(error: BaseException) -> str:
-    """The error's type and message on one line."""
-    return " ".join(f"{type(error).__name__}: {error}".split())
+    """The error's type and message on one line; of a compiler that failed, what it said and not how it was called."""
+    text = str(error)
+    called = _COMPILER.search(text)
+    if called is not None:
+        said = [line for line in text[called.end() :].splitlines() if line.strip()]
+        text = called[1] + ": " + next((line for line in said if "error" in line.lower()), " ".join(said[:1]))
+    return " ".join(f"{type(error).__name__}: {text}".split())

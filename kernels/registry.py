@@ -8,6 +8,7 @@ plugins given as ``MODULE:CLASS`` all take that same path.
 from __future__ import annotations
 
 import importlib.util
+import os
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 
@@ -23,7 +24,9 @@ __all__ = [
     "UnknownBackendError",
     "available",
     "devices",
+    "is_installed",
     "load",
+    "mend",
     "names",
     "plugin_name",
     "register",
@@ -58,6 +61,15 @@ BUILTINS: dict[str, Builtin] = {
     "numba_cuda": Builtin(f"{_HERE}.numba_cuda:NumbaCuda", "numba", "numba", _CUDA),
     "triton_jit": Builtin(f"{_HERE}.triton_jit:TritonJit", "triton", "triton", _CUDA),
 }
+
+_PREFIXES: dict[str, tuple[str, ...]] = {
+    "numpy": ("NPY_",),
+    "numba": ("NUMBA_",),
+    "jax": ("JAX_",),
+    "torch": ("TORCH", "PYTORCH_"),
+    "triton": ("TRITON_",),
+}
+"""How the variables begin that change what a framework does, by what ``import`` calls it."""
 
 _plugins: dict[str, str] = {}
 _loaded: dict[str, Backend] = {}
@@ -100,6 +112,12 @@ def devices(name: str) -> tuple[str, ...]:
     return builtin.devices if builtin else ("cpu",)
 
 
+def is_installed(name: str) -> bool:
+    """Whether the framework of a built-in is there; whether it works only `load` tells.  Of a plugin: True."""
+    builtin = BUILTINS.get(name)
+    return builtin is None or _found(builtin.top)
+
+
 def register(spec: str, name: str | None = None) -> str:
     """Add the plugin ``MODULE:CLASS`` and return its backend's name.
 
@@ -137,17 +155,15 @@ def load(name: str) -> Backend:
         return _loaded[name]
     spec = spec_of(name)
     builtin = BUILTINS.get(name)
-    if builtin and not _installed(builtin.top):
+    if builtin and not is_installed(name):
         raise MissingBackendError(
             f"{name} is not installed: pip install '{builtin.distribution}'", name=builtin.top
         )
     try:
         backend = instantiate(spec)
     except Exception as error:  # whatever a framework raises when imported: the caller goes on without it
-        again = f"pip install --force-reinstall --no-cache-dir {builtin.distribution}" if builtin else ""
-        mend = f"mend it with {again}" if again else f"mend the plugin {spec}"
         raise BrokenBackendError(
-            f"{name} is installed but broken: {one_line(error)}; {mend}", name=name
+            f"{name} is installed but broken: {one_line(error)}; mend it: {mend(name, error)}", name=name
         ) from error
     if backend.name != name:
         raise BrokenBackendError(
@@ -155,6 +171,26 @@ def load(name: str) -> Backend:
         )
     _loaded[name] = backend
     return backend
+
+
+def mend(name: str, error: BaseException | None = None) -> str:
+    """What to try first where the backend called `name` is broken, and raised `error`.
+
+    A file that cannot be written, or a variable that is set, is named; reinstalling is for what was installed badly.
+    """
+    builtin = BUILTINS.get(name)
+    prefixes = _PREFIXES[builtin.top] if builtin else ()
+    found = {key: value for key, value in sorted(os.environ.items()) if key.startswith(prefixes)}
+    if isinstance(error, OSError) and error.filename:
+        naming = [key for key, value in found.items() if value and str(error.filename).startswith(value)]
+        place = f"set {naming[0]} to another place" if naming else "set the variable that names another place"
+        return f"see that {error.filename} can be used, or {place}"
+    if builtin is None:
+        return f"mend the plugin {spec_of(name)}"
+    if found and not isinstance(error, ImportError | OSError):
+        said = " ".join(f"{key}={value}" for key, value in found.items())
+        return f"unset {' '.join(found)} (set here: {said})"
+    return f"pip install --force-reinstall --no-cache-dir {builtin.distribution}"
 
 
 def available() -> dict[str, str | None]:
@@ -181,7 +217,7 @@ def _add(table: dict[str, str], name: str, spec: str) -> None:
         )
 
 
-def _installed(top: str) -> bool:
+def _found(top: str) -> bool:
     try:
         return importlib.util.find_spec(top) is not None
     except ValueError:  # imported already, by something that left no __spec__

@@ -12,23 +12,32 @@ nobody else.  Here both keep n / 8 bytes: 1/16 of a 16-bit tensor, 1/32 of float
   input's, as with torch.  For anything else torch's own function runs, and a `FallbackWarning` gives
   the reason, once.
 - Under torch.compile and torch.export torch's own function is traced: a compiler fuses it with its neighbours,
-  which it cannot do to a call of ours.
-- Second derivatives are right: the gradient is linear in dy, and its derivative by x is 0.
+  which it cannot do to a call of ours.  It runs as well where modes, transforms or hooks of saved tensors watch.
+- Second derivatives are torch's.
 - Threads: as many as ``torch.get_num_threads()`` says, at most NUMBA_NUM_THREADS.
 - Large results come from a pool (kernels/tuned/memory_pool.py: what it costs, how to switch it off).
 """
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from kernels.tuned.mask import mask_bytes
-from kernels.tuned.tensor_scope import FallbackWarning, dense, reason_against, say_once
-from kernels.tuned.tensors import fresh, plain, restore, save
+from kernels.tuned.gradient import activate
+from kernels.tuned.tensor_scope import (
+    FallbackWarning,
+    dense,
+    reason_against,
+    reason_against_saving,
+    say_once,
+)
+from kernels.tuned.tensors import fresh, plain
 
 __all__ = [
     "SMALL",
@@ -38,6 +47,7 @@ __all__ = [
     "leaky_relu",
     "relu",
     "replace_activations",
+    "restore_activations",
 ]
 
 SMALL = 1 << 16
@@ -46,6 +56,9 @@ SMALL = 1 << 16
 Autograd is C++ for torch's functions and Python for ours, which costs a small tensor more time than its kernel;
 the bits would save a quarter of a MiB at most, in float32.
 """
+
+_LARGEST = torch.finfo(torch.float32).max
+"""Slopes beyond it, and those that are no finite number, are left to torch, which refuses some for some dtypes."""
 
 
 def relu(x: Tensor, inplace: bool = False) -> Tensor:
@@ -61,7 +74,8 @@ def leaky_relu(x: Tensor, negative_slope: float = 0.01, inplace: bool = False) -
 
     In place a negative slope has the right gradient, where torch raises, or is wrong where compiled.
     """
-    return _activate(x, "leaky_relu", float(negative_slope), inplace)
+    slope = negative_slope if type(negative_slope) is float else _number(negative_slope)
+    return _activate(x, "leaky_relu", slope, inplace)
 
 
 class TunedReLU(nn.ReLU):
@@ -69,7 +83,8 @@ class TunedReLU(nn.ReLU):
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002  # torch's name for it
         """`relu` of a tensor of any shape."""
-        if torch.jit.is_scripting():  # type: ignore[attr-defined]  # TorchScript compiles this branch only
+        # TorchScript compiles this branch only.  It takes a text behind a `type: ignore` for a type.
+        if torch.jit.is_scripting():  # type: ignore[attr-defined]
             return functional.relu(input, inplace=self.inplace)
         return relu(input, self.inplace)
 
@@ -79,49 +94,91 @@ class TunedLeakyReLU(nn.LeakyReLU):
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002  # torch's name for it
         """`leaky_relu` of a tensor of any shape."""
-        if torch.jit.is_scripting():  # type: ignore[attr-defined]  # as above
+        if torch.jit.is_scripting():  # type: ignore[attr-defined]
             return functional.leaky_relu(input, self.negative_slope, self.inplace)
         return leaky_relu(input, self.negative_slope, self.inplace)
+
+
+_OURS: Mapping[type[nn.Module], type[nn.Module]] = {nn.ReLU: TunedReLU, nn.LeakyReLU: TunedLeakyReLU}
+_THEIRS: Mapping[type[nn.Module], type[nn.Module]] = {ours: theirs for theirs, ours in _OURS.items()}
 
 
 def replace_activations(module: nn.Module) -> int:
     """Turn each nn.ReLU and nn.LeakyReLU in `module`, itself included, into ours; how many there were.
 
     The objects stay the same, with their hooks, their mode and whoever refers to them; their class
-    changes.  Classes derived from torch's two are left alone, and so are calls of functions.
+    changes, and `restore_activations` changes it back.  Classes derived from torch's two are left alone,
+    and so are calls of functions: a UserWarning says so where there is nothing else.
     """
-    ours: dict[type[nn.Module], type[nn.Module]] = {nn.ReLU: TunedReLU, nn.LeakyReLU: TunedLeakyReLU}
-    found = [each for each in module.modules() if type(each) in ours]
+    replaced = _reclassify(module, _OURS)
+    if not replaced and not any(isinstance(each, tuple(_OURS.values())) for each in module.modules()):
+        warnings.warn(
+            f"{type(module).__name__} has no nn.ReLU and no nn.LeakyReLU, so nothing was replaced; "
+            f"calls such as functional.relu(x) cannot be: let it call {__name__}.relu(x)",
+            stacklevel=2,
+        )
+    return replaced
+
+
+def restore_activations(module: nn.Module) -> int:
+    """The way back: each of ours in `module`, itself included, into torch's; how many there were.
+
+    For what goes by a module's exact class, as torch.ao.quantization.fuse_modules does.
+    """
+    return _reclassify(module, _THEIRS)
+
+
+def _reclassify(module: nn.Module, classes: Mapping[type[nn.Module], type[nn.Module]]) -> int:
+    found = [each for each in module.modules() if type(each) in classes]
     for each in found:
-        each.__class__ = ours[type(each)]
+        each.__class__ = classes[type(each)]
     return len(found)
 
 
-def _by_torch(x: Tensor, op: str, slope: float, inplace: bool) -> Tensor:
+def _number(slope: Any) -> Any:
+    """What torch takes for a number, as a float; the rest as it is, for torch to refuse."""
+    if isinstance(slope, np.number | np.bool_) or (
+        isinstance(slope, Tensor) and not slope.dim() and not slope.requires_grad
+    ):
+        slope = slope.item()
+    exact = isinstance(slope, float) or (isinstance(slope, int) and abs(slope) <= 1 << 53)
+    return float(slope) if exact else slope
+
+
+def _by_torch(x: Any, op: str, slope: Any, inplace: bool) -> Tensor:
     if op == "relu":
         return functional.relu(x, inplace=inplace)
-    if inplace and slope < 0:
+    if inplace and isinstance(x, Tensor) and isinstance(slope, float) and slope < 0:
         # torch's own in-place gradient reads signs off the result, which a negative slope turned:
         # it raises, or is wrong where compiled.
         return x.copy_(functional.leaky_relu(x.clone(), slope))
     return functional.leaky_relu(x, slope, inplace=inplace)
 
 
-def _activate(x: Tensor, op: str, slope: float, inplace: bool) -> Tensor:
-    if torch.compiler.is_compiling():
+def _activate(x: Any, op: str, slope: Any, inplace: bool) -> Tensor:
+    if torch.compiler.is_compiling() or not isinstance(x, Tensor):
         return _by_torch(x, op, slope, inplace)
-    reason = reason_against(x)
+    if type(slope) is not float or not -_LARGEST <= slope <= _LARGEST:
+        return _by_torch(x, op, slope, inplace)  # and torch says whether it is a slope
+    reason = reason_against(x)  # first: some tensors would see all that they are asked
     if reason is None and not dense(x):
         reason = "the tensor has gaps or repeats in memory; .contiguous() mends it"
+    saves = reason is None and x.requires_grad and torch.is_grad_enabled()
+    if (saves and x.numel() < SMALL) or (reason is None and inplace and _forbidden(x)):
+        return _by_torch(x, op, slope, inplace)
+    reason = reason_against_saving() if saves else reason
     if reason is not None:
         say_once(reason)
         return _by_torch(x, op, slope, inplace)
-    saves = x.requires_grad and torch.is_grad_enabled()
-    if (saves and x.numel() < SMALL) or (inplace and _forbidden(x)):
-        return _by_torch(x, op, slope, inplace)
+    if not torch._C._autograd._profiler_enabled():
+        return _by_us(x, op, slope, inplace, saves)
+    with torch.profiler.record_function(f"{__name__}.{op}"):
+        return _by_us(x, op, slope, inplace, saves)
+
+
+def _by_us(x: Tensor, op: str, slope: float, inplace: bool, saves: bool) -> Tensor:
     if saves:
-        result: Tensor = _Activation.apply(x, op, slope, inplace)  # type: ignore[no-untyped-call]  # torch's own
-        return result
+        return activate(x, op, slope, inplace)
     if inplace:
         torch.autograd.graph.increment_version(x)  # first: it raises where x may not be changed
     y = x if inplace else fresh(x)
@@ -142,79 +199,3 @@ def _forbidden(x: Tensor) -> bool:
     base = x._base
     usual = torch._C._autograd._get_creation_meta(x) == torch._C._autograd.CreationMeta.DEFAULT
     return not usual or (base is not None and base.is_leaf and base.requires_grad)
-
-
-class _Activation(torch.autograd.Function):
-    """Forward, keeping the bits."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, op: str, slope: float, inplace: bool) -> Tensor:
-        """See `relu`."""
-        y = x if inplace else fresh(x)
-        ctx.save_for_backward(save(x, y, op, slope))
-        ctx.form = (op, slope, x.stride())
-        if inplace:
-            ctx.mark_dirty(x)
-        return y
-
-    @staticmethod
-    def backward(ctx: Any, dy: Tensor) -> tuple[Tensor, None, None, None]:
-        """The gradient by x."""
-        (bits,) = ctx.saved_tensors
-        return _gradient(dy, bits, ctx.form), None, None, None
-
-
-class _Gradient(torch.autograd.Function):
-    """Backward as a function of dy, in which it is linear; so its own backward is the same function."""
-
-    @staticmethod
-    def forward(ctx: Any, dy: Tensor, bits: Tensor, form: _Form) -> Tensor:
-        """dy where the bit is set, else 0 or dy * slope."""
-        ctx.save_for_backward(bits)
-        ctx.form = form
-        return _restored(dy, bits, form)
-
-    @staticmethod
-    def backward(ctx: Any, ddx: Tensor) -> tuple[Tensor, None, None]:
-        """The gradient by dy."""
-        (bits,) = ctx.saved_tensors
-        return _gradient(ddx, bits, ctx.form), None, None
-
-
-_Form = tuple[str, float, tuple[int, ...]]
-"""The op, its slope, and the strides of the tensor to which the bits belong."""
-
-
-def _gradient(dy: Tensor, bits: Tensor, form: _Form) -> Tensor:
-    reason = reason_against(dy)
-    if reason is not None:
-        say_once(reason)
-        return _gradient_by_torch(dy, bits, form)
-    if torch.is_grad_enabled() and dy.requires_grad:
-        result: Tensor = _Gradient.apply(dy, bits, form)  # type: ignore[no-untyped-call]  # torch's own
-        return result
-    return _restored(dy, bits, form)
-
-
-def _restored(dy: Tensor, bits: Tensor, form: _Form) -> Tensor:
-    op, slope, strides = form
-    if bits.dtype != torch.uint8 or not bits.is_cpu or bits.shape != (mask_bytes(dy.numel()),):
-        raise RuntimeError(
-            f"the bits saved for backward came back as {bits.dtype}{tuple(bits.shape)} on {bits.device}; "
-            "saved-tensor hooks have to return uint8 tensors as they were"
-        )
-    if dy.stride() == strides:
-        dx = fresh(dy)
-    else:  # the bits are in the order of the input's memory
-        dx = dy = torch.empty_strided(dy.shape, strides, dtype=dy.dtype, device="cpu").copy_(dy)
-    restore(dy, bits.contiguous(), dx, op, slope)
-    return dx
-
-
-def _gradient_by_torch(dy: Tensor, bits: Tensor, form: _Form) -> Tensor:
-    """As `_restored`, in torch's own functions, for a dy that is batched, traced or the like."""
-    op, slope, strides = form
-    shifts = torch.arange(8, dtype=torch.uint8, device=bits.device)
-    flat = torch.bitwise_and(torch.bitwise_right_shift(bits.unsqueeze(1), shifts), 1).bool().flatten()
-    mask = torch.as_strided(flat, dy.shape, strides)
-    return torch.where(mask, dy, torch.zeros_like(dy) if op == "relu" else dy * slope)

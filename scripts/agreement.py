@@ -27,6 +27,7 @@ from bench.run.pool import ProcessPool
 from bench.run.process import ArmError, ChildProcess
 from bench.run.rows import Stamp, cells_of
 from bench.run.run import plan
+from bench.text.units import count_text
 from kernels.api import Case
 from scripts._agreement.compared import Compared, section, show
 from scripts._agreement.messages import PEER, TimeOf
@@ -75,7 +76,7 @@ def _measure(chosen: Sequence[Experiment], limits: measuring.Limits, console: Co
         closing(_Peers()) as peers,
         Progress(console=console, transient=True) as bar,
     ):
-        for experiment in bar.track(chosen, description=f"{len(chosen)} experiments"):
+        for experiment in bar.track(chosen, description=count_text(len(chosen), "experiment")):
             rounds = measuring.in_rounds(experiment, pool, limits, len(pairs))
             states, theirs = _in_turn(rounds, peers, experiment.case)
             cells = [cell for cell in cells_of(experiment, states, stamp) if cell.role in _COMPARED]

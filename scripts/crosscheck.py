@@ -43,7 +43,7 @@ backend refused, stands in the column `untried`.
 examples:
   python scripts/crosscheck.py
   python scripts/crosscheck.py --backends jax_jit,torch_eager --dtypes float32 --csv matrix.csv
-  python scripts/crosscheck.py --plugin examples.numexpr_relu:NumexprRelu --backends numexpr_relu --seconds 60
+  python scripts/crosscheck.py --plugin examples.numexpr_relu:NumexprRelu --backends numexpr --seconds 60
   python scripts/crosscheck.py --ops leaky_relu --directions backward --placements new,inplace
 
 exit status: 0 if every backend keeps the policy; 1 if one breaks it, or fails, crashes or hangs, or if
@@ -101,7 +101,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
         action="append",
         default=[],
         metavar="MODULE:CLASS",
-        help="try this backend too; may be given again",
+        help="try this backend too, beside --backends; may be given again",
     )
     parser.add_argument("--csv", type=Path, metavar="FILE", help="write every combination there, one a row")
     parser.add_argument(
@@ -150,7 +150,7 @@ def _backends(chosen: Sequence[str] | None, devices: Sequence[str], plugins: Map
             raise cli.UsageError(
                 f"argument --backends: {name!r} is not known; allowed: {', '.join(known)}{did_you_mean(name, known)}"
             )
-    return list(chosen)
+    return list(dict.fromkeys((*chosen, *plugins)))
 
 
 def _rows(

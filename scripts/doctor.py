@@ -15,8 +15,9 @@ try:
     from rich.progress import Progress
     from rich.text import Text
 
+    from bench.machine import cgroups, spoilers
+    from bench.machine.finding import OK, PROBLEM, WARNING, Finding
     from scripts._doctor import backends, clocks, machine, memory
-    from scripts._doctor.finding import OK, PROBLEM, WARNING, Finding
     from scripts._doctor.messages import Family
     from scripts._shared import cli
 except ModuleNotFoundError as missing:  # the very machine that needs a doctor
@@ -89,15 +90,15 @@ def _machine_steps() -> list[Step]:
     """The quiet ones first: a check that uses the CPU would be load to the next."""
     began = time.perf_counter()
     stolen = float(getattr(psutil.cpu_times(), "steal", 0.0))
-    throttled = machine.throttled()
+    throttled = cgroups.throttled()
     return [
         ("other load", 1.2, lambda: [machine.load()]),
         (
             "affinity",
             0.0,
-            lambda: [machine.affinity(), machine.thread_variables(), machine.virtual_machine()],
+            lambda: [spoilers.affinity(), spoilers.thread_variables(), spoilers.virtual_machine()],
         ),
-        ("frequency", 0.1, lambda: [machine.frequency()]),
+        ("frequency", 0.1, lambda: [spoilers.frequency()]),
         ("timer", 0.1, lambda: [clocks.timer()]),
         ("scheduler", 0.5, lambda: [clocks.jitter()]),
         ("throttling", 1.0, lambda: [clocks.steadiness()]),

@@ -69,7 +69,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     report = _report(networks, table, options.against)
     if options.update is not None:
-        return update(options.update, as_markdown(report), "network", check=options.check)
+        first = as_markdown(_first(networks, table, options.against))
+        status = update(options.update, first, "network", check=options.check)
+        return max(status, update(options.update, as_markdown(report), "all-networks", check=options.check))
     if options.format == "terminal":
         to_terminal(report)
     else:
@@ -97,7 +99,10 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
             help=", ".join(allowed),
         )
     parser.add_argument(
-        "--update", type=Path, metavar="FILE", help="put the markdown between the network markers in FILE"
+        "--update",
+        type=Path,
+        metavar="FILE",
+        help="put the markdown between the markers in FILE: the smallest network (network), all (all-networks)",
     )
     parser.add_argument("--check", action="store_true", help="with --update: write nothing, only tell")
     options = parser.parse_args(argv)
@@ -140,6 +145,17 @@ def _report(cells: pd.DataFrame, table: pd.DataFrame, against: str) -> Report:
         legend=list(_LEGEND),
         problems=problem_lines(cells),
     )
+
+
+def _first(cells: pd.DataFrame, table: pd.DataFrame, against: str) -> Report:
+    """The smallest network at the smallest batch, forward with relu where there is such a one: a row for each arm."""
+    keys = ["op", "direction", "layout", "batch", "threads", "negative_slope", "run_id"]
+    usual = (table["op"] == "mlp_relu") & (table["direction"] == "forward")
+    some = table[usual] if usual.any() else table
+    first = some[(some[keys] == some[keys].iloc[0]).all(axis=1)]
+    title = f"{first['op'].iloc[0]} {first['direction'].iloc[0]}"
+    section = _section(title, first[first["time_s"].notna()], against)
+    return Report(intro=list(run_lines(cells)), blocks=[Block("", [section])], legend=[], problems=[])
 
 
 def _section(title: str, rows: pd.DataFrame, against: str) -> Section:

@@ -11,13 +11,18 @@ from pathlib import Path
 from bench.plan.option_values import axis_value, option_flag
 from bench.records.reading import ReadError
 from kernels.api import AXIS_TABLE, USUAL, Case
-from scripts._recommend.answer import Answer, Missing, answer
+from scripts._recommend.answer import answer
 from scripts._recommend.as_json import as_json
 from scripts._recommend.commands import command
+from scripts._recommend.ranking import Answer, Missing
 from scripts._recommend.runs import gather
+from scripts._recommend.sentences import headline
 from scripts._recommend.text import as_report, commands
+from scripts._recommend.trust import remark
+from scripts._recommend.ways import way_lines, way_to
 from scripts._shared import cli
 from scripts._shared.render import to_terminal
+from scripts._shared.tables import Report
 
 __all__ = ["main"]
 
@@ -26,9 +31,13 @@ RUN is a run's directory, the id of a run under --results, or a CSV file with th
 have the same cell, the last one counts. Without any, it is the newest run of this machine under --results that has such
 cells, else a reference run of a machine of this name, else a reference run of another machine, with a warning.
 
-At a measured size the answer is the fastest arm, if it was shown to be faster than what you use now. Between measured
-sizes it comes from fitted curves: a latency, and a bandwidth for each cache level. How far they miss is told with them,
-from sizes left out in turn.
+At a measured size the answer is the fastest arm, if it was shown to be faster than what you use now. There is none if
+more than half of the batches ran beside others' work, or if a difference of 20 % would not have been seen. Between
+measured sizes it says "probably": from fitted curves, a latency, and a bandwidth for each cache level. How far they
+miss is told with them, from sizes left out in turn. All ratios are over what you use now.
+
+Below the answer stand the lines of code that follow it. Where they leave your framework, and the run is this machine's,
+they are tried beside what you use now, some seconds long: converting costs something, and so do two thread pools.
 
 examples:
   python scripts/recommend.py --n 4Mi --dtype bfloat16
@@ -36,14 +45,16 @@ examples:
   python scripts/recommend.py --n 1Mi --direction backward --placement out results/reference/amd-epyc-2c
   python scripts/recommend.py --n 4Mi --json | python -m json.tool
 
-keys of --json: schema (2), question, machine, this_machine, runs, warnings, answers and missing (one entry for each
-placement). An answer has placement, basis (measured, fitted, extrapolated), use, keep, best (what there is to change
-to), as_fast, not_known, resolve, now, time_s, time_lo_s, time_hi_s, gb_per_s, ceiling_fraction, noise_floor, over_now
-(best beside now), over_baseline (use beside it), because, arms, settings, crossovers, fits, break_even_calls, measure
-(commands). A ratio has value, lo, hi, verdict (faster, slower, same, unresolved), how, noise_floor, resolve_s,
-resolve_processes. Unknown numbers are null.
+keys of --json: schema (3), question, machine, this_machine, runs, warnings, answers and missing (one entry for each
+placement). An answer has placement, basis (measured, fitted, extrapolated), no_answer (null, or reason, disturbed,
+batches, noise_floor; then use and keep are null), sure, use, keep, best (what there is to change to), as_fast,
+not_known, resolve, now, time_s, time_lo_s, time_hi_s, gb_per_s, ceiling_fraction, noise_floor, over_now (best beside
+now), neighbours (of a size that was not measured), code (null, or shell, lines, note, there_and_back: what is left of
+the gain with the conversion, null where it was not tried), because, arms (each with over_now), settings, crossovers,
+fits, break_even_calls, measure (commands). A ratio has value, lo, hi, verdict (faster, slower, same, unresolved), how,
+noise_floor, resolve_s, resolve_processes. Unknown numbers are null.
 
-exit status: 0; 1 if the runs answer for no placement asked for; 2 for anything that cannot be done.
+exit status: 0; 1 if there is no answer for any placement asked for; 2 for anything that cannot be done.
 """
 
 
@@ -57,18 +68,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     evidence = gather(options.run, options.results, cases[0])
     found = [answer(evidence, case, options.now) for case in cases]
     answers = [each for each in found if isinstance(each, Answer)]
+    evidence.warnings += [line for each in answers for line in remark(each.arms, each.case.placement)]
     gaps = [each for each in found if isinstance(each, Missing)]
     lacking = command(cases[0], [gap.placement for gap in gaps])
     missing = [(gap, lacking) for gap in gaps]
+    with_ways = [(each, way_to(evidence, each, try_it=not options.no_try)) for each in answers]
     if options.json:
-        json.dump(
-            as_json(evidence, cases, options.now, answers, missing), sys.stdout, indent=2, allow_nan=False
-        )
+        text = as_json(evidence, cases, options.now, with_ways, missing)
+        json.dump(text, sys.stdout, indent=2, allow_nan=False)
         print()
     else:
+        for each, way in with_ways:
+            to_terminal(Report(intro=[headline(evidence, each)]))
+            if way is not None:
+                print("\n".join(way_lines(each, way)), end="\n\n")
         to_terminal(as_report(evidence, answers, missing))
         _print_commands(commands(evidence, answers, missing))
-    return 0 if answers else 1
+    return 0 if any(each.distrust is None for each in answers) else 1
 
 
 def _print_commands(lines: Sequence[str]) -> None:
@@ -94,7 +110,12 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
             help=f"{words} (default {'new and out' if default is None else default})",
         )
     parser.add_argument(
-        "--now", metavar="NAME", help="what you use now: torch_eager, or torch_eager[VARIANT]"
+        "--now",
+        metavar="NAME",
+        help="what you use now: numpy_ufunc, or torch_eager[VARIANT] (default: torch_eager, or the run's baseline)",
+    )
+    parser.add_argument(
+        "--no-try", action="store_true", help="do not try the lines of code, which takes some seconds"
     )
     parser.add_argument("--json", action="store_true", help="for programs; the keys are listed below")
     return parser.parse_args(argv)

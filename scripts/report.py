@@ -17,6 +17,7 @@ from bench.records.reading import ReadError, read_cells
 from scripts._report.data import COLUMNS, reduce
 from scripts._report.figures import FigureError, as_png, as_svg, figures
 from scripts._report.page import render
+from scripts._report.rounds import rounds_of
 from scripts._shared import cli
 from scripts._shared.environments import Environment, read_environment
 from scripts._shared.filters import add_filters, chosen
@@ -29,8 +30,9 @@ _EPILOG = """\
 RUN is a run's directory, the id of a run under --results, or a CSV file with the columns of cells.csv;
 without any, the newest run under --results. Several are put on one page, to be chosen there.
 
-The page opens from disk in any browser and fetches nothing. The figures are bandwidth.svg and allocation.svg, of relu
-forward float32 unless the filters leave something else.
+The page opens from disk in any browser and fetches nothing. What is chosen on it stands in its address, as
+in report.html#op=relu&n=16Mi&now=torch_eager, and each chart can be saved as SVG, PNG or CSV. The figures are
+bandwidth.svg and allocation.svg, of relu forward float32 unless the filters leave something else.
 
 examples:
   python scripts/report.py results/reference/amd-epyc-2c
@@ -58,7 +60,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         cells = ranked(chosen(cells, options))
         if options.output is not None:
             progress.update(step, description="writing the page")
-            page = render(cells, reduce(cells), _machines(paths))
+            reduced = reduce(cells)
+            rounds, left = rounds_of(reduced.cells, paths)
+            reduced.notes.extend(left)
+            page = render(cells, reduced, rounds, _machines(paths))
             _write(options.output, page.encode("utf-8"), "--output")
         progress.update(step, description="drawing the figures")
         files = _files(cells, png=options.png) if options.figures is not None else {}
@@ -109,7 +114,10 @@ def _files(cells: pd.DataFrame, *, png: bool) -> dict[str, bytes]:
 
 
 def _figures(folder: Path, files: Mapping[str, bytes], *, check: bool) -> int:
-    """Write what differs, or tell; returns the exit status."""
+    """Write what differs, or tell; returns the exit status.  A folder that is not there is made, and that is told."""
+    if not check and not folder.exists() and folder.parent.is_dir():
+        folder.mkdir()
+        print(f"{folder}: created")
     status = 0
     for name, content in files.items():
         path = folder / name
@@ -130,9 +138,13 @@ def _figures(folder: Path, files: Mapping[str, bytes], *, check: bool) -> int:
 
 
 def _write(path: Path, content: bytes, option: str) -> None:
-    """Put `content` at `path`, all of it or nothing."""
+    """Put `content` at `path`, all of it or nothing; its folder must be there."""
+    folder = path.parent
+    if not folder.exists():
+        raise cli.UsageError(
+            f"{option} {path}: there is no folder {folder}; create it first: mkdir -p {folder}"
+        )
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
         try:
             with os.fdopen(handle, "wb") as file:

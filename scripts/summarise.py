@@ -3,34 +3,46 @@
 from __future__ import annotations
 
 import argparse
+import itertools
+import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 
-from bench.records.find_runs import find_runs
-from bench.records.reading import ReadError, read_cells
+from bench.records.find_runs import find_runs, has_rows
+from bench.records.reading import ReadError, read_cells, read_rounds
+from bench.text.commands import as_typed
 from scripts._shared import cli
+from scripts._shared.explain import EXPLAINED, explained, labels
 from scripts._shared.filters import add_filters, chosen
 from scripts._shared.markers import MarkerError, update
 from scripts._shared.render import as_latex, as_markdown, to_terminal, write_csv
 from scripts._shared.summary import NEEDED, arms, fastest, fits, prepare, ranked
-from scripts._shared.tables import ALL_TABLES, TABLES, report
+from scripts._shared.tables import ALL_TABLES, TABLES, Report, Screen, report
 
 __all__ = ["main"]
 
+_ALL = "all"
+_WIDE = 120
+"""Columns in a pipe."""
+_LINES = 38
+"""Lines of the overview's tables: with what stands around them they fit on a screen of 60."""
 _FORMATS = ("terminal", "markdown", "csv", "latex")
 _EPILOG = """\
 RUN is a run's directory, the id of a run under --results, or a CSV file with the columns of cells.csv,
 whoever wrote it; without any, the newest run under --results. Several are read as one.
 
-tables: fastest (the fastest set of each case), arms (every implementation), fits (latency and bandwidth, fitted over
-the sizes), headline (fastest, in few columns and without a legend).
+tables: overview (one screen: sizes and placements for each op and direction), fastest (the fastest set of each case),
+arms (every implementation), fits (latency and bandwidth, where a line fits the sizes), headline (fastest, in few
+columns and without a legend), all (fastest,arms,fits).
 
 examples:
   python scripts/summarise.py results/reference/amd-epyc-2c
+  python scripts/summarise.py results/reference/amd-epyc-2c --tables all
   python scripts/summarise.py results/reference/* --ops relu --dtypes float32 --sizes 1Ki,1Mi
+  python scripts/summarise.py --explain relu-forward-new-float32-1Mi-numba_jit
   python scripts/summarise.py results/reference/amd-epyc-2c/cells.csv --format csv --tables fits > fits.csv
   python scripts/summarise.py results/reference/amd-epyc-2c --tables fastest,arms,fits \\
       --update results/reference/amd-epyc-2c/TABLES.md --check
@@ -45,16 +57,25 @@ def main(argv: Sequence[str] | None = None) -> int:
     Raises ReadError, UsageError or MarkerError, each of one line.
     """
     options = _parse(argv)
+    if options.explain is not None:
+        to_terminal(Report(intro=_explained(options)))
+        return 0
     cells = prepare(read_cells(find_runs(options.run, options.results), NEEDED))
     cells = ranked(chosen(cells, options))
     if options.format == "csv":
         write_csv(_figures(cells, options.tables[0], options.limit))
         return 0
-    summary = report(cells, options.tables, options.limit)
+    terminal = options.format == "terminal"
+    summary = report(cells, options.tables, options.limit, _screen(options.limit) if terminal else None)
     if options.update is not None:
         return update(options.update, as_markdown(summary), "summary", check=options.check)
-    if options.format == "terminal":
+    if terminal:
         to_terminal(summary)
+        print(
+            as_typed(
+                f"\nHow a row came about, and why: python scripts/summarise.py --explain {labels(cells[:1])[0]}"
+            )
+        )
     else:
         sys.stdout.write(as_markdown(summary) if options.format == "markdown" else as_latex(summary))
     return 0
@@ -67,11 +88,17 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--format", type=cli.one_of(_FORMATS), metavar="F", help=f"{', '.join(_FORMATS)}")
     parser.add_argument(
         "--tables",
-        type=cli.comma_list(TABLES),
+        type=cli.comma_list((*TABLES, _ALL)),
         metavar="A,B",
-        help=f"which, in which order: {', '.join(TABLES)} (default: {','.join(ALL_TABLES)}; for csv one: arms)",
+        help=f"which, in which order: {', '.join(TABLES)}, {_ALL} (default: overview; in markdown and latex {_ALL}; "
+        "in csv one: arms)",
     )
     add_filters(parser)
+    parser.add_argument(
+        "--explain",
+        metavar="CELL",
+        help="say in words how a row came about, and why; CELL is its name in a run, or a part that no other has",
+    )
     parser.add_argument("--limit", type=cli.count, metavar="N", help="rows of a table at most; 0: all")
     parser.add_argument(
         "--update", type=Path, metavar="FILE", help="put the markdown between the markers in FILE"
@@ -80,13 +107,36 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     options = parser.parse_args(argv)
     if options.update is not None and options.format not in (None, "markdown"):
         parser.error(f"--update writes markdown; leave out --format {options.format}")
+    if options.explain is not None and (options.format, options.tables, options.update) != (None, None, None):
+        parser.error("--explain says sentences; leave out --format, --tables and --update")
     if options.check and options.update is None:
         parser.error("--check needs --update FILE, the file to check")
     options.format = options.format or "terminal"
-    options.tables = options.tables or (("arms",) if options.format == "csv" else ALL_TABLES)
+    options.tables = _tables(options)
     if options.format == "csv" and len(options.tables) > 1:
         parser.error(f"--format csv writes one table; name one of {', '.join(options.tables)} with --tables")
     return options
+
+
+def _explained(options: argparse.Namespace) -> list[str]:
+    paths = find_runs(options.run, options.results)
+    cells = ranked(chosen(prepare(read_cells(paths, EXPLAINED)), options))
+    beside = [path.with_name("rounds.csv") for path in paths if path.name == "cells.csv"]
+    rounds = [path for path in beside if has_rows(path)]
+    return explained(cells, options.explain, read_rounds(rounds) if rounds else None)
+
+
+def _tables(options: argparse.Namespace) -> tuple[str, ...]:
+    if options.tables is None:
+        return {"csv": ("arms",), "terminal": ("overview",)}.get(options.format, ALL_TABLES)
+    named = (ALL_TABLES if name == _ALL else (name,) for name in options.tables)
+    return tuple(dict.fromkeys(itertools.chain.from_iterable(named)))
+
+
+def _screen(limit: int | None) -> Screen:
+    """What the overview may take, beside the lines around it."""
+    width = shutil.get_terminal_size((_WIDE, 0)).columns if sys.stdout.isatty() else _WIDE
+    return Screen(width, None if limit == 0 else limit or _LINES)
 
 
 def _figures(cells: pd.DataFrame, table: str, limit: int | None) -> pd.DataFrame:

@@ -17,7 +17,7 @@ from bench.records.reading import ReadError
 from bench.records.writing import RunFilesError
 from bench.stats.verdicts import RESOLVE
 from bench.text.sizes import format_size
-from bench.text.units import number_text, percent_text, ratio_text
+from bench.text.units import count_text, number_text, percent_text, ratio_text
 from scripts._plugins.forward_backward import PAIRS
 from scripts._shared import cli
 from scripts._shared.markers import MarkerError, update
@@ -118,7 +118,7 @@ def _report(found: Sequence[Standing], figures: Figures, large: int) -> Report:
     counts = Counter(each.verdict for each in found)
     said = ", ".join(f"{count} {verdict}" for verdict, count in counts.most_common())
     right = (False, False, False, True, True, False, False)
-    intro = [f"Run {figures.run_id} on {figures.machine}: {len(found)} targets, {said}."]
+    intro = [f"Run {figures.run_id} on {figures.machine}: {count_text(len(found), 'target')}, {said}."]
     if large != _LARGE:
         intro.append(f"Large arrays have {format_size(large)} elements here; the targets were set for 64Mi.")
     return Report(

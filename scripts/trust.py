@@ -18,10 +18,8 @@ from collections.abc import Iterator, Sequence
 from rich.console import Console
 from rich.progress import Progress
 
-from bench.plan.experiments import Experiment
 from bench.plan.options import OptionError, parse
 from bench.plan.profiles import PROFILES
-from bench.plan.settings import Settings
 from scripts._plugins import slowed
 from scripts._shared.beside import HOURS, add_beside_option, beside
 from scripts._shared.cli import Parser, UsageError, comma_list, count, positive, run
@@ -29,7 +27,7 @@ from scripts._shared.fresh import measured
 from scripts._shared.markers import MarkerError
 from scripts._shared.stored import StoredError
 from scripts._shared.validation import Study, add_study_options
-from scripts._trust.arms import BASES, passes, seconds_for
+from scripts._trust.arms import BASES, passes
 from scripts._trust.judging import Judged, judged_pairs, troubles
 from scripts._trust.section import broken, section
 
@@ -97,6 +95,7 @@ def _measured(options: Namespace) -> Iterator[list[Judged]]:
     try:
         chosen = passes(options.bases, options.sizes) * options.repeats
         settings = parse({"profile": options.profile, "backends": ",".join(options.bases)})
+        settings = dataclasses.replace(settings, plugins=slowed.PLUGINS)
     except OptionError as error:
         raise UsageError(str(error)) from error
     began, longest_s = time.monotonic(), 0.0
@@ -109,18 +108,11 @@ def _measured(options: Namespace) -> Iterator[list[Judged]]:
             start = time.monotonic()
             if options.minutes is not None and start - began + longest_s > 60 * options.minutes:
                 return
-            fresh = measured(_settings(settings, some), some, lambda: bar.advance(task))
+            fresh = measured(settings, some, lambda: bar.advance(task))
             longest_s = max(longest_s, time.monotonic() - start)
             for line in troubles(fresh.cells):
                 print(line, file=sys.stderr)
             yield judged_pairs(fresh.cells, fresh.rounds, options.profile, HOURS[options.beside])
-
-
-def _settings(settings: Settings, chosen: Sequence[Experiment]) -> Settings:
-    """For a run of these experiments."""
-    seconds = seconds_for(settings.profile, chosen)
-    profile = dataclasses.replace(settings.profile, grids=(), seconds=seconds)
-    return dataclasses.replace(settings, profile=profile, grids=(), plugins=slowed.PLUGINS)
 
 
 def _told(judged: Sequence[Judged]) -> int:

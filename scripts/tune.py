@@ -197,7 +197,8 @@ def _measured(
         if only in key and threads > 1:
             element, dtype, shape = key.split()
             table["parallel_from"][key] = parallel_from(element, dtype, shape, threads, rounds)
-            say(f"{key}: parallel from {table['parallel_from'][key]} elements")
+            found = table["parallel_from"][key]
+            say(f"{key}: {'never parallel' if found is None else f'parallel from {found} elements'}")
             done()
     for key in _keys("streaming_from"):
         if only in key:
@@ -205,7 +206,10 @@ def _measured(
             element = "relu" if direction == "forward" else "relu_backward"
             multiple, said = streaming_from(element, shape, threads, max(rounds // 4, 3))
             table["streaming_from"][key] = multiple
-            say("\n".join([*said, f"{key}: streaming from {multiple} x last-level cache"]))
+            from_ = (
+                "never streaming" if multiple is None else f"streaming from {multiple:g} x last-level cache"
+            )
+            say("\n".join([*said, f"{key}: {from_}"]))
             done()
     if only in "pool_from":
         table["pool_from"] = pool_from(threads, rounds)

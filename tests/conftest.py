@@ -17,6 +17,11 @@ gc.set_threshold(200_000, 50, 50)
 looking for cycles among them."""
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Warnings are errors here, and not in `pytest bench/`: there, other plugins warn of what is no fault."""
+    config.addinivalue_line("filterwarnings", "error")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Files with slow tests first: the short ones then fill what is left of each worker's time."""
     slow = {item.path for item in items if item.get_closest_marker("slow")}

@@ -8,8 +8,10 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from bench.records.schema import Cell
-from tests.factories import cell, experiment, write_run
+from tests.factories import cell, experiment, sampled, write_run
 from tests.running import ROOT
 
 REFERENCE = ROOT / "results" / "reference" / "amd-epyc-2c"
@@ -71,6 +73,33 @@ def bare(folder: Path) -> Path:
         cell(name, time_s, n=10, time_hi_s=math.inf, **unknown) for name, time_s in (("x", 1e-6), ("y", 9.0))
     ]
     return write_run(folder, [*timed, cell("x", None, n=10, placement="out", status="failed", reason="no")])
+
+
+def crowded(folder: Path) -> Path:
+    """One size, with the rounds of two processes; others used the CPU during most batches."""
+    draw = np.random.default_rng(7)
+    seconds = {"numpy_ufunc": 3e-3, "torch_eager": 1e-3, "numba_jit": 2e-3}
+    samples = {name: (time * draw.normal(1, 0.01, 12)).tolist() for name, time in seconds.items()}
+    cells, rounds = sampled(samples, processes=2, n=1 << 22, contended_rounds=9)
+    return write_run(folder, cells, rounds)
+
+
+def network(folder: Path) -> Path:
+    """One network at three batches."""
+    times = {"torch_eager": 15e-6, "numba_jit": 5e-7}
+    named: dict[str, Any] = {"op": "mlp_relu", "layout": "10-5-3"}
+    cells = [each for batch in (1, 32, 4096) for each in experiment(times, n=10 * batch, **named)]
+    return write_run(folder, cells)
+
+
+def twice(folder: Path) -> Path:
+    """Two runs of the same case; in the second all take twice as long."""
+    cells = [
+        each
+        for run_id, factor in (("first", 1.0), ("second", 2.0))
+        for each in experiment({"numpy_ufunc": 4e-3 * factor, "torch_eager": 1e-3 * factor}, run_id=run_id)
+    ]
+    return write_run(folder, cells)
 
 
 class Page(HTMLParser):

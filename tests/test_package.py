@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.plan.experiments import CONTROLS
 from tests.running import QUICK, ROOT
 
 pytestmark = pytest.mark.slow
@@ -24,7 +25,11 @@ pytestmark = pytest.mark.slow
 OURS = ("kernels", "bench", "scripts")
 STAND_IN = "get_kernel = 'of another distribution'\n"
 PLUGIN = """\
+import kernels  # the other distribution's, in the same process
+
 from relu_bench.kernels.backends.numpy_ufunc import NumpyUfunc
+
+assert kernels.get_kernel
 
 class Mine(NumpyUfunc):
     name = "mine"
@@ -144,13 +149,13 @@ def test_importing_it_imports_no_framework(installed: Installed) -> None:
 def test_it_measures_a_plugin_from_any_folder_and_its_scripts_read_the_run(installed: Installed) -> None:
     options = ("--backends", "mine", "--baseline", "mine", "--plugin", "mine:Mine")
     few = ("--ops", "relu", "--directions", "forward", "--placements", "new", "--sizes", "64")
-    asked = ("--pyargs", "relu_bench.bench", *options, *few, *QUICK, "--run-id", "run")
+    asked = ("--pyargs", "relu_bench.bench", *QUICK, *options, *few, "--run-id", "run")
     done = installed.run("-m", "pytest", "-p", "no:cacheprovider", *asked)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "python -m relu_bench.scripts.summarise results/run" in done.stdout
     with (installed.folder / "results" / "run" / "cells.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
-    assert {row["backend"] for row in rows} == {"mine", "copy_plain", "copy_streaming", "empty_call"}
+    assert {row["backend"] for row in rows} == {"mine", *CONTROLS}
     assert {row["status"] for row in rows} <= {"ok", "noisy"}
     read = installed.run("-m", "relu_bench.scripts.report", "--output", "page.html")
     assert read.returncode == 0, read.stderr
@@ -269,10 +274,10 @@ def test_in_a_checkout_the_commands_of_a_wheel_work_too(tmp_path: Path) -> None:
     said.mkdir()
     (said / "METADATA").write_text("Metadata-Version: 2.1\nName: relu-bench\nVersion: 0\n")
     (said / "entry_points.txt").write_text("[pytest11]\nrelu_bench = relu_bench._pytest_options\n")
-    few = ("--backends", "numpy_ufunc", "--sizes", "64", "--ops", "relu", "--collect-only", "-q")
+    few = ("--backends", "torch_eager", "--sizes", "64", "--ops", "relu", "--collect-only", "-q")
     words = ("-m", "pytest", "-p", "no:cacheprovider", "--pyargs", "relu_bench.bench", *few)
     done = run(sys.executable, *words, folder=ROOT, path=os.pathsep.join([str(tmp_path), str(ROOT)]))
-    assert "relu-forward-new-float32-64-numpy_ufunc-twin" in done.stdout, done.stdout + done.stderr
+    assert "relu-forward-new-float32-64-torch_eager-twin" in done.stdout, done.stdout + done.stderr
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,8 @@ from bench.arm.timed_loop import Call, timed
 from bench.arrays.call_ring import Slot, Slots
 from bench.machine.clocks import clock
 from bench.machine.cpu_speed import LOOK_EVERY
+from bench.machine.own_usage import Cost, cost
+from bench.machine.peak_memory import peak_beyond
 
 __all__ = ["Audit", "Calls"]
 
@@ -22,7 +24,7 @@ _PARTS = 8
 _PROBES = 4
 """Probes that tell how long a call is: the fastest counts, so one undisturbed probe is enough."""
 _LONG_PROBE_S = 0.01
-"""Where a probe is longer than this, two are enough: a short disturbance is a small part of it."""
+"""Where a probe is longer than this, one is enough: a batch has few calls then, whatever comes of it."""
 _MOST_DISPATCH = 64
 """Calls whose dispatch is timed, at most: enough for a median."""
 _DISPATCH_S = 0.006
@@ -56,6 +58,10 @@ class Calls:
 
     def __init__(self, slots: Slots, sync: Callable[[Any], None], plant: Callable[[Slot], None]) -> None:
         self._slots, self._sync, self._plant = slots, sync, plant
+        self._cost = self.cost = Cost()
+        """Of the timed calls of the last `run_parts`, without what is done between them."""
+        self.call_s = 0.0
+        """Seconds per call, of those made last."""
 
     def run(
         self, count: int, held: list[Any], now: Callable[[], float] = clock, change: Change | None = None
@@ -73,9 +79,12 @@ class Calls:
             calls = _calls_of(taken, burst)
             if change is not None and burst == left:
                 calls = map(itemgetter(-1), zip(*change(taken[-1], burst), calls, strict=False))
+            begun = cost()
             total += timed(calls, self._sync, held, now)
+            self._cost = self._cost.plus(begun, cost())
             left -= burst
             if not left:
+                self.call_s = total / count
                 return total, taken
 
     def run_parts(
@@ -98,22 +107,25 @@ class Calls:
         if audited is not None:
             plan.insert(audited, (min(audit_calls, self._slots.burst or audit_calls), True))
         spans: list[tuple[int, float]] = []
+        self.cost = Cost()
         for calls, is_audit in plan:
             if spans and len(spans) % LOOK_EVERY == 0 and not is_audit:
                 look()
             change = audit.turn if audit is not None and is_audit else None
+            before = self._cost
             seconds, taken = self.run(calls, held, now, change)
+            spent = self._cost
             if audit is not None and is_audit:
                 audit.judge(taken[-1], held)
             else:
                 spans.append((calls, seconds))
+                self.cost = self.cost.plus(before, spent)
         return spans, taken
 
-    def audit(self, calls: int, held: list[Any], audit: Audit) -> None:
-        """One audit by itself, of so many calls or a burst; as in a batch."""
-        calls = min(calls, self._slots.burst or calls)
-        _, taken = self.run(calls, held, clock, audit.turn)
-        audit.judge(taken[-1], held)
+    def audit(self, calls: int, held: list[Any], change: Change) -> Slot:
+        """The calls of one audit, so many or a burst, as in a batch; the slot called last."""
+        _, taken = self.run(min(calls, self._slots.burst or calls), held, clock, change)
+        return taken[-1]
 
     def probe(self, least_s: float) -> float:
         """Seconds per call, the fastest of several probes of at least `least_s` each (or one call)."""
@@ -125,9 +137,15 @@ class Calls:
                 count = max(count + 1, min(count * 16, int(1.2 * least_s / max(best, 1e-9))))
                 continue
             done += 1
-            if seconds > _LONG_PROBE_S and done >= 2:
+            if seconds > _LONG_PROBE_S:
                 break
         return best
+
+    def peak_bytes(self) -> int | None:
+        """Bytes that a call needs at its peak beyond its inputs and its result (see `bench.machine.peak_memory`)."""
+        taken, held = self._slots.take(1), list[Any]()
+        self._slots.establish(taken, self._plant)
+        return peak_beyond(lambda: timed(_calls_of(taken, 1), self._sync, held))
 
     def spin(self, least_s: float) -> float:
         """Seconds per call, over so many seconds at least."""
@@ -136,12 +154,15 @@ class Calls:
             total, count = total + self.run(1, held)[0], count + 1
         return total / count
 
-    def dispatch(self) -> float:
-        """Median seconds from a call to its return, before `sync`; the drop of the result before is part of it."""
+    def dispatch(self, held: list[Any]) -> float:
+        """Median seconds from a call to its return, before `sync`; the drop of the result before is part of it.
+
+        `held` has a result, or one is made.
+        """
         call, sync = self._slots.ring[0].call, self._sync
         times: list[float] = []
-        held: list[Any] = []
-        self.run(1, held)  # so that each call drops a result, as in `timed`
+        if not held:
+            self.run(1, held)  # so that each call drops a result, as in `timed`
         begin = clock()
         while not times or (len(times) < _MOST_DISPATCH and clock() - begin < _DISPATCH_S):
             start = clock()

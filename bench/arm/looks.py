@@ -18,6 +18,9 @@ __all__ = ["Looks"]
 
 _LAST_CALLS = 8
 """Calls of the audit after the last batch, at most."""
+_FEW_CALLS = 3
+"""The same where they are long, and what they take together then (`_LAST_S`) is all that it costs."""
+_LAST_S = 0.02
 _CHANCE = SystemRandom()
 _RUSHED = "where its input changes between two calls of a batch: "
 """What a reason begins with that only an audit has found."""
@@ -77,17 +80,20 @@ class Looks:
 
     def judge(self, slot: Slot, held: list[Any]) -> None:
         """Keep what is wrong with the result of that call, and leave everything as it was."""
-        self.seal(slot)
-        found = self.problem(slot, held[0])
+        self._note(slot, held[0])
         self._plants.turn_back()
         self._plants.restore(slot)
-        self.audited = self.audited or (None if found is None else _RUSHED + found)
         self._calls.run(
             1, held
         )  # for who works only when its input has changed: the next call is to find it the same
         self.poison_targets()
         if self._slots.case.placement == "new":
             self.spoil(held[0], keep=False)
+
+    def _note(self, slot: Slot, result: Any) -> None:
+        self.seal(slot)
+        found = self.problem(slot, result)
+        self.audited = self.audited or (None if found is None else _RUSHED + found)
 
     def last(self) -> str | None:
         """What an audit of its own finds, so that every arm has had one: with what is pristine, and other changes."""
@@ -96,10 +102,11 @@ class Looks:
         self.begin()
         self._plants.change()
         for slot in self._slots.ring:
-            self._slots.refill(slot, self._plants.put)
+            self._slots.renew(slot, self._plants.put)
         held: list[Any] = []
-        self._calls.run(1, held)
-        self._calls.audit(_CHANCE.randint(2, _LAST_CALLS), held, self)
+        most = int(min(_LAST_S / max(self._calls.call_s, 1e-9), _LAST_CALLS))
+        slot = self._calls.audit(_CHANCE.randint(2, max(most, _FEW_CALLS)), held, self.turn)
+        self._note(slot, held[0])
         return self.audited
 
     def poison_targets(self) -> None:

@@ -15,6 +15,7 @@ import numpy as np
 from bench.arrays.call_ring import Slot
 from bench.arrays.inputs import Inputs, InputSource
 from bench.arrays.network_ring import NetworkSlots
+from bench.arrays.shared_inputs import NOWHERE, Where
 from bench.judging import network_results
 from bench.judging.network import NetworkGate
 from bench.judging.plants import Expected
@@ -123,8 +124,11 @@ class Network:
     def __init__(self, case: NetworkCase, expected: Expected | None = None) -> None:
         self.case, self._expected = case, expected
 
-    def why_too_large(self, arms: int, seconds: float) -> str | None:
-        """Each process has weights, gradients and batches in float32; those at the gate the judge's float64 besides."""
+    def why_too_large(self, arms: int, seconds: float, *, in_turn: bool = False) -> str | None:
+        """Each process has weights, gradients and batches in float32; those at the gate the judge's float64 besides.
+
+        `in_turn` helps nothing: weights are kept.
+        """
         case = self.case
         wide = case.batch * sum(case.widths)
         training = case.direction == "train_step"
@@ -150,7 +154,9 @@ class Network:
         """The network of the same name; a control arm is itself."""
         return loaded if self._expected is not None else networks.load(loaded.name)
 
-    def gate(self, backend: Backend, source: InputSource, cache_bytes: int) -> NetworkGate:
+    def gate(
+        self, backend: Backend, source: InputSource, cache_bytes: int, where: Where = NOWHERE
+    ) -> NetworkGate:
         """Standard normal inputs and targets."""
         case, rng = self.case, np.random.default_rng(source.seed)
         x, target = (aligned_empty((case.batch, width), np.float32) for width in case.widths[::2])

@@ -11,16 +11,16 @@ from typing import Any
 
 from bench.arm.call_loops import Calls
 from bench.arm.looks import Looks
-from bench.arm.timed_loop import timed
 from bench.arm.workload import workload_of
 from bench.arrays.call_ring import Slot
 from bench.arrays.gpu_ring import CardSlots, device_seconds, steady
 from bench.arrays.inputs import InputSource
+from bench.arrays.shared_inputs import NOWHERE, Where
 from bench.judging import tampering
 from bench.judging.plants import Control, Expected
 from bench.machine.clocks import clock, cpu_clock
 from bench.machine.cpu_speed import Pace
-from bench.machine.own_usage import Idling, settle, usage
+from bench.machine.own_usage import Idle, Idling, settle, usage
 from bench.messages import Finished, Loaded, Prepared, Sample
 from kernels.api import Backend, Case
 from kernels.gpu.card import Card
@@ -29,6 +29,8 @@ __all__ = ["ArmServer"]
 
 _STEADY_S = 1.0
 """Seconds that a card may take at most until its clocks have settled."""
+_SEEN_BYTES = 1 << 20
+"""Of smaller arrays a call's peak would be lost in what the process does besides."""
 _WARM_CARD_S = 0.01
 """A card's clocks fall while data goes over the bus before a batch; so long it works before it is timed."""
 
@@ -59,6 +61,7 @@ class ArmServer:
         self._last: tuple[Slot, Any] | None = None
         self._card: Card | None = None
         self._idling: Idling | None = None
+        self._in_turn = self._has_worked = False
 
     @property
     def backend(self) -> Backend:
@@ -86,23 +89,21 @@ class ArmServer:
         raced = getattr(self.backend, "raced", None)
         return self._is_control and raced is not None and bool(raced(case))
 
-    def prepare(self, case: Case) -> Prepared:
-        """Build the inputs, compile, and pass the gate."""
+    def prepare(self, case: Case, where: Where = NOWHERE, *, in_turn: bool = False) -> Prepared:
+        """Build the inputs, or map them from `where` they are shared, compile, and pass the gate."""
         self.release()
+        self._in_turn, self._has_worked = in_turn, False
         self._work = workload_of(case, self._expected)
         skip = self._work.why_not(self.backend)
         if skip is not None:
             return Prepared(skip=_reason(skip))
         self._acting = self._work.backend(self.backend)
         threads = int(self.backend.set_threads(case.threads))
-        self._gate = self._work.gate(self.backend, self._inputs, self._cache_bytes)
+        self._gate = self._work.gate(self.backend, self._inputs, self._cache_bytes, where)
         self._slots, self._plants = self._gate.slots, self._gate.plants
         self._slots.trusted = self._is_control or not self._is_plugin
-        slot = self._slots.ring[0]
-        if case.placement == "inplace":
-            self._slots.refill(slot)
-        second = timed([slot.call], self.backend.sync, [])
         report = self._gate.before()
+        second = self._gate.second_call_s
         if report.problem is None:
             self._slots.grow()
             self._calls = Calls(self._slots, self.backend.sync, self._plants.put)
@@ -113,7 +114,11 @@ class ArmServer:
             self._card.peak_bytes(reset=True)
             if report.problem is None:
                 steady(self._calls.spin, _STEADY_S)
-        return Prepared(None, report, self._slots.first_call_s, second, threads, self._compile_report())
+        self._let_go()
+        prepared = Prepared(None, report, self._slots.first_call_s, second, threads, self._compile_report())
+        if in_turn and report.problem is not None:
+            self.release()
+        return prepared
 
     def _compile_report(self) -> dict[str, int]:
         report = getattr(self.backend, "compile_report", None)
@@ -121,14 +126,23 @@ class ArmServer:
 
     def probe(self, least_s: float) -> float:
         """Seconds per call, the fastest of several probes of at least `least_s` each (or one call)."""
+        self._take_up()
         seconds = self._pace.learn(lambda: self._calls.probe(least_s))
         settle()
+        self._let_go()
         return seconds / self._slots.calls
 
     def batch(self, iterations: int, warm_s: float) -> Sample:
         """One timed batch of `iterations` calls, after warming up for `warm_s` seconds or one call."""
-        now, looks, each = clock, self._looks, self._slots.calls
         idle = (self._idling or Idling()).since()
+        self._take_up()
+        sample = self._batch(iterations, warm_s, idle)
+        self._let_go()
+        self._idling = Idling()
+        return sample
+
+    def _batch(self, iterations: int, warm_s: float, idle: Idle) -> Sample:
+        now, looks, each = clock, self._looks, self._slots.calls
         self._pace.begin()
         held: list[Any] = []
         count = max(1, iterations // each)
@@ -146,7 +160,7 @@ class ArmServer:
         problem = _tampered(self._watch.replaced()) or self._slots.why_copies or problem
         self._work.rest()
         self._pace.look()
-        self._idling, iterations = Idling(), count * each
+        iterations = count * each
         return Sample(
             seconds=sum(seconds for _, seconds in spans) / iterations,
             parts=tuple(seconds / (each * count) for count, seconds in spans),
@@ -156,12 +170,25 @@ class ArmServer:
             idle_s=idle.s,
             idle_cpu_s=idle.cpu_s,
             usage=spent,
+            cost=self._calls.cost,
             total_cpu_s=cpu_clock(),
             problem=problem,
             pace=self._pace.taken(),
             idle_others_s=idle.others_s,
             idle_faults=idle.page_faults,
         )
+
+    def _take_up(self) -> None:
+        """Where memory is had in turn: have it again, and what is in it."""
+        if self._in_turn:
+            self._slots.take_up(self._plants.put)
+
+    def _let_go(self) -> None:
+        """Where memory is had in turn: the next arm's turn."""
+        if self._in_turn and hasattr(self, "_looks"):
+            self._has_worked, self._last = self._has_worked or self._last is not None, None
+            self._looks.begin()
+            self._slots.let_go()
 
     def _warm_up(self, warm_s: float, held: list[Any]) -> str | None:
         """Change the plants, call until caches and pools are warm, poison what the batch will write."""
@@ -176,8 +203,8 @@ class ArmServer:
                 plants.poison(slot.out)
             if not slot.aliased and slots.case.placement != "inplace":
                 slots.rebind(slot)
-        slots.move_result(self._result)
         start = clock()
+        slots.move_result(self._result)
         (slot,) = self._calls.run(1, held)[1]
         looks.seal(slot)
         problem = looks.problem(slot, held[0])
@@ -199,18 +226,36 @@ class ArmServer:
 
     def finish(self) -> Finished:
         """Judge the timed output, and try the tricks."""
+        if self._in_turn and self._has_worked:
+            self._take_up()
+            again = self._batch(2, 0.0, Idle())  # what the last batch left is gone
+            if again.problem is not None:
+                return Finished(again.problem, self._compile_report())
         if self._last is None:
             return Finished(None, self._compile_report())
         report = self._gate.after(self._last)
         tampered = _tampered(tampering.replaced(self._parts))
         peak = None if self._card is None else self._card.peak_bytes()
-        return Finished(tampered or report.problem or self._looks.last(), self._compile_report(), peak)
+        problem = tampered or report.problem or self._looks.last()
+        finished = Finished(problem, self._compile_report(), peak, self._peak_bytes())
+        self._let_go()
+        return finished
+
+    def _peak_bytes(self) -> int | None:
+        """What a call needs beyond its arrays; None where a process's memory does not show it."""
+        small = self._slots.case.bytes_moved < _SEEN_BYTES
+        return None if small or self._card is not None else self._calls.peak_bytes()
 
     def dispatch(self) -> float | None:
         """Median seconds from a call to its return, before `sync`; None where a call consumes its input."""
         if self._slots.case.placement == "inplace":
             return None
-        return self._calls.dispatch() / self._slots.calls
+        self._take_up()
+        held = [self._last[1]] if self._last is not None else []
+        self._last = None
+        dispatch_s = self._calls.dispatch(held) / self._slots.calls
+        self._let_go()
+        return dispatch_s
 
     def device_time(self) -> float | None:
         """Median seconds of a call on the device's own clock; None on the CPU and without events."""
@@ -225,6 +270,7 @@ class ArmServer:
     def release(self) -> None:
         """Let go of the case's buffers."""
         self._last = self._idling = self._acting = None
+        self._in_turn = False
         for name in ("_gate", "_slots", "_plants", "_calls", "_looks"):
             self.__dict__.pop(name, None)
         if self._card is not None:

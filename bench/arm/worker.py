@@ -15,7 +15,7 @@ from bench.messages import ARM_REQUESTS, ArmRequest, Open
 from bench.plan.experiments import CONTROLS
 from kernels import registry
 from kernels.api import Backend
-from kernels.plugins import instantiate
+from kernels.plugins import instantiate, one_line
 
 __all__ = ["Worker", "load_backend", "main", "refusal", "server_of"]
 
@@ -55,7 +55,7 @@ def refusal(error: BaseException) -> Refusal:
     if isinstance(error, registry.BrokenBackendError):
         return Refusal("failed", text)
     oom = isinstance(error, MemoryError) or any(mark in text for mark in _OUT_OF_MEMORY)
-    return Refusal("oom" if oom else "failed", f"{type(error).__name__}: {text}"[:500])
+    return Refusal("oom" if oom else "failed", one_line(error)[:500])
 
 
 class Worker:

@@ -14,6 +14,7 @@ from bench.arrays import footprint
 from bench.arrays.call_ring import Slots
 from bench.arrays.gpu_ring import CardSlots, card_of, why_no_room
 from bench.arrays.inputs import InputSource
+from bench.arrays.shared_inputs import NOWHERE, Where
 from bench.judging.activation import ActivationGate
 from bench.judging.changing_inputs import ChangingInputs
 from bench.judging.gate import Gate
@@ -28,8 +29,11 @@ __all__ = ["Workload", "workload_of"]
 class Workload(Protocol):
     """One case, as an arm works on it."""
 
-    def why_too_large(self, arms: int, seconds: float) -> str | None:
-        """Why `arms` processes cannot hold the case, or not run it in anything like `seconds`; None if they can."""
+    def why_too_large(self, arms: int, seconds: float, *, in_turn: bool = False) -> str | None:
+        """Why `arms` processes cannot hold the case, or not run it in anything like `seconds`; None if they can.
+
+        `in_turn`: where only one of them needs its memory at a time.
+        """
 
     def why_not(self, loaded: Backend) -> str | None:
         """Why the backend, or what stands for it here, cannot run the case; None if it can."""
@@ -37,7 +41,9 @@ class Workload(Protocol):
     def backend(self, loaded: Backend) -> Backend:
         """What runs the case in the process of that backend."""
 
-    def gate(self, backend: Backend, source: InputSource, cache_bytes: int) -> Gate[Slots, ChangingInputs]:
+    def gate(
+        self, backend: Backend, source: InputSource, cache_bytes: int, where: Where = NOWHERE
+    ) -> Gate[Slots, ChangingInputs]:
         """A first slot, with the inputs that all arms build alike, what changes in them, and their judge."""
 
     def rest(self) -> None:
@@ -50,8 +56,8 @@ class _Activation:
     def __init__(self, case: Case, expected: Expected | None) -> None:
         self.case, self._expected = case, expected
 
-    def why_too_large(self, arms: int, seconds: float) -> str | None:
-        return footprint.why_too_large(self.case, arms)
+    def why_too_large(self, arms: int, seconds: float, *, in_turn: bool = False) -> str | None:
+        return footprint.why_too_large(self.case, arms, in_turn=in_turn)
 
     def why_not(self, loaded: Backend) -> str | None:
         return loaded.why_not(self.case)
@@ -59,11 +65,13 @@ class _Activation:
     def backend(self, loaded: Backend) -> Backend:
         return loaded
 
-    def gate(self, backend: Backend, source: InputSource, cache_bytes: int) -> ActivationGate:
-        return ActivationGate(self.slots(backend, source, cache_bytes), self._expected)
+    def gate(
+        self, backend: Backend, source: InputSource, cache_bytes: int, where: Where = NOWHERE
+    ) -> ActivationGate:
+        return ActivationGate(self.slots(backend, source, cache_bytes, where), self._expected)
 
-    def slots(self, backend: Backend, source: InputSource, cache_bytes: int) -> Slots:
-        return Slots(backend, self.case, source.of(self.case), cache_bytes)
+    def slots(self, backend: Backend, source: InputSource, cache_bytes: int, where: Where = NOWHERE) -> Slots:
+        return Slots(backend, self.case, source.of(self.case, where), cache_bytes)
 
     def rest(self) -> None:
         settle()
@@ -75,8 +83,8 @@ class _OnCard(_Activation):
     def why_not(self, loaded: Backend) -> str | None:
         return loaded.why_not(self.case) or why_no_room(self.case, card_of(loaded, self.case))
 
-    def slots(self, backend: Backend, source: InputSource, cache_bytes: int) -> Slots:
-        return CardSlots(backend, self.case, source.of(self.case), cache_bytes)
+    def slots(self, backend: Backend, source: InputSource, cache_bytes: int, where: Where = NOWHERE) -> Slots:
+        return CardSlots(backend, self.case, source.of(self.case, where), cache_bytes)
 
 
 def workload_of(case: Case, expected: Expected | None = None) -> Workload:

@@ -18,6 +18,7 @@ import numpy as np
 from bench.arrays.inputs import Inputs
 from bench.arrays.relocation import MOVED_BYTES, Kept, Places
 from bench.machine.clocks import clock
+from bench.machine.memory import give_back
 from kernels.api import Backend, Case
 from kernels.numbers import host_arrays
 
@@ -78,6 +79,11 @@ def moves(case: Case) -> bool:
     """
     usual = case.device == "cpu" and case.layout == "contiguous" and case.cache == "hot"
     return usual and 0 < slot_bytes(case) <= MOVED_BYTES
+
+
+def _gone() -> None:
+    """Stands for a call whose handles were let go of."""
+    raise RuntimeError("a slot was called that has no memory")
 
 
 class Slots:
@@ -166,6 +172,32 @@ class Slots:
         if not slot.aliased:
             self.rebind(slot)
 
+    def renew(self, slot: Slot, change: Callable[[Slot], None]) -> None:
+        """`change` the slot's inputs, which are as the last change has left them unless a call has overwritten them.
+
+        So all of them are written only where a call writes into them, in place.
+        """
+        if slot.aliased and self.case.placement == "inplace":
+            self.refill(slot, change)
+            return
+        change(slot)
+        if not slot.aliased:
+            self.rebind(slot)
+
+    def let_go(self) -> None:
+        """Let go of all memory, until `take_up`; the arrays stay where they are."""
+        for slot in self.ring:
+            if not slot.aliased:
+                slot.call, slot.handles = _gone, ()
+            for array in (slot.x, slot.dy, slot.out):
+                if array is not None:
+                    give_back(array)
+
+    def take_up(self, change: Callable[[Slot], None]) -> None:
+        """Write all inputs anew, with the present `change`, after `let_go`."""
+        for slot in self.ring:
+            self.refill(slot, change)
+
     def rebind(self, slot: Slot) -> None:
         """Hand the host arrays over again: for a backend that copies or consumes its inputs."""
         bound = self.bind(slot.x, slot.dy, slot.out)
@@ -216,7 +248,7 @@ class Slots:
         """
         if self.case.placement == "inplace":
             for slot in taken:
-                self.refill(slot, plant)
+                self.renew(slot, plant)
         if self._flush is not None:
             self.evict()
 

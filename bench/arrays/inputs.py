@@ -1,19 +1,20 @@
-"""The inputs of a case: every arm of an experiment builds them from the same seed and gets the same bits.
+"""The inputs of a case: every arm of an experiment has the same bits, its coordinator's or built from the same seed.
 
-Large inputs take as long to build as to judge.  So the last ones are kept for the next case: a run goes through op,
-direction and placement at one size before it comes to the next size.
+Large inputs take as long to build as to judge.  So they are shared (`bench.arrays.shared_inputs`), and the last ones
+are kept for the next case: a run goes through op, direction and placement at one size before it comes to the next.
 """
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
+from bench.arrays.shared_inputs import NOWHERE, Where, filled, inputs_key, mapped
 from bench.machine.memory import free_bytes
 from kernels.api import Case
-from kernels.numbers import host_arrays
 
 __all__ = ["InputSource", "Inputs"]
 
@@ -27,21 +28,12 @@ class Inputs:
 
     x: np.ndarray
     dy: np.ndarray | None
-    scratch: list[np.ndarray] = field(default_factory=list)
-    """At most one array, of the result's shape, for `settled`."""
 
     @property
     def nbytes(self) -> int:
         """Bytes of all arrays, with the gaps of strided ones."""
-        arrays = [array for array in (self.x, self.dy, *self.scratch) if array is not None]
+        arrays = [array for array in (self.x, self.dy) if array is not None]
         return sum(end - start for start, end in map(np.lib.array_utils.byte_bounds, arrays))
-
-    def settled(self, result: np.ndarray) -> np.ndarray:
-        """A copy of `result`, for what is still being written cannot be judged; good until the next one."""
-        if not self.scratch or (self.scratch[0].shape, self.scratch[0].dtype) != (result.shape, result.dtype):
-            self.scratch[:] = [np.empty(result.shape, result.dtype)]
-        np.copyto(self.scratch[0], result)
-        return self.scratch[0]
 
 
 class InputSource:
@@ -56,18 +48,24 @@ class InputSource:
         self._key: tuple[object, ...] = ()
         self._kept: Inputs | None = None
 
-    def of(self, case: Case) -> Inputs:
-        """x and, for backward, dy (standard normal, of the next seed); those of the case before, if they serve."""
-        key = (case.n, case.dtype, case.layout, case.data)
+    def of(self, case: Case, where: Where = NOWHERE) -> Inputs:
+        """x and, for backward, dy; those of the case before, if they serve, or those that are shared."""
+        key = inputs_key(case)
         if self._kept is None or key != self._key:
             self._kept = None  # first, so that there are never two
-            self._kept, self._key = Inputs(_filled(case, case.data, self.seed), None), key
+            self._kept, self._key = Inputs(self._one(case, "x", where.x), None), key
         kept = self._kept
         if case.direction == "forward":
-            return Inputs(kept.x, None, kept.scratch)
+            return Inputs(kept.x, None)
         if kept.dy is None:
-            kept.dy = _filled(case, "normal", self.seed + 1)
+            kept.dy = self._one(case, "dy", where.dy)
         return kept
+
+    def _one(self, case: Case, name: str, path: str) -> np.ndarray:
+        if path:
+            with contextlib.suppress(OSError):  # a sandbox between the processes: then by itself
+                return mapped(case, path)
+        return filled(case, name, self.seed)
 
     def forget(self) -> None:
         """Let go of them."""
@@ -77,9 +75,3 @@ class InputSource:
         """Let go of them where memory is scarce."""
         if self._kept is not None and _FREE_PART * self._kept.nbytes > self._free():
             self.forget()
-
-
-def _filled(case: Case, data: str, seed: int) -> np.ndarray:
-    array = host_arrays.host_array(case)
-    host_arrays.fill(array, data, seed)
-    return array

@@ -34,6 +34,10 @@ class NetworkSlots(Slots):
         self.steps = 0
         return super().bind(x, dy, out)
 
+    def renew(self, slot: Slot, change: Callable[[Slot], None]) -> None:
+        """All of the inputs: what is written over them is the whole batch."""
+        self.refill(slot, change)
+
     def take(self, count: int) -> list[Slot]:
         """The one slot, for `count` calls."""
         self.steps += count

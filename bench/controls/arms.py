@@ -3,11 +3,13 @@
 They satisfy `kernels.api.Backend` and go the way of any backend, but compute nothing.  A copy reads and writes what the
 case's kernel reads and writes, as unsigned integers of the same size.
 
-- forward: ``out = x``; in place, ``x ^= sign bit``.
-- backward: ``x ^ dy`` into the result, or into dy in place.
+- forward: ``out = x``; in place, where a copy onto itself would be none, ``x ^= sign bit``.
+- backward: ``x ^ dy`` into the result, or into dy in place: as many streams are read and written as by a kernel.
 
-A ceiling must be the fastest copy there is.  So `compile` races the ways to copy on the very buffers
-(bench/controls/pick_fastest.py) and returns the winner.  `expected` says what has to come out, bit for bit.
+A ceiling must be the fastest copy there is.  So it is called as our fastest kernels are, and `compile` races the ways
+to copy on the very buffers (bench/controls/pick_fastest.py) and returns the winner.  Where a kernel returns a `new`
+array, the ceiling writes into memory that is there already; `CopyAllocating` is beside it, and what lies between the
+two is what allocating costs.  `expected` says what has to come out, bit for bit.
 
 On a CUDA card nothing of Numba for the CPU is imported.
 """
@@ -24,11 +26,12 @@ import numpy as np
 from bench.controls import gpu
 from bench.controls.gpu import Side
 from bench.controls.pick_fastest import Race
+from bench.controls.results import Results
 from bench.plan.experiments import CONTROLS
 from kernels.api import Case
 from kernels.numbers.floats import bits, format_of
 
-__all__ = ["CONTROLS", "CopyPlain", "CopyStreaming", "EmptyCall"]
+__all__ = ["CONTROLS", "CopyAllocating", "CopyPlain", "CopyStreaming", "EmptyCall"]
 
 Array = np.ndarray[Any, Any]
 
@@ -97,28 +100,42 @@ class _Control:
 
 class _Copy(_Control):
     streaming = False
+    allocates = False
 
     def __init__(self) -> None:
         super().__init__()
-        self._race = Race()
+        self._race, self._results = Race(), Results()
 
     def compile(self, case: Case, x: Any, dy: Any, out: Any) -> Callable[[], Any]:
         """The fastest of the ways to copy this case, raced once for a case and its number of threads.
 
         The first execution, on the arrays themselves, is part of it.  On a card there is one way.
         """
+        into_what_is_there = case.placement == "new" and not self.allocates
         if self._side is not None:
+            if into_what_is_there:
+                case, out = dataclasses.replace(case, placement="out"), self._side.like(x)
             copy = self._side.copy(case, x, dy, out)
             self.sync(copy())
             return copy
         from bench.controls import cpu_copies  # noqa: PLC0415  # not for a card
 
+        if into_what_is_there:
+            out = self._results.like(x, case)
         ways = cpu_copies.candidates(case, x, dy, out, self.streaming)
-        return self._race.winner(_same_copy(case), ways, cold=case.cache == "cold")
+        return self._race.winner(self._same_copy(case), ways, cold=case.cache == "cold")
 
     def raced(self, case: Case) -> bool:
         """Whether `compile` knows the fastest way already; a race beside others' work may go wrong."""
-        return case.device == "cpu" and _same_copy(case) in self._race
+        return case.device == "cpu" and self._same_copy(case) in self._race
+
+    def _same_copy(self, case: Case) -> tuple[Case, int]:
+        """What a race depends on: whatever the op, the bytes are the same; so are they where a result has its place."""
+        from bench.controls import cpu_copies  # noqa: PLC0415  # not for a card
+
+        alike = case.layout == "contiguous" and case.cache == "hot" and not self.allocates
+        placement = "out" if alike and case.placement == "new" else case.placement
+        return dataclasses.replace(case, op="relu", data="normal", placement=placement), cpu_copies.threads()
 
     def expected(self, case: Case, x: Array, dy: Array | None) -> Array:
         """What one call makes of `x` (and `dy`): an array of x's shape and dtype, compared bit for bit."""
@@ -128,13 +145,6 @@ class _Copy(_Control):
             form = format_of(x.dtype)
             return np.asarray((bits(x) ^ form.unsigned.type(form.sign)).view(x.dtype))
         return x.copy()
-
-
-def _same_copy(case: Case) -> tuple[Case, int]:
-    """What a race depends on: whatever the op, the bytes are the same."""
-    from bench.controls import cpu_copies  # noqa: PLC0415  # not for a card
-
-    return dataclasses.replace(case, op="relu", data="normal"), cpu_copies.threads()
 
 
 class CopyPlain(_Copy):
@@ -156,6 +166,19 @@ class CopyStreaming(_Copy):
         from bench.controls import cpu_copies  # noqa: PLC0415  # not for a card
 
         return super().why_not(case) or cpu_copies.out_of_reach(case)
+
+
+class CopyAllocating(_Copy):
+    """Copies with ordinary stores into an array that each call allocates, as NumPy allocates its own."""
+
+    name = "copy_allocating"
+    allocates = True
+
+    def why_not(self, case: Case) -> str | None:
+        """None for placement `new` where copies can run."""
+        if case.placement != "new":
+            return "nothing is allocated here; copy_plain shows the limit"
+        return super().why_not(case)
 
 
 class EmptyCall(_Control):

@@ -12,7 +12,8 @@ from kernels.api import Case
 from kernels.numba_cpu.entry import locator
 from kernels.numbers.floats import bits as bits_of
 from kernels.numbers.host_arrays import output_array
-from kernels.tuned.bind import Bound, Mode, Walk, bind, streams, walk_of
+from kernels.tuned.bind import Bound, Mode, Walk, bind, streams, walk_of, writing
+from kernels.tuned.choice import choose
 from kernels.tuned.loops import Loop
 from kernels.tuned.simd import LINE, STREAMING
 
@@ -53,19 +54,27 @@ def out_of_reach(case: Case) -> str | None:
 
 
 def candidates(case: Case, x: Array, dy: Array | None, out: Array | None, streaming: bool) -> dict[str, Call]:
-    """Calls that copy the case's bytes and return the result, by a short name of the way."""
+    """Calls that copy the case's bytes into `out`, or in place, and return the result, by a short name of the way.
+
+    Without `out` each call allocates its result.  The first way has the threads that our fastest kernels would take.
+    """
     inputs = [array for array in (x, dy) if array is not None]
     element = "xor" if dy is not None else "flip" if case.placement == "inplace" else "copy"
-    target = {"new": None, "out": out, "inplace": inputs[-1]}[case.placement]
+    target = inputs[-1] if case.placement == "inplace" else out
     walk = walk_of(np.empty_like(x) if target is None else target, inputs)
     if walk is None:
         raise ValueError(
             f"arrays of strides {[a.strides for a in inputs]} cannot be walked; give the case's own layout"
         )
     loop = Loop(element, f"uint{8 * case.itemsize}", walk.shape, streaming)
-    ways = {} if streaming else {"numpy": _numpy(element, inputs, target)}
-    for name, mode in _modes(case).items():
-        ways[name] = _looping(bind(loop, walk, inputs, 0.0, mode), inputs, target)
+    kernel = "relu" if dy is None else "relu_backward"
+    usual, _ = choose(kernel, case.dtype, walk, case.itemsize, threads())
+    ways = {}
+    for name, mode in sorted(_modes(case).items(), key=lambda way: way[1] != usual):
+        bound = bind(loop, walk, inputs, 0.0, mode)
+        ways[name] = _allocating(bound, inputs) if target is None else writing(bound, inputs, target)
+    if not streaming:
+        ways["numpy"] = _numpy(element, inputs, target)
     return ways
 
 
@@ -87,25 +96,16 @@ def _modes(case: Case) -> dict[str, Mode]:
     return modes
 
 
-def _looping(bound: Bound, inputs: Sequence[Array], target: Array | None) -> Call:
-    entry, rest, kept = bound.entry, bound.rest, tuple(inputs)
-    if target is not None:
-        address = target.ctypes.data
-
-        def call(_kept: object = kept) -> Array:  # the loop knows addresses only
-            entry(address, *rest)
-            return target
-
-        return call
-    like, empty_like = kept[0], np.empty_like
+def _allocating(bound: Bound, inputs: Sequence[Array]) -> Call:
+    entry, rest, like, empty_like = bound.entry, bound.rest, inputs[0], np.empty_like
     locate = locator(like.ndim, like.itemsize)
 
-    def call_new(_kept: object = kept) -> Array:
+    def call(_kept: object = tuple(inputs)) -> Array:  # the loop knows addresses only
         result = empty_like(like)
         entry(locate(result), *rest)
         return result
 
-    return call_new
+    return call
 
 
 def _numpy(element: str, inputs: Sequence[Array], target: Array | None) -> Call:

@@ -2,7 +2,7 @@
 
 Each is called until it is warm, then all are timed in turn.  The shortest probe counts, because a disturbance only ever
 makes a probe longer.  A way with threads is slowed by any other program.  A long disturbance could spoil a whole race,
-so it runs until each way has undisturbed probes, within a time limit.
+so it runs until each way has undisturbed probes, within a time limit; a race that others never left alone is void.
 """
 
 from __future__ import annotations
@@ -52,6 +52,7 @@ class Race:
     ) -> Callable[[], Any]:
         """The fastest of `ways`, called at least once; the one that won before, if `key` is known.
 
+        The first of them, where others disturbed the race to its end: the one that is usually the fastest.
         `cold`: the caches are overwritten before each probe.
         """
         if key not in self._winners:
@@ -77,8 +78,10 @@ class Race:
                 runner.probe()
             passed_s = self._clock() - begin
             fewest = min(runner.undisturbed for runner in runners)
-            if passed_s > _AT_MOST_S or fewest >= (_LEAST_PROBES if passed_s > _LONGEST_S else _MOST_PROBES):
+            if fewest >= (_LEAST_PROBES if passed_s > _LONGEST_S else _MOST_PROBES):
                 return min(runners, key=lambda runner: runner.best_s).name
+            if passed_s > _AT_MOST_S:
+                return runners[0].name
 
     def _evict(self) -> None:
         if self._flush is None:

@@ -58,8 +58,7 @@ class ActivationGate(Gate[Slots, Plants]):
         """By the policy; a control arm by what it says that it copies."""
         case, inputs, expected = self.slots.case, self.inputs, self.expected
         if expected is None:
-            settled = inputs.settled(output) if isinstance(output, np.ndarray) else output
-            judgement = policy.judge(case, inputs.x, inputs.dy, settled)
+            judgement = policy.judge(case, inputs.x, inputs.dy, output)
             return GateReport(judgement.problem, judgement.max_ulp, policy.describe(judgement))
         wanted = expected(case, inputs.x, inputs.dy)
         if wanted is None:

@@ -1,8 +1,10 @@
 """How fast the bytes of a case can be moved at all: what beats it by far has not moved them.
 
-The control arms copy the same bytes in the same experiment.  Where their rounds do not agree, others had the memory
-meanwhile, and the fastest copy of the run so far bounds the case, of the same kind and of no more bytes: per byte,
-fewer are never slower.
+The control arms copy the same bytes in the same experiment, and nobody honest is faster by more than noise.  An arm
+has to pass them twice to be accused: at the slow end of its interval, round by round beside the fastest copy, since
+a spell may slow all the rounds that copies have; and beside the fastest round of any copy, since a copy may be slowed
+in most of its rounds.  Where their rounds do not agree, others had the memory meanwhile, and the fastest copy of the
+run so far bounds the case, of the same kind and of no more bytes: per byte, fewer are never slower.
 """
 
 from __future__ import annotations
@@ -23,12 +25,13 @@ _FEWEST = 3
 _DISTURBED = 4.0
 """By so much copies may have been slowed by others, where nothing else bounds the case: two who share a memory bus
 and a core each leave a quarter."""
-_ABOVE = {"new": 10.0, "out": 1.6, "inplace": 1.6}
-"""A cell may pass the limit by this factor: a copy has few rounds, which a slow spell may all have hit (honest cells
-have passed theirs by 1.4), and for `new` it pays for fresh memory, which a backend that recycles its results does not.
-Who does not move the bytes is faster by far, and is looked at in other ways, too."""
-_CALLS = 20
-"""A copy that takes less than so many empty calls says nothing of how fast memory is."""
+_ABOVE = 1.05
+"""A cell may pass the copies beside it by this factor, beyond the noise: loops over the same bytes differ by a few per
+cent in how they lie to the processor."""
+_ABOVE_OTHERS = 1.3
+"""And the copies of other experiments by this one: the machine may have been slower then."""
+_CALLS = 2
+"""By so many empty calls one backend's call may be shorter than a copy's, whatever is moved."""
 
 Kind = tuple[object, ...]
 
@@ -40,13 +43,17 @@ class Limit:
     seconds: float | None
     unchecked: str = ""
 
-    def beaten(self, placement: str, longest_s: float, floor_s: float) -> str | None:
+    def beaten(self, longest_s: float, floor_s: float, beside: float | None) -> str | None:
         """Why a call that takes at most `longest_s` cannot have moved the bytes; None if it can.
 
-        `floor_s` is what an empty call takes.
+        `floor_s` is what an empty call takes, and `beside` how often the call takes the time of the fastest copy at
+        most, in the same rounds; None without such a copy.
         """
         seconds = self.seconds
-        if seconds is None or seconds < _CALLS * floor_s or longest_s * _ABOVE[placement] >= seconds:
+        above = _ABOVE_OTHERS if beside is None else _ABOVE
+        if seconds is None or (beside is not None and beside * above >= 1.0):
+            return None
+        if longest_s * above + _CALLS * floor_s >= seconds:
             return None
         return (
             f"{seconds / longest_s:.2f} times as fast as the fastest copy of the same bytes "

@@ -19,6 +19,7 @@ from bench.arrays.call_ring import Slot, Slots
 from bench.judging.changing_inputs import ChangingInputs
 from bench.judging.diagnosis import host_view, overlap
 from bench.judging.plants import Expected, output_of, share_memory
+from bench.machine.clocks import clock
 from kernels.correctness import policy
 from kernels.numbers import host_arrays
 
@@ -48,6 +49,8 @@ class Gate(ABC, Generic[SlotsT_co, PlantsT_co]):
         self.slots, self.plants, self.expected = slots, plants, expected
         self.backend, self.inputs = slots.backend, slots.inputs
         self.is_control = expected is not None
+        self.second_call_s: float | None = None
+        """Seconds of the first call after the one that `compile` makes, synchronised."""
 
     # What each kind of case says.
 
@@ -65,8 +68,10 @@ class Gate(ABC, Generic[SlotsT_co, PlantsT_co]):
 
     def call(self, slot: Slot) -> Any:
         """The result of the call that `judge` judges, synchronised."""
+        start = clock()
         result = slot.call()
         self.backend.sync(result)
+        self.second_call_s = self.second_call_s or clock() - start
         return result
 
     def judge_trial(self, slot: Slot, result: Any) -> tuple[GateReport, str | None]:
@@ -108,10 +113,10 @@ class Gate(ABC, Generic[SlotsT_co, PlantsT_co]):
             return GateReport(f"the timed output is wrong: {report.problem}", report.max_ulp)
         if touched or self.slots.case.n == 0 or self.is_control:
             return GateReport(touched)
-        problem = self._wrong_when_unforeseen(slot, result)
+        problem, another = self._unforeseen(slot, result)
         if problem:
             return GateReport(f"passed the gate, but not a call that looked like a timed one: {problem}")
-        return GateReport(self._shared(slot, result))
+        return GateReport(self._shared(slot, [result, another]))
 
     def _tried(self, slot: Slot) -> GateReport:
         result = self.call(slot)
@@ -121,14 +126,14 @@ class Gate(ABC, Generic[SlotsT_co, PlantsT_co]):
             problem = self.explained(result, report.problem)
         return replace(report, problem=problem)
 
-    def _wrong_when_unforeseen(self, slot: Slot, earlier: Any) -> str | None:
+    def _unforeseen(self, slot: Slot, earlier: Any) -> tuple[str | None, Any]:
         """One more call: with special values anywhere, the ends left alone, and nothing left of earlier results.
 
-        What the call was given is overwritten after `sync`, when the result has to be there, and before
-        the result is looked at.
+        What is wrong with its result, and the result.  What the call was given is overwritten after `sync`, when the
+        result has to be there, and before the result is looked at.
         """
         self.plants.surprise()
-        self.slots.refill(slot, self.plants.put)
+        self.slots.renew(slot, self.plants.put)
         place = self._output(slot, earlier)
         if self.slots.case.placement != "inplace" and place.flags.writeable:
             host_arrays.poison(place)
@@ -140,15 +145,17 @@ class Gate(ABC, Generic[SlotsT_co, PlantsT_co]):
         if problem is None:
             with self._planted():
                 problem = self.judge(look()).problem
-        return problem
+        return problem, result
 
-    def _shared(self, slot: Slot, result: Any) -> str | None:
-        """Whether results that live at the same time share memory."""
-        live = [result]
-        for _ in range(self.most_live(slot)):
+    def _shared(self, slot: Slot, live: list[Any]) -> str | None:
+        """Whether results that live at the same time, those and more, share memory."""
+        most = self.most_live(slot)
+        if most == 0:
+            return None
+        while len(live) <= most:
             live.append(slot.call())
             self.backend.sync(live[-1])
-        if len(live) == 1 or not overlap([self.look(each) for each in live]):
+        if not overlap([self.look(each) for each in live]):
             return None
         return f"returns an earlier result's memory again: of {len(live)} results alive, some share memory"
 

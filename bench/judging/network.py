@@ -39,6 +39,11 @@ class NetworkGate(Gate[NetworkSlots, ChangingInputs]):
         self._small = slots.case.parameters <= _LARGE
         self._used = 0.0
 
+    def before(self) -> GateReport:
+        """As for activations, after a call with the pristine inputs, which one may remember."""
+        super().call(self.slots.ring[0])
+        return super().before()
+
     def trials(self) -> Iterator[AbstractContextManager[None]]:
         """Several batches of inputs; forward, one with a NaN and one of zeros."""
         if self.is_control:

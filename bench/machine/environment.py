@@ -125,7 +125,7 @@ def describe(options: Mapping[str, Any]) -> dict[str, Any]:
         "governor": _read(_CPU / "cpu0/cpufreq/scaling_governor"),
         "address_layout": "fixed" if can_be_fixed() else "random",
         "transparent_hugepage": _read(Path("/sys/kernel/mm/transparent_hugepage/enabled")),
-        "load_average": list(os.getloadavg()),
+        "load_average": list(os.getloadavg()) if hasattr(os, "getloadavg") else None,
         "python": platform.python_version(),
         "executable_bits": 64 if sys.maxsize > 2**32 else 32,
         "packages": _packages(),

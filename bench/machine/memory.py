@@ -1,33 +1,42 @@
-"""How much memory can be had."""
+"""How much memory can be had, and giving some back."""
 
 from __future__ import annotations
 
-from pathlib import Path
+import ctypes
+import sys
+from typing import Any
 
+import numpy as np
 import psutil
 
-__all__ = ["free_bytes", "shortage"]
+from bench.machine import cgroups
+
+__all__ = ["free_bytes", "give_back", "shortage"]
 
 _SPARE = 512 << 20
 """Bytes that are left to whatever else runs on the machine."""
-_CGROUP = Path("/sys/fs/cgroup")
-"""Where Linux tells of a container's limits."""
+_PAGE = 4096
+_DONTNEED = 4
+"""MADV_DONTNEED on Linux."""
 
 
 def free_bytes() -> int:
-    """Bytes that can be had without swapping; a container's limit counts (cgroup v1 and v2)."""
-    free = int(psutil.virtual_memory().available)
-    for limit, used in (
-        ("memory.max", "memory.current"),
-        ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"),
-    ):
-        try:
-            words = [(_CGROUP / name).read_text().strip() for name in (limit, used)]
-        except OSError:
-            continue  # that version of cgroups is not mounted
-        if words[0] != "max":
-            free = min(free, int(words[0]) - int(words[1]))
-    return max(free, 0)
+    """Bytes that can be had without swapping; the limits of all control groups above this process count."""
+    free, left = int(psutil.virtual_memory().available), cgroups.memory_left()
+    return free if left is None else min(free, left)
+
+
+def give_back(array: np.ndarray[Any, Any]) -> None:
+    """Let go of the pages that only `array` lies on; it may be anything afterwards, until it is written again.
+
+    Nothing where the system cannot do that (madvise, Linux).
+    """
+    if sys.platform != "linux":
+        return
+    low, high = np.lib.array_utils.byte_bounds(array)
+    start, end = -(-low // _PAGE) * _PAGE, high // _PAGE * _PAGE
+    if start < end:
+        ctypes.CDLL(None).madvise(ctypes.c_void_p(start), ctypes.c_size_t(end - start), _DONTNEED)
 
 
 def shortage(needed: int, arms: int, advice: str) -> str | None:
@@ -35,7 +44,8 @@ def shortage(needed: int, arms: int, advice: str) -> str | None:
     free = free_bytes()
     if needed + _SPARE <= free:
         return None
+    those = f"{arms} arms at once" if arms > 1 else "one arm at a time"
     return (
-        f"needs {needed / 2**30:.2f} GiB for {arms} arms at once, {free / 2**30:.2f} GiB are free "
+        f"needs {needed / 2**30:.2f} GiB for {those}, {free / 2**30:.2f} GiB are free "
         f"({_SPARE / 2**30:.1f} GiB are kept spare); {advice} or fewer --backends"
     )

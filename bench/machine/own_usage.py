@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from bench.limits import Finite
 from bench.machine.clocks import clock, cpu_clock, thread_clock
 
-__all__ = ["Idle", "Idling", "Usage", "at_rest", "settle", "usage", "waited_s"]
+__all__ = ["Cost", "Idle", "Idling", "Usage", "at_rest", "cost", "settle", "usage", "waited_s"]
 
 _THREADS = "/proc/self/task"
 
@@ -22,15 +22,11 @@ class Usage:
     """What this process used up: CPU seconds of all its threads, and times it was pushed off a CPU.
 
     `waited_s`: seconds that its threads were ready to run and had no CPU; 0 where the system does not tell.
-    `page_faults`: pages that it was given without reading a disk; `system_s`: CPU seconds in the kernel, which
-    counts them in ticks where it does not keep exact accounts.
     """
 
     cpu_s: Finite
     pushed_off: int
     waited_s: Finite = 0.0
-    page_faults: int = 0
-    system_s: Finite = 0.0
 
     def since(self, earlier: Usage) -> Usage:
         """The difference to an earlier reading."""
@@ -38,9 +34,34 @@ class Usage:
             self.cpu_s - earlier.cpu_s,
             self.pushed_off - earlier.pushed_off,
             self.waited_s - earlier.waited_s,
-            self.page_faults - earlier.page_faults,
-            self.system_s - earlier.system_s,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What calls cost: CPU seconds of all threads, those of them in the kernel, and page faults.
+
+    A page fault is a page of memory that the process was given without reading a disk.  Where the kernel keeps no
+    exact accounts it tells the two kinds of CPU time apart by samples, one a tick: a few calls alone say nothing.
+    """
+
+    cpu_s: Finite = 0.0
+    system_s: Finite = 0.0
+    page_faults: int = 0
+
+    def plus(self, begun: Cost, ended: Cost) -> Cost:
+        """With what came between two readings."""
+        return Cost(
+            self.cpu_s + ended.cpu_s - begun.cpu_s,
+            self.system_s + ended.system_s - begun.system_s,
+            self.page_faults + ended.page_faults - begun.page_faults,
+        )
+
+
+def cost() -> Cost:
+    """This process's reading now, from the kernel's accounts (getrusage)."""
+    counts = resource.getrusage(resource.RUSAGE_SELF)
+    return Cost(counts.ru_utime + counts.ru_stime, counts.ru_stime, counts.ru_minflt)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +92,8 @@ class Idling:
 
 
 def usage() -> Usage:
-    """This process's reading now; switches, page faults and time in the kernel come from the kernel's own counts."""
-    counts = resource.getrusage(resource.RUSAGE_SELF)
-    return Usage(cpu_clock(), counts.ru_nivcsw, waited_s(), counts.ru_minflt, counts.ru_stime)
+    """This process's reading now."""
+    return Usage(cpu_clock(), resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw, waited_s())
 
 
 def waited_s() -> float:

@@ -13,17 +13,46 @@ from kernels import registry
 from kernels.api import AXES, AXIS_TABLE, Case
 from kernels.networks.case import ABLATED, NetworkCase
 
-__all__ = ["CONTROLS", "Arm", "Experiment", "Variant", "cases", "experiments", "weight"]
+__all__ = [
+    "BASELINE",
+    "CONTROLS",
+    "STAND_IN",
+    "Arm",
+    "Experiment",
+    "Variant",
+    "arm_label",
+    "case_label",
+    "cases",
+    "cell_label",
+    "copies_of",
+    "experiments",
+    "weight",
+]
+
+BASELINE = "torch_eager"
+"""What speed-ups are over if nothing else is said: what most people use now."""
+STAND_IN = "numpy_ufunc"
+"""What they are over where that is not installed, or cannot run: NumPy is there wherever this suite is."""
+
 
 _CONTROLS = f"{__package__.rpartition('.')[0]}.controls.arms"
 
 CONTROLS: Mapping[str, str] = {
     "copy_plain": f"{_CONTROLS}:CopyPlain",
     "copy_streaming": f"{_CONTROLS}:CopyStreaming",
+    "copy_allocating": f"{_CONTROLS}:CopyAllocating",
     "empty_call": f"{_CONTROLS}:EmptyCall",
 }
+SHOWING = ("ceiling", "allocation", "floor")
+"""The roles of `CONTROLS`, which show what the machine can do: nothing is asked about them."""
 CEILINGS = ("copy_plain", "copy_streaming")
+ALLOCATION = "copy_allocating"
 FLOOR = "empty_call"
+_TWINS = 3
+"""Backends that have a twin in a run, at one size or another: each is one more process to start."""
+_CONTROL_WEIGHT = 0.5
+"""Of an arm, beside one that is ranked: control arms are measured in few rounds."""
+_CONTROL_ROLES = ("twin", "ablation", *SHOWING)
 
 
 def arm_label(backend: str, variant: str = "", role: str = "") -> str:
@@ -60,7 +89,7 @@ class Arm:
     @property
     def is_control(self) -> bool:
         """Controls show the limits and the noise; they are never ranked."""
-        return self.role in ("twin", "ceiling", "floor", "ablation")
+        return self.role in _CONTROL_ROLES
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +106,7 @@ class Experiment:
 
     def cell_label(self, arm: Arm) -> str:
         """What names the cell of one of its arms: ``relu-forward-out-float32-1Ki-numba_jit-thp``."""
-        parts = [self.label, arm.backend, arm.variant.name, arm.role if arm.is_control else ""]
-        return "-".join(part for part in parts if part)
+        return cell_label(self.case, arm.backend, arm.variant.name, arm.role)
 
     def case_for(self, arm: Arm) -> Case:
         """What an arm runs: the case, in an ablation the same without its activation."""
@@ -98,6 +126,12 @@ def case_label(case: Case) -> str:
     )
 
 
+def cell_label(case: Case, backend: str, variant: str, role: str) -> str:
+    """What names a cell of a run: see `Experiment.cell_label`."""
+    parts = (case_label(case), backend, variant, role if role in _CONTROL_ROLES else "")
+    return "-".join(part for part in parts if part)
+
+
 def cases(grids: Sequence[Grid]) -> tuple[Case, ...]:
     """The union of the grids' products, each case once, in the order of first appearance."""
     found: dict[Case, None] = {}
@@ -107,8 +141,10 @@ def cases(grids: Sequence[Grid]) -> tuple[Case, ...]:
     return tuple(found)
 
 
-def _arms(backends: Sequence[str], baseline: str, variants: Sequence[Variant], twin: int) -> Iterator[Arm]:
-    """The arms of a case; `twin` is the place, counted round and round, of the backend that has a second process."""
+def _arms(
+    case: Case, backends: Sequence[str], baseline: str, variants: Sequence[Variant], twin: int
+) -> Iterator[Arm]:
+    """The arms of a case; `twin`, counted round and round, tells which backend has a second process."""
     yield Arm(baseline, "baseline")
     for backend in backends:
         if backend != baseline:
@@ -117,10 +153,18 @@ def _arms(backends: Sequence[str], baseline: str, variants: Sequence[Variant], t
             if variant.backend in ("", backend):
                 yield Arm(backend, "candidate", variant)
     ranked = tuple(dict.fromkeys((baseline, *backends)))
-    yield Arm(ranked[twin % len(ranked)], "twin")
+    places = [place * len(ranked) // _TWINS for place in range(_TWINS)]
+    yield Arm(ranked[places[twin % _TWINS]], "twin")
+    yield from copies_of(case)
+    yield Arm(FLOOR, "floor")
+
+
+def copies_of(case: Case) -> Iterator[Arm]:
+    """The copies beside a case: its ceilings, and where results are allocated, what shows the price of that."""
     for ceiling in CEILINGS:
         yield Arm(ceiling, "ceiling")
-    yield Arm(FLOOR, "floor")
+    if case.placement == "new":
+        yield Arm(ALLOCATION, "allocation")
 
 
 def experiments(
@@ -128,14 +172,14 @@ def experiments(
 ) -> tuple[Experiment, ...]:
     """Every case with every arm; smaller tensors first, so that answers come early.
 
-    The twin is of another backend at each size, so that all of them show how much their processes differ.
+    The twin is of another backend at each size, so that several of them show how much their processes differ.
     """
     ordered = sorted(cases(grids), key=lambda case: case.n * case.itemsize)
     kinds = {device_kind(case.device) for case in ordered}
     serving = {kind: _serving(kind, kinds, backends, baseline) for kind in kinds}
     twins = {size: place for place, size in enumerate(dict.fromkeys(case.n for case in ordered))}
     return tuple(
-        Experiment(case, tuple(_arms(*serving[device_kind(case.device)], variants, twins[case.n])))
+        Experiment(case, tuple(_arms(case, *serving[device_kind(case.device)], variants, twins[case.n])))
         for case in ordered
     )
 
@@ -146,17 +190,18 @@ def _serving(
     """The backends and the baseline on one kind of device.
 
     A built-in made for other devices of this run is left out; one made for none of them stays, so that its
-    skip is told.  torch_eager stands in for a baseline that is not made for the device.
+    skip is told.  `BASELINE` stands in for a baseline that is not made for the device.
     """
     made = {name: set(registry.devices(name)) for name in (*backends, baseline) if name in registry.BUILTINS}
     chosen = tuple(n for n in backends if n not in made or kind in made[n] or not made[n] & kinds)
-    return chosen, baseline if baseline not in made or kind in made[baseline] else "torch_eager"
+    return chosen, baseline if baseline not in made or kind in made[baseline] else BASELINE
 
 
 def weight(experiment: Experiment) -> float:
-    """The relative time that an experiment deserves: large tensors have long calls, which take more for as many rounds.
+    """The relative time that an experiment deserves, in arms of a small case.
 
-    The constant gives small ones enough rounds to find a small difference (scripts/trust.py measures how often).
+    Large tensors have long calls, which take more for as many rounds (scripts/trust.py measures what comes of it).
     """
     megabytes = experiment.case.bytes_moved / 1e6
-    return 3.0 + 0.5 * float(min(megabytes, 1000.0) ** 0.5)
+    arms = sum(_CONTROL_WEIGHT if arm.is_control else 1.0 for arm in experiment.arms)
+    return arms * (1.0 + 0.4 * float(min(megabytes, 1000.0) ** 0.5))

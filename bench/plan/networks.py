@@ -14,12 +14,9 @@ from bench.plan.settings import NetworkWish, Settings
 from kernels.networks import NETWORKS
 from kernels.networks.case import NETWORK_DIRECTIONS, NETWORK_OPS, NetworkCase, parse_widths
 
-__all__ = ["BUDGETS", "network_cases", "network_plan"]
+__all__ = ["network_cases", "network_plan"]
 
 Point = tuple[str, str]
-
-BUDGETS: Mapping[str, float] = {"quick": 40.0, "standard": 900.0, "full": 2700.0}
-"""Seconds that all timed rounds of networks may take together where they are measured alone, by profile."""
 
 
 @dataclass(frozen=True, slots=True)

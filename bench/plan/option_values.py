@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from bench.text.hints import did_you_mean
-from bench.text.sizes import parse_range, parse_size
+from bench.text.sizes import format_size, one_number, parse_range, parse_size
 from kernels.api import Axis, parse_device
 from kernels.networks.case import parse_widths
 
@@ -123,6 +123,12 @@ def fraction(text: str, low: float, high: float) -> float:
 
 def sizes(text: str) -> tuple[int, ...]:
     """Element counts and ranges of them, a comma list."""
+    number = one_number(text)
+    if number is not None:
+        raise ValueError(
+            f"{text!r} reads as the number {number} and as a list; write {format_size(number)}, or the list with the "
+            "largest first"
+        )
     return tuple(dict.fromkeys(n for item in items(text) for n in parse_range(item)))
 
 

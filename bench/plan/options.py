@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from bench.plan import option_values as values_as
-from bench.plan.experiments import CONTROLS, Variant
+from bench.plan.experiments import BASELINE, CONTROLS, STAND_IN, Variant
 from bench.plan.option_values import OptionError, taken
 from bench.plan.profiles import PROFILES, Grid, Profile
 from bench.plan.settings import NetworkWish, Settings
@@ -50,7 +50,7 @@ OPTIONS: tuple[OptionSpec, ...] = (
     OptionSpec(
         "profile",
         "NAME",
-        "quick (default, about 4 minutes), standard (20 minutes), full (6 hours), and what compiling takes",
+        "quick (default, about 4 minutes), standard (an hour), full (6 hours), less for fewer experiments",
         "quick",
     ),
     OptionSpec("backends", "A,B", "backends to measure (default: all that serve the devices asked for)"),
@@ -64,12 +64,17 @@ OPTIONS: tuple[OptionSpec, ...] = (
         [],
         "append",
     ),
-    OptionSpec("plugin", "MODULE:CLASS", "measure this backend too; may be given again", [], "append"),
+    OptionSpec(
+        "plugin",
+        "MODULE:CLASS",
+        "measure this backend too, beside --backends; may be given again",
+        [],
+        "append",
+    ),
     OptionSpec(
         "baseline",
         "NAME",
-        "what speed-ups are against (default numpy_ufunc, on cuda torch_eager)",
-        "numpy_ufunc",
+        f"what speed-ups are over (default {BASELINE}; {STAND_IN} where torch is not installed)",
     ),
     OptionSpec(
         "resolve",
@@ -78,7 +83,10 @@ OPTIONS: tuple[OptionSpec, ...] = (
         "time is up (default: same within 3%%, without going on for it)",
     ),
     OptionSpec(
-        "processes", "N", "processes that each arm is measured in, one after the other (default 2)", "2"
+        "processes",
+        "N",
+        "processes that each arm is measured in, one after the other (default: the profile's 2 to 4, fewer where there "
+        "is no time to start them)",
     ),
     OptionSpec("minutes", "M", "at most this long for the run, start-up included (default: the profile's)"),
     OptionSpec(
@@ -115,9 +123,9 @@ def parse(raw: Mapping[str, Any]) -> Settings:
     profile = PROFILES[_one_of("profile", values, tuple(PROFILES))]
     axes = _axes(values)
     grids = _grids(profile, axes)
-    named = None if values["backends"] is None else _list_of("backends", values, known)
-    backends = _serving(known, grids) if named is None else named
-    baseline = _one_of("baseline", values, known)
+    named = None if values["backends"] is None else _with(plugins, _list_of("backends", values, known))
+    backends = _with(plugins, _serving(known, grids)) if named is None else named
+    baseline, note = _baseline(values, known)
     measured = tuple(dict.fromkeys((baseline, *backends)))
     run_id = _run_id(values)
     inline = _one_of("isolation", values, ("process", "inline")) == "inline"
@@ -130,8 +138,9 @@ def parse(raw: Mapping[str, Any]) -> Settings:
         variants=_variants(values["variant"], backends),
         plugins=plugins,
         baseline=baseline,
+        baseline_note=note,
         resolve=_fraction("resolve", values, 0.001, 1.0),
-        processes=1 if inline else _whole("processes", values, 1, MOST_PROCESSES),
+        processes=1 if inline else _processes(values),
         target_ci=_fraction("target_ci", values, 0.0005, 1.0),
         max_seconds=None if values["max_seconds"] is None else _number("max_seconds", values, 0.01, 86400),
         minutes=None if values["minutes"] is None else _number("minutes", values, 0.1, 100_000),
@@ -142,6 +151,15 @@ def parse(raw: Mapping[str, Any]) -> Settings:
         run_id=run_id,
         retry_failed=bool(values["retry_failed"]),
     )
+
+
+def _baseline(values: Mapping[str, Any], known: Sequence[str]) -> tuple[str, str]:
+    """The baseline, and what is to be said of it (see `Settings.baseline_note`)."""
+    if values["baseline"] is not None:
+        return _one_of("baseline", values, known), ""
+    if registry.is_installed(BASELINE):
+        return BASELINE, ""
+    return STAND_IN, f"{BASELINE} is not installed: speed-ups are over {STAND_IN}"
 
 
 def _one_of(option: str, values: Mapping[str, Any], allowed: Sequence[str]) -> str:
@@ -165,6 +183,10 @@ def _fraction(option: str, values: Mapping[str, Any], low: float, high: float) -
 
 def _whole(option: str, values: Mapping[str, Any], low: int, high: int) -> int:
     return taken(option, partial(values_as.whole, low=low, high=high), values[option])
+
+
+def _processes(values: Mapping[str, Any]) -> int | None:
+    return None if values["processes"] is None else _whole("processes", values, 1, MOST_PROCESSES)
 
 
 def _run_id(values: Mapping[str, Any]) -> str | None:
@@ -206,6 +228,11 @@ def _plugins(specs: Sequence[str]) -> dict[str, str]:
         except ValueError as error:
             raise OptionError("plugin", str(error)) from error
     return plugins
+
+
+def _with(plugins: Iterable[str], names: tuple[str, ...]) -> tuple[str, ...]:
+    """`names` and each --plugin: whoever gives one wants it measured, whatever else is named."""
+    return tuple(dict.fromkeys((*names, *plugins)))
 
 
 def _serving(known: Sequence[str], grids: Sequence[Grid]) -> tuple[str, ...]:

@@ -48,10 +48,12 @@ class Settings:
     variants: tuple[Variant, ...]
     plugins: Mapping[str, str]
     baseline: str
+    baseline_note: str
+    """Why it is not the usual one although nobody asked for another, in one line; empty if it is."""
     resolve: float | None
     """The fraction within which arms are to be told apart or shown to be the same; None: the suite's own, no goal."""
-    processes: int
-    """In how many processes each arm is measured."""
+    processes: int | None
+    """In how many processes each arm is measured; None: as many as there is time for (`bench.plan.time_plan`)."""
     target_ci: float | None
     """Half the width of a time's interval that is asked for besides, as a fraction."""
     max_seconds: float | None

@@ -1,9 +1,8 @@
-"""What a run prints: the plan, a line for each experiment that ended, and the table at the end."""
+"""What stands on the screen when a run has ended."""
 
 from __future__ import annotations
 
 import io
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import itemgetter
 from typing import Any
@@ -11,86 +10,89 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from bench.plan.experiments import Experiment, arm_label
+from bench.plan.experiments import arm_label
+from bench.plugin import overview
+from bench.plugin.not_ok import Trouble, not_ok
+from bench.plugin.texts import span, statuses
+from bench.records.baselines import stand_in_lines
 from bench.records.columns import TIMED
 from bench.records.schema import Cell, values_of
 from bench.run.run import Run
 from bench.stats.fastest import COMPETING, standings
 from bench.text.commands import as_typed
-from bench.text.units import seconds_text
+from bench.text.sizes import format_size
+from bench.text.units import count_text, seconds_text
 
-__all__ = ["Write", "announce", "progress", "summary", "table"]
+__all__ = ["Write", "summary", "table"]
 
 Write = Callable[[str], None]
 """Prints one line."""
 
-
-def announce(run: Run, write: Write) -> None:
-    """What is about to happen."""
-    left, total = len(run.left), len(run.chosen)
-    what = f"{total} experiments" if left == total else f"{left} of {total} experiments are left"
-    span = _span(run.seconds_left())
-    write(f"run {run.run_id}: {what}, about {span}, and what compiling takes; files in {run.files.folder}/")
-
-
-def progress(run: Run, ended: Experiment, write: Write) -> None:
-    """One line when an experiment has ended: which, time left, the leader."""
-    cells = run.rows([ended])
-    total = len(run.chosen)
-    done = f"{total - len(run.left):{len(str(total))}}/{total}"
-    troubles = Counter(cell.status for cell in cells if cell.status not in ("ok", "noisy", "skipped"))
-    trouble = "".join(f"; {count} {status}" for status, count in sorted(troubles.items()))
-    left = f"{_span(run.seconds_left())} left" if run.left else "done"
-    write(f"[{done}] {ended.label}: {_leader(cells)}{trouble}; {left}")
+_SCREEN = 60
+"""Lines that the end of a run may take."""
+_BESIDE = 14
+"""Of them, those around the tables: what pytest prints, how it went, where the files are, what to type next."""
+_MOST_REASONS = 8
+"""Lines on what was not ok, at most."""
 
 
-def _span(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
-
-
-def _timed(cells: Sequence[Cell]) -> list[tuple[float, Cell]]:
-    """Those that are ranked and have a time, with it."""
-    ranked = [cell for cell in cells if cell.role in COMPETING and cell.status in TIMED]
-    return [(cell.time_s, cell) for cell in ranked if cell.time_s is not None]
-
-
-def _leader(cells: Sequence[Cell]) -> str:
-    timed = _timed(cells)
-    if not timed:
-        reasons = Counter(cell.reason for cell in cells if cell.reason)
-        return f"nothing was timed ({reasons.most_common(1)[0][0] if reasons else 'no arm'})"
-    time_s, best = min(timed, key=itemgetter(0))
-    ratio = f", {best.speedup:.2f}x {best.baseline}" if best.speedup is not None else ""
-    return f"{arm_label(best.backend, best.variant)} leads with {seconds_text(time_s)}{ratio}"
-
-
-def summary(run: Run, write: Write, width: int) -> None:
-    """The fastest of each experiment, how the cells ended, and where the files are."""
-    for line in table(((each.label, run.rows([each])) for each in run.chosen), width):
+def summary(run: Run, write: Write, width: int, *, tables: bool = False) -> None:
+    """What came out, on one screen; with `tables` a row for each experiment, and all reasons, whatever that takes."""
+    cells = run.rows()
+    reasons = not_ok(map(Trouble.of, cells), width, None if tables else _MOST_REASONS)
+    if tables:
+        for line in table(((each.label, run.rows([each])) for each in run.chosen), width):
+            write(line)
+        write("")
+    else:
+        _overview(run, write, width, _SCREEN - _BESIDE - len(reasons))
+    for line in reasons:
         write(line)
-    statuses = Counter(cell.status for cell in run.rows())
-    write(
-        f"{sum(statuses.values())} cells: "
-        + ", ".join(f"{count} {name}" for name, count in statuses.most_common())
-    )
-    account = run.account
-    if account.measured:
-        write(
-            f"{account.measured} experiments in {_span(account.wall_s)}, "
-            f"start-up {_span(account.start_up_s)}"
-            + (
-                f" ({_span(account.renewed_s)} for arms that had compiled)"
-                if round(account.renewed_s)
-                else ""
-            )
-            + "; "
-            f"{100 * account.timed_share:.0f} % of the rest was spent inside timed rounds; "
-            f"{account.contended} batches beside others' work"
-        )
+    for line in stand_in_lines((cell.role, cell.backend, cell.baseline) for cell in cells):
+        write(line)
+    _how_it_went(run, cells, write)
     if run.left:
-        write(f"{len(run.left)} experiments are left: go on with --run-id {run.run_id}")
-    write(f"files: {run.files.cells_path}, rounds.csv and environment.json beside it")
-    write(as_typed(f"tables: python scripts/summarise.py {run.files.folder}"))
+        write(f"{count_text(len(run.left), 'experiment')} left: go on with --run-id {run.run_id}")
+    if cells:
+        write(f"files: {run.files.cells_path}, rounds.csv and environment.json beside it")
+        for what, command in _next(run, format_size(max(cell.case.n for cell in cells))):
+            write(as_typed(f"{what + ':':<12} {command}"))
+
+
+def _next(run: Run, size: str) -> Sequence[tuple[str, str]]:
+    """What to type next, and what for."""
+    return (
+        ("all tables", f"python scripts/summarise.py {run.files.folder} --tables all"),
+        ("as a page", f"python scripts/report.py {run.files.folder}"),
+        ("what to use", f"python scripts/recommend.py {run.files.folder} --n {size}"),
+    )
+
+
+def _overview(run: Run, write: Write, width: int, most_lines: int) -> None:
+    found = overview.entries(run.rows([each]) for each in run.chosen)
+    left_out = 0
+    for grid in overview.grids(found, width, most_lines):
+        for line in overview.lines(grid):
+            write(line)
+        write("")
+        left_out += grid.left_out
+    if left_out:
+        write(f"{count_text(left_out, 'case')} more with --tables")
+    for line in overview.HOW_TO_READ if found else ():
+        write(line)
+
+
+def _how_it_went(run: Run, cells: Sequence[Cell], write: Write) -> None:
+    write(f"{count_text(len(cells), 'cell')}: {statuses(cells)}" if cells else "nothing was measured")
+    account = run.account
+    if not account.measured:
+        return
+    compiled = f" ({span(account.renewed_s)} for arms that had compiled)" if round(account.renewed_s) else ""
+    write(
+        f"{count_text(account.measured, 'experiment')} in {span(account.wall_s)}, start-up {span(account.start_up_s)}"
+        f"{compiled}; {100 * account.timed_share:.0f} % of the rest was spent inside timed rounds; "
+        f"{account.contended:,} batches beside others' work"
+    )
 
 
 def table(experiments: Iterable[tuple[str, Sequence[Cell]]], width: int) -> list[str]:
@@ -109,6 +111,12 @@ def table(experiments: Iterable[tuple[str, Sequence[Cell]]], width: int) -> list
     console.print(made)
     text = str(console.file.getvalue())  # type: ignore[attr-defined]  # a StringIO, as given above
     return [line.rstrip() for line in text.splitlines()]
+
+
+def _timed(cells: Sequence[Cell]) -> list[tuple[float, Cell]]:
+    """Those that are ranked and have a time, with it."""
+    ranked = [cell for cell in cells if cell.role in COMPETING and cell.status in TIMED]
+    return [(cell.time_s, cell) for cell in ranked if cell.time_s is not None]
 
 
 def _texts(timed: Sequence[tuple[float, Cell]]) -> tuple[str, ...]:

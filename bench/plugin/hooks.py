@@ -7,28 +7,38 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Generator, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bench.plan.experiments import Arm, Experiment
-from bench.plan.networks import BUDGETS, network_plan
+from bench.plan.networks import network_plan
 from bench.plan.option_values import option_flag
 from bench.plan.options import OPTIONS, OptionError, parse
 from bench.plan.settings import Settings
 from bench.plugin import console
+from bench.plugin.display import Display, ticking
+from bench.plugin.quiet import Quiet, display_of
+from bench.plugin.refusals import pytest_benchmark_compare_machine_info, refuse, timing_is_off
 from bench.plugin.replay import Replay
+from bench.plugin.spelling import misspelt
 from bench.records.writing import RunFilesError
+from bench.run.gate_only import GateOnly
 from bench.run.run import CellResult, Run, plan
 from kernels.networks.case import NETWORK_DIRECTIONS, NETWORK_OPS
 
-__all__ = ["PlannedCell"]
+__all__ = ["PlannedCell", "pytest_benchmark_compare_machine_info"]
+
+_PIPED = 120
+"""Columns of the end of a run where it goes to no terminal."""
 
 _SETTINGS = pytest.StashKey[Settings]()
 _RUN = pytest.StashKey[Run]()
 _PLANNED = pytest.StashKey[Sequence[Experiment]]()
+_OPEN = pytest.StashKey[contextlib.ExitStack]()
+_DISPLAY = pytest.StashKey[Display]()
 
 
 @dataclasses.dataclass(slots=True)
@@ -46,8 +56,11 @@ class PlannedCell:
         return self.experiment.cell_label(self.arm)
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    """Offer the options of `bench.plan.options`."""
+def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
+    """Offer the options of `bench.plan.options`, and the nearest of them where pytest knows none of that name."""
+    config: Any = pluginmanager.get_plugin("pytestconfig")
+    arguments = map(str, config.invocation_params.args) if config is not None else ()
+    parser.extra_info |= misspelt(arguments, [option_flag(spec.name) for spec in OPTIONS])
     group = parser.getgroup("relu-bench", "which ReLU, for my tensor, on my machine")
     for spec in OPTIONS:
         flag = option_flag(spec.name)
@@ -55,10 +68,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
             group.addoption(flag, action="store_true", help=spec.help)
         else:
             group.addoption(flag, action=spec.action, metavar=spec.metavar, help=spec.help)
+    group.addoption(
+        "--tables",
+        action="store_true",
+        help="at the end a row for each experiment, and every reason, instead of one screen",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Check all values before anything runs."""
+    refuse(config)
     # A cell that failed, or was interrupted, has nothing to replay; said here, it also holds at session end.
     config.addinivalue_line("filterwarnings", "ignore:Benchmark fixture was not used")
     given = {spec.name: config.getoption(spec.name) for spec in OPTIONS}
@@ -66,6 +85,24 @@ def pytest_configure(config: pytest.Config) -> None:
         config.stash[_SETTINGS] = _scoped(parse(given), config)
     except OptionError as error:
         raise pytest.UsageError(str(error)) from error
+    config.pluginmanager.register(Quiet(config))
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Find out where a display goes, while pytest does not capture what is written there."""
+    opened = session.config.stash[_OPEN] = contextlib.ExitStack()
+    session.config.stash[_DISPLAY] = display_of(session.config, opened)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Close what was opened."""
+    if _OPEN in config.stash:
+        config.stash[_OPEN].close()
+
+
+def pytest_enter_pdb(config: pytest.Config) -> None:
+    """A debugger has the terminal to itself."""
+    config.stash[_DISPLAY].close()
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -113,13 +150,16 @@ def _scoped(settings: Settings, config: pytest.Config) -> Settings:
     if not network_plan(settings, alone=True):
         works = f"{', '.join(NETWORK_OPS)}; {', '.join(NETWORK_DIRECTIONS)}"
         raise OptionError("ops", f"with --directions it leaves no network; allowed: {works}")
-    profile = dataclasses.replace(settings.profile, seconds=BUDGETS[settings.profile_name])
-    return dataclasses.replace(settings, profile=profile)
+    return settings
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+@pytest.hookimpl(wrapper=True)
+def pytest_pycollect_makeitem() -> Generator[None, Any, Any]:
     """A file for which nothing is planned has no items; pytest makes one of an empty list, to be skipped."""
-    items[:] = [item for item in items if "cell" not in _parameters(item) or _cell_of(item) is not None]
+    made = yield
+    if not isinstance(made, list):
+        return made
+    return [item for item in made if "cell" not in _parameters(item) or _cell_of(item) is not None]
 
 
 def _parameters(item: pytest.Item) -> dict[str, Any]:
@@ -160,14 +200,27 @@ def _needed(arm: Arm, chosen: Collection[Arm]) -> bool:
     return arm.is_control or arm.role == "baseline"
 
 
+def pytest_report_header(config: pytest.Config) -> str | None:
+    """Say so where nothing will be timed."""
+    if timing_is_off(config):
+        return "--benchmark-disable: every cell passes the gate; nothing is timed, nothing is written"
+    return None
+
+
 @pytest.fixture(scope="session")
 def run(request: pytest.FixtureRequest) -> Iterator[Run]:
     """The run that all items share."""
     config = request.config
+    if timing_is_off(config):
+        with GateOnly(config.stash[_SETTINGS], config.stash[_PLANNED]) as run:
+            yield run
+        return
+    display = config.stash[_DISPLAY]
     try:
-        with Run(config.stash[_SETTINGS], config.stash[_PLANNED]) as run:
+        made = Run(config.stash[_SETTINGS], config.stash[_PLANNED], observer=display)
+        with made as run, ticking(display):
             config.stash[_RUN] = run
-            console.announce(run, _writer(config))
+            display.begins(run)
             yield run
     except RunFilesError as error:
         pytest.exit(f"--run-id/--results: {error}", returncode=pytest.ExitCode.USAGE_ERROR)
@@ -175,8 +228,7 @@ def run(request: pytest.FixtureRequest) -> Iterator[Run]:
 
 def measured(cell: PlannedCell, run: Run, request: pytest.FixtureRequest) -> CellResult:
     """The cell's result; skips or fails the item as its status says."""
-    if run.measure(cell.experiment):
-        console.progress(run, cell.experiment, _writer(request.config))
+    run.measure(cell.experiment)
     result = run.result(cell.experiment, cell.arm)
     found = result.cell
     if found.status == "skipped":
@@ -188,24 +240,11 @@ def measured(cell: PlannedCell, run: Run, request: pytest.FixtureRequest) -> Cel
     return result
 
 
-def _writer(config: pytest.Config) -> console.Write:
-    reporter = config.pluginmanager.get_plugin("terminalreporter")
-    if reporter is None:
-        return lambda _line: None
-    capture = config.pluginmanager.get_plugin("capturemanager")
-
-    def write(line: str) -> None:
-        # While a test runs, pytest captures what its own reporter writes too.
-        with capture.global_and_fixture_disabled() if capture else contextlib.nullcontext():
-            reporter.ensure_newline()
-            reporter.write_line(line)
-
-    return write
-
-
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     """The fastest of each experiment, the statuses, and where the files are."""
     run = config.stash.get(_RUN, None)
     if run is not None and not config.getoption("collectonly"):
         terminalreporter.section("relu-bench")
-        console.summary(run, terminalreporter.write_line, terminalreporter._tw.fullwidth)
+        width = terminalreporter._tw.fullwidth if terminalreporter.isatty else _PIPED
+        tables = config.getoption("tables")
+        console.summary(run, terminalreporter.write_line, width, tables=tables)

@@ -26,7 +26,9 @@ class Replay:
         return self._readings[0] if self._readings else 0.0
 
     def into(self, benchmark: Any, seconds: Sequence[float]) -> None:
-        """Replay `seconds` (per call) as the rounds of the fixture `benchmark`."""
+        """Replay `seconds` (per call) as the rounds of the fixture `benchmark`; nothing under --benchmark-disable."""
+        if benchmark.disabled:  # nothing was timed, so there are no rounds
+            return
         self._readings = [0.0]
         for each in seconds:
             # Two readings a round, each difference exact: every round starts at 0 again.

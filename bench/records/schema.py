@@ -39,7 +39,7 @@ _OTHER_COLUMNS = 2
 """The schema that the newest columns beside the axes have."""
 SCHEMA = max(_OTHER_COLUMNS, *(axis.since for axis in AXIS_TABLE))
 STATUSES = ("ok", "noisy", "skipped", "incorrect", "mistrusted", "failed", "crashed", "timeout", "oom")
-ROLES = ("candidate", "baseline", "twin", "ceiling", "floor", "ablation")
+ROLES = ("candidate", "baseline", "twin", "ceiling", "allocation", "floor", "ablation")
 VERDICTS = ("faster", "slower", "same", "unresolved")
 """What one arm is, beside another; `bench.stats.verdicts` has the rule."""
 KINDS = ("serial", "parallel")
@@ -105,9 +105,11 @@ class Cell:
     leader_verdict: str = field(default="", metadata=_NEW)
     resolve_s: float | None = field(default=None, metadata=_NEW)
     resolve_processes: int | None = field(default=None, metadata=_NEW)
+    allocating_gb_per_s: float | None = field(default=None, metadata=_NEW)
     mean_over_median: float | None = field(default=None, metadata=_NEW)
     page_faults: float | None = field(default=None, metadata=_NEW)
     system_s: float | None = field(default=None, metadata=_NEW)
+    cpu_s: float | None = field(default=None, metadata=_NEW)
     peak_bytes: int | None = field(default=None, metadata=_NEW)
     parameters: str = field(default="", metadata=_NEW)
     python: str = field(default="", metadata=_NEW)

@@ -7,6 +7,7 @@ line is torn; it is cut off when the run goes on.
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import json
@@ -40,6 +41,11 @@ Key = tuple[str, ...]
 
 class RunFilesError(ValueError):
     """A run's files cannot be gone on with; one line that names the file and what to do."""
+
+    @classmethod
+    def unwritable(cls, folder: Path, error: OSError) -> RunFilesError:
+        """The folder takes no files."""
+        return cls(f"cannot write to {folder}: {error.strerror}; choose another --results DIR")
 
 
 def _text(value: Any) -> str:
@@ -100,13 +106,12 @@ class RunFiles:
             for path, header in self._columns.items():
                 self._repair(path, header)
         except OSError as error:
-            raise RunFilesError(
-                f"cannot write to {self.folder}: {error.strerror}; choose another --results DIR"
-            ) from None
+            raise RunFilesError.unwritable(self.folder, error) from None
         return _records(self.cells_path, Cell)
 
     def _repair(self, path: Path, header: Sequence[str]) -> None:
-        data = path.read_bytes() if path.exists() else b""
+        found = path.read_bytes() if path.exists() else b""
+        data = found.removeprefix(codecs.BOM_UTF8)  # spreadsheets begin with it
         whole = data[: data.rfind(b"\n") + 1]
         if not whole:
             _replace(path, ",".join(header) + "\n")
@@ -115,7 +120,7 @@ class RunFiles:
         if first != ",".join(header):
             written = "was written by an older version" if _is_older(first) else "has other columns"
             raise RunFilesError(f"{path} {written}: this one writes schema {SCHEMA}; choose another --run-id")
-        if whole != data:
+        if whole != found:
             _replace(path, whole.decode())
 
     def rounds(self) -> dict[Key, list[Round]]:
@@ -148,7 +153,7 @@ class RunFiles:
         """Take out the rows of cells that are measured again."""
         for path, columns in self._columns.items():
             rows = _rows(path)
-            kept = [row for row in rows if not unwanted(key_of(row))]
+            kept = [row for row in rows if not unwanted(_key_as_written(row))]
             if len(kept) < len(rows):
                 text = io.StringIO()
                 writer = csv.DictWriter(text, columns, lineterminator="\n")
@@ -183,6 +188,12 @@ def _records(path: Path, kind: type[Record]) -> list[Record]:
         except ValueError as error:
             raise RunFilesError(f"{path}: line {number}: {error}; choose another --run-id") from error
     return records
+
+
+def _key_as_written(row: Mapping[str, str]) -> Key:
+    """The key of a row as this module would have written it: a spreadsheet makes 0 of 0.0."""
+    parsers = {field.name: _parser(str(field.type).split()) for field in fields_of(CellName)}
+    return tuple(_text(parsers[column](row[column])) for column in CELL_KEY)
 
 
 def _rows(path: Path) -> list[dict[str, str]]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
+from bench.machine.own_usage import Cost
 from bench.messages import Finished, Loaded, Prepared
-from bench.plan.experiments import Arm
+from bench.plan.experiments import BASELINE, STAND_IN, Arm
 
-__all__ = ["ArmState", "Batch"]
+__all__ = ["ArmState", "Batch", "acting_baseline"]
 
 _WAIT = 0.05
 """The share of a batch that its threads may wait for a CPU while it still counts as undisturbed."""
@@ -42,10 +44,8 @@ class Batch:
     """Seconds from its beginning to its end, what is not timed in between included."""
     cpu_s: float = 0.0
     """CPU seconds of all its threads in them."""
-    system_s: float = 0.0
-    """Of them, those in the kernel."""
-    page_faults: int = 0
-    """Pages that the process was given in the batch."""
+    cost: Cost = field(default_factory=Cost)
+    """Of its timed calls alone."""
     cpu_reading_s: float | None = None
     """How long the fixed arithmetic took beside it (see `bench.machine.cpu_speed`)."""
 
@@ -126,9 +126,15 @@ class ArmState:
         self.idle_faults = self.pauses = 0
 
     @property
-    def calls(self) -> int:
-        """Timed calls in all batches."""
-        return sum(batch.iterations for batch in self.batches)
+    def cost_of_a_call(self) -> tuple[float, float, float]:
+        """CPU seconds, those in the kernel, and page faults: means over all timed calls."""
+        calls = sum(batch.iterations for batch in self.batches)
+        costs = [batch.cost for batch in self.batches]
+        return (
+            sum(cost.cpu_s for cost in costs) / calls,
+            sum(cost.system_s for cost in costs) / calls,
+            sum(cost.page_faults for cost in costs) / calls,
+        )
 
     @property
     def mean_over_median(self) -> float | None:
@@ -154,3 +160,12 @@ class ArmState:
     def seconds(self, batch: Batch) -> float:
         """Seconds per call that a batch has by itself."""
         return batch.mean_s if self.in_bursts else batch.seconds
+
+
+def acting_baseline(states: Sequence[ArmState]) -> ArmState | None:
+    """The arm that the others are compared with: the baseline, or what stands in where the usual one cannot run."""
+    planned = next((state for state in states if state.arm.role == "baseline"), None)
+    if planned is None or planned.alive or planned.arm.backend != BASELINE:
+        return planned
+    instead = (state for state in states if state.alive and state.arm == Arm(STAND_IN))
+    return next(instead, planned)

@@ -6,6 +6,10 @@ from statistics import median
 
 __all__ = ["Budget"]
 
+_WORTH = 1.5
+"""Experiments are measured again if there is time for so many times what they take besides rounds: some of it is left
+for rounds then."""
+
 _LAST = 3
 """Experiments that the estimate of preparing rests on: the last ones are like the next one in size."""
 
@@ -13,11 +17,12 @@ _LAST = 3
 class Budget:
     """Shares `allowed_s` among experiments: preparing, rounds and last looks.  More weight, more time in rounds.
 
-    What preparing will take is estimated from the last experiments, so that later ones do not pay for it.
+    What preparing will take is estimated from the last experiments, so that later ones do not pay for it.  Processes
+    are started `starts` times, which takes about `start_up_s`, and later as long as it took the last time.
     """
 
-    def __init__(self, allowed_s: float) -> None:
-        self._left_s = allowed_s
+    def __init__(self, allowed_s: float, start_up_s: float = 0.0, starts: int = 0) -> None:
+        self._left_s, self._start_up_s, self._starts = allowed_s, start_up_s, starts
         self._beside_per_weight: list[float] = []
 
     @property
@@ -25,13 +30,27 @@ class Budget:
         """Seconds not yet spent."""
         return max(self._left_s, 0.0)
 
+    @property
+    def _measuring_s(self) -> float:
+        return self._left_s - self._starts * self._start_up_s
+
     def rounds_s(self, weight: float, weights_left: float) -> float:
         """Seconds for the rounds of an experiment of that weight, one of those that weigh `weights_left` together."""
+        return max(self.share_s(weight, weights_left) - self._beside * weight, 0.0)
+
+    def share_s(self, weight: float, weights_left: float) -> float:
+        """Seconds for all of such an experiment."""
+        return max(self._measuring_s, 0.0) * weight / (weights_left or 1.0)
+
+    @property
+    def _beside(self) -> float:
+        """Seconds besides rounds that a weight of 1 takes; 0 before it is known: the first ones fill caches."""
         known = self._beside_per_weight[-_LAST:]
-        beside = (
-            median(known) if len(known) == _LAST else min(known, default=0.0)
-        )  # the first ones import and compile
-        return max(self._left_s - beside * weights_left, 0.0) * weight / (weights_left or 1.0)
+        return median(known) if len(known) == _LAST else 0.0
+
+    def has_time(self, weights: float) -> bool:
+        """Whether experiments that weigh so much can be measured in processes that are started for them."""
+        return self._left_s > self._start_up_s + _WORTH * self._beside * weights
 
     def spend(self, weight: float, seconds: float, rounds_s: float) -> None:
         """An experiment took so many seconds, and its rounds so many of them."""
@@ -39,5 +58,10 @@ class Budget:
         self._beside_per_weight.append(max(seconds - rounds_s, 0.0) / weight)
 
     def start_up(self, seconds: float) -> None:
-        """Starting processes took so many."""
+        """Starting all processes took so many."""
         self._left_s -= seconds
+        self._start_up_s, self._starts = seconds, max(self._starts - 1, 0)
+
+    def renounce(self, starts: int) -> None:
+        """So many starts are not made."""
+        self._starts = max(self._starts - starts, 0)

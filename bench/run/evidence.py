@@ -11,7 +11,14 @@ from bench.plan.experiments import Arm
 from bench.run.arm_state import ArmState
 from bench.stats.estimates import Interval
 from bench.stats.fastest import COMPETING
-from bench.stats.process_spread import Difference, ProcessSpread, Spread, size_band, variance_between
+from bench.stats.process_spread import (
+    AT_FIRST_DF,
+    Difference,
+    ProcessSpread,
+    Spread,
+    size_band,
+    variance_between,
+)
 from bench.stats.slow_cpus import SlowCpus
 from bench.stats.verdicts import RESOLVE, Verdict, alone, interval_of, judge, pair_of, time_of
 
@@ -20,7 +27,8 @@ __all__ = ["Evidence", "learn", "learn_slopes"]
 _CAREFUL = 1.1
 """A pair is decided early if it would be with an error so many times as large: each look is a chance of luck."""
 _RELATIVE = 0.3
-"""More rounds are of no use where their share of the error is less than this, relative to that of the processes."""
+"""More rounds are of no use where their share of the error is less than this, relative to that of the processes, once
+it is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +45,7 @@ class Evidence:
     """Half the width of a time's interval that is asked for besides, as a fraction."""
     processes: int = 1
     """In how many processes each arm will have been measured in the end."""
-    own: Mapping[Arm, Difference] = field(default_factory=dict)
+    own: Mapping[Arm, Sequence[Difference]] = field(default_factory=dict)
     """Between processes of the arm itself, where it has several."""
 
     def rounds(self, state: ArmState) -> dict[tuple[int, int], float]:
@@ -63,7 +71,7 @@ class Evidence:
 
     def of(self, state: ArmState) -> Spread:
         """How much processes of that arm differ."""
-        return self.spread.spread(state.arm.backend, self.bytes_moved, self.own.get(state.arm))
+        return self.spread.spread(state.arm.backend, self.bytes_moved, self.own.get(state.arm, ()))
 
     def _together(self, one: ArmState, other: ArmState) -> tuple[float, float]:
         """The variance of the log ratio of two processes, one of each, and its degrees of freedom."""
@@ -99,7 +107,7 @@ class Evidence:
             processes=max(self.processes, pair.processes),
         )
         between = math.sqrt(variance / later.processes)
-        if later.se < _RELATIVE * between:
+        if df > AT_FIRST_DF and later.se < _RELATIVE * between:
             return True
         careful = replace(later, se=later.se * _CAREFUL)
         return judge(careful, variance * _CAREFUL**2, df, self.resolve).word != "unresolved"
@@ -119,6 +127,4 @@ def learn(evidence: Evidence, states: Sequence[ArmState]) -> Evidence:
     arms = [(state.arm.backend, state.is_parallel, evidence.rounds(state)) for state in timed]
     spread = evidence.spread.copy()
     found = zip(timed, spread.learn(evidence.bytes_moved, arms), strict=True)
-    return replace(
-        evidence, spread=spread, own={state.arm: each for state, each in found if each is not None}
-    )
+    return replace(evidence, spread=spread, own={state.arm: each for state, each in found})

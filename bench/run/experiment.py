@@ -5,8 +5,8 @@ An experiment is visited once for each process that its arms are to be measured 
 
 from __future__ import annotations
 
+import math
 import os
-import time
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 
@@ -19,16 +19,12 @@ from bench.run.arm_state import ArmState
 from bench.run.evidence import Evidence, learn_slopes
 from bench.run.pool import Pool
 from bench.run.prepare import ask, prepare
+from bench.run.progress import SILENT, Observer
 from bench.run.race import Race
 from bench.run.rounds import Limits, Rounds, calls_for
 
-__all__ = ["Limits", "Measured", "Visit", "in_rounds", "run"]
+__all__ = ["Limits", "Measured", "Visit", "in_rounds", "prove", "run"]
 
-_SMALL_BYTES = 256 << 10
-"""Bytes of an array of a small case: small enough to be moved, and warm again, at once."""
-_SMALL_SHARE = 0.5
-"""The length of a small case's batches, as a share of the profile's.  It gets more rounds instead, so that what
-differs from round to round (where the arrays lie) averages out sooner."""
 _FLOOR_SHARE = 0.25
 """An empty call's nanoseconds are known soon enough."""
 
@@ -51,6 +47,7 @@ class Visit:
     evidence: Evidence
     states: Sequence[ArmState]
     process: int = 1
+    observer: Observer = SILENT
 
     @classmethod
     def alone(cls, experiment: Experiment) -> Visit:
@@ -93,38 +90,52 @@ def in_rounds(
     """As `run`, but yields the states after each round, for a caller that measures something in between."""
     visit = visit or Visit.alone(experiment)
     states, case = visit.states, experiment.case
-    if _skipped_as_too_large(experiment, pool, states, limits.seconds):
+    in_turn = _room_for(experiment, pool, states, limits.seconds)
+    if in_turn is None:
         return Measured(states)
     if visit.process > 1:
         for state in states:
             state.renew(visit.process)
-    renewed_s = prepare(experiment, pool, states)
-    began = time.monotonic()
+    renewed_s = prepare(experiment, pool, states, in_turn=in_turn)
+    began = surroundings.monotonic()
     if any(state.alive and not state.arm.is_control for state in states):
-        small = case.n * case.itemsize <= _SMALL_BYTES
-        _calibrate(pool, states, limits.batch_s * (_SMALL_SHARE if small else 1.0), limits.warm_s)
+        _calibrate(pool, states, limits.batch_s, limits.warm_s)
         race = Race(states, visit.evidence, seed)
         watch = surroundings.watch(case.device)
-        for _ in Rounds(pool, states, limits, race, watch=watch, surroundings=surroundings).run():
+        for number in Rounds(pool, states, limits, race, watch=watch, surroundings=surroundings).run():
+            visit.observer.round(number, states)
             yield states
-        _finish(pool, states, case.threads, on_card=case.device != "cpu")
-    rounds_s = time.monotonic() - began
+        _finish(pool, states, case.threads, on_card=case.device != "cpu", in_turn=in_turn)
+    rounds_s = surroundings.monotonic() - began
     learn_slopes(visit.evidence, states)
     _release(pool, states)
     return Measured(states, rounds_s, renewed_s)
 
 
-def _skipped_as_too_large(
-    experiment: Experiment, pool: Pool, states: Sequence[ArmState], seconds: float
-) -> bool:
-    workload = workload_of(experiment.case)
-    too_large = workload.why_too_large(len(states), seconds)
-    if too_large is not None:  # but for what the arms keep from the case before?
-        pool.trim()
-        too_large = workload.why_too_large(len(states), seconds)
-    for state in states if too_large is not None else ():
-        state.fail("skipped", str(too_large))
-    return too_large is not None
+def prove(experiment: Experiment, pool: Pool) -> Sequence[ArmState]:
+    """Bring every arm of `experiment` to where it could be timed, which ends with the gate, and time nothing."""
+    states = [ArmState(arm) for arm in experiment.arms]
+    in_turn = _room_for(experiment, pool, states, math.inf)
+    if in_turn is not None:
+        prepare(experiment, pool, states, in_turn=in_turn)
+        _release(pool, states)
+    return states
+
+
+def _room_for(experiment: Experiment, pool: Pool, states: Sequence[ArmState], seconds: float) -> bool | None:
+    """Whether the arms have to have their memory in turn; None, and all are skipped, where not even that will do."""
+    workload, arms = workload_of(experiment.case), len(states)
+    if workload.why_too_large(arms, seconds) is None:
+        return False
+    pool.trim()  # what they keep from the case before may be in the way
+    if workload.why_too_large(arms, seconds) is None:
+        return False
+    too_large = workload.why_too_large(arms, seconds, in_turn=True)
+    if too_large is None:
+        return True
+    for state in states:
+        state.fail("skipped", too_large)
+    return None
 
 
 def _calibrate(pool: Pool, states: Sequence[ArmState], batch_s: float, warm_s: float) -> None:
@@ -135,10 +146,10 @@ def _calibrate(pool: Pool, states: Sequence[ArmState], batch_s: float, warm_s: f
             state.iterations = calls_for(per_call, state.batch_s, warm_s)
 
 
-def _finish(pool: Pool, states: Sequence[ArmState], threads: int, *, on_card: bool) -> None:
-    """The last looks; the arms share a card one at a time."""
+def _finish(pool: Pool, states: Sequence[ArmState], threads: int, *, on_card: bool, in_turn: bool) -> None:
+    """The last looks; the arms share a card, or scarce memory, one at a time."""
     timed = [state for state in states if state.batches]
-    for state, finished in ask(pool, timed, Finish(), alone=on_card):
+    for state, finished in ask(pool, timed, Finish(), alone=on_card or in_turn):
         state.finished = finished
         alone = pool.pid(state.arm) != os.getpid()  # in a process with others, what they do is its own
         problem = finished.problem or (_uses_too_much(state, threads) if alone else None)

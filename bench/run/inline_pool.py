@@ -10,10 +10,11 @@ from typing import TypeVar
 
 from bench.arm.server import ArmServer
 from bench.arm.worker import refusal, server_of
+from bench.arrays.shared_inputs import SharedInputs
 from bench.machine.environment import last_level_cache
 from bench.messages import ArmRequest, Loaded, Open, Prepared, Trim
 from bench.plan.experiments import Arm
-from bench.run.pool import SEED
+from bench.run.pool import SEED, told_where
 from bench.run.process import ArmError
 from kernels.api import Case
 
@@ -29,6 +30,7 @@ class InlinePool:
         self._plugins = dict(plugins)
         self._servers: dict[Arm, ArmServer] = {}
         self._loaded: dict[Arm, Loaded | ArmError] = {}
+        self._shared = SharedInputs(SEED)
 
     def open(self, arms: Sequence[Arm], threads: int) -> dict[Arm, Loaded | ArmError]:
         """Import the backends of the arms that are new."""
@@ -45,6 +47,7 @@ class InlinePool:
 
     def call_all(self, arms: Sequence[Arm], request: ArmRequest[A]) -> list[A | ArmError]:
         """One after the other."""
+        request = told_where(request, self._shared)
         return [_outcome(partial(request.call, self._servers[arm])) for arm in arms]
 
     def compile(self, case: Case, arms: Sequence[Arm]) -> dict[Arm, Prepared]:
@@ -61,10 +64,12 @@ class InlinePool:
 
     def trim(self) -> None:
         """Have all arms let go of what they keep for the next case."""
+        self._shared.close()
         self.call_all(list(self._servers), Trim())
 
     def close(self) -> None:
         """Let go of all buffers."""
+        self._shared.close()
         self._servers.clear()
         self._loaded.clear()
 

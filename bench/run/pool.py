@@ -13,18 +13,20 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar
 
 from bench.arm import worker
+from bench.arrays.shared_inputs import SharedInputs
 from bench.channel import Request
 from bench.machine.environment import last_level_cache, usable_cpus
 from bench.messages import ArmRequest, Loaded, Open, Prepare, Prepared, Release, Trim
 from bench.plan.experiments import Arm, Variant
 from bench.run.process import ArmError, ChildProcess, ask_all
 from kernels.api import Case
+from kernels.networks.case import NetworkCase
 
-__all__ = ["SEED", "Compiler", "Pool", "ProcessPool"]
+__all__ = ["SEED", "Compiler", "Pool", "ProcessPool", "told_where"]
 
 SEED = 20260101
 """Of the inputs: any number, the same in all runs."""
@@ -60,6 +62,14 @@ class Pool(Protocol):
 
     def close(self) -> None:
         """End everything."""
+
+
+def told_where(request: ArmRequest[A], shared: SharedInputs) -> ArmRequest[A]:
+    """The request, with the place of the inputs that it needs."""
+    if not isinstance(request, Prepare) or isinstance(request.case, NetworkCase):
+        return request
+    where = shared.where(request.case)
+    return replace(request, where=where)  # type: ignore[return-value]  # as the request is, so is its copy
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +108,7 @@ class ProcessPool:
         self._processes: dict[Member, ChildProcess] = {}
         self._loaded: dict[Member, Loaded | ArmError] = {}
         self._threads = 0
+        self._shared = SharedInputs(SEED)
         self._chances: dict[Member, int] = defaultdict(lambda: 2)
 
     def open(self, arms: Sequence[Arm], threads: int) -> dict[Arm, Loaded | ArmError]:
@@ -144,7 +155,7 @@ class ProcessPool:
 
     def call_all(self, arms: Sequence[Arm], request: ArmRequest[A]) -> list[A | ArmError]:
         """As many at a time as there are CPUs."""
-        return self._ask(arms, [request] * len(arms))
+        return self._ask(arms, [told_where(request, self._shared)] * len(arms))
 
     def _ask(
         self, members: Sequence[Member], requests: Sequence[Request[A]], *, alone: bool = False
@@ -165,7 +176,8 @@ class ProcessPool:
         self._start(compilers)
         compilers = [each for each in compilers if each in self._processes]
         took = {}
-        outcomes = self._ask(compilers, [Prepare(case)] * len(compilers), alone=case.device != "cpu")
+        request = told_where(Prepare(case), self._shared)
+        outcomes = self._ask(compilers, [request] * len(compilers), alone=case.device != "cpu")
         for compiler, outcome in zip(compilers, outcomes, strict=True):
             if isinstance(outcome, ArmError):
                 continue
@@ -226,10 +238,12 @@ class ProcessPool:
 
     def trim(self) -> None:
         """Have all arms let go of what they keep for the next case."""
+        self._shared.close()
         members = list(self._processes)
         self._ask(members, [Trim()] * len(members))
 
     def close(self) -> None:
         """End all processes."""
+        self._shared.close()
         for member in list(self._processes):
             self._bury(member)

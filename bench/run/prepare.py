@@ -38,18 +38,24 @@ def ask(
     return answered
 
 
-def prepare(experiment: Experiment, pool: Pool, states: Sequence[ArmState]) -> float:
-    """Bring every arm to where it can be timed, or let it fail; seconds that compilers and starting anew took."""
+def prepare(
+    experiment: Experiment, pool: Pool, states: Sequence[ArmState], *, in_turn: bool = False
+) -> float:
+    """Bring every arm to where it can be timed, or let it fail; seconds that compilers and starting anew took.
+
+    `in_turn`: an arm has memory only while it is asked, and nobody compiles ahead.
+    """
     _open(experiment, pool, states)
     began = time.monotonic()
-    _compile_ahead(experiment, pool, states)
+    if not in_turn:
+        _compile_ahead(experiment, pool, states)
     ahead_s = time.monotonic() - began
-    _prove(experiment, pool, states)
+    _prove(experiment, pool, states, in_turn=in_turn)
     began = time.monotonic()
     anew = list(states)
     while anew := _without_past(pool, states, anew):
         _open(experiment, pool, anew)
-        _prove(experiment, pool, anew)
+        _prove(experiment, pool, anew, in_turn=in_turn)
     return ahead_s + time.monotonic() - began
 
 
@@ -83,9 +89,9 @@ def _without_past(pool: Pool, states: Sequence[ArmState], latest: Sequence[ArmSt
     return anew
 
 
-def _prove(experiment: Experiment, pool: Pool, states: Sequence[ArmState]) -> None:
+def _prove(experiment: Experiment, pool: Pool, states: Sequence[ArmState], *, in_turn: bool) -> None:
     """Have them compile and pass the gate."""
-    copies = [state for state in states if state.arm.role == "ceiling"]
+    copies = [state for state in states if state.arm.role in ("ceiling", "allocation")]
     racing = [copy for copy, raced in ask(pool, copies, Raced(experiment.case)) if not raced]
     ablations = [state for state in states if state.arm.role == "ablation"]
     others = [
@@ -97,7 +103,8 @@ def _prove(experiment: Experiment, pool: Pool, states: Sequence[ArmState]) -> No
         # a copy alone, as long as it has to choose the fastest way by timing several
         if together:
             case = experiment.case_for(together[0].arm)
-            for state, prepared in ask(pool, together, Prepare(case), alone=case.device != "cpu"):
+            alone = in_turn or case.device != "cpu"
+            for state, prepared in ask(pool, together, Prepare(case, in_turn), alone=alone):
                 state.prepared = prepared
                 if prepared.skip is not None:
                     state.fail("skipped", prepared.skip)

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from bench.run.arm_state import ArmState
+from bench.plan.experiments import SHOWING
+from bench.run.arm_state import ArmState, acting_baseline
 from bench.run.evidence import Evidence
 from bench.stats.fastest import COMPETING
 
@@ -19,8 +20,8 @@ __all__ = ["CONTROL_ROUNDS", "LEAST_ROUNDS", "Race", "asked_about"]
 
 LEAST_ROUNDS = 5
 """Rounds that every arm gets: of fewer, two are left when the outer ones are trimmed, which hardly tell their error."""
-CONTROL_ROUNDS = 3
-"""Rounds of copies and of the empty call, in each process: nothing is compared with them to a per cent."""
+CONTROL_ROUNDS = 10
+"""Rounds of copies and of the empty call, in each process, at most: enough to tell 5 % (`bench.judging.ceiling`)."""
 
 
 class Race:
@@ -48,20 +49,21 @@ class Race:
     def _in_play(self, number: int) -> list[ArmState]:
         alive = [state for state in self._states if state.alive]
         if number < LEAST_ROUNDS:
-            return [s for s in alive if number < CONTROL_ROUNDS or s.arm.role not in ("ceiling", "floor")]
+            return alive
         wanted = {id(state): state for state in alive if not self.evidence.precise(state)}
         for one, other in asked_about(alive, self.evidence):
             if not self.evidence.decided(one, other):
                 wanted |= {id(one): one, id(other): other}
-        return [state for state in alive if id(state) in wanted]
+        shown = SHOWING if wanted and number < CONTROL_ROUNDS else ()
+        return [state for state in alive if id(state) in wanted or state.arm.role in shown]
 
 
 def asked_about(states: Sequence[ArmState], evidence: Evidence) -> list[tuple[ArmState, ArmState]]:
     """Each implementation beside the baseline and beside the leader; an ablation beside the whole network."""
     alive = [state for state in states if state.alive]
     ranked = [state for state in alive if state.arm.role in COMPETING]
-    baseline = next((state for state in ranked if state.arm.role == "baseline"), None)
-    others = {id(each): each for each in (baseline, evidence.leader(alive)) if each is not None}
+    baseline = acting_baseline(states)
+    others = {id(each): each for each in (baseline, evidence.leader(alive)) if each in ranked}
     pairs = [(one, other) for other in others.values() for one in ranked if one is not other]
     ablations = [state for state in alive if state.arm.role == "ablation"]
     return pairs + [(state, one) for state in ablations for one in ranked if _same(state, one)]

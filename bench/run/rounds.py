@@ -21,20 +21,27 @@ from bench.run.pool import Pool
 from bench.run.process import ArmError
 from bench.run.race import LEAST_ROUNDS, Race
 
-__all__ = ["Limits", "Rounds", "calls_for"]
+__all__ = ["FEWEST", "Limits", "Rounds", "calls_for"]
 
 _WARM_S = 0.001
 """Longer than the caches and the branch predictor take to learn; one part of a batch, of which the median counts."""
-_LONG_BATCH_S = 0.06
+_LONG_BATCH_S = 0.03
 """The length of a batch whose single call is longer than the warm-up.  The warm-up is then one whole call, too, so a
 batch has at least 2, and as many as fit into this: most of the time goes into what is timed."""
-_MOST_LONG = 12
+_MOST_LONG = 6
 """Calls of such a batch, at most: beyond that the warm-up is a small part anyway."""
 _MORE = 1.5
 """A batch is too short where its calls turn out to be so many times as fast as in the probes, all of which others
 may have disturbed: what follows each look at the CPUs (an OpenMP thread has to wake up) would be most of its parts."""
 _LENGTHENED = 2
 """How often a batch that was too short is made longer and measured again, at most."""
+_TOO_LONG = 3.0
+"""A batch that takes so many times as long as a long one is to be has fewer calls the next time,"""
+_WAITING = 0.5
+"""if its threads waited for a CPU for this share of it: beside others' work a call of several threads may take
+milliseconds, and time is a promise.  An arm that is slow by itself, now and then, stays as it is."""
+FEWEST = 4
+"""Rounds that are made however late it is: of fewer, none is left out, and the first often pays for fresh memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +52,13 @@ class Limits:
     batch_s: float
     warm_s: float
     max_rounds: int
+    most_s: float = math.inf
+    """However few rounds there are by then, but for `FEWEST`."""
 
     @classmethod
-    def of(cls, profile: Profile, seconds: float) -> Limits:
+    def of(cls, profile: Profile, seconds: float, most_s: float = math.inf) -> Limits:
         """The profile's, for rounds that get so many seconds."""
-        return cls(seconds, profile.batch_s, _WARM_S, profile.max_rounds)
+        return cls(seconds, profile.batch_s, _WARM_S, profile.max_rounds, most_s)
 
 
 def calls_for(per_call_s: float, batch_s: float, warm_s: float) -> int:
@@ -75,18 +84,25 @@ class Rounds:
         self._pool, self._limits, self._race = pool, limits, race
         self._witness = surroundings.witness({pool.pid(state.arm) for state in states if state.alive})
         self._latest: ArmState | None = None
-        self._deadline = surroundings.monotonic() + limits.seconds
+        self._began = surroundings.monotonic()
 
     def run(self) -> Iterator[int]:
         """Measure until nothing is due or time is up; the number of rounds so far, after each."""
         for number in range(self._limits.max_rounds):
-            if number >= LEAST_ROUNDS and self._surroundings.monotonic() >= self._deadline:
+            if self._is_late(number):
                 return
             due = deque((state, 0) for state in self._race.due(number))
             if not due:
                 return
             self._round(due, number)
             yield number + 1
+
+    def _is_late(self, number: int) -> bool:
+        """Whether the time is up, with so many rounds made."""
+        took_s = self._surroundings.monotonic() - self._began
+        return (number >= LEAST_ROUNDS and took_s >= self._limits.seconds) or (
+            number >= FEWEST and took_s >= self._limits.most_s
+        )
 
     def _round(self, due: deque[tuple[ArmState, int]], number: int) -> None:
         """The batches that are due; one that turns out to be too short is the next that is due, with more calls."""
@@ -98,12 +114,16 @@ class Rounds:
             if sample is None:
                 continue
             calls = calls_for(min(sample.parts), state.batch_s, self._limits.warm_s)
-            if calls > _MORE * state.iterations and lengthened < _LENGTHENED:
+            shorter = _shorter(sample, max(state.batch_s, _LONG_BATCH_S))
+            if shorter is None and calls > _MORE * state.iterations and lengthened < _LENGTHENED:
                 state.iterations = calls
                 due.appendleft((state, lengthened + 1))
                 continue
+            state.iterations = shorter or state.iterations
             self._note(state, sample, number, order)
             order += 1
+            if self._is_late(number):
+                return
         if self._watch.throttled():
             self._watch.cool()
 
@@ -133,7 +153,9 @@ class Rounds:
         reading_s = _reading(sample)
         self._race.evidence.slow.see(reading_s)
         self._witness.spent(self._pool.pid(state.arm), sample.total_cpu_s)
-        low, _, high = quantiles(sample.parts, n=4) if len(sample.parts) > 1 else sample.parts * 3
+        low, _, high = (
+            quantiles(sample.parts, n=4, method="inclusive") if len(sample.parts) > 1 else sample.parts * 3
+        )
         state.batches.append(
             Batch(
                 state.process,
@@ -149,11 +171,18 @@ class Rounds:
                 timed_s=sample.seconds * sample.iterations,
                 wall_s=sample.ended - sample.began,
                 cpu_s=sample.usage.cpu_s,
-                system_s=sample.usage.system_s,
-                page_faults=sample.usage.page_faults,
+                cost=sample.cost,
                 cpu_reading_s=reading_s,
             )
         )
+
+
+def _shorter(sample: Sample, long_s: float) -> int | None:
+    """How many calls the next batch has where this one took far too long since others had the CPUs; else None."""
+    took_s = sample.seconds * sample.iterations
+    if took_s <= _TOO_LONG * long_s or sample.usage.waited_s <= _WAITING * took_s:
+        return None
+    return max(int(sample.iterations * long_s / took_s), 1)
 
 
 def _reading(sample: Sample) -> float | None:

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from bench.judging.ceiling import Limit
-from bench.plan.experiments import Experiment
+from bench.plan.experiments import SHOWING, Experiment
 from bench.records.columns import TIMED
 from bench.records.schema import KINDS, SCHEMA, Cell, Compile, Round
-from bench.run.arm_state import ArmState
+from bench.run.arm_state import ArmState, acting_baseline
 from bench.run.evidence import Evidence, learn
 from bench.run.judged import with_verdicts
 from bench.stats.estimates import Interval
@@ -47,9 +47,10 @@ class _Common:
     evidence: Evidence
     baseline: ArmState
     leader: ArmState | None
-    ceiling: Interval | None
+    ceiling: ArmState | None
+    """The fastest copy, and the fastest that allocates."""
+    allocation: ArmState | None
     limit: Limit
-    placement: str
     floor_s: float
 
 
@@ -119,18 +120,21 @@ def _named(experiment: Experiment, state: ArmState, stamp: Stamp) -> tuple[str, 
 
 
 def _common(case: Case, states: Sequence[ArmState], evidence: Evidence) -> _Common:
-    baseline = next(state for state in states if state.arm.role == "baseline")
-    copies = [state for state in states if state.arm.role == "ceiling" and state.timed]
-    floor = next((state for state in states if state.arm.role == "floor" and state.timed), None)
-    times = [evidence.time(copy) for copy in copies]
+    baseline = acting_baseline(states)
+    assert baseline is not None, "every experiment is planned with one"
+    timed = {role: [s for s in states if s.arm.role == role and s.timed] for role in SHOWING}
+
+    def time(state: ArmState) -> float:
+        return time_of(evidence.rounds(state))
+
     return _Common(
         evidence,
         baseline,
         None,
-        min((time for time in times if time), key=lambda time: time.value, default=None),
-        evidence.copies.limit(case, [_undisturbed(copy) for copy in copies]),
-        case.placement,
-        time_of(evidence.rounds(floor)) if floor else 0.0,
+        min(timed["ceiling"], key=time, default=None),
+        min(timed["allocation"], key=time, default=None),
+        evidence.copies.limit(case, [_undisturbed(copy) for copy in timed["ceiling"]]),
+        min(map(time, timed["floor"]), default=0.0),
     )
 
 
@@ -154,12 +158,23 @@ def _status(state: ArmState, common: _Common, *, any_copy: bool) -> tuple[str, s
     if report.get("eager_fallback") or report.get("recompiles"):
         return "mistrusted", f"torch.compile did not keep to one compiled graph: {report}"
     if state.arm.role in COMPETING:
-        beaten = common.limit.beaten(common.placement, time.hi, common.floor_s)
+        beside = _beside(state, common.ceiling, common)
+        beaten = common.limit.beaten(time.hi, common.floor_s, beside.hi if beside else None)
         if beaten is not None:
             return "mistrusted", beaten
         if any_copy and common.limit.unchecked:
             return "ok", common.limit.unchecked
     return "ok", ""
+
+
+def _beside(state: ArmState, copy: ArmState | None, common: _Common) -> Interval | None:
+    """An arm's time over a copy's, round by round; None without a round that both have."""
+    found = common.evidence.verdict(state, copy) if copy else None
+    return found.ratio if found else None
+
+
+def _gb_per_s(copy: ArmState | None, bytes_moved: int, common: _Common) -> float | None:
+    return bytes_moved / time_of(common.evidence.rounds(copy)) / 1e9 if copy else None
 
 
 def _one_line(reason: str) -> str:
@@ -202,6 +217,7 @@ def _with_times(cell: Cell, state: ArmState, common: _Common) -> Cell:
     q25, median, q75 = (float(q) for q in np.quantile(samples, (0.25, 0.5, 0.75)))
     time, spread = common.evidence.time(state), common.evidence.of(state)
     assert time is not None, "it has batches"
+    cpu_s, system_s, page_faults = state.cost_of_a_call
     cell = dataclasses.replace(
         cell,
         rounds=len(samples),
@@ -222,19 +238,22 @@ def _with_times(cell: Cell, state: ArmState, common: _Common) -> Cell:
         kind=KINDS[state.is_parallel],
         kind_sd=spread.kind_sd,
         mean_over_median=state.mean_over_median,
-        page_faults=sum(batch.page_faults for batch in state.batches) / state.calls,
-        system_s=sum(batch.system_s for batch in state.batches) / state.calls,
+        page_faults=page_faults,
+        system_s=system_s,
+        cpu_s=cpu_s,
+        peak_bytes=state.finished.peak_bytes if state.finished else None,
     )
     if state.arm.role == "floor":
         return cell
     bytes_moved = cell.case.bytes_moved
     gb_per_s = bytes_moved / time.value / 1e9
-    ceiling = bytes_moved / common.ceiling.value / 1e9 if common.ceiling else None
+    beside = _beside(state, common.ceiling, common)
     cell = dataclasses.replace(
         cell,
         bytes_moved=bytes_moved,
         gb_per_s=gb_per_s,
-        ceiling_gb_per_s=ceiling,
-        ceiling_fraction=gb_per_s / ceiling if ceiling else None,
+        ceiling_gb_per_s=_gb_per_s(common.ceiling, bytes_moved, common),
+        ceiling_fraction=1 / beside.value if beside else None,
+        allocating_gb_per_s=_gb_per_s(common.allocation, bytes_moved, common),
     )
     return with_verdicts(cell, state, common.baseline, common.leader, common.evidence)

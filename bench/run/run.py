@@ -5,6 +5,8 @@ Knows nothing of pytest; the pytest plugin and the scripts drive it.
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,14 +14,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.machine import environment
+from bench.machine import environment, spoilers
 from bench.machine.surroundings import HERE, Surroundings
 from bench.plan.experiments import Arm, Experiment, experiments, weight
 from bench.plan.settings import Settings
+from bench.plan.time_plan import time_plan
 from bench.records.columns import TIMED
+from bench.records.lock import alone_in
 from bench.records.schema import Cell, CellName, Compile, Round
 from bench.records.writing import Key, RunFiles, RunFilesError, key_of
+from bench.run.progress import SILENT, Observer
 from bench.run.time_account import TimeAccount
+from bench.text.hints import did_you_mean
 from kernels.api import Case
 
 if TYPE_CHECKING:
@@ -31,6 +37,8 @@ if TYPE_CHECKING:
 __all__ = ["CellResult", "Run", "plan"]
 
 _RETRIED = frozenset({"noisy", "incorrect", "mistrusted", "failed", "crashed", "timeout", "oom"})
+_MOST_NAMED = 8
+"""Runs that an error names: the newest, where ids are times."""
 _PASSED = frozenset({"ok", "noisy", "skipped"})
 
 
@@ -56,9 +64,13 @@ class Run:
     """One run under way.  Use as a context manager, so that no process outlives it."""
 
     def __init__(
-        self, settings: Settings, chosen: Sequence[Experiment], surroundings: Surroundings = HERE
+        self,
+        settings: Settings,
+        chosen: Sequence[Experiment],
+        surroundings: Surroundings = HERE,
+        observer: Observer = SILENT,
     ) -> None:
-        self.settings, self._surroundings = settings, surroundings
+        self.settings, self._surroundings, self._observer = settings, surroundings, observer
         self.chosen = tuple(chosen)
         self.run_id = settings.run_id or _new_run_id(settings.results)
         self.files = RunFiles(settings.results / self.run_id)
@@ -67,8 +79,7 @@ class Run:
         self._left = list(self.chosen)
         self._rows: dict[Key, Cell] = {}
         self._rounds: dict[Key, tuple[float, ...]] = {}
-        minutes = settings.minutes
-        self._allowed_s = settings.profile.seconds if minutes is None else 60 * minutes
+        self._allowed = time_plan(settings, self.chosen)
         self._before: Mapping[Key, Sequence[Round]] = {}
         self._sitting: Sitting | None = None
         self._on_disk: set[Key] = set()
@@ -78,9 +89,20 @@ class Run:
         return sorted({experiment.case.device for experiment in self.chosen})
 
     def __enter__(self) -> Run:
+        if self.settings.retry_failed and not self.files.cells_path.exists():
+            self._refuse_retry()
+        with contextlib.ExitStack() as held:
+            held.enter_context(alone_in(self.files.folder))
+            self._go_on()
+            self._held = held.pop_all()
+        return self
+
+    def _go_on(self) -> None:
+        """Read what there is of the run, and see what is left."""
         rows = self.files.open()
         before = self.files.environment()
-        now = environment.describe(_plain(self.settings))
+        now = environment.describe(_plain(self.settings, self._allowed.processes))
+        now |= {"warnings": spoilers.warnings()}
         now |= _cards("cards", self._devices)
         if before is not None:
             self._check_same(before, now)
@@ -94,20 +116,32 @@ class Run:
         self._on_disk = {key_of(row) for row in rows} | self._rounds.keys()
         self._left = [experiment for experiment in self.chosen if not self._complete(experiment)]
         share = sum(map(weight, self._left)) / (sum(map(weight, self.chosen)) or 1.0)
-        self._allowed_s *= share  # what a run that goes on had is spent
+        seconds = self._allowed.seconds * share  # what a run that goes on had is spent
+        self._allowed = dataclasses.replace(self._allowed, seconds=seconds)
         for experiment in self._left:  # measured again as a whole: none of its old rows may be replayed
             for arm in experiment.arms:
                 self._rows.pop(self.key(experiment, arm), None)
         self._before = rounds
-        return self
 
     def __exit__(self, *_: object) -> None:
+        with self._held:
+            self._close()
+
+    def _close(self) -> None:
         if self._sitting is not None:
             self._sitting.close()
         if self.account.measured:
             sitting = self.account.sitting() | _cards("cards_after", self._devices)
             self._environment.setdefault("sittings", []).append(sitting)
             self.files.write_environment(self._environment)
+
+    def _refuse_retry(self) -> None:
+        there = sorted(path.parent.name for path in self.settings.results.glob("*/cells.csv"))
+        known = f"there is {', '.join(there[-_MOST_NAMED:])}" if there else "there is none at all"
+        raise RunFilesError(
+            f"--retry-failed: no run {self.run_id!r} under {self.settings.results}/; {known}"
+            f"{did_you_mean(self.run_id, there)}"
+        )
 
     def _check_same(self, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
         changed = [name for name in environment.DIFFERS if before.get(name) != now.get(name)]
@@ -129,11 +163,16 @@ class Run:
         """The experiments that are still to be measured."""
         return tuple(self._left)
 
+    @property
+    def processes(self) -> int:
+        """In how many processes each arm is to be measured."""
+        return self._allowed.processes
+
     def seconds_left(self) -> float:
-        """What the experiments still to come may take."""
-        if self.settings.max_seconds is not None:
-            return float(self.settings.max_seconds * len(self._left))
-        return self._allowed_s if self._sitting is None else self._sitting.budget.left_s
+        """What the experiments still to come will take, at the pace so far."""
+        if not self._left:
+            return 0.0
+        return self._allowed.seconds if self._sitting is None else self._sitting.seconds_left()
 
     def measure(self, experiment: Experiment) -> bool:
         """Measure the experiment if that has not been done; whether it was done now."""
@@ -159,7 +198,12 @@ class Run:
             from bench.run.sitting import Sitting  # noqa: PLC0415  # NumPy, which collecting a plan must not need
 
             self._sitting = Sitting(
-                self.settings, self._left, self._allowed_s, self._surroundings, account=self.account
+                self.settings,
+                self._left,
+                self._allowed,
+                self._surroundings,
+                account=self.account,
+                observer=self._observer,
             )
             self._sitting.learn(map(self._ended_before, filter(self._complete, self.chosen)))
         return self._sitting
@@ -190,6 +234,7 @@ class Run:
             rows.compiles_of(experiment, states, stamp),
         )
         self.account.count(experiment, states)
+        self._observer.ended(experiment)
 
     def _store(
         self,
@@ -230,7 +275,7 @@ def _by_round(rounds: Iterable[Round]) -> tuple[float, ...]:
     return tuple({(each.process, each.round): each.seconds for each in rounds}.values())
 
 
-def _plain(settings: Settings) -> dict[str, Any]:
+def _plain(settings: Settings, processes: int) -> dict[str, Any]:
     return {
         "profile": settings.profile_name,
         "backends": list(settings.backends),
@@ -238,7 +283,7 @@ def _plain(settings: Settings) -> dict[str, Any]:
         "plugins": dict(settings.plugins),
         "baseline": settings.baseline,
         "resolve": settings.resolve,
-        "processes": settings.processes,
+        "processes": processes,
         "target_ci": settings.target_ci,
         "minutes": settings.minutes,
         "max_seconds": settings.max_seconds,

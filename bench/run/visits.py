@@ -8,7 +8,7 @@ short that a run which dies loses little.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:  # brings NumPy, which collecting a plan must not need
 
 __all__ = ["Due", "Visits"]
 
-_BLOCK_S = 120.0
-"""Seconds of rounds in one process of a block's arms, about: starting the arms takes some 6 s."""
+_BLOCK_S = 240.0
+"""Seconds of measuring in one process of a block's arms, about: starting the arms takes some 13 s."""
 
 
 @dataclass(slots=True, eq=False)
@@ -48,6 +48,15 @@ class Visits:
             self._blocks[-1].append(Due(experiment))
             room_s -= seconds(experiment)
 
+    @property
+    def blocks(self) -> int:
+        """How many there are left."""
+        return sum(map(bool, self._blocks))
+
+    def block(self, wanted: Experiment) -> Sequence[Due]:
+        """All visits that the block of `wanted` still has to come, the next one first."""
+        return tuple(self._block_of(wanted))
+
     def due(self, wanted: Experiment) -> Due:
         """What to measure next so that `wanted`, which has visits to come, ends."""
         return self._block_of(wanted)[0]
@@ -61,6 +70,12 @@ class Visits:
         block = self._block_of(due.experiment)
         block.remove(due)
         block.append(Due(due.experiment, due.process + 1, states, due.spent_s + spent_s))
+
+    def left(self, processes: int) -> Iterator[tuple[Experiment, int]]:
+        """All visits to come, in their order, each with its process, if each experiment is visited in so many."""
+        for block in self._blocks:
+            for process in range(1, processes + 1):
+                yield from ((due.experiment, process) for due in block if due.process <= process)
 
     def _block_of(self, experiment: Experiment) -> list[Due]:
         return next(block for block in self._blocks if any(due.experiment == experiment for due in block))

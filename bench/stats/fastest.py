@@ -31,7 +31,7 @@ __all__ = [
 ]
 
 COMPETING = ("baseline", "candidate")
-"""The roles that are ranked; the control arms (ceiling, twin, floor) show limits and noise."""
+"""The roles that are ranked; the control arms (ceiling, allocation, twin, floor) show limits and noise."""
 
 STANDINGS = ("leader", "same", "unresolved", "slower")
 """Where a ranked arm stands in its case."""

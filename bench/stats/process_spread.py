@@ -24,6 +24,7 @@ import numpy as np
 from bench.stats.verdicts import Rounds, alone
 
 __all__ = [
+    "AT_FIRST_DF",
     "POOLING",
     "Difference",
     "Pooling",
@@ -41,9 +42,10 @@ _LEAST = 0.0005
 _STEPS = 61
 _FEWEST = 5
 """Pairs below which a class borrows from the others."""
-_AT_FIRST = 0.01
-"""A process's standard deviation where nothing was measured yet."""
-_AT_FIRST_DF = 4.0
+_AT_FIRST = 0.02
+"""A process's standard deviation where nothing was measured yet: most backends have less, small parallel calls more."""
+AT_FIRST_DF = 4.0
+"""Degrees of freedom of that."""
 _HALVES = 1.57
 """The variance of a median over that of a mean."""
 _BANDS = (1 << 20, 16 << 20)
@@ -56,7 +58,7 @@ class Pooling:
 
     most: float = 0.3
     """The largest standard deviation that is thought possible: small parallel calls have a tenth and more."""
-    most_df: float = 12.0
+    most_df: float = 8.0
     """Degrees of freedom of a pooled variance, however many pairs: arms of a class are not all alike."""
     own: bool = True
     """Whether an arm whose processes differ more than those of its class has a larger variance than the class."""
@@ -118,57 +120,67 @@ class ProcessSpread:
         other._kinds.update({of: list(found) for of, found in self._kinds.items()})
         return other
 
-    def learn(self, bytes_moved: int, arms: Sequence[tuple[str, bool, Rounds]]) -> list[Difference | None]:
+    def learn(self, bytes_moved: int, arms: Sequence[tuple[str, bool, Rounds]]) -> list[list[Difference]]:
         """Add what the arms of an experiment show: of each its backend, whether it is parallel, and its rounds.
 
-        Returns the difference between two processes of each, what its kind shares taken off; None where an arm has one
-        process, or is alone of its kind.
+        Returns the differences between processes of each, one fewer than processes, what its kind shares taken off;
+        none where an arm has one process, or is alone of its kind.
         """
-        raw = [_difference(rounds) for _, _, rounds in arms]
-        shifts: dict[bool, Difference] = {}
-        own: list[Difference | None] = [None] * len(arms)
-        for kind in (False, True):
-            mine = [i for i, (_, parallel, _) in enumerate(arms) if parallel is kind]
-            known = {i: each for i in mine if (each := raw[i]) is not None}
-            if not known:
-                continue
-            shift = float(np.median([each.log_ratio for each in known.values()]))
-            shifts[kind] = Difference(
-                shift, _HALVES * float(np.mean([d.variance for d in known.values()])) / len(known)
-            )
-            if len(known) > 1:
-                scale = len(known) / (len(known) - 1)  # the shift is made of them
-                for i, each in known.items():
-                    own[i] = Difference((each.log_ratio - shift) * math.sqrt(scale), each.variance * scale)
+        contrasts = [_contrasts(rounds) for _, _, rounds in arms]
+        own: list[list[Difference]] = [[] for _ in arms]
+        for number in range(max(map(len, contrasts), default=0)):
+            shifts: dict[bool, Difference] = {}
+            for kind in (False, True):
+                mine = [i for i, (_, parallel, _) in enumerate(arms) if parallel is kind]
+                known = {i: contrasts[i][number] for i in mine if number < len(contrasts[i])}
+                if known:
+                    shifts[kind] = _shared(list(known.values()))
+                if len(known) > 1:
+                    scale = len(known) / (len(known) - 1)  # the shift is made of them
+                    for i, each in known.items():
+                        away = (each.log_ratio - shifts[kind].log_ratio) * math.sqrt(scale)
+                        own[i].append(Difference(away, each.variance * scale))
+            if len(shifts) > 1:  # of two kinds: half of the variance is each one's
+                serial, parallel = shifts[False], shifts[True]
+                apart = (serial.log_ratio - parallel.log_ratio) / math.sqrt(2)
+                self._kinds[size_band(bytes_moved)].append(
+                    Difference(apart, (serial.variance + parallel.variance) / 2)
+                )
         for (backend, _, _), found in zip(arms, own, strict=True):
-            if found is not None:
-                self._seen[size_class(backend, bytes_moved)].append(found)
-        if len(shifts) > 1:  # of two kinds: half of the variance is each one's
-            serial, parallel = shifts[False], shifts[True]
-            apart = (serial.log_ratio - parallel.log_ratio) / math.sqrt(2)
-            self._kinds[size_band(bytes_moved)].append(
-                Difference(apart, (serial.variance + parallel.variance) / 2)
-            )
+            self._seen[size_class(backend, bytes_moved)].extend(found)
         return own
 
-    def spread(self, backend: str, bytes_moved: int, own: Difference | None = None) -> Spread:
-        """Of an arm of that backend, whose `own` difference may be larger than those of its class."""
+    def spread(self, backend: str, bytes_moved: int, own: Sequence[Difference] = ()) -> Spread:
+        """Of an arm of that backend, whose `own` differences may be larger than those of its class."""
         pooled, df = _pooled(self._seen, size_class(backend, bytes_moved), self._pooling)
-        if own is not None and self._pooling.own:
-            excess = max(own.log_ratio**2 - own.variance, 0.0) / 2
-            pooled = (df * pooled + excess) / (df + 1) if excess > pooled else pooled
+        if own and self._pooling.own:
+            excess = sum(max(each.log_ratio**2 - each.variance, 0.0) / 2 for each in own) / len(own)
+            pooled = (df * pooled + len(own) * excess) / (df + len(own)) if excess > pooled else pooled
         kinds, _ = _pooled(self._kinds, size_band(bytes_moved), self._pooling)
         return Spread(math.sqrt(pooled), df, math.sqrt(kinds))
 
 
-def _difference(rounds: Rounds) -> Difference | None:
-    """Between the first two processes of an arm; None where they are not known well enough to tell."""
-    processes = sorted({process for process, _ in rounds})[:2]
-    halves = [alone({place: s for place, s in rounds.items() if place[0] == each}) for each in processes]
-    known = [half for half in halves if half is not None and math.isfinite(half.se)]
-    if len(known) < 2:
-        return None
-    return Difference(known[0].log_ratio - known[1].log_ratio, known[0].se ** 2 + known[1].se ** 2)
+def _contrasts(rounds: Rounds) -> list[Difference]:
+    """One fewer than processes: each process beside the mean of those before (Helmert), scaled as a difference of two.
+
+    Processes that are not known well enough are left out.
+    """
+    processes = sorted({process for process, _ in rounds})
+    each = [alone({place: s for place, s in rounds.items() if place[0] == process}) for process in processes]
+    known = [found for found in each if found is not None and math.isfinite(found.se)]
+    found = []
+    for count in range(1, len(known)):
+        before, scale = known[:count], 2 * count / (count + 1)
+        apart = known[count].log_ratio - sum(pair.log_ratio for pair in before) / count
+        variance = known[count].se ** 2 + sum(pair.se**2 for pair in before) / count**2
+        found.append(Difference(apart * math.sqrt(scale), variance * scale))
+    return found
+
+
+def _shared(contrasts: Sequence[Difference]) -> Difference:
+    """What arms of a kind share: the median, with its variance."""
+    variance = _HALVES * float(np.mean([each.variance for each in contrasts])) / len(contrasts)
+    return Difference(float(np.median([each.log_ratio for each in contrasts])), variance)
 
 
 def _pooled(seen: Mapping[Key, Sequence[Difference]], of: Key, pooling: Pooling) -> tuple[float, float]:
@@ -177,7 +189,7 @@ def _pooled(seen: Mapping[Key, Sequence[Difference]], of: Key, pooling: Pooling)
     if len(mine) < _FEWEST:
         mine = [*mine, *(each for name, some in seen.items() if name != of for each in some)]
     if not mine:
-        return _AT_FIRST**2, _AT_FIRST_DF
+        return _AT_FIRST**2, AT_FIRST_DF
     return _posterior(mine, pooling.most), min(float(len(mine)), pooling.most_df)
 
 

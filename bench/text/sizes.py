@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["format_size", "parse_range", "parse_size"]
+__all__ = ["format_size", "one_number", "parse_range", "parse_size"]
 
 _UNITS = {"": 1, "ki": 1 << 10, "mi": 1 << 20, "gi": 1 << 30}
 _SIZE = re.compile(r"(\d+)\s*(ki|mi|gi|)", re.IGNORECASE)
@@ -16,7 +16,9 @@ _LARGEST = 1 << 40
 def parse_size(text: str) -> int:
     """One element count.  Raises ValueError saying what came and what is allowed."""
     if "," in text or ":" in text:
-        raise ValueError(f"{text!r} is more than one size; allowed: one, such as 64Mi")
+        whole = one_number(text)
+        hint = f"; did you mean {format_size(whole)!r}?" if whole is not None else ""
+        raise ValueError(f"{text!r} is more than one size; allowed: one, such as 64Mi{hint}")
     match = _SIZE.fullmatch(text)
     if match is None:
         raise ValueError(f"{text!r} is no size; allowed: {_GRAMMAR}{_as_others_write(text)}")
@@ -24,6 +26,18 @@ def parse_size(text: str) -> int:
     if not 0 < size <= _LARGEST:
         raise ValueError(f"{text!r} is out of range; allowed: 1 to 1024Gi elements")
     return size
+
+
+def one_number(text: str) -> int | None:
+    """The number that `text` is if its commas part thousands, as in ``4,194,304``; None where that is not likely.
+
+    ``64,256,512`` is a list.  A group that begins with 0, or a multiple of 1024 in all, gives a number away.
+    """
+    if not re.fullmatch(r"\s*\d{1,3}(,\d{3})+\s*", text):
+        return None
+    first, *groups = text.strip().split(",")
+    number = int(first + "".join(groups))
+    return number if number % 1024 == 0 or any(group[0] == "0" for group in groups) else None
 
 
 def _as_others_write(text: str) -> str:

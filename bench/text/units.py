@@ -10,7 +10,9 @@ import math
 
 __all__ = [
     "MISSING",
+    "bytes_text",
     "calls_text",
+    "count_text",
     "number_text",
     "percent_text",
     "ratio_text",
@@ -18,6 +20,7 @@ __all__ = [
 ]
 
 MISSING = "-"
+_BYTES = ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"), (1, "bytes"))
 _SECONDS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "us"), (1e-9, "ns"))
 
 
@@ -60,6 +63,11 @@ def percent_text(fraction: float) -> str:
     return f"{percent:.0f}%" if abs(percent) >= 9.95 else f"{percent:.1f}%"
 
 
+def count_text(count: int, one: str, several: str = "") -> str:
+    """``1 cell``, ``1,234 cells``; `several` where an s will not do."""
+    return f"{count:,} {one if count == 1 else several or f'{one}s'}"
+
+
 def calls_text(calls: float) -> str:
     """A number of calls: ``1,234``; 0 is ``at once`` and infinity is ``never``."""
     if math.isnan(calls):
@@ -67,6 +75,14 @@ def calls_text(calls: float) -> str:
     if math.isinf(calls):
         return "never"
     return f"{calls:,.0f}" if calls else "at once"
+
+
+def bytes_text(count: float) -> str:
+    """Bytes in the largest binary unit of which there is one: ``80.0 MiB``."""
+    if math.isnan(count):
+        return MISSING
+    unit, name = next((each for each in _BYTES if count >= each[0]), _BYTES[-1])
+    return f"{number_text(count / unit)} {name}" if unit > 1 else f"{count:.0f} {name}"
 
 
 def _decimals(value: float, digits: int) -> int:

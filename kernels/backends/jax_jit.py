@@ -52,6 +52,8 @@ class JaxJit:
         """No strides, no given output, and a pool whose size is fixed at first use."""
         if case.device != "cpu" and (missing := why_no_card(self.name, case.device)) is not None:
             return missing
+        if (off := _turned_off(case.device)) is not None:
+            return off
         if case.placement == "out":
             return "JAX arrays are immutable: no result can be written into a given array; use placement new"
         if case.layout != "contiguous":
@@ -123,6 +125,22 @@ class JaxJit:
     def versions(self) -> dict[str, str]:
         """The versions of jax and jaxlib."""
         return {"jax": jax.__version__, "jaxlib": jaxlib.version.__version__}
+
+
+def _turned_off(device: str) -> str | None:
+    """Which of JAX's own settings keeps this from being what its users run; None if none does."""
+    told = partial(
+        getattr, jax.config
+    )  # it makes its attributes when it is imported, unknown to type checkers
+    if told("jax_disable_jit"):
+        return "JAX_DISABLE_JIT turns jax.jit off: unset it"
+    for name in ("jax_debug_nans", "jax_debug_infs"):
+        if told(name):
+            return f"{name.upper()} looks at every result and makes an error of some: unset it"
+    platforms = str(told("jax_platforms") or "")
+    if device == "cpu" and platforms and "cpu" not in platforms.split(","):
+        return f"JAX_PLATFORMS={platforms} leaves the CPU out: unset it, or add cpu"
+    return None
 
 
 def _usable_cpus() -> int:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from numba import get_num_threads, set_num_threads
-from numba.core import config
-from numba.np.ufunc.parallel import threading_layer
-
+from kernels.api import Case
+from kernels.numba_cpu import threads
 from kernels.numba_cpu.loops import PlainLoops
 
 __all__ = ["NumbaParallel"]
@@ -17,19 +15,19 @@ class NumbaParallel(PlainLoops):
     name = "numba_parallel"
     parallel = True
 
+    def why_not(self, case: Case) -> str | None:
+        """None on the CPU, but in a forked process."""
+        if threads.forked():
+            return (
+                "this process was forked, and Numba's threads do not survive a fork; start processes with "
+                "'spawn' or 'forkserver', or use numba_tuned, which then runs serially"
+            )
+        return super().why_not(case)
+
     def set_threads(self, count: int) -> int:
         """Set Numba's thread count, at most the NUMBA_NUM_THREADS that it started with (also the default)."""
-        most = int(config.NUMBA_NUM_THREADS)  # type: ignore[attr-defined]  # set at import, unseen by mypy
-        set_num_threads(min(count, most) if count else most)
-        return int(get_num_threads())
+        return threads.limit(count)
 
     def versions(self) -> dict[str, str]:
         """The versions of Numba, llvmlite and LLVM, and the threading layer once a loop has run."""
-        return {**super().versions(), "numba_threading_layer": _layer()}
-
-
-def _layer() -> str:
-    try:
-        return str(threading_layer())  # type: ignore[no-untyped-call]  # Numba types little
-    except ValueError:
-        return "not chosen yet"
+        return {**super().versions(), "numba_threading_layer": threads.layer() or "not chosen yet"}

@@ -12,18 +12,20 @@ it is 0; the gradient of leaky_relu at 0 and NaN is the slope.
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
-import numba
 import numpy as np
 
 from kernels.api import Case
+from kernels.numba_cpu import threads
 from kernels.numba_cpu.bind import library_versions
+from kernels.numba_cpu.disk_cache import why_not_compiled
 from kernels.numba_cpu.entry import address_of, locator
 from kernels.tuned import memory_pool
-from kernels.tuned.bind import Bound, Mode, Walk, bind, streams, walk_of
+from kernels.tuned.bind import Bound, Mode, Walk, bind, streams, walk_of, writing
 from kernels.tuned.choice import choose, thresholds
 from kernels.tuned.loops import Loop, cache_hit
 
@@ -47,16 +49,14 @@ class NumbaTuned:
         self._last: Loop | None = None
 
     def why_not(self, case: Case) -> str | None:
-        """None on the CPU."""
+        """None on the CPU, where Numba compiles."""
         if case.device == "cpu":
-            return None
+            return why_not_compiled()
         return f"numba_tuned runs on the CPU only; device is {case.device!r}"
 
     def set_threads(self, count: int) -> int:
         """Numba's thread count, at most the NUMBA_NUM_THREADS that it started with (also the default)."""
-        most = int(numba.config.NUMBA_NUM_THREADS)  # type: ignore[attr-defined]  # set when Numba is imported
-        numba.set_num_threads(min(count, most) if count else most)
-        return int(numba.get_num_threads())
+        return threads.limit(count)
 
     def adopt(self, host: Array, case: Case) -> Array:
         """`host` itself."""
@@ -81,7 +81,7 @@ class NumbaTuned:
         element = case.op if case.direction == "forward" else f"{case.op}_backward"
         self._last = Loop(element, case.dtype, walk.shape, streaming)
         bound = bind(self._last, walk, inputs, _rounded(case.negative_slope, x.dtype), mode)
-        return _allocating(bound, inputs) if target is None else _writing(bound, inputs, target)
+        return _allocating(bound, inputs) if target is None else writing(bound, inputs, target)
 
     def compile(self, case: Case, x: Array, dy: Array | None, out: Array | None) -> Callable[[], Array]:
         """JIT, or fetch from the on-disk cache, and run once, on the arrays themselves."""
@@ -106,8 +106,7 @@ class NumbaTuned:
 
     def _choose(self, case: Case, walk: Walk, target: Array | None) -> Plan:
         element = case.op if case.direction == "forward" else f"{case.op}_backward"
-        threads = int(numba.get_num_threads())
-        mode, streaming = self._plan or choose(element, case.dtype, walk, case.itemsize, threads)
+        mode, streaming = self._plan or choose(element, case.dtype, walk, case.itemsize, threads.count())
         address = 0 if target is None else address_of(target)
         # In place a line has been read before it is written: there is nothing to save.
         return mode, streaming and case.placement != "inplace" and streams(walk, address, case.itemsize)
@@ -126,8 +125,13 @@ class NumbaTuned:
         return call
 
 
-@functools.lru_cache(maxsize=256)  # a slope may be learnt: many values, each once
 def _rounded(slope: float, dtype: np.dtype[Any]) -> float:
+    # -0.0 == 0.0, so a cache of slopes needs the sign beside them.
+    return _rounded_once(slope, math.copysign(1.0, slope), dtype)
+
+
+@functools.lru_cache(maxsize=256)  # a slope may be learnt: many values, each once
+def _rounded_once(slope: float, _: float, dtype: np.dtype[Any]) -> float:
     with np.errstate(all="ignore"):  # a slope beyond the dtype's range is infinite there
         return float(dtype.type(slope))
 
@@ -137,16 +141,6 @@ def _order(x: Array) -> Literal["C", "F"]:
     return "F" if x.flags.f_contiguous and not x.flags.c_contiguous else "C"
 
 
-def _writing(bound: Bound, inputs: Sequence[Array], target: Array) -> Callable[[], Array]:
-    entry, arguments = bound.entry, (address_of(target), *bound.rest)
-
-    def call(_kept: object = tuple(inputs)) -> Array:  # the loop knows addresses only
-        entry(*arguments)
-        return target
-
-    return call
-
-
 def _allocating(bound: Bound, inputs: Sequence[Array]) -> Callable[[], Array]:
     like = inputs[0]
     entry, rest, shape, dtype = bound.entry, bound.rest, like.shape, like.dtype
@@ -154,7 +148,7 @@ def _allocating(bound: Bound, inputs: Sequence[Array]) -> Callable[[], Array]:
     locate = locator(like.ndim, like.itemsize)
     empty = np.empty if like.nbytes < thresholds().pool_from else memory_pool.shared().empty
 
-    def call(_kept: object = tuple(inputs)) -> Array:  # as above
+    def call(_kept: object = tuple(inputs)) -> Array:  # the loop knows addresses only
         result = empty(shape, dtype, order)
         entry(locate(result), *rest)
         return result

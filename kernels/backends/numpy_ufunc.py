@@ -1,4 +1,4 @@
-"""NumPy ufuncs (in `kernels.ops`): the baseline, as someone who knows NumPy well would write it.
+"""NumPy ufuncs (in `kernels.ops`), as someone who knows NumPy well would write it.
 
 Gradients select by integer arithmetic on the bits of the floats: with random signs, ``np.where`` and
 ``np.copyto(..., where=)`` mispredict a branch at every second element, and

@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import sysconfig
+import tempfile
 import warnings
 from collections.abc import Callable
 from functools import partial
@@ -21,6 +22,7 @@ from torch._dynamo.eval_frame import _debug_get_cache_entry_list
 from torch._dynamo.utils import counters
 from torch._inductor.cpp_builder import get_cpp_compiler
 from torch._inductor.exc import InvalidCxxCompiler
+from torch._inductor.runtime.cache_dir_utils import cache_dir
 
 from kernels.api import Case
 from kernels.backends.torch_eager import TorchEager
@@ -147,8 +149,16 @@ def _no_triton() -> str | None:
 def _no_compiler() -> str | None:
     if not Path(sysconfig.get_path("include"), "Python.h").exists():
         return "torch_compile needs Python's headers (Python.h): apt-get install python3-dev"
+    for name, folder in (("TMPDIR", tempfile.gettempdir()), ("TORCHINDUCTOR_CACHE_DIR", cache_dir())):
+        if len(folder.split()) > 1:
+            return (
+                f"torch.compile fails where a path has a space: set {name} to another folder than {folder!r}"
+            )
     try:
         get_cpp_compiler()
     except (InvalidCxxCompiler, OSError):
+        given = os.environ.get("CXX", "")
+        if len(given.split()) > 1:
+            return f"torch.compile takes a program and no options: CXX is {given!r}, set it to {given.split()[0]!r}"
         return "torch_compile needs a C++ compiler (g++ or clang++ on PATH, or CXX): apt-get install g++"
     return None

@@ -1,23 +1,26 @@
-"""Checks an answer block by block, with few memory passes, under one rounding model.
+"""Checks an answer block by block, with few memory passes, under one or several rounding models.
 
 Nearly every element of an honest answer has the bits of the reference, and is neither zero nor subnormal nor NaN:
-integer arithmetic sees that at once.  Only the others go to `kernels.correctness.rules`.
+arithmetic on whole blocks (`kernels.correctness.plain`) sees that at once.  Of the other blocks, only the elements that
+are something else go to `kernels.correctness.rules`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 
 import numpy as np
 
-from kernels.correctness import reference
 from kernels.correctness.notes import Notes, take_notes
+from kernels.correctness.plain import Workspace, scaled
 from kernels.correctness.rules import Elements, Mask, Question, ulps_and_excuses
-from kernels.numbers.floats import Array, bits, blocks, flat_index, is_nan, np_dtype
+from kernels.numbers.floats import Array, bits, blocks, flat_index, is_nan
 
 __all__ = ["Findings", "survey"]
 
+_BLOCK = 1 << 16
+"""Elements of a block: with its temporaries it stays in the cache."""
 _NOTED_INPUTS = 16_384
 """Of a block's special inputs that have the reference's bits, so many at most are looked at for notes."""
 _NOTED_OUTPUTS = 256
@@ -35,24 +38,43 @@ class Findings:
     notes: Notes = field(default_factory=dict)
 
 
-def survey(question: Question, x: Array, dy: Array | None, result: Array, *, stop: bool) -> Findings:
-    """Hold `result` against the question; all arrays agree in shape and dtype.
+def survey(
+    questions: Sequence[Question], x: Array, dy: Array | None, result: Array, *, stop: bool
+) -> list[Findings]:
+    """Hold `result` against each of the questions; all arrays agree in shape and dtype.
 
-    `stop` ends the pass at the first block with a wrong element.
+    Each element of the result is read once, whatever the number of questions: it may still be under way.  With `stop` a
+    question ends at its first block with a wrong element, and the pass with the last question.
     """
-    found = Findings(question.model)
-    source = x if dy is None else dy
-    for block in blocks(x.shape):
-        parts = [np.ascontiguousarray(array[block]).reshape(-1) for array in (x, source, result)]
-        where = _worth_a_look(question, *parts)
-        if where.size == 0:
-            continue
-        elements = Elements(question, *(part[where] for part in parts))
-        _count(found, elements, where, block, x.shape)
-        take_notes(elements, found.notes)
-        if stop and found.wrong:
-            break
+    found = [Findings(question.model) for question in questions]
+    asked = list(zip(questions, found, strict=True))
+    source, workspace = x if dy is None else dy, Workspace(x.dtype, min(x.size, _BLOCK))
+    for block in blocks(x.shape, _BLOCK):
+        given = [np.ascontiguousarray(array[block]).reshape(-1) for array in (x, source)]
+        parts = (*given, workspace.settled(result[block]))
+        for question, findings in asked:
+            if not workspace.plain(question, *parts):
+                _look(findings, question, parts, block, x.shape)
+        if stop:
+            asked = [each for each in asked if not each[1].wrong]
+            if not asked:
+                break
     return found
+
+
+def _look(
+    found: Findings,
+    question: Question,
+    parts: tuple[Array, ...],
+    block: tuple[slice, ...],
+    shape: tuple[int, ...],
+) -> None:
+    where = _worth_a_look(question, *parts)
+    if where.size == 0:
+        return
+    elements = Elements(question, *(part[where] for part in parts))
+    _count(found, elements, where, block, shape)
+    take_notes(elements, found.notes)
 
 
 def _worth_a_look(question: Question, x: Array, source: Array, result: Array) -> Array:
@@ -61,7 +83,7 @@ def _worth_a_look(question: Question, x: Array, source: Array, result: Array) ->
     negative = x.view(form.signed) >> (form.width - 1)  # all ones where the sign is set
     came, went = source.view(form.signed), result.view(form.signed)
     if question.scales:
-        other = _scaled(question, source).view(form.signed)
+        other = scaled(question, source).view(form.signed)
         expected = came ^ ((came ^ other) & negative)
     else:
         expected = came & ~negative
@@ -93,19 +115,6 @@ def _thinned(mask: Mask, limit: int) -> Mask:
     thin = np.zeros_like(mask)
     thin[chosen[:: -(-chosen.size // limit)]] = True
     return thin
-
-
-def _scaled(question: Question, source: Array) -> Array:
-    if question.form.width > 16:
-        return reference.scale(source, question.slope, question.model)
-    return _products(question.form.name, question.slope, question.model)[bits(source)]
-
-
-@lru_cache(maxsize=8)
-def _products(dtype_name: str, slope: float, model: str) -> Array:
-    """The reference's product for each of the 65,536 patterns of a 16-bit dtype."""
-    every = np.arange(1 << 16, dtype=np.uint16).view(np_dtype(dtype_name))
-    return reference.scale(every, slope, model)
 
 
 def _count(

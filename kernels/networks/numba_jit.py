@@ -22,6 +22,7 @@ from kernels.networks import case as network
 from kernels.networks import numba_parts as parts
 from kernels.networks.case import ABLATED, NetworkCase
 from kernels.networks.weights import Weights, initial, pack
+from kernels.numba_cpu.disk_cache import njit_cached, why_not_compiled
 from kernels.numba_cpu.entry import address_of, entry_of, locator
 from kernels.numbers.host_arrays import aligned_empty
 
@@ -39,7 +40,7 @@ class NumbaMlp(NumbaJit):
 
     def why_not(self, case: Case) -> str | None:
         """None for a network on the CPU; for a count of threads, only where BLAS can be told."""
-        return network.why_not(self.name, case) or blas.why_not_threads(case.threads)
+        return network.why_not(self.name, case) or why_not_compiled() or blas.why_not_threads(case.threads)
 
     def set_threads(self, count: int) -> int:
         """The threads of NumPy's BLAS; the fused loops of small networks use one."""
@@ -214,7 +215,7 @@ def _compiled(op: str, direction: str) -> Callable[..., None]:
     make, signature = (_forward_of, _FORWARD) if direction == "forward" else (_step_of, _STEP)
     function = make(op)
     function.__name__ = function.__qualname__ = f"fused_{op}_{direction}"
-    compiled = njit(signature, cache=True, nogil=True, fastmath=_MATH, error_model="numpy")(function)
+    compiled = njit_cached(function, signature, nogil=True, fastmath=_MATH, error_model="numpy")
     return entry_of(compiled)
 
 

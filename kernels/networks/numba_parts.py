@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
-from numba import njit
 
 from kernels.networks.case import ABLATED
+from kernels.numba_cpu.disk_cache import njit_cached
 
 __all__ = ["ACTIVATIONS", "add_bias", "back", "descend", "remember", "to_error"]
 
 Array = np.ndarray[Any, Any]
-_jit = njit(cache=True, nogil=True, error_model="numpy")
+_jit = partial(njit_cached, nogil=True, error_model="numpy")
 
 
 @_jit

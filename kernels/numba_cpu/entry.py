@@ -14,7 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numba import njit, types
+from numba import types
+
+from kernels.numba_cpu import threads
+from kernels.numba_cpu.disk_cache import njit_cached
 
 __all__ = ["Entry", "address_of", "digest", "entry_of", "jit", "locator"]
 
@@ -33,7 +36,9 @@ def jit(function: Callable[..., Any], name: str, signature: Any = None, *, paral
     Compiled here for `signature`; without one, at a call, for the types that it comes with.
     """
     function.__name__ = function.__qualname__ = name
-    return njit(signature, cache=True, nogil=True, parallel=parallel, error_model="numpy")(function)
+    if parallel:
+        threads.start()
+    return njit_cached(function, signature, nogil=True, parallel=parallel, error_model="numpy")
 
 
 def entry_of(dispatcher: Any) -> Entry:

@@ -17,6 +17,7 @@ from numba.extending import register_jitable
 from kernels.api import Case
 from kernels.numba_cpu import elements
 from kernels.numba_cpu.bind import CacheWatch, bind_loop, library_versions
+from kernels.numba_cpu.disk_cache import why_not_compiled
 from kernels.numba_cpu.entry import digest, jit
 from kernels.ops import op_of, scalars
 
@@ -40,10 +41,10 @@ class PlainLoops:
         self._watch = CacheWatch()
 
     def why_not(self, case: Case) -> str | None:
-        """None on the CPU."""
-        return (
-            None if case.device == "cpu" else f"{self.name} runs on the CPU only; device is {case.device!r}"
-        )
+        """None on the CPU, where Numba compiles."""
+        if case.device != "cpu":
+            return f"{self.name} runs on the CPU only; device is {case.device!r}"
+        return why_not_compiled()
 
     def adopt(self, host: Array, case: Case) -> Array:
         """`host` itself."""

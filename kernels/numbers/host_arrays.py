@@ -7,6 +7,7 @@ twice the cache lines, and because frameworks alias such arrays and copy others.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
@@ -40,19 +41,21 @@ def aligned_empty(shape: int | tuple[int, ...], dtype: npt.DTypeLike) -> Array:
     return np.ndarray(shape, dtype, buffer=raw.data, offset=-raw.ctypes.data % ALIGNMENT)
 
 
-def host_array(case: Case) -> Array:
-    """An uninitialised input of `case.n` elements in the case's dtype and layout, aligned.
+def host_array(
+    case: Case, empty: Callable[[int | tuple[int, ...], np.dtype], Array] = aligned_empty
+) -> Array:
+    """An uninitialised input of `case.n` elements in the case's dtype and layout, aligned, in memory from `empty`.
 
     contiguous: shape (n,).  strided: shape (n,), every second of 2n elements.  transposed: the
     ``.T`` of a C-contiguous (r, c) with r * c == n and r the divisor nearest to sqrt(n).
     """
     dtype = np_dtype(case.dtype)
     if case.layout == "contiguous":
-        return aligned_empty(case.n, dtype)
+        return empty(case.n, dtype)
     if case.layout == "strided":
-        return aligned_empty(2 * case.n, dtype)[::2]
+        return empty(2 * case.n, dtype)[::2]
     rows = _middle_divisor(case.n)
-    return aligned_empty((rows, case.n // rows), dtype).T
+    return empty((rows, case.n // rows), dtype).T
 
 
 def output_array(case: Case) -> Array:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from kernels.numba_cpu import threads
 from kernels.numba_cpu.entry import Entry, address_of
 from kernels.tuned.loops import Loop, native, serial
 from kernels.tuned.parallel import safe_driver
 from kernels.tuned.simd import LINE, VECTOR_BYTES
 from kernels.tuned.tiles import tile_lanes
 
-__all__ = ["Bound", "Mode", "Walk", "bind", "bind_addresses", "streams", "walk_of"]
+__all__ = ["Bound", "Mode", "Walk", "bind", "bind_addresses", "streams", "walk_of", "writing"]
 
 Array = np.ndarray[Any, Any]
 
@@ -91,8 +92,20 @@ def bind_addresses(loop: Loop, walk: Walk, addresses: tuple[int, int], slope: fl
         rest += walk.strides
     if mode.threads == 1:
         return Bound(serial(loop), rest)
-    share = (_chunk(walk, loop.itemsize, mode), mode.threads, native(loop), loop.itemsize)
+    chunk = _chunk(walk, loop.itemsize, mode)
+    share = (chunk, mode.threads, native(loop), loop.itemsize, threads.FORKED_AT)
     return Bound(safe_driver(walk.shape), rest + share)
+
+
+def writing(bound: Bound, inputs: Sequence[Array], target: Array) -> Callable[[], Array]:
+    """The call that writes `target` and returns it, the shortest way from Python into the loop."""
+    entry, arguments = bound.entry, (address_of(target), *bound.rest)
+
+    def call(_kept: object = tuple(inputs)) -> Array:  # the loop knows addresses only
+        entry(*arguments)
+        return target
+
+    return call
 
 
 def _chunk(walk: Walk, itemsize: int, mode: Mode) -> int:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba
 import numpy as np
 
 from kernels.api import OPS
+from kernels.numba_cpu import threads
 from kernels.numbers.floats import format_of
 from kernels.tuned.bind import Walk, bind_addresses
 from kernels.tuned.choice import choose
@@ -66,8 +66,8 @@ def run_at(loop: Loop, n: int, addresses: tuple[int, int, int], slope: float) ->
     target, *rest = addresses
     walk = Walk(loop.shape, n)
     forward = loop.element.removesuffix("_backward")
-    threads = int(numba.get_num_threads())
-    mode, streaming = choose(forward, loop.dtype, Walk("line", n), loop.itemsize, threads)
+    count = threads.count()
+    mode, streaming = choose(forward, loop.dtype, Walk("line", n), loop.itemsize, count)
     streaming = streaming and target % LINE == 0 and target not in rest
     chosen = Loop(loop.element, loop.dtype, loop.shape, streaming)
     bound = bind_addresses(chosen, walk, (rest[0], rest[1]), slope, mode)

@@ -82,6 +82,10 @@ class Pool:
             self._collect()
             return self._idle_bytes
 
+    def renew_lock(self) -> None:
+        """For a forked process: a thread that is not in it may have held the lock."""
+        self._lock = threading.Lock()
+
     def _take(self, size: int) -> _Block | None:
         with self._lock:
             self._collect()
@@ -108,7 +112,10 @@ class Pool:
 @functools.cache
 def shared() -> Pool:
     """The pool that `numba_tuned` uses, with the limit from the environment."""
-    return Pool(default_limit())
+    pool = Pool(default_limit())
+    if hasattr(os, "register_at_fork"):  # not on Windows
+        os.register_at_fork(after_in_child=pool.renew_lock)
+    return pool
 
 
 def default_limit() -> int:

@@ -1,12 +1,13 @@
 """Any loop of `kernels.tuned.loops` on Numba's threads: one driver for each way to cut the work.
 
 A parallel region takes Numba far longer to compile than a loop, so the drivers take the loop as an address and
-call it for each chunk.
+call it for each chunk.  In a forked process, where there are no threads, it is called once for everything.
 """
 
 from __future__ import annotations
 
 import functools
+import os
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -16,15 +17,15 @@ from llvmlite import ir  # type: ignore[import-untyped]  # it carries no type hi
 from numba import prange, types
 from numba.core import cgutils
 from numba.extending import intrinsic
-from numba.np.ufunc.parallel import threading_layer
 
+from kernels.numba_cpu import threads
 from kernels.numba_cpu.entry import Entry, entry_of, jit
-from kernels.tuned.loops import LINE_TYPE, STRIDED_TYPE, TILES_TYPE, Loop, native
+from kernels.tuned.loops import LINE_TYPE, STRIDED_TYPE, TILES_TYPE
 
 __all__ = ["driver", "driver_cache_hit", "safe_driver"]
 
 _WORD = types.intp
-_SHARE = (_WORD, _WORD, _WORD, _WORD)
+_SHARE = (_WORD, _WORD, _WORD, _WORD, _WORD)
 
 
 def _emit_call(_: Any, loop: Any, arguments: Any) -> Any:
@@ -45,10 +46,27 @@ def _emit_call(_: Any, loop: Any, arguments: Any) -> Any:
 _call: Any = intrinsic(_emit_call)
 
 
+def _emit_is_set(_: Any, address: Any) -> Any:
+    """Whether the byte at that address is not 0."""
+
+    def generate(context: Any, builder: ir.IRBuilder, _: Any, values: Any) -> Any:
+        byte = ir.IntType(8)
+        found = builder.load(builder.inttoptr(values[0], byte.as_pointer()))
+        return builder.icmp_unsigned("!=", found, ir.Constant(byte, 0))
+
+    return types.boolean(address), generate
+
+
+_is_set: Any = intrinsic(_emit_is_set)
+
+
 # Inside prange an index may be unsigned, and unsigned with signed makes a float: hence np.intp.
 
 
-def _line(target, a, b, n, slope, chunk, threads, loop, item):  # type: ignore[no-untyped-def]  # noqa: PLR0917  # a signature's
+def _line(target, a, b, n, slope, chunk, threads, loop, item, forked):  # type: ignore[no-untyped-def]  # noqa: PLR0917  # a signature's
+    if _is_set(forked):
+        _call(loop, (target, a, b, n, slope))
+        return
     head = (-target & 63) // item  # chunks end at cache lines of the target
     parts = max((n - head + chunk - 1) // chunk, 1)
     for thread in prange(threads):
@@ -58,7 +76,10 @@ def _line(target, a, b, n, slope, chunk, threads, loop, item):  # type: ignore[n
             _call(loop, (target + skip, a + skip, b + skip, count, slope))
 
 
-def _pairs(target, a, b, n, slope, chunk, threads, loop, item):  # type: ignore[no-untyped-def]  # noqa: PLR0917  # as above
+def _pairs(target, a, b, n, slope, chunk, threads, loop, item, forked):  # type: ignore[no-untyped-def]  # noqa: PLR0917  # as above
+    if _is_set(forked):
+        _call(loop, (target, a, b, n, slope))
+        return
     head = (-target & 63) // item
     parts = max((n - head + chunk - 1) // chunk, 1)
     for thread in prange(threads):
@@ -68,7 +89,10 @@ def _pairs(target, a, b, n, slope, chunk, threads, loop, item):  # type: ignore[
             _call(loop, (target + skip, a + 2 * skip, b + 2 * skip, count, slope))
 
 
-def _strided(target, a, b, n, slope, to, by_a, by_b, chunk, threads, loop, item):  # type: ignore[no-untyped-def]  # noqa: PLR0917  # as above
+def _strided(target, a, b, n, slope, to, by_a, by_b, chunk, threads, loop, item, forked):  # type: ignore[no-untyped-def]  # noqa: PLR0917  # as above
+    if _is_set(forked):
+        _call(loop, (target, a, b, n, slope, to, by_a, by_b))
+        return
     for thread in prange(threads):
         for part in range(np.intp(thread), (n + chunk - 1) // chunk, threads):
             low = part * chunk
@@ -76,7 +100,10 @@ def _strided(target, a, b, n, slope, to, by_a, by_b, chunk, threads, loop, item)
             _call(loop, (target + low * to, a + low * by_a, b + low * by_b, count, slope, to, by_a, by_b))
 
 
-def _tiles(target, a, b, rows, slope, columns, pitch, chunk, threads, loop, item):  # type: ignore[no-untyped-def]  # noqa: PLR0917  # as above
+def _tiles(target, a, b, rows, slope, columns, pitch, chunk, threads, loop, item, forked):  # type: ignore[no-untyped-def]  # noqa: PLR0917  # as above
+    if _is_set(forked):
+        _call(loop, (target, a, b, rows, slope, columns, pitch))
+        return
     for thread in prange(threads):
         for part in range(np.intp(thread), (rows + chunk - 1) // chunk, threads):
             low = part * chunk
@@ -84,7 +111,10 @@ def _tiles(target, a, b, rows, slope, columns, pitch, chunk, threads, loop, item
             _call(loop, (target + skip * columns, a + skip, b + skip, count, slope, columns, pitch))
 
 
-def _bits(target, a, b, n, slope, chunk, threads, loop, item):  # type: ignore[no-untyped-def]  # noqa: PLR0917  # as above
+def _bits(target, a, b, n, slope, chunk, threads, loop, item, forked):  # type: ignore[no-untyped-def]  # noqa: PLR0917  # as above
+    if _is_set(forked):
+        _call(loop, (target, a, b, n, slope))
+        return
     for thread in prange(threads):
         for part in range(np.intp(thread), (n + chunk - 1) // chunk, threads):
             low = part * chunk
@@ -109,10 +139,10 @@ def _compiled(shape: str) -> Any:
 
 
 def driver(shape: str) -> Entry:
-    """A loop's arguments, followed by ``(chunk, threads, loop, itemsize)``.
+    """A loop's arguments, followed by ``(chunk, threads, loop, itemsize, forked)``.
 
     The threads take chunks of so many elements (tiles: rows; save, restore: a multiple of 8) in turn;
-    `loop` comes from `native`.
+    `loop` comes from `native`; `forked` is `threads.FORKED_AT`.
     """
     return entry_of(_compiled(shape))
 
@@ -122,17 +152,16 @@ def driver_cache_hit(shape: str) -> bool:
     return bool(_compiled(shape).stats.cache_hits)
 
 
-_LOCK = threading.Lock()
+_lock = threading.Lock()
 
 
-@functools.cache
-def _needs_lock(shape: str) -> bool:
-    # Numba chooses its layer at the first parallel region; this one has nothing to do.
-    empty = [0.0 if kind == types.float64 else 0 for kind in _DRIVERS[shape][1].args]
-    nothing = native(Loop("copy", "uint64", "strided" if shape == "strided" else "line"))
-    with _LOCK:
-        driver(shape)(*empty, 1, 1, nothing, 8)
-    return bool(threading_layer() == "workqueue")  # type: ignore[no-untyped-call]  # Numba's own
+def _renew_lock() -> None:
+    global _lock  # noqa: PLW0603  # another thread may have held it as the process forked
+    _lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=_renew_lock)
 
 
 @functools.cache
@@ -143,11 +172,11 @@ def safe_driver(shape: str) -> Entry:
     there, one waits for the other.
     """
     entry = driver(shape)
-    if not _needs_lock(shape):
+    if threads.layer() != "workqueue":
         return entry
 
     def locked(*arguments: Any) -> None:
-        with _LOCK:
+        with _lock:
             entry(*arguments)
 
     return locked

@@ -2,18 +2,30 @@
 
 A kernel gets addresses.  A tensor may mean something else than its bytes (a transform, a mode, a tangent, a lazy
 sign, a subclass); that has to be seen here, and torch's own functions then do the work.
+
+Whatever watches torch has to see torch's own functions as well.  Most ways to watch (torch.func, dispatch modes, those
+before dispatch, torch.jit.trace, functionalization) put a key into what torch's dispatcher includes for this
+thread.  Modes of functions, forward-mode differentiation and hooks of saved tensors do not.
 """
 
 from __future__ import annotations
 
-import threading
 import warnings
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch.autograd import forward_ad
+from torch.utils._device import DeviceContext
 
-__all__ = ["TORCH_DTYPES", "FallbackWarning", "dense", "reason_against", "say_once"]
+__all__ = [
+    "TORCH_DTYPES",
+    "FallbackWarning",
+    "dense",
+    "reason_against",
+    "reason_against_saving",
+    "say_once",
+]
 
 TORCH_DTYPES: Mapping[torch.dtype, str] = {
     torch.float16: "float16",
@@ -45,6 +57,20 @@ def _plain_keys() -> frozenset[int]:
 _PLAIN = _plain_keys()
 
 
+def _included() -> Any:
+    """What torch's dispatcher includes for all that this thread does."""
+    return torch._C._dispatch_tls_local_include_set()
+
+
+def _usual() -> tuple[Any, Any]:
+    with torch.inference_mode():
+        in_inference = _included()
+    return _included(), in_inference
+
+
+_USUAL = _usual()
+
+
 def reason_against(tensor: torch.Tensor) -> str | None:
     """None where the elements of `tensor` may be read at its address and nothing watches; else why not."""
     if type(tensor) not in _TYPES:
@@ -59,15 +85,37 @@ def reason_against(tensor: torch.Tensor) -> str | None:
     return None
 
 
+def reason_against_saving() -> str | None:
+    """None where autograd may keep bits in place of torch's tensor; else why not.
+
+    Hooks may expect torch's tensor (a checkpoint compares what is saved twice) or change what they are given.
+    """
+    if torch._C._autograd._top_saved_tensors_default_hooks(False) is None:
+        return None
+    return "a hook of saved tensors, as of a checkpoint, is active"
+
+
 def _watching() -> str | None:
     """What follows each operation of torch, and so has to see torch's own."""
-    if torch._C._are_functorch_transforms_active():
-        return "a torch.func transform (vmap, grad, jvp, ...)"
     if forward_ad._current_level >= 0:
         return "forward-mode differentiation"
+    if torch._C._len_torch_function_stack() > 0:
+        # torch.device as a context is such a mode, and of no interest to functions that make no tensor out of nothing.
+        modes = map(torch._C._get_function_stack_at, range(torch._C._len_torch_function_stack()))
+        if not all(isinstance(mode, DeviceContext) for mode in modes):
+            return "a TorchFunctionMode"
+    return None if _included() in _USUAL else _mode()
+
+
+def _mode() -> str:
+    """What made torch's dispatcher include more than usual."""
+    if torch._C._are_functorch_transforms_active():
+        return "a torch.func transform (vmap, grad, jvp, ...)"
     if torch._C._len_torch_dispatch_stack() > 0:
         return "a TorchDispatchMode"
-    return "torch.jit.trace" if torch._C._get_tracing_state() is not None else None
+    if torch._C._get_tracing_state() is not None:
+        return "torch.jit.trace"
+    return "a mode of torch's dispatcher, as make_fx(pre_dispatch=True) has,"
 
 
 def dense(tensor: torch.Tensor) -> bool:
@@ -87,14 +135,11 @@ def _unusual(tensor: torch.Tensor) -> str:
     return "torch gives this tensor another meaning than its bytes"
 
 
-_said: set[str] = set()
-_saying = threading.Lock()
+_said: dict[str, object] = {}
 
 
 def say_once(reason: str) -> None:
     """Warn that torch's own function runs, if this reason has not been given yet."""
-    with _saying:
-        if reason in _said:
-            return
-        _said.add(reason)
-    warnings.warn(f"torch's own activation is used, not the tuned one: {reason}", FallbackWarning, 4)
+    this_call = object()
+    if _said.setdefault(reason, this_call) is this_call:  # one step: no lock, which a fork could leave locked
+        warnings.warn(f"torch's own activation is used, not the tuned one: {reason}", FallbackWarning, 4)

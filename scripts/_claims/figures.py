@@ -19,6 +19,11 @@ _DASHES = ([1, 0], [6, 3], [2, 2], [8, 3, 2, 3])
 _SHAPES = ("circle", "square", "triangle-up", "diamond")
 
 
+_NEAR = "f(x) left of 0, magnified"
+_SMALL = 0.05
+"""What is drawn there: a slope of 0.01 reaches to -0.04 at -4."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Look:
     x: str
@@ -42,7 +47,8 @@ _LOOKS: Mapping[str, _Look] = {
     "dead_units": _Look("learning rate", "share", "activation", log_x=True, share=True),
 }
 ALT: Mapping[str, str] = {
-    "curves": "Left: relu, leaky_relu, tanh and sigmoid from -4 to 4. Right: their derivatives; relu's is 0 left of 0 "
+    "curves": "Left: relu, leaky_relu, tanh and sigmoid from -4 to 4. Middle: the same left of 0, magnified: relu is "
+    "0, leaky_relu falls below it. Right: their derivatives; relu's is 0 left of 0 "
     "and 1 right of it, leaky_relu's is its slope left of 0, those of tanh and sigmoid fall to 0 on both sides.",
     "gradients": "Share of a gradient that arrives at the input by number of layers, a line per activation with the "
     "range over seeds, logarithmic scale; left with He initialisation, right with Glorot initialisation.",
@@ -63,6 +69,8 @@ def as_svg(name: str, points: Sequence[Point]) -> str:
     frame = pd.DataFrame([dataclasses.asdict(point) for point in points])
     panels = list(dict.fromkeys(frame["panel"]))
     names = list(dict.fromkeys(frame["series"]))
+    if name == "curves":
+        frame, panels = _magnified(frame, panels[0]), [panels[0], _NEAR, *panels[1:]]
     charts = [
         _panel(alt, frame[frame["panel"] == panel], look, names).properties(
             title=panel if len(panels) > 1 else ""
@@ -72,6 +80,12 @@ def as_svg(name: str, points: Sequence[Point]) -> str:
     both = alt.hconcat(*charts).resolve_scale(y="shared" if look.log_y else "independent")
     chart = both.configure(background="white", font="sans-serif").configure_view(stroke=None)
     return str(vl_convert.vegalite_to_svg(chart.to_dict()))
+
+
+def _magnified(frame: pd.DataFrame, panel: str) -> pd.DataFrame:
+    """`frame` with one more panel: that one left of 0, for what is as small there as leaky_relu's slope."""
+    small = (frame["panel"] == panel) & (frame["x"] <= 0) & (frame["median"].abs() <= _SMALL)
+    return pd.concat([frame, frame[small].assign(panel=_NEAR)], ignore_index=True)
 
 
 def _panel(alt: Any, frame: pd.DataFrame, look: _Look, names: Sequence[str]) -> Any:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from tabulate import tabulate
 
 from bench.text.units import MISSING
-from scripts._claims.catalogue import CATALOGUE, WORKS
+from scripts._claims.catalogue import CATALOGUE, WORKS, Reading
 from scripts._claims.figures import ALT
 from scripts._claims.model import FAILS, HOLDS, OPEN, PARTLY, RULES, Claim, Part
 from scripts._shared.tables import Block, Report, Section
@@ -73,14 +73,31 @@ def as_markdown(claims: Sequence[Claim], intro: Sequence[str], figures: str | No
     overview = [(f'"{claim.quote}"', f"**{claim.verdict}**") for claim in claims]
     parts = [*map(_escaped, intro), tabulate(overview, headers=("claim", "verdict"), tablefmt="pipe")]
     for claim in claims:
-        rows = [[_escaped(cell) for cell in row] for row in _rows(claim)]
-        shown = CATALOGUE[claim.key].figures if figures is not None else ()
-        images = [f"![{ALT[name]}]({figures}/{name}.svg)" for name in shown]
-        command = f"`python scripts/claims.py --only {claim.key}` · {_escaped(literature(claim))}"
-        heading = f'### "{claim.quote}": {claim.verdict}\n{_escaped(sentences(claim))}'
-        parts += ["  \n".join([heading, command, *images]), _compact(rows)]
+        parts += _told(claim, figures)
     parts.append(" ".join(_escaped(line) for line in (*RULES, _TIMED)))
     return "\n\n".join(parts) + "\n"
+
+
+def _told(claim: Claim, figures: str | None) -> list[str]:
+    """One claim as paragraphs: what is tried, the verdict, why figures are as they are, what others say, all of it."""
+    entry = CATALOGUE[claim.key]
+    shown = entry.figures if figures is not None else ()
+    rows = [[_escaped(cell) for cell in row] for row in _rows(claim)]
+    command = f"`python scripts/claims.py --only {claim.key}` measures it."
+    return [
+        f'### "{claim.quote}"',
+        f"**What is tried.** {_escaped(entry.tries)}",
+        *(f"![{ALT[name]}]({figures}/{name}.svg)" for name in shown),
+        f"**Verdict: {claim.verdict}.** {_escaped(sentences(claim))} {command}",
+        f"**Why.** {_escaped(entry.explains)}",
+        "\n".join(_reading(work, reading) for work, reading in entry.readings.items()),
+        f"<details><summary>All {len(rows)} statements</summary>\n\n{_compact(rows)}\n\n</details>",
+    ]
+
+
+def _reading(work: str, reading: Reading) -> str:
+    kind = "source" if reading.source else "background"
+    return f"- {_escaped(work)}, *{_escaped(WORKS[work])}* ({kind}): {_escaped(reading.says)}."
 
 
 def _compact(rows: Sequence[Sequence[str]]) -> str:

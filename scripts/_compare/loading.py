@@ -10,6 +10,7 @@ from typing import Any
 from bench.records.find_runs import find_runs, has_rows
 from bench.records.reading import read_cells, read_rounds
 from bench.stats.run_estimates import NEEDED, Side
+from bench.text.units import count_text
 from scripts._shared.cli import UsageError
 from scripts._shared.environments import differences, read_environment, remarks
 from scripts._shared.remarks import clean
@@ -39,9 +40,9 @@ def sides(first: Sequence[str], new: Sequence[str]) -> tuple[list[str], list[str
         return list(first), list(new)
     if len(first) == 2:
         return [first[0]], [first[1]]
-    what = "one run" if len(first) == 1 else f"{len(first)} runs"
     raise UsageError(
-        f"{what} and no --new: which are NEW? allowed: OLD NEW, or OLD1 OLD2 --new NEW1 NEW2 with any number on a side"
+        f"{count_text(len(first), 'run')} and no --new: which are NEW? allowed: OLD NEW, or OLD1 OLD2 --new NEW1 NEW2"
+        " with any number on a side"
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+from bench.text.units import count_text
 from scripts._crosscheck.rows import Row, condensed
 from scripts._shared.tables import Block, Report, Section
 
@@ -41,7 +42,7 @@ def report(rows: Sequence[Row]) -> Report:
         if lines:
             blocks.append(Block(heading, [], "\n".join(lines)))
     return Report(
-        intro=[f"{_count(row.backend for row in rows)}, {len(rows)} combinations: {total}"],
+        intro=[f"{_count(row.backend for row in rows)}, {count_text(len(rows), 'combination')}: {total}"],
         blocks=blocks,
         legend=list(_LEGEND),
         problems=_problems(rows),

@@ -11,9 +11,9 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from bench.machine.finding import OK, PROBLEM, WARNING, Finding
 from bench.run.process import ArmError, ChildProcess
 from kernels import registry
-from scripts._doctor.finding import OK, PROBLEM, WARNING, Finding
 from scripts._doctor.messages import Family, Tried, TryFamily
 
 __all__ = ["cardless", "cards", "compiler", "families", "findings", "try_family"]
@@ -82,12 +82,10 @@ def _finding(name: str, found: Tried) -> Finding:
         return Finding(label, WARNING, told, "it is skipped", mend, figures)
     if state == "refuses":
         return Finding(label, WARNING, f"cannot run: {reason}", "it is skipped", mend or reason, figures)
-    again = (
-        reason.rpartition("mend it with ")[2]
-        if "mend it with " in reason
-        else "python -m pip install --force-reinstall its package"
+    told, known, mend = reason.partition("; mend it: ")
+    return Finding(
+        label, PROBLEM, told, "its cells fail or are skipped", mend if known else registry.mend(name), figures
     )
-    return Finding(label, PROBLEM, reason, "its cells fail or are skipped", again, figures)
 
 
 def _layer(layer: str) -> Finding:
@@ -107,6 +105,12 @@ def compiler() -> Finding:
     name = os.environ.get("CXX") or "g++"
     path = shutil.which(name) or shutil.which("clang++")
     effect = "torch_compile is skipped"
+    if path is None and len(name.split()) > 1:
+        said = f"CXX is {name!r}, and torch.compile takes a program without options"
+        return Finding("C++ compiler", WARNING, said, effect, f"export CXX={name.split()[0]}")
+    if len(tempfile.gettempdir().split()) > 1:
+        said = f"the temporary folder is {tempfile.gettempdir()!r}, and torch.compile fails where a path has a space"
+        return Finding("C++ compiler", WARNING, said, effect, "set TMPDIR to a path without spaces")
     if path is None:
         said = f"no {name} and no clang++ on PATH"
         return Finding("C++ compiler", WARNING, said, effect, "apt-get install g++, or set CXX")

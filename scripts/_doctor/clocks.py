@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from bench.machine.cpu_speed import arithmetic_s
-from scripts._doctor.finding import OK, WARNING, Finding, read
+from bench.machine.finding import OK, WARNING, Finding, read
 
 _SLOW = 1.3
 """A CPU is slow where the arithmetic takes so many times as long as usual; less is within its own noise."""

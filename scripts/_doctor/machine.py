@@ -1,50 +1,24 @@
-"""The processor and who else uses it: frequency, load of others, stolen time, limits, affinity."""
+"""Who else uses the processor: load of others, stolen time, limits.  What it is: `bench.machine.spoilers`."""
 
 from __future__ import annotations
 
 import os
-import re
 import time
-from pathlib import Path
 
 import psutil
 
+from bench.machine import cgroups
 from bench.machine.environment import usable_cpus
+from bench.machine.finding import OK, WARNING, Finding
 from bench.machine.foreign_load import Clock
-from scripts._doctor.finding import OK, WARNING, Finding, read
 
 __all__ = [
-    "affinity",
     "cgroup_limits",
-    "frequency",
     "load",
     "stolen",
-    "thread_variables",
-    "throttled",
-    "virtual_machine",
 ]
 
-_CPU = Path("/sys/devices/system/cpu")
-_CGROUP = Path("/sys/fs/cgroup")
 _WATCHED_S = 1.0
-
-
-def frequency() -> Finding:
-    """The governor, and the frequency that the system reports while this thread is busy."""
-    governors = {read(path) for path in _CPU.glob("cpu[0-9]*/cpufreq/scaling_governor")} - {None}
-    end = time.perf_counter() + 0.1
-    while time.perf_counter() < end:
-        sum(range(1000))
-    found = re.findall(r"^cpu MHz\s*:\s*([\d.]+)", read("/proc/cpuinfo") or "", re.MULTILINE)
-    speeds = [float(each) for each in found]
-    shown = f"{min(speeds):.0f} to {max(speeds):.0f} MHz under load" if speeds else "no frequency is shown"
-    names = ", ".join(sorted(str(name) for name in governors)) or "not shown"
-    figures = {"governors": sorted(str(name) for name in governors), "mhz": speeds}
-    said = f"governor {names}; {shown}"
-    if governors <= {"performance", "schedutil"}:
-        return Finding("frequency", OK, said, figures=figures)
-    effect = "the first rounds run slower than the later ones, and short batches most of all"
-    return Finding("frequency", WARNING, said, effect, "sudo cpupower frequency-set -g performance", figures)
 
 
 def load() -> Finding:
@@ -104,48 +78,10 @@ def stolen(before_s: float, since: float) -> Finding:
     return Finding("stolen time", WARNING, said, effect, mend, figures)
 
 
-def virtual_machine() -> Finding:
-    """The hypervisor flag of the processor."""
-    if "hypervisor" not in (read("/proc/cpuinfo") or ""):
-        return Finding("virtual machine", OK, "no hypervisor flag", figures={"hypervisor": False})
-    effect = "neighbours share caches and memory, and speeds change for seconds for no reason seen from here"
-    mend = "measure on bare metal, or trust interleaved ratios more than times and measure longer"
-    said = "the processor says that a hypervisor runs it"
-    return Finding("virtual machine", WARNING, said, effect, mend, {"hypervisor": True})
-
-
-def affinity() -> Finding:
-    """The CPUs that this process may use."""
-    usable, online = usable_cpus(), os.cpu_count() or 1
-    said = f"{usable} of {online} CPUs may be used"
-    figures = {"usable_cpus": usable, "online_cpus": online}
-    if usable > 1 and usable == online:
-        return Finding("CPUs", OK, said, figures=figures)
-    if usable > 1:
-        effect = "frameworks that count all CPUs start too many threads"
-        return Finding(
-            "CPUs", WARNING, said, effect, "taskset -cp 0-N PID, or give the container more CPUs", figures
-        )
-    effect = (
-        "parallel implementations have one thread, and everything else of the machine shares it with them"
-    )
-    return Finding("CPUs", WARNING, said, effect, "give the machine or the container more CPUs", figures)
-
-
-def thread_variables() -> Finding:
-    """Environment variables that set the number of threads."""
-    found = {name: value for name, value in sorted(os.environ.items()) if name.endswith("_NUM_THREADS")}
-    if not found:
-        return Finding("thread settings", OK, "no variable sets a number of threads", figures=found)
-    said = " ".join(f"{name}={value}" for name, value in found.items())
-    effect = "what is measured as a framework's default is this setting"
-    return Finding("thread settings", WARNING, said, effect, f"unset {' '.join(found)}", dict(found))
-
-
 def cgroup_limits(throttled_before: int | None) -> Finding:
     """The container's limits of CPU time and memory, and whether it was throttled since."""
-    cpus, memory = _cpu_limit(), _memory_limit()
-    now = throttled()
+    cpus, memory = cgroups.cpu_limit(), _memory_limit()
+    now = cgroups.throttled()
     delta = None if now is None or throttled_before is None else now - throttled_before
     parts = [
         "no limit of CPU time" if cpus is None else f"{cpus:.2f} CPUs",
@@ -165,44 +101,7 @@ def cgroup_limits(throttled_before: int | None) -> Finding:
     return Finding("container limits", WARNING, ", ".join(parts), effect, mend, figures)
 
 
-def throttled() -> int | None:
-    """How often the cgroup was throttled so far."""
-    for folder in _folders("cpu"):
-        found = re.search(r"^nr_throttled (\d+)", read(folder / "cpu.stat") or "", re.MULTILINE)
-        if found:
-            return int(found[1])
-    return None
-
-
-def _folders(controller: str) -> list[Path]:
-    """This process's own cgroup and the root, for version 2 and for `controller` of version 1."""
-    found = []
-    for line in (read("/proc/self/cgroup") or "").splitlines():
-        _, names, path = line.split(":", 2)
-        if not names:
-            found += [_CGROUP / path.lstrip("/"), _CGROUP]
-        elif controller in names.split(","):
-            found += [_CGROUP / controller / path.lstrip("/"), _CGROUP / controller]
-    return found
-
-
-def _cpu_limit() -> float | None:
-    for folder in _folders("cpu"):
-        words = (read(folder / "cpu.max") or "").split()
-        if not words:
-            words = [read(folder / f"cpu.cfs_{name}_us") or "" for name in ("quota", "period")]
-        if len(words) == 2 and words[0].isdecimal() and words[1].isdecimal():
-            return int(words[0]) / int(words[1])
-    return None
-
-
 def _memory_limit() -> int | None:
-    """The least limit that is below what the machine has."""
-    total = int(psutil.virtual_memory().total)
-    limits = [
-        int(text)
-        for folder in _folders("memory")
-        for name in ("memory.max", "memory.limit_in_bytes")
-        if (text := read(folder / name) or "").isdecimal() and int(text) < total
-    ]
-    return min(limits, default=None)
+    """The least limit, if it is below what the machine has."""
+    limit = cgroups.memory_limit()
+    return limit if limit is not None and limit < int(psutil.virtual_memory().total) else None

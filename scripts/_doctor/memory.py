@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import psutil
 
 from bench.machine.environment import last_level_cache, usable_cpus
-from scripts._doctor.finding import OK, WARNING, Finding, read
+from bench.machine.finding import OK, WARNING, Finding, read
 
 __all__ = ["bandwidth", "pages"]
 

@@ -12,6 +12,7 @@ from typing import Any
 from bench.channel import Refusal, inherited, serve
 from kernels import registry
 from kernels.api import Case
+from kernels.plugins import one_line
 from scripts._doctor.messages import Family, Tried, TryFamily
 
 __all__ = ["main"]
@@ -21,15 +22,11 @@ _LENGTH = 1000
 
 def main(fd: int) -> None:
     """Serve until the parent hangs up."""
-    serve(inherited(fd), (TryFamily,), _family, lambda error: Refusal("failed", _said(error)))
+    serve(inherited(fd), (TryFamily,), _family, lambda error: Refusal("failed", one_line(error)))
 
 
 def _family(request: TryFamily) -> Family:
     return Family({name: _tried(name) for name in request.names}, _cards())
-
-
-def _said(error: Exception) -> str:
-    return " ".join(f"{type(error).__name__}: {error}".split())
 
 
 def _tried(name: str) -> Tried:
@@ -48,7 +45,7 @@ def _tried(name: str) -> Tried:
     except registry.BrokenBackendError as error:
         return _missing(name, error.__cause__) or Tried("broken", str(error))
     except Exception as error:  # noqa: BLE001  whatever a framework raises is the answer
-        return Tried("broken", _said(error))
+        return Tried("broken", one_line(error))
     if wrong:
         return Tried("broken", wrong)
     return Tried("runs", "", threads, time.perf_counter() - begin, versions)

@@ -3,79 +3,31 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from bench.plan.experiments import arm_label
 from bench.stats.estimates import Interval
 from bench.stats.fastest import standings
-from bench.stats.size_curves import Curve, Stretch, ratio_misses, stretches
-from bench.text.hints import did_you_mean
+from bench.stats.size_curves import Curve, ratio_misses, stretches
 from bench.text.sizes import format_size
 from kernels.api import AXES, Case
+from scripts._recommend.ranking import Answer, Missing, arm_of, best_of, others_of, rows_of, used_now
 from scripts._recommend.ratios import ITSELF, Ratio, Row, between, paired
 from scripts._recommend.runs import Evidence, matching
-from scripts._shared import cli
-from scripts._shared.remarks import clean
+from scripts._recommend.trust import distrust
 
-__all__ = ["Answer", "Missing", "answer", "arm_of", "break_even"]
+__all__ = ["answer"]
 
 _NEAR = 0.05
 """Curves nearer than this are one in the list of crossovers, whatever the noise floor."""
 
 
-@dataclass(frozen=True, slots=True)
-class Missing:
-    """Why the runs do not answer for a placement."""
-
-    placement: str
-    reason: str
-
-
-@dataclass(slots=True)
-class Answer:
-    """The arms of a case, the fastest first, and the evidence; `basis` is measured, fitted or extrapolated.
-
-    `best` is what there would be to change to, and `over_now` how it is beside `now`, what is used now.  `as_fast` are
-    the same as `use`; of those in `not_known` it is not known whether they are.
-    """
-
-    case: Case
-    basis: str
-    arms: list[Row]
-    best: Row
-    now: Row
-    over_now: Ratio
-    over_baseline: Ratio | None
-    as_fast: list[str]
-    not_known: list[str]
-    resolve: float
-    """The fraction within which arms are the same."""
-    curves: dict[str, Curve] = field(default_factory=dict)
-    crossovers: list[Stretch] = field(default_factory=list)
-
-    @property
-    def use(self) -> Row:
-        """What to use: `best` where it was shown to be faster, else what is used now."""
-        return self.best if self.over_now.verdict == "faster" else self.now
-
-    @property
-    def keep(self) -> bool:
-        """Whether nothing was shown to be faster than what is used now."""
-        return self.over_now.verdict != "faster"
-
-
-def arm_of(row: Row) -> str:
-    """``torch_eager`` or ``torch_eager[thp]``."""
-    return clean(arm_label(str(row["backend"]), str(row["variant"])))
-
-
 def answer(evidence: Evidence, case: Case, now: str | None) -> Answer | Missing:
-    """What to use for `case`; `now` is the arm that is used now (None: the baseline).
+    """What to use for `case`; `now` is the arm that is used now (None: torch_eager, else the baseline).
 
     Raises UsageError if no cell of the case's kind is of `now`.
     """
@@ -87,7 +39,7 @@ def answer(evidence: Evidence, case: Case, now: str | None) -> Answer | Missing:
     at = line[line["n"] == case.n]
     if len(at):
         at = at[at["run_id"] == at["run_id"].iloc[-1]]
-        found = _measured(evidence, case, _rows(at), now)
+        found = _measured(evidence, case, rows_of(at), now)
     elif not curves:
         there = ", ".join(format_size(int(n)) for n in sorted(line["n"].unique()))
         return Missing(
@@ -95,59 +47,25 @@ def answer(evidence: Evidence, case: Case, now: str | None) -> Answer | Missing:
         )
     else:
         found = _told(line, curves, case, now, evidence.resolve(str(line["run_id"].iloc[-1])))
+    found.distrust = distrust(found.arms, found.over_now)
+    found.neighbours = [] if found.basis == "measured" else _neighbours(line, found)
     found.curves = curves
     noise = float(np.nanmedian(line["noise_floor"])) if line["noise_floor"].notna().any() else 0.0
     found.crossovers = stretches(curves, max(noise if math.isfinite(noise) else 0.0, _NEAR))
     return found
 
 
-def break_even(use: Row, now: Row) -> float:
-    """Calls after which a longer first call of `use` is paid back: 0 at once, inf never, NaN unknown."""
-    extra = float(use["first_call_s"]) - float(now["first_call_s"])
-    gain = float(now["time_s"]) - float(use["time_s"])
-    if math.isnan(extra):
-        return math.nan
-    return math.ceil(max(extra, 0.0) / gain) if gain > 0 else math.inf
-
-
-def _rows(frame: pd.DataFrame) -> list[Row]:
-    return [{str(key): value for key, value in row.items()} for row in frame.to_dict("records")]
-
-
 def _measured(evidence: Evidence, case: Case, rows: list[Row], now: str | None) -> Answer:
     found = standings(rows)
     rows = sorted(rows, key=lambda row: float(row["time_s"]))
-    present = _now(rows, now)
+    present = used_now(rows, now)
 
-    def over(row: Row) -> Ratio:
-        return ITSELF if row is present else paired(evidence, present, row)
-
-    best, over_now = _best(found.fastest, over)
+    ratios = {arm_of(row): ITSELF if row is present else paired(evidence, present, row) for row in rows}
+    best, over_now = best_of(found.fastest, ratios)
     use = best if over_now.verdict == "faster" else present
-    base = next((row for row in rows if row["role"] == "baseline"), None)
-    over_base = None if base is None else ITSELF if base is use else paired(evidence, base, use)
-    as_fast, not_known = _others(use, found.fastest, found.unresolved)
+    as_fast, not_known = others_of(use, found.fastest, found.unresolved)
     resolve = evidence.resolve(str(best["run_id"]))
-    return Answer(case, "measured", rows, best, present, over_now, over_base, as_fast, not_known, resolve)
-
-
-def _best(fastest: Sequence[Row], over: Callable[[Row], Ratio]) -> tuple[Row, Ratio]:
-    """The leader; or the same backend without a variant, where it is as fast and shown to be faster than now."""
-    leader = fastest[0]
-    plain = [row for row in fastest[1:] if row["backend"] == leader["backend"] and not row["variant"]]
-    for row in plain:
-        if (found := over(row)).verdict == "faster":
-            return row, found
-    return leader, over(leader)
-
-
-def _others(use: Row, fastest: Sequence[Row], unresolved: Sequence[Row]) -> tuple[list[str], list[str]]:
-    """(the names of those that are the same as `use`, of those of which that is not known)."""
-    names, name = list(map(arm_of, fastest)), arm_of(use)
-    open_ = [other for other in map(arm_of, unresolved) if other != name]
-    if name in names:
-        return [other for other in names if other != name], open_
-    return [], [*names, *open_]
+    return Answer(case, "measured", rows, best, present, over_now, ratios, as_fast, not_known, resolve)
 
 
 def _told(
@@ -159,26 +77,32 @@ def _told(
     rows = sorted(
         (_told_row(line, name, curve, case) for name, curve in chosen.items()), key=lambda r: r["time_s"]
     )
-    present, leader = _now(rows, now), rows[0]
+    present, leader = used_now(rows, now), rows[0]
 
     def ratio(slow: Row, fast: Row) -> Ratio:
         return ITSELF if slow is fast else _told_ratio(chosen, slow, fast, resolve)
 
     words = {arm_of(row): ratio(row, leader).verdict for row in rows}
     fastest = [row for row in rows if words[arm_of(row)] == "same"]
-    best, over_now = _best(fastest, lambda row: ratio(present, row))
-    use = best if over_now.verdict == "faster" else present
-    base = next((row for row in rows if row["role"] == "baseline"), None)
-    as_fast, not_known = _others(use, fastest, [row for row in rows if words[arm_of(row)] == "unresolved"])
-    return Answer(
-        *(case, "fitted" if covering else "extrapolated", rows, best, present, over_now),
-        *(None if base is None else ratio(base, use), as_fast, not_known, resolve),
-    )
+    ratios = {arm_of(row): ratio(present, row) for row in rows}
+    best, over_now = best_of(fastest or [leader], ratios)
+    as_fast, not_known = others_of(best, fastest, [row for row in rows if words[arm_of(row)] == "unresolved"])
+    basis = "fitted" if covering else "extrapolated"
+    return Answer(case, basis, rows, best, present, over_now, ratios, as_fast, not_known, resolve)
+
+
+def _neighbours(line: pd.DataFrame, found: Answer) -> list[tuple[int, float]]:
+    """The sizes next to the case's at which both arms were timed, with the ratio of their times there."""
+    names = pd.Series([arm_of(row) for row in rows_of(line)], line.index)
+    best, now = (line[names == arm_of(row)].groupby("n")["time_s"].last() for row in (found.best, found.now))
+    gains = (now / best).dropna()
+    sides = gains[gains.index < found.case.n].tail(1), gains[gains.index > found.case.n].head(1)
+    return [(int(n), float(gain)) for side in sides for n, gain in zip(side.index, side, strict=True)]
 
 
 def _told_row(line: pd.DataFrame, name: str, curve: Curve, case: Case) -> Row:
     """A row as a cell would have it, from the nearest measured size, with the time from the curve."""
-    mine = line[[arm_of(row) == name for row in _rows(line)]]
+    mine = line[[arm_of(row) == name for row in rows_of(line)]]
     near = mine.iloc[int(np.abs(np.log(mine["n"].to_numpy() / case.n)).argmin())].to_dict()
     time_s = float(curve.at(case.n))
     unknown = dict.fromkeys(
@@ -207,23 +131,10 @@ def _told_ratio(curves: dict[str, Curve], slow: Row, fast: Row, resolve: float) 
     return replace(found, verdict="same") if same else found
 
 
-def _now(rows: Sequence[Row], now: str | None) -> Row:
-    """The row of the arm that is used now."""
-    if now is None:
-        return next((row for row in rows if row["role"] == "baseline"), rows[-1])
-    found = next((row for row in rows if arm_of(row) == now), None)
-    if found is None:
-        names = [arm_of(row) for row in rows]
-        raise cli.UsageError(
-            f"--now: no time of {now!r} in this case; there is {', '.join(names)}{did_you_mean(now, names)}"
-        )
-    return found
-
-
 def _curves(line: pd.DataFrame, case: Case, caches: Sequence[int]) -> dict[str, Curve]:
     """A curve for each arm with at least two sizes; of a size measured twice the last counts."""
     points: dict[str, dict[int, Any]] = {}
-    for row in _rows(line):
+    for row in rows_of(line):
         points.setdefault(arm_of(row), {})[int(row["n"])] = row
     moved = case.bytes_moved / case.n
     held = moved - (case.itemsize if case.placement == "inplace" else 0)

@@ -11,15 +11,16 @@ import numpy as np
 
 from bench.machine.environment import machine_name
 from kernels.api import Case
-from scripts._recommend.answer import Answer, Missing, arm_of, break_even
+from scripts._recommend.ranking import Answer, Missing, arm_of, break_even
 from scripts._recommend.ratios import Ratio, Row
 from scripts._recommend.runs import Evidence
 from scripts._recommend.sentences import because
 from scripts._recommend.settings import settings, untried
+from scripts._recommend.ways import Way
 
 __all__ = ["SCHEMA", "as_json"]
 
-SCHEMA = 2
+SCHEMA = 3
 """Goes up when a key changes its meaning or goes."""
 
 
@@ -27,7 +28,7 @@ def as_json(
     evidence: Evidence,
     cases: Sequence[Case],
     now: str | None,
-    answers: Sequence[Answer],
+    answers: Sequence[tuple[Answer, Way | None]],
     missing: Sequence[tuple[Missing, str]],
 ) -> dict[str, Any]:
     """Everything the human text says, as numbers; unknown ones are None."""
@@ -42,7 +43,7 @@ def as_json(
             "this_machine": evidence.machine == machine_name(),
             "runs": [{"run_id": run_id, "cells": str(path)} for run_id, path in evidence.paths.items()],
             "warnings": evidence.warnings,
-            "answers": [_answer(evidence, each) for each in answers],
+            "answers": [_answer(evidence, *each) for each in answers],
             "missing": [
                 {"placement": gap.placement, "reason": gap.reason, "measure": what} for gap, what in missing
             ],
@@ -51,13 +52,15 @@ def as_json(
     return found
 
 
-def _answer(evidence: Evidence, found: Answer) -> dict[str, Any]:
+def _answer(evidence: Evidence, found: Answer, way: Way | None) -> dict[str, Any]:
     use = found.use
     return {
         "placement": found.case.placement,
         "basis": found.basis,
-        "use": _arm(use),
-        "keep": found.keep,
+        "no_answer": None if found.distrust is None else dataclasses.asdict(found.distrust),
+        "sure": found.sure,
+        "use": None if found.distrust is not None else _arm(use),
+        "keep": None if found.distrust is not None else found.keep,
         "best": _arm(found.best),
         "as_fast": found.as_fast,
         "not_known": found.not_known,
@@ -68,10 +71,16 @@ def _answer(evidence: Evidence, found: Answer) -> dict[str, Any]:
             for key in ("time_s", "time_lo_s", "time_hi_s", "gb_per_s", "ceiling_fraction", "noise_floor")
         },
         "over_now": _ratio(found.over_now),
-        "over_baseline": _ratio(found.over_baseline),
+        "neighbours": [{"n": n, "over_now": gain} for n, gain in found.neighbours],
+        "code": None if way is None else _code(way),
         "because": None if found.keep else because(evidence, found),
         "arms": [
-            {**_arm(row), "time_s": row["time_s"], "first_call_s": row["first_call_s"]} for row in found.arms
+            {
+                **_arm(row),
+                **{name: row[name] for name in ("time_s", "first_call_s")},
+                "over_now": _ratio(found.ratios[arm_of(row)]),
+            }
+            for row in found.arms
         ],
         "settings": [
             {**dataclasses.asdict(setting), "gain": _ratio(setting.gain)}
@@ -88,8 +97,18 @@ def _arm(row: Row) -> dict[str, str]:
     return {"name": arm_of(row), "backend": str(row["backend"]), "variant": str(row["variant"])}
 
 
-def _ratio(ratio: Ratio | None) -> dict[str, Any] | None:
-    return None if ratio is None else dataclasses.asdict(ratio)
+def _ratio(ratio: Ratio) -> dict[str, Any]:
+    return dataclasses.asdict(ratio)
+
+
+def _code(way: Way) -> dict[str, Any]:
+    left = way.left and {
+        **dataclasses.asdict(way.left.times),
+        "verdict": way.left.word,
+        "known": way.is_known,
+    }
+    code = way.code
+    return {"shell": code.shell, "lines": code.lines, "note": code.note, "there_and_back": left}
 
 
 def _fit(curve: Any) -> dict[str, Any]:

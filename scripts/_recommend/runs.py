@@ -21,10 +21,14 @@ from scripts._shared.environments import read_environment
 from scripts._shared.pairs import SPREAD_COLUMNS
 from scripts._shared.remarks import clean
 from scripts._shared.summary import NEEDED, prepare
+from scripts._shared.why import WHY_COLUMNS
 
 __all__ = ["Evidence", "gather", "matching"]
 
-_COLUMNS = (*NEEDED, "threads_effective", *SPREAD_COLUMNS)
+_COLUMNS = (
+    *(*NEEDED, *SPREAD_COLUMNS),
+    *(name for name in WHY_COLUMNS if name not in (*NEEDED, *SPREAD_COLUMNS)),
+)
 
 
 @dataclass
@@ -150,7 +154,8 @@ def _evidence(paths: Sequence[Path]) -> Evidence:
         by_id = {str(run_id): paths[0] for run_id in cells["run_id"].unique()}
     environments = {run_id: read_environment(path) or {} for run_id, path in by_id.items()}
     timed = cells[cells["timed"] & cells["role"].isin(COMPETING)].reset_index(drop=True)
-    return Evidence(timed, machines[0], by_id, environments, _warnings(machines[0], paths))
+    warnings = [*_warnings(machines[0], paths), *_noted(environments.values())]
+    return Evidence(timed, machines[0], by_id, environments, warnings)
 
 
 def _warnings(machine: str, paths: Sequence[Path]) -> list[str]:
@@ -161,3 +166,9 @@ def _warnings(machine: str, paths: Sequence[Path]) -> list[str]:
     if all(path.parent.parent.name == "reference" for path in paths):
         return [f"from the reference run of a machine that is called {here} too; {again}"]
     return []
+
+
+def _noted(environments: Iterable[Mapping[str, Any]]) -> list[str]:
+    """What the runs noted of their machine that spoils timings, each once (`bench.machine.spoilers`)."""
+    found = [line for each in environments for line in each.get("warnings") or () if isinstance(line, str)]
+    return [clean(line) for line in dict.fromkeys(found)]

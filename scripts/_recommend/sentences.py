@@ -5,27 +5,34 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+from bench.stats.estimates import Interval
+from bench.text.commands import as_typed
 from bench.text.sizes import format_size
 from bench.text.units import number_text, percent_text, ratio_text, seconds_text
-from scripts._recommend.answer import Answer, arm_of
+from scripts._recommend.ranking import Answer, arm_of
 from scripts._recommend.ratios import Ratio, Row
 from scripts._recommend.runs import Evidence
 from scripts._recommend.settings import Setting, settings
+from scripts._recommend.trust import Distrust
+from scripts._shared.why import reasons
 
-__all__ = ["because", "headline", "how_sure"]
+__all__ = ["because", "headline", "how_sure", "times_text"]
 
 _SMALL = 0.5
 """From this share of the time on, a fixed cost is the reason for it."""
 
 
 def headline(evidence: Evidence, answer: Answer) -> str:
-    """The answer in a sentence: what to use, by how much, how sure, why."""
+    """The answer in a sentence: what to use, by how much, how sure, why; or why there is none."""
     case = answer.case
     what = (
         f"{case.dtype} {case.op} {case.direction}, {format_size(case.n)} elements, placement {case.placement}"
     )
-    told = "" if answer.basis == "measured" else f" ({answer.basis}, not measured at this size)"
-    said = _kept(answer, told) if answer.keep else _changed(evidence, answer, told)
+    if answer.distrust is not None:
+        return f"{_refused(answer, answer.distrust)} [{what}]"
+    if answer.basis != "measured":
+        return f"{_probably(answer)} [{what}]"
+    said = _kept(answer) if answer.keep else _changed(evidence, answer)
     others = (
         f" As fast within {percent_text(answer.resolve)}: {', '.join(answer.as_fast)}."
         if answer.as_fast
@@ -37,22 +44,49 @@ def headline(evidence: Evidence, answer: Answer) -> str:
     return f"{said}{others}{open_} [{what}]"
 
 
-def _changed(evidence: Evidence, answer: Answer, told: str) -> str:
+def _refused(answer: Answer, why: Distrust) -> str:
+    now, best = arm_of(answer.now), arm_of(answer.best)
+    came = (
+        f" {best} came out {times_text(answer.over_now)} as fast as {now}, which says little."
+        if best != now
+        else ""
+    )
+    return as_typed(
+        f"No answer: {why.reason}.{came} It takes a machine that does nothing else"
+        f" (`python scripts/doctor.py --only machine` names what runs), then the command below."
+    )
+
+
+def _probably(answer: Answer) -> str:
+    """Of a size that was not measured: what the curves tell, and what stands at the sizes beside it."""
+    now, best = arm_of(answer.now), arm_of(answer.best)
+    beside = [f"{number_text(gain)} times at {format_size(n)}" for n, gain in answer.neighbours]
+    seen = f"; measured: {' and '.join(beside)}" if beside and best != now else ""
+    told = f"told from {answer.basis} curves{seen}"
+    if answer.keep:
+        much = "" if best == now else f", {best} comes out {times_text(answer.over_now)} as fast"
+        return f"Probably keep {now}; measure to know{much} ({told}). The command stands below."
+    return (
+        f"Probably {best}; measure to know: it comes out {times_text(answer.over_now)} as fast as {now} ({told})."
+        " The command stands below."
+    )
+
+
+def _changed(evidence: Evidence, answer: Answer) -> str:
     use, now = answer.use, arm_of(answer.now)
     environ = evidence.variant_environ(str(use["run_id"]), str(use["variant"]))
     setting = f" with {' '.join(f'{key}={value}' for key, value in environ.items())}" if environ else ""
-    than = f"the baseline {now}" if answer.now["role"] == "baseline" else now
-    times = f"{_times(answer.over_now)} faster than {than}{told}"
+    times = f"{times_text(answer.over_now)} faster than {now}"
     return f"Use {arm_of(use)}{setting}: {times}, because {because(evidence, answer)}."
 
 
-def _kept(answer: Answer, told: str) -> str:
+def _kept(answer: Answer) -> str:
     now, best, ratio = arm_of(answer.now), arm_of(answer.best), answer.over_now
     if ratio.verdict == "same":
-        return f"Keep {now}: nothing is faster{told}."
+        return f"Keep {now}: nothing is faster."
     if ratio.verdict == "slower":
-        return f"Keep {now}: {best} has the smallest time, but is slower, {ratio.how}{told}."
-    return f"Keep {now}: whether {best} is faster is not known{told}. It comes out {_times(ratio)} as fast."
+        return f"Keep {now}: {best} has the smallest time, but is slower, {ratio.how}."
+    return f"Keep {now}: whether {best} is faster is not known. It comes out {times_text(ratio)} as fast."
 
 
 def because(evidence: Evidence, answer: Answer) -> str:
@@ -71,6 +105,9 @@ def because(evidence: Evidence, answer: Answer) -> str:
             f"new memory costs {arm_of(now)} most of its time: {seconds_text(now['time_s'])} a call, and"
             f" {seconds_text(now['time_s'] / given.gain.value)} into a given array"
         )
+    told = reasons(now, use)
+    if told:
+        return told[0]
     copy = percent_text(use["ceiling_fraction"])
     reached = f" ({copy} of a copy of the same bytes)" if not math.isnan(use["ceiling_fraction"]) else ""
     ours, theirs = (number_text(row["gb_per_s"]) for row in (use, now))
@@ -92,7 +129,7 @@ def _fixed_share(answer: Answer, row: Row) -> tuple[float, float]:
     return min(latency / row["time_s"], 1.0), min(latency, float(row["time_s"]))
 
 
-def _times(ratio: Ratio) -> str:
+def times_text(ratio: Ratio | Interval) -> str:
     """``2.31 times (2.25 to 2.38)``."""
     text = ratio_text(ratio.value, ratio.lo, ratio.hi)
     value, _, interval = text.partition("x ")
@@ -106,9 +143,14 @@ def how_sure(answer: Answer) -> Iterator[str]:
     ratio = answer.over_now
     if answer.basis == "extrapolated":
         yield "Extrapolated: this size lies outside all measured ones, where nothing tests the curves. Measure it."
+    elif arm_of(answer.best) != arm_of(answer.now) and answer.basis == "fitted":
+        yield f"How sure: not at all, before it is measured: {times_text(ratio)} as fast is {ratio.how}."
     elif arm_of(answer.best) != arm_of(answer.now):
-        beside = f"{arm_of(answer.best)} beside {arm_of(answer.now)}: {_times(ratio)} as fast, {ratio.how}"
+        beside = (
+            f"{arm_of(answer.best)} beside {arm_of(answer.now)}: {times_text(ratio)} as fast, {ratio.how}"
+        )
         sure = {"faster": "sure", "same": "the same", "slower": "slower"}.get(ratio.verdict, "unresolved")
+        sure = "no answer" if answer.distrust is not None else sure
         yield f"How sure: {beside}: {sure}.{_seen(ratio)}{_needed(ratio)}"
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 
 from bench.plan.options import MOST_PROCESSES
 from kernels.api import PLACEMENTS, Case
-from scripts._recommend.answer import Answer, arm_of
 from scripts._recommend.commands import command, variant_option, variants_for
+from scripts._recommend.ranking import Answer, arm_of
 from scripts._recommend.ratios import Ratio, Row, apart, paired
 from scripts._recommend.runs import Evidence, matching
 
@@ -46,7 +46,7 @@ def untried(evidence: Evidence, answer: Answer) -> list[str]:
     measured = settings(evidence, answer)
     if answer.basis != "measured":
         commands.append(command(case, [case.placement]))
-    elif answer.over_now.verdict == "unresolved":
+    elif answer.distrust is not None or answer.over_now.verdict == "unresolved":
         commands.append(_resolving(evidence, answer))
     tried = {setting.name for setting in measured if setting.kind == "variant"}
     if case.placement == "new" and case.device == "cpu" and not tried:

@@ -1,4 +1,4 @@
-"""A recommendation as people read it: the answer first, then the figures that it rests on."""
+"""A recommendation as people read it, below the answer: the figures that it rests on."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from bench.text.sizes import format_size
-from bench.text.units import calls_text, number_text, percent_text, ratio_text, seconds_text
-from scripts._recommend.answer import Answer, Missing, arm_of, break_even
+from bench.text.units import calls_text, count_text, number_text, percent_text, ratio_text, seconds_text
+from scripts._recommend.ranking import Answer, Missing, arm_of, break_even
 from scripts._recommend.ratios import Row
 from scripts._recommend.runs import Evidence
-from scripts._recommend.sentences import headline, how_sure
+from scripts._recommend.sentences import how_sure
 from scripts._recommend.settings import Setting, settings, untried
 from scripts._shared.remarks import clean
 from scripts._shared.tables import Block, Report, Section
@@ -30,8 +30,8 @@ _PLACES = {
 def as_report(
     evidence: Evidence, answers: Sequence[Answer], missing: Sequence[tuple[Missing, str]]
 ) -> Report:
-    """All that there is to say; `missing` has what lacks, and the command for it."""
-    report = Report(intro=[headline(evidence, each) for each in answers])
+    """All that there is to say besides the answers themselves; `missing` has what lacks, and the command for it."""
+    report = Report()
     for _, gaps in itertools.groupby(missing, key=lambda item: item[1]):
         found = [gap for gap, _ in gaps]
         places = " and ".join(gap.placement for gap in found)
@@ -63,8 +63,8 @@ def _block(evidence: Evidence, answer: Answer) -> Block:
 
 
 def _arms(answer: Answer) -> Section:
-    headers = ("implementation", "time", "GB/s", "of copy", f"over {_baseline(answer)}", "first call")
-    fast = {arm_of(answer.use), *answer.as_fast}
+    headers = ("implementation", "time", "GB/s", "of copy", f"over {arm_of(answer.now)}", "first call")
+    fast = set() if answer.distrust is not None else {arm_of(answer.use), *answer.as_fast}
     rows: list[tuple[str, ...]] = [
         (
             arm_of(row) + " *" * (arm_of(row) in fast),
@@ -80,14 +80,8 @@ def _arms(answer: Answer) -> Section:
 
 
 def _over(answer: Answer, row: Row) -> str:
-    if answer.basis == "measured":
-        return ratio_text(row["speedup"], row["speedup_lo"], row["speedup_hi"])
-    base = next((other for other in answer.arms if other["role"] == "baseline"), None)
-    return ratio_text(base["time_s"] / row["time_s"]) if base else "-"
-
-
-def _baseline(answer: Answer) -> str:
-    return clean(str(next((row["backend"] for row in answer.arms if row["role"] == "baseline"), "baseline")))
+    found = answer.ratios[arm_of(row)]
+    return ratio_text(found.value, found.lo, found.hi)
 
 
 def _settings(found: Sequence[Setting]) -> Section:
@@ -160,11 +154,11 @@ def _compiling(evidence: Evidence, answer: Answer) -> Iterator[str]:
     cached = evidence.from_disk_cache(str(use["run_id"]), arm_of(use))
     remark = "; its code came from an on-disk cache here, the first time ever takes longer" if cached else ""
     firsts = f"{seconds_text(use['first_call_s'])} against {seconds_text(now['first_call_s'])}"
-    paid = f"after {calls_text(calls)} calls" if 0 < calls < math.inf else calls_text(calls)
+    paid = f"after {count_text(int(calls), 'call')}" if 0 < calls < math.inf else calls_text(calls)
     yield f"Compiling: the first call of {arm_of(use)}, {firsts}, is paid back {paid}{remark}."
 
 
 def _legend(answers: Sequence[Answer]) -> Iterator[str]:
     if answers:
         yield "* marks the recommended one and what is the same. ~ marks a time that is noisy, or told from a curve."
-        yield "Faster by and over: time before / time after, with its 95 % interval where it is measured."
+        yield "Faster by and over: time before / time after, with its 95 % interval where it is known."

@@ -6,7 +6,7 @@ and before anything is drawn, and the page says by how much.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,6 +18,7 @@ from bench.stats.fastest import COMPETING
 from bench.stats.frames import group_ids
 from kernels.api import AXIS_TABLE, USUAL
 from kernels.registry import BUILTINS
+from scripts._report.looks import DASHES, GLYPHS, GREY, looks
 from scripts._shared.remarks import arm_name
 from scripts._shared.summary import CASE, NEEDED
 
@@ -25,7 +26,7 @@ __all__ = ["COLUMNS", "SLICE", "Arm", "Reduced", "arms_of", "likeness", "overall
 
 COLUMNS = (
     *NEEDED,
-    *("rounds", "contended_rounds", "import_s", "second_call_s", "max_ulp", "special_values"),
+    *("rounds", "contended_rounds", "import_s", "second_call_s", "max_ulp", "special_values", "resolve_s"),
 )
 """The columns of cells.csv that a report is made of."""
 
@@ -34,22 +35,11 @@ SLICE = ("machine", "run_id", *CASE[1:-1])
 
 MOST_ROWS = 20_000
 MOST_SIZES = 48
-_COLORS = ("#E69F00", "#56B4E9", "#009E73", "#0072B2", "#D55E00", "#CC79A7", "#B8A800")
-_GREY = "#808080"
 _ROLES = (*COMPETING, *(role for role in ROLES if role not in COMPETING))
-_SHAPES = {
-    **{"circle": "●", "square": "■", "diamond": "◆", "triangle-up": "▲", "cross": "✚", "triangle-down": "▼"},
-    **{"triangle-right": "▶", "triangle-left": "◀"},
-}
-_DASHES = ((1, 0), (6, 3), (2, 3), (9, 3, 2, 3))
 
 
 class Arm(NamedTuple):
-    """How one arm is called and drawn: everywhere the same, and told apart by shape as well as by colour.
-
-    The colours are those of Okabe and Ito (Color Universal Design, 2008), the yellow darkened to show on
-    white; the baseline is grey.
-    """
+    """How one arm is called and drawn: `scripts._report.looks` has what belongs to its backend."""
 
     name: str
     role: str
@@ -60,7 +50,7 @@ class Arm(NamedTuple):
     @property
     def glyph(self) -> str:
         """The shape as a character."""
-        return _SHAPES[self.shape]
+        return GLYPHS[self.shape]
 
     @property
     def competes(self) -> bool:
@@ -89,23 +79,19 @@ def arms_of(cells: pd.DataFrame) -> tuple[list[Arm], npt.NDArray[np.int64]]:
     order = sorted(range(len(found)), key=lambda place: _rank(*found[place]))
     ranked = [found[place] for place in order]
     names = _distinct([arm_name(*arm) for arm in ranked])
-    colors = _colors([backend for backend, _, role in ranked if role == "candidate"])
-    variants = ["", *dict.fromkeys(variant for _, variant, _ in ranked if variant)]
+    styles = looks(backend for backend, _, _ in ranked)
+    variants = ["", *sorted({variant for _, variant, _ in ranked if variant})]
     arms = [
         Arm(
             name,
             role,
-            colors[backend] if role == "candidate" else _GREY,
-            list(_SHAPES)[number % len(_SHAPES)],
-            _DASHES[variants.index(variant) % len(_DASHES)],
+            styles[backend].color if role in COMPETING else GREY,
+            styles[backend].shape,
+            DASHES[variants.index(variant) % len(DASHES)],
         )
-        for number, (name, (backend, variant, role)) in enumerate(zip(names, ranked, strict=True))
+        for name, (backend, variant, role) in zip(names, ranked, strict=True)
     ]
     return arms, np.asarray(np.argsort(order)[codes], np.int64)
-
-
-def _colors(backends: Iterable[str]) -> dict[str, str]:
-    return {name: _COLORS[place % len(_COLORS)] for place, name in enumerate(dict.fromkeys(backends))}
 
 
 def _rank(backend: str, variant: str, role: str) -> tuple[Any, ...]:

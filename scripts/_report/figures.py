@@ -6,7 +6,7 @@ clipped (the ids of clip paths are counted from one chart to the next).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import altair as alt
@@ -19,13 +19,18 @@ from bench.stats.frames import group_ids
 from bench.text.sizes import format_size
 from bench.text.units import seconds_text
 from kernels.api import AXIS_TABLE, PLACEMENTS
-from scripts._report import charts
+from scripts._report import bars, charts
 from scripts._report.data import SLICE, Arm, arms_of, likeness, rows_of
+from scripts._report.style import theme
 from scripts._shared.remarks import axis_text
 
 __all__ = ["FigureError", "as_png", "as_svg", "figures"]
 
 _BESIDE = ("out", "new", "inplace")
+_WIDTH, _HEIGHT = 600, 260
+"""Of a panel: with names and axis it is no wider than GitHub shows it, so that its text stays legible."""
+_LINE_PX = 14
+"""Between two names."""
 _PLACEMENT_FREE = tuple(name for name in SLICE if name != "placement")
 
 
@@ -93,27 +98,29 @@ def _title(cells: pd.DataFrame, text: str, lines: str) -> dict[str, Any]:
 def _bandwidth(cells: pd.DataFrame, arms: list[Arm]) -> dict[str, Any]:
     present = [name for name in _BESIDE if (cells["placement"] == name).any()]
     titles = {"out": "into a given array (out)", "new": "allocating the result (new)", "inplace": "in place"}
+    sizes = sorted(map(int, cells["n"].unique()))
     panels: list[dict[str, Any]] = []
     datasets: dict[str, Any] = {}
     for name in present:
         some = cells[cells["placement"] == name]
-        panel = charts.over_size(arms, "gb_per_s", legend=True).properties(
-            width=330, height=270, title=titles[name]
+        panel = charts.over_size(arms, "gb_per_s", label_size=12).properties(
+            width=_WIDTH, height=_HEIGHT, title=titles[name]
         )
-        spec = panel.to_dict()
-        datasets |= {f"{name}-points": _points(some), f"{name}-ceiling": _ceiling(some)}
-        panels.append(_renamed(spec, name))
+        points, ceiling = _points(some, arms, sizes), _ceiling(some)
+        named = {"points": points, "ceiling": ceiling, "ends": _ends(points, ceiling), "chosen": []}
+        datasets |= {f"{name}-{key}": records for key, records in named.items()}
+        panels.append(_renamed(panel.to_dict(), name))
     spec = {
-        "params": [{"name": charts.SIZES, "value": sorted(map(int, cells["n"].unique()))}],
-        "hconcat": panels,
+        "params": [{"name": charts.SIZES, "value": sizes}],
+        "vconcat": panels,
         "bounds": "flush",
-        "spacing": 90,
+        "spacing": 70,
         "datasets": datasets,
         "resolve": {"scale": {"y": "shared"}},
         "title": _title(
             cells,
             "Bandwidth over size",
-            "Dashed: a copy of the same bytes. Bands: 95 % intervals. Hollow: noisy.",
+            "Dashed: a copy of the same bytes. Bars: 95 % intervals. Hollow: noisy.",
         ),
     }
     return _finished(spec)
@@ -136,9 +143,11 @@ def _renamed(spec: Any, prefix: str) -> Any:
 
 
 def _allocation(cells: pd.DataFrame, arms: list[Arm]) -> dict[str, Any]:
-    names = [name for name in PLACEMENTS if (cells["placement"] == name).any()]
+    """The least time of an arm decides its place."""
     largest = cells["n"].max()
     some = cells[cells["n"] == largest]
+    names = [name for name in PLACEMENTS if (some["placement"] == name).any()]
+    least = some.groupby("arm")["time_s"].min().to_dict()
     records = [
         {
             "arm": row.arm,
@@ -148,34 +157,33 @@ def _allocation(cells: pd.DataFrame, arms: list[Arm]) -> dict[str, Any]:
             "hi": _digits(row.time_hi_s, row.time_s),
             "label": "~" * (row.status == "noisy") + seconds_text(row.time_s).replace("us", "µs"),
         }
-        for arm in arms
-        for row in rows_of(some[some["arm"] == arm.name])
+        for arm in sorted((arm.name for arm in arms if arm.name in least), key=lambda name: least[name])
+        for row in rows_of(some[some["arm"] == arm])
     ]
-    chart = charts.placements(names).properties(width=560)
+    chart = bars.placements(names).properties(width=560)
     spec = chart.to_dict() | {
         "datasets": {charts.POINTS: records},
         "title": _title(
             cells,
             f"What allocation costs at {format_size(int(largest))} elements",
-            "Lines: 95 % intervals. ~: noisy.",
+            "The fastest on top. Lines: 95 % intervals. ~: noisy.",
         ),
     }
     return _finished(spec)
 
 
 def _finished(spec: dict[str, Any]) -> dict[str, Any]:
-    return spec | {
-        "$schema": alt.SCHEMA_URL,
-        "config": charts.theme(dark=False, paper="white"),
-        "padding": 14,
-    }
+    return spec | {"$schema": alt.SCHEMA_URL, "config": theme(dark=False), "padding": 14}
 
 
-def _points(cells: pd.DataFrame) -> list[dict[str, Any]]:
+def _points(cells: pd.DataFrame, arms: Sequence[Arm], sizes: Sequence[int]) -> list[dict[str, Any]]:
+    doublings = charts.SHIFT_PX * np.log2(sizes[-1] / sizes[0]) / _WIDTH
+    places = {arm.name: place - (len(arms) - 1) / 2 for place, arm in enumerate(arms)}
     return [
         {
             "arm": row.arm,
             "n": int(row.n),
+            "x": _digits(row.n * 2 ** (places[row.arm] * doublings)),
             "y": _digits(row.gb_per_s),
             "lo": _digits(row.gb_per_s * row.time_s / row.time_hi_s, row.gb_per_s),
             "hi": _digits(row.gb_per_s * row.time_s / row.time_lo_s, row.gb_per_s),
@@ -187,10 +195,32 @@ def _points(cells: pd.DataFrame) -> list[dict[str, Any]]:
 
 def _ceiling(cells: pd.DataFrame) -> list[dict[str, Any]]:
     limits = cells.groupby("n")["ceiling_gb_per_s"].max().dropna().reset_index()
-    largest = limits["n"].max()
+    return [{"n": int(row.n), "y": _digits(row.ceiling_gb_per_s)} for row in rows_of(limits)]
+
+
+def _ends(points: Sequence[Mapping[str, Any]], ceiling: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The names at the right, in the order of the lines' ends and moved apart where they would collide.
+
+    The page has the same rule (`ends` in draw.js).
+    """
+    last = {record["arm"]: record["y"] for record in points}
+    if ceiling:
+        last["copy"] = ceiling[-1]["y"]
+    values = np.log(
+        [value for record in (*points, *ceiling) for value in (record["y"], record.get("lo", record["y"]))]
+    )
+    gap = (values.max() - values.min()) * _LINE_PX / _HEIGHT
+    names = sorted(last, key=lambda name: last[name])
+    places = np.log([last[name] for name in names])
+    for place in range(1, len(names)):
+        places[place] = max(places[place], places[place - 1] + gap)
+    above = max(values.max(), values.min() + gap * (len(names) - 1)) + gap
+    for place in reversed(range(len(names))):
+        above = places[place] = min(places[place], above - gap)
+    right = max(record["n"] for record in points)
     return [
-        {"n": int(row.n), "y": _digits(row.ceiling_gb_per_s), "label": "copy" if row.n == largest else ""}
-        for row in rows_of(limits)
+        {"arm": "" if name == "copy" else name, "n": right, "y": _digits(float(np.exp(place))), "label": name}
+        for name, place in zip(names, places, strict=True)
     ]
 
 

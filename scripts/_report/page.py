@@ -23,10 +23,14 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from bench.plan.experiments import arm_label
-from bench.text.units import number_text, ratio_text
-from scripts._report import charts
+from bench.text.units import ratio_text
+from kernels.networks.case import WIDTHS
+from scripts._report import bars, charts
 from scripts._report.data import SLICE, Arm, Reduced, arms_of, likeness, overall, rows_of
+from scripts._report.machines import machine_section
 from scripts._report.sections import SECTIONS, Section
+from scripts._report.style import Layers, theme
+from scripts._report.trust import trust_lines
 from scripts._shared.environments import Environment as Machine
 from scripts._shared.remarks import (
     LEGEND,
@@ -38,6 +42,7 @@ from scripts._shared.remarks import (
     run_lines,
     varies,
 )
+from scripts._shared.trust import LARGEST_FLOOR, MOST_DISTURBED
 
 __all__ = ["render", "script_json"]
 
@@ -46,7 +51,7 @@ _FIGURES = (
     *("time_s", "time_lo_s", "time_hi_s", "gb_per_s", "ceiling_gb_per_s", "ceiling_fraction"),
     *("speedup", "speedup_lo", "speedup_hi", "noise_floor", "break_even_calls"),
     *("over_leader", "over_leader_lo", "over_leader_hi", "leader_noise_floor"),
-    *("import_s", "first_call_s", "second_call_s", "max_ulp"),
+    *("import_s", "first_call_s", "second_call_s", "max_ulp", "resolve_s"),
 )
 _COUNTS = ("n", "rounds", "contended_rounds")
 _WORDS = {
@@ -60,11 +65,24 @@ _MARKS = (
     "In squares, ★ marks the leader, ≈ what is the same within the width asked for (beside the leader, or over the"
     " baseline), ? what is unresolved: neither that nor a difference was shown.",
 )
+_LABELS = {"run_id": "run", "negative_slope": "slope"}
 _LONGEST_REASON = 300
+_SCRIPTS = (
+    *("format.js", "rank.js", "gains.js", "rows.js", "address.js", "draw.js"),
+    *("sections.js", "answer.js", "page.js"),
+)
+"""The page's own code, in the order in which it is put together."""
 
 
-def render(cells: pd.DataFrame, reduced: Reduced, machines: Sequence[tuple[str, Machine | None]]) -> str:
+def render(
+    cells: pd.DataFrame,
+    reduced: Reduced,
+    rounds: Sequence[Sequence[Sequence[float]]],
+    machines: Sequence[tuple[str, Machine | None]],
+) -> str:
     """The page of `cells` (as `scripts._shared.summary.ranked` leaves them), drawn from their `reduced` rows.
+
+    `rounds` has for each of these rows, for each process, the seconds of its rounds.
 
     `machines` are the runs' names, each with its environment.json, None where it has none.
     """
@@ -79,11 +97,11 @@ def render(cells: pd.DataFrame, reduced: Reduced, machines: Sequence[tuple[str, 
         total=f"{len(cells):,}",
         overall=_overall_rows(cells),
         problems=problem_lines(cells),
-        environments=[_environment(*item) for item in machines[:_MOST_ENVIRONMENTS]],
+        environments=[machine_section(*item) for item in machines[:_MOST_ENVIRONMENTS]],
         legend=[*(line for table, line in LEGEND if table in ("", "fastest")), *_MARKS],
         colophon=_colophon(len(machines)),
         css=Markup(_asset("page.css")),  # our own files, not data
-        data=Markup(_payload(reduced.cells, arms, code)),  # cannot end its element
+        data=Markup(_payload(cells, reduced.cells, arms, code, rounds)),  # cannot end its element
         scripts=[Markup(script) for script in scripts],
         script_hashes=Markup(" ".join(map(_hash, scripts))),
     )
@@ -98,7 +116,13 @@ def _harmless(text: str) -> str:
     return text.replace("&", r"\u0026").replace("<", r"\u003c").replace(">", r"\u003e")
 
 
-def _payload(cells: pd.DataFrame, arms: Sequence[Arm], code: Any) -> str:
+def _payload(
+    everything: pd.DataFrame,
+    cells: pd.DataFrame,
+    arms: Sequence[Arm],
+    code: Any,
+    rounds: Sequence[Sequence[Sequence[float]]],
+) -> str:
     """Everything that the page's code reads, as one JSON object; numbers have five digits."""
     columns = {name: _numbers(cells[name].to_numpy(float)) for name in _FIGURES}
     columns |= {name: _numbers(cells[name].to_numpy(float), ".17g") for name in _COUNTS}
@@ -115,11 +139,21 @@ def _payload(cells: pd.DataFrame, arms: Sequence[Arm], code: Any) -> str:
         "arms": _arms(cells, arms, code),
         "words": words,
         "noisy": NOISY,
+        "charts": [section.id for section in SECTIONS],
         "specs": _specs(arms),
-        "themes": {"light": charts.theme(dark=False), "dark": charts.theme(dark=True)},
+        "shift": charts.SHIFT_PX,
+        "limits": {"disturbed": MOST_DISTURBED, "visible": LARGEST_FLOOR},
+        "trust": trust_lines(everything),
+        "themes": {"light": theme(dark=False), "dark": theme(dark=True)},
     }
     parts = ",".join(f'"{name}":[{values}]' for name, values in columns.items())
-    return f'{script_json(fixed)[:-1]},"columns":{{{parts}}}}}'
+    return f'{script_json(fixed)[:-1]},"rounds":{_rounds(rounds)},"columns":{{{parts}}}}}'
+
+
+def _rounds(rounds: Sequence[Sequence[Sequence[float]]]) -> str:
+    """For each cell, for each process, the seconds of its rounds."""
+    cells = (",".join(f"[{_numbers(np.asarray(process, float))}]" for process in cell) for cell in rounds)
+    return f"[{','.join(f'[{cell}]' for cell in cells)}]"
 
 
 def _numbers(values: np.ndarray[Any, np.dtype[np.float64]], form: str = ".5g") -> str:
@@ -158,7 +192,9 @@ def _axes(cells: pd.DataFrame) -> tuple[list[dict[str, Any]], list[list[int]]]:
         texts = [axis_text(name, value).removeprefix(f"{name} ") for value in values]
         differs = varies(cells, name) if name == "negative_slope" else len(texts) > 1
         offered = differs and (name != "run_id" or several)
-        label = {"run_id": "run", "negative_slope": "slope"}.get(name, name)
+        label = _LABELS.get(name, name)
+        if name == "layout" and all(map(WIDTHS.fullmatch, values.astype(str))):
+            label = "widths"
         axes.append({"name": name, "label": label, "texts": texts, "offered": offered, "place": place})
         codes.append(found.tolist())
     return axes, [list(row) for row in zip(*codes, strict=True)]
@@ -166,18 +202,27 @@ def _axes(cells: pd.DataFrame) -> tuple[list[dict[str, Any]], list[list[int]]]:
 
 def _specs(arms: Sequence[Arm]) -> dict[str, Any]:
     ranked = [arm for arm in arms if arm.competes]
+    speedup = ("speedup", "speed-up over what is used now")
     found = {
-        "bandwidth": charts.over_size(ranked, "gb_per_s"),
         "time": charts.over_size(ranked, "seconds"),
-        "speedup": charts.heat("speedup", "speed-up over the baseline"),
+        "bandwidth": charts.over_size(ranked, "gb_per_s"),
+        "speedup": charts.heat(*speedup),
+        "speedup-upright": charts.heat(*speedup, upright=True),
         "fastest": charts.heat("fastest", ""),
-        "ledger": charts.ledger(),
+        "fastest-upright": charts.heat("fastest", "", upright=True),
+        "ledger": bars.ledger(),
         "noise": charts.noise(ranked),
     }
-    return {section.id: _spec(found[section.id], section) for section in SECTIONS}
+    for near in (False, True):
+        suffix = "-near" if near else ""
+        found[f"here{suffix}"] = bars.dots(ranked, log=not near)
+        found[f"rounds{suffix}"] = bars.rounds(ranked, log=not near)
+        found[f"runs{suffix}"] = bars.beside(log=not near)
+    sections = {section.id: section for section in SECTIONS}
+    return {name: _spec(chart, sections[name.partition("-")[0]]) for name, chart in found.items()}
 
 
-def _spec(chart: charts.Layers, section: Section) -> dict[str, Any]:
+def _spec(chart: Layers, section: Section) -> dict[str, Any]:
     spec: dict[str, Any] = chart.properties(width="container", description=section.title).to_dict(
         validate=False
     )
@@ -197,59 +242,6 @@ def _overall_rows(cells: pd.DataFrame) -> list[dict[str, str]]:
         }
         for row in rows_of(overall(cells))
     ]
-
-
-_TELLING = (
-    *(
-        "machine",
-        "cpu",
-        "cores",
-        "caches",
-        "memory_bytes",
-        "kernel",
-        "libc",
-        "governor",
-        "transparent_hugepage",
-    ),
-    *("virtual_machine", "load_average", "python", "packages", "environ"),
-)
-
-_IN_BYTES = ("caches", "memory_bytes")
-
-
-def _environment(name: str, machine: Machine | None) -> dict[str, Any]:
-    if machine is None:
-        return {
-            "name": clean(name),
-            "entries": [("environment.json", "there is none beside this run")],
-            "rest": "",
-        }
-    entries = [(key, _value(machine[key], key in _IN_BYTES)) for key in _TELLING if key in machine]
-    return {"name": clean(name), "entries": entries, "rest": json.dumps(machine, indent=1, sort_keys=True)}
-
-
-def _value(value: Any, in_bytes: bool = False) -> str:
-    """An entry of environment.json, of whatever type, as one line."""
-    if isinstance(value, dict):
-        return (
-            ", ".join(f"{clean(key)} {_value(item, in_bytes)}" for key, item in value.items()) or "none set"
-        )
-    if isinstance(value, list):
-        return ", ".join(map(_value, value))
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if in_bytes and isinstance(value, int):
-        return _bytes_text(value)
-    return (
-        number_text(value) if isinstance(value, float) else "unknown" if value is None else clean(str(value))
-    )
-
-
-def _bytes_text(count: int) -> str:
-    for unit, factor in (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)):
-        if count >= factor:
-            return f"{number_text(count / factor)} {unit}"
-    return f"{count} bytes"
 
 
 def _colophon(runs: int) -> str:
@@ -273,7 +265,7 @@ def _vegalite() -> str:
 
 
 def _own_script() -> str:
-    parts = "\n".join(_asset(name) for name in ("format.js", "rank.js", "page.js"))
+    parts = "\n".join(_asset(name) for name in _SCRIPTS)
     return f'(() => {{\n"use strict";\n{parts}}})();'
 
 

@@ -14,28 +14,53 @@ class Section(NamedTuple):
     title: str
     note: str
     tall: bool = False
+    keyed: bool = False  # of lines: which is which, where there is no room for names at their ends
 
 
 SECTIONS = (
     Section(
+        "here",
+        "Time",
+        "Each implementation at the size chosen, the fastest on top, with its 95 % interval for a new process. Hollow"
+        " points are noisy cells. The dashed line is a copy of the same bytes. An interval that runs to the"
+        " edge goes on.",
+    ),
+    Section(
+        "rounds",
+        "Every round",
+        "What the times above are made of: a tick is a batch of calls, a row a process. Rows that differ are processes"
+        " that differ.",
+    ),
+    Section(
+        "runs",
+        "Beside the other runs",
+        "The same case in every run on this page that has it.",
+    ),
+    Section(
+        "time",
+        "Time over size",
+        "Seconds per call. Bars are 95 % intervals, the dashed line is a copy of the same bytes. What is measured at"
+        " the same size is drawn a little side by side; the size chosen is shaded.",
+        tall=True,
+        keyed=True,
+    ),
+    Section(
         "bandwidth",
         "Bandwidth over size",
-        "Each input read once, each output written once, over the time. Bars and bands are 95 % intervals;"
-        " hollow points are noisy cells. The dashed line is a copy of the same bytes in the same experiment.",
+        "The same cells: each input read once, each output written once, over the time.",
         tall=True,
+        keyed=True,
     ),
-    Section("time", "Time over size", "Seconds per call, of the same cells.", tall=True),
     Section(
         "speedup",
         "Speed-up",
-        "Over the baseline, paired round by round. Blue is faster, orange slower; ≈ marks what is the same, ? what"
-        " is unresolved.",
+        "Over what you use now. Blue is faster, orange slower; ≈ marks what is the same, ? what is unresolved.",
     ),
     Section(
         "fastest",
         "Fastest set",
-        "Green squares are the leader (★) and what is the same (≈). Of pale ones (?) it is not known; the numbers have"
-        " the difference that would have been seen. The others say how many times slower they are.",
+        "Green squares are the leader (★) and what is the same (≈). Of pale ones (?) it is not known. The others say"
+        " how many times slower they are.",
     ),
     Section(
         "ledger",
@@ -50,5 +75,6 @@ SECTIONS = (
         "Half of each 95 % interval, as a share of the time. The dashed line is the largest noise floor of the arms:"
         " the smallest difference from the baseline that would have been seen.",
         tall=True,
+        keyed=True,
     ),
 )

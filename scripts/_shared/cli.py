@@ -6,6 +6,7 @@ import argparse
 import io
 import math
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -14,6 +15,7 @@ from typing import NoReturn, TypeVar
 
 from bench.plan import option_values
 from bench.text.commands import as_typed
+from bench.text.hints import did_you_mean
 from bench.text.sizes import parse_size
 
 __all__ = [
@@ -51,8 +53,10 @@ class Parser(argparse.ArgumentParser):
         )
 
     def error(self, message: str) -> NoReturn:
-        """Print `message` as one line to stderr and exit with 2."""
-        self.exit(2, f"{self.prog}: error: {' '.join(message.split())} (see --help)\n")
+        """Print `message` as one line to stderr and exit with 2; of an unknown option with the nearest there is."""
+        unknown = re.match(r"unrecognized arguments: (--[\w-]+)", message)
+        hint = did_you_mean(unknown[1], self._option_string_actions) if unknown else ""
+        self.exit(2, f"{self.prog}: error: {' '.join(message.split())}{hint} (see --help)\n")
 
 
 def option_type(parse: Callable[[str], T]) -> Callable[[str], T]:

@@ -16,7 +16,7 @@ import pandas as pd
 from rich.console import Console
 from rich.progress import Progress
 
-from bench.plan.experiments import Arm, Experiment, Variant, arm_label
+from bench.plan.experiments import FLOOR, Arm, Experiment, Variant, arm_label, copies_of
 from bench.plan.options import parse
 from bench.plan.settings import Settings
 from bench.records.columns import TIMED
@@ -25,12 +25,12 @@ from bench.records.reading import read_cells, read_rounds
 from bench.run.run import Run
 from bench.stats.frames import timed
 from bench.stats.verdicts import Rounds
+from bench.text.units import count_text
 from kernels.api import AXES, OPS, Case
 from scripts._shared.pairs import SPREAD_COLUMNS, Gain, Timed, gain, timed_of
 
 __all__ = ["Arms", "Figures", "Name", "add_run_options", "measure", "settings_of"]
 
-_CONTROLS = (("copy_plain", "ceiling"), ("copy_streaming", "ceiling"), ("empty_call", "floor"))
 _READ = ("role", "status", "reason", "time_s", *SPREAD_COLUMNS, "machine")
 
 
@@ -52,8 +52,9 @@ def settings_of(options: argparse.Namespace, name: str, seconds: float) -> Setti
     """The settings of a run with torch_eager as the baseline.  Raises OptionError."""
     raw = {"results": options.results, "run_id": options.run_id, "max_seconds": options.max_seconds}
     settings = parse({**raw, "backends": "torch_eager", "baseline": "torch_eager"})
-    profile = dataclasses.replace(settings.profile, grids=(), seconds=seconds)
-    return dataclasses.replace(settings, profile_name=name, profile=profile, grids=())
+    minutes = None if settings.max_seconds is not None else seconds / 60
+    profile = dataclasses.replace(settings.profile, grids=())
+    return dataclasses.replace(settings, profile_name=name, profile=profile, grids=(), minutes=minutes)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -69,9 +70,8 @@ class Arms:
         arms = [Arm("torch_eager", "baseline")]
         arms += [Arm(backend, "candidate", variant) for backend, variant in self.candidates]
         arms += [Arm("torch_eager", "twin")]
-        for name, role in _CONTROLS:
-            if self.copies if role == "ceiling" else self.floor:
-                arms.append(Arm(name, role))
+        arms += copies_of(case) if self.copies else ()
+        arms += [Arm(FLOOR, "floor")] if self.floor else []
         return Experiment(case, tuple(arms))
 
 
@@ -84,7 +84,8 @@ def measure(settings: Settings, chosen: Sequence[Experiment], plugins: Mapping[s
     )
     console = Console(stderr=True)
     with Run(settings, chosen) as run:
-        print(f"run {run.run_id}: {len(run.left)} experiments; files in {run.files.folder}/", file=sys.stderr)
+        left = count_text(len(run.left), "experiment")
+        print(f"run {run.run_id}: {left}; files in {run.files.folder}/", file=sys.stderr)
         with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
             task = bar.add_task("", total=len(run.left))
             for experiment in run.left:

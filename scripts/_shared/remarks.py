@@ -8,8 +8,11 @@ from typing import Any
 import pandas as pd
 
 from bench.plan.experiments import arm_label
+from bench.plugin.not_ok import Trouble
+from bench.records.baselines import stand_in_lines
 from bench.records.schema import STATUSES
 from bench.stats.fastest import COMPETING, RULE
+from bench.text.units import count_text
 from kernels.api import AXIS_TABLE
 
 __all__ = [
@@ -18,12 +21,14 @@ __all__ = [
     "RARE_AXES",
     "arm_name",
     "axis_text",
+    "baseline_lines",
     "clean",
     "constant_lines",
     "matters",
     "older_lines",
     "problem_lines",
     "run_lines",
+    "troubles",
     "varies",
 ]
 
@@ -61,8 +66,8 @@ LEGEND = (
     ("arms", "Break-even is the number of calls that pay back a longer first call than the baseline's."),
     (
         "fits",
-        "Fits are time = latency + bytes / bandwidth over all sizes, by relative misses; caches bend the"
-        " real curve: where the worst miss is large, read the sizes one by one.",
+        "Fits are time = latency + bytes / bandwidth over all sizes, by relative misses. Caches bend the real curve:"
+        " a line that misses a size by 10 % or more is left out; scripts/recommend.py reads between the sizes.",
     ),
 )
 """(the table that a sentence belongs to, or "" for all; the sentence)."""
@@ -105,9 +110,9 @@ def run_lines(cells: pd.DataFrame) -> Iterator[str]:
         run_id, machine = (clean(part) for part in key)
         parts = [f"{n:,} {status}" for status, n in zip(counts.columns, statuses, strict=True) if n]
         where = f" on {machine}" if machine else ""
-        yield f"Run {run_id}{where}: {_cells(int(statuses.sum()))} ({', '.join(parts)})."
+        yield f"Run {run_id}{where}: {count_text(int(statuses.sum()), 'cell')} ({', '.join(parts)})."
     if len(counts) > _MOST_RUNS:
-        yield f"And {len(counts) - _MOST_RUNS:,} more runs."
+        yield f"And {count_text(len(counts) - _MOST_RUNS, 'more run')}."
 
 
 def constant_lines(cells: pd.DataFrame, rare: Sequence[str]) -> Iterator[str]:
@@ -131,6 +136,22 @@ def older_lines(cells: pd.DataFrame) -> Iterator[str]:
         )
 
 
+def baseline_lines(cells: pd.DataFrame) -> Iterator[str]:
+    """One line for each baseline that could not run and was stood in for."""
+    planned = cells.loc[(cells["role"] == "baseline") & ~cells["timed"], ["role", "backend", "baseline"]]
+    yield from map(clean, stand_in_lines((str(r), str(b), str(o)) for r, b, o in planned.to_numpy()))
+
+
+def troubles(cells: pd.DataFrame) -> Iterator[Trouble]:
+    """What was not ok, by arm, status and reason."""
+    bad = cells.loc[cells["status"] != "ok", ["status", "backend", "variant", "role", "reason"]]
+    counts = bad.groupby(list(bad.columns), observed=True, sort=False).size().to_dict()
+    for key, count in counts.items():
+        status, backend, variant, role, reason = map(str, key)  # type: ignore[call-overload]  # pandas calls it Hashable
+        role = role if role in ("twin", "ablation") else ""
+        yield Trouble(status, clean(arm_label(backend, variant, role)), clean(reason), int(count))
+
+
 def problem_lines(cells: pd.DataFrame) -> list[str]:
     """One line for each reason why cells have no time that counts; all noisy cells of an arm are one."""
     bad = cells.loc[cells["status"] != "ok", ["status", "backend", "variant", "role", "reason"]]
@@ -143,15 +164,12 @@ def problem_lines(cells: pd.DataFrame) -> list[str]:
     if len(found) > _MOST_PROBLEMS:
         left = sum(int(item[-1]) for item in found[_MOST_PROBLEMS:])
         rest = len(found) - _MOST_PROBLEMS
-        lines.append(f"and {left:,} more cells for {rest:,} other reasons; --format csv has them")
+        more, others = count_text(left, "more cell"), count_text(rest, "other reason")
+        lines.append(f"and {more} for {others}; --format csv has them")
     return lines
 
 
 def _problem_line(*item: str) -> str:
     status, backend, variant, role, reason, count = item
     arm = arm_name(backend, variant, role)
-    return f"{status}: {arm}, {_cells(int(count))}: {clean(reason) or 'no reason given'}"
-
-
-def _cells(count: int) -> str:
-    return "1 cell" if count == 1 else f"{count:,} cells"
+    return f"{status}: {arm}, {count_text(int(count), 'cell')}: {clean(reason) or 'no reason given'}"

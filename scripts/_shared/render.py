@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 from tabulate import tabulate
 
+from bench.plugin import overview
 from scripts._shared.tables import Block, Report, Section
 
 __all__ = ["as_latex", "as_markdown", "to_terminal", "write_csv"]
@@ -67,6 +68,9 @@ def _print_table(section: Section, console: Console) -> None:
     widths = [
         max(cell_len(row[i]) for row in (section.headers, *section.rows)) for i in range(len(section.headers))
     ]
+    if section.narrow:
+        _print_narrow(section, console)
+        return
     if sum(widths) + 3 * len(widths) > console.width:
         console.print(_rich_table(section))
         return
@@ -77,6 +81,12 @@ def _print_table(section: Section, console: Console) -> None:
             " " * (w - cell_len(c)) + c if right else c + " " * (w - cell_len(c)) for c, w, right in cells
         )
         console.file.write("   ".join(padded).rstrip() + "\n")
+
+
+def _print_narrow(section: Section, console: Console) -> None:
+    """Without a rule, since it has to fit on a screen."""
+    grid = overview.Grid(section.title, section.headers, section.rows, section.right)
+    console.file.write("".join(f"{line}\n" for line in overview.lines(grid)[1:]))
 
 
 def _rich_table(section: Section) -> Table:

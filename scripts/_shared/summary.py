@@ -64,10 +64,12 @@ def prepare(cells: pd.DataFrame) -> pd.DataFrame:
     Adds ``case`` (its number, in the order of `CASE`), ``timed`` and ``break_even_calls`` (calls after
     which an arm's longer first call is paid back by its gain over the baseline: 0 at once, inf
     never, NaN where they were not told apart).  Where speed-up, bandwidth or the share of the
-    ceiling is blank but follows from other columns, it is filled in.
+    ceiling is blank but follows from other columns, it is filled in.  What stood in for a baseline
+    that could not run is the baseline.
     """
     cells["case"] = group_ids(cells, CASE)
     cells["timed"] = cells["status"].isin(TIMED) & (cells["time_s"] > 0)
+    cells.loc[_stood_in(cells), "role"] = "baseline"
     cells["bytes_moved"] = cells["bytes_moved"].fillna(_bytes_moved(cells))
     cells["gb_per_s"] = cells["gb_per_s"].fillna(cells["bytes_moved"] / cells["time_s"] / 1e9)
     share = cells["gb_per_s"] / cells["ceiling_gb_per_s"]
@@ -190,6 +192,13 @@ def _bytes_moved(cells: pd.DataFrame) -> pd.Series:
     itemsize = np.array([ITEMSIZES[name] for name in cells["dtype"].cat.categories])
     moved = streams * cells["n"].to_numpy() * itemsize[cells["dtype"].cat.codes]
     return pd.Series(moved, cells.index).where(cells["role"] != "floor")
+
+
+def _stood_in(cells: pd.DataFrame) -> npt.NDArray[np.bool_]:
+    """The candidates that speed-ups are over."""
+    place = cells["baseline"].cat.categories.get_indexer(cells["backend"].cat.categories)
+    named: npt.NDArray[np.bool_] = place[cells["backend"].cat.codes] == cells["baseline"].cat.codes.to_numpy()
+    return named & ((cells["role"] == "candidate") & (cells["variant"] == "")).to_numpy()
 
 
 def _baselines(cells: pd.DataFrame) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:

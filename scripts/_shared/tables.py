@@ -5,44 +5,60 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, NamedTuple
 
 import pandas as pd
 
+from bench.plugin import overview
+from bench.plugin.not_ok import not_ok
 from bench.text.sizes import format_size
 from bench.text.units import MISSING, calls_text, number_text, percent_text, ratio_text, seconds_text
+from kernels.api import AXES
 from scripts._shared.remarks import (
     LEGEND,
     RARE_AXES,
     arm_name,
     axis_text,
+    baseline_lines,
     clean,
     constant_lines,
     matters,
     older_lines,
     problem_lines,
     run_lines,
+    troubles,
     varies,
 )
 from scripts._shared.summary import Keep, arms, fastest, fits
 
-__all__ = ["ALL_TABLES", "TABLES", "Block", "Report", "Section", "report"]
+__all__ = ["ALL_TABLES", "TABLES", "Block", "Report", "Screen", "Section", "report"]
 
-TABLES = ("fastest", "arms", "fits", "headline")
-ALL_TABLES = TABLES[:3]
-"""What is shown when nothing is asked for; the headline is the first of them once more, and short."""
+TABLES = ("overview", "fastest", "arms", "fits", "headline")
+ALL_TABLES = TABLES[1:4]
+"""All that there is to say; overview and headline are the first of them once more, and short."""
+_SHORT_TABLES = ("overview", "headline")
+_WIDE = 120
+"""Columns of the overview where no terminal says how many there are."""
+_FEW_PROBLEMS = 8
+_WORST_MISS = 0.1
+"""A line that misses a measured time by more says little of the times between."""
 _SHORT = 3000  # rows of a table that is shown whole unless --limit says otherwise
 _CUT = 300  # rows that are left of a longer one
 
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """One table: rows of text under headers; `right` tells which columns are aligned to the right."""
+    """One table: rows of text under headers; `right` tells which columns are aligned to the right.
+
+    `narrow`: on a terminal the columns are close to each other.
+    """
 
     title: str
     headers: tuple[str, ...]
     rows: list[tuple[str, ...]]
     right: tuple[bool, ...]
+    narrow: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,22 +80,37 @@ class Report:
     problems: list[str] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True)
+class Screen:
+    """What the overview has to fit on: columns, and lines (None: any number)."""
+
+    width: int = _WIDE
+    lines: int | None = None
+
+
+_Maker = Callable[[pd.DataFrame, Keep, Sequence[str], bool], Block]
+
+
 class _Column(NamedTuple):
     header: str
     text: Callable[[Any], str]
     right: bool = True
 
 
-def report(cells: pd.DataFrame, tables: Sequence[str], limit: int | None) -> Report:
+def report(
+    cells: pd.DataFrame, tables: Sequence[str], limit: int | None, screen: Screen | None = None
+) -> Report:
     """The summary of `cells` (as `prepare` leaves them).
 
     `limit` is the most rows in a block, 0 for all; None shows blocks of up to 3000 rows whole and
-    the first 300 rows of longer ones.
+    the first 300 rows of longer ones.  The overview fits on `screen`.
     """
     rare = [axis for axis in RARE_AXES if varies(cells, axis)]
     several = cells["run_id"].nunique() > 1
     result = Report(intro=[*run_lines(cells), *constant_lines(cells, rare), *older_lines(cells)])
-    makers = {
+    result.intro += baseline_lines(cells)
+    makers: dict[str, _Maker] = {
+        "overview": partial(_overview_block, screen or Screen()),
         "fastest": _fastest_block,
         "arms": _arms_block,
         "fits": _fits_block,
@@ -89,9 +120,39 @@ def report(cells: pd.DataFrame, tables: Sequence[str], limit: int | None) -> Rep
         result.blocks.append(makers[name](cells, _keep(limit), rare, several))
     if tuple(tables) == ("headline",):
         return result  # for a page that explains its columns itself
+    if tuple(tables) == ("overview",):
+        result.legend = list(overview.HOW_TO_READ)
+        result.problems = not_ok(troubles(cells), (screen or Screen()).width, _FEW_PROBLEMS)
+        return result
     result.legend = [line for name, line in LEGEND if name in ("", *tables)]
     result.problems = problem_lines(cells)
     return result
+
+
+def _overview_block(
+    screen: Screen, cells: pd.DataFrame, keep: Keep, _rare: Sequence[str], _several: bool
+) -> Block:
+    """A table for each op and direction."""
+    frame, total = fastest(cells, keep)
+    found = [_entry(row) for row in frame.itertuples(index=False)]
+    made = overview.grids(found, screen.width, screen.lines)
+    left_out = sum(grid.left_out for grid in made)
+    note = f"{left_out:,} more cases with --tables fastest" if left_out else ""
+    sections = [Section(grid.title, grid.headers, grid.rows, grid.right, narrow=True) for grid in made]
+    return Block("", sections, note or _cut_note(len(frame), total, "cases"))
+
+
+def _entry(row: Any) -> overview.Entry:
+    return overview.Entry(
+        {axis: getattr(row, axis) for axis in ("machine", *AXES)},
+        clean(row.fastest).split("; "),
+        clean(row.unresolved).split("; ") if row.unresolved else (),
+        row.time_s,
+        row.status == "noisy",
+        clean(row.baseline),
+        row.speedup,
+        row.ceiling_fraction,
+    )
 
 
 def _fastest_block(cells: pd.DataFrame, keep: Keep, rare: Sequence[str], _several: bool) -> Block:
@@ -148,7 +209,10 @@ def _arms_block(cells: pd.DataFrame, keep: Keep, rare: Sequence[str], several: b
 
 
 def _fits_block(cells: pd.DataFrame, keep: Keep, rare: Sequence[str], _several: bool) -> Block:
-    frame, total = fits(cells, keep)
+    every, lines = fits(cells, lambda total: total)
+    believed = every[every["worst_miss"] < _WORST_MISS]
+    total = len(believed)
+    frame = believed.iloc[: keep(total)]
     columns = (
         _Column("dtype", lambda row: str(row.dtype), right=False),
         _Column("implementation", lambda row: arm_name(row.backend, row.variant, row.role), right=False),
@@ -159,6 +223,8 @@ def _fits_block(cells: pd.DataFrame, keep: Keep, rare: Sequence[str], _several: 
     )
     sections = _sections(frame, columns, ("op", "direction", "placement"), rare)
     note = _cut_note(len(frame), total, "fits") if total else "None: a fit needs at least three sizes."
+    if lines > total:
+        note = f"{lines - total:,} more lines miss a size by {percent_text(_WORST_MISS)} or more and are not shown."
     return Block("Fitted latency and bandwidth", sections, note)
 
 

@@ -41,7 +41,7 @@ def _held(
     experiment: Experiment,
     two: Sequence[Floats],
     third: Floats,
-    own: Sequence[Difference | None],
+    own: Sequence[Sequence[Difference]],
 ) -> Iterator[tuple[bool, float]]:
     """Of each candidate: whether the interval holds the third process's ratio, and how probable that was."""
     base = experiment.roles.index("baseline")

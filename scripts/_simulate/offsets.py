@@ -66,9 +66,7 @@ def _own(experiment: Experiment, two: Sequence[Floats]) -> list[tuple[str, Diffe
     rounds = [as_rounds([visit[arm] for visit in two]) for arm in range(len(experiment.roles))]
     arms = list(zip(experiment.backends, experiment.parallel, rounds, strict=True))
     found = ProcessSpread().learn(experiment.bytes_moved, arms)
-    return [
-        (backend, each) for backend, each in zip(experiment.backends, found, strict=True) if each is not None
-    ]
+    return [(backend, each) for backend, own in zip(experiment.backends, found, strict=True) for each in own]
 
 
 def _of_kinds(experiment: Experiment, apart: Floats) -> list[Difference]:

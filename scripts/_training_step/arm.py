@@ -12,8 +12,9 @@ import re
 import resource
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -122,20 +123,17 @@ class Trainer:
         seen: dict[int, Tensor] = {}  # alive, so that no address comes twice
         inside: set[int] = set()
         others: set[int] = set()
-        depth = [0]
-
-        def pack(tensor: Tensor) -> Tensor:
-            address = tensor.untyped_storage().data_ptr()
-            seen[address] = tensor
-            (inside if depth[0] else others).add(address)
-            return tensor
-
-        handles = [m.register_forward_pre_hook(lambda *_: depth.append(depth.pop() + 1)) for m in self._made]
-        handles += [m.register_forward_hook(lambda *_: depth.append(depth.pop() - 1)) for m in self._made]
-        with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-            loss = self._loss()
+        nodes: set[Any] = set()  # those of activations
+        active = [m for m in self._made if not isinstance(m, nn.Identity)]  # whose result is another's
+        handles = [m.register_forward_hook(lambda *a: nodes.add(a[-1].grad_fn)) for m in active]
+        loss = self._loss()
         for handle in handles:
             handle.remove()
+        for node in _graph(loss):
+            for tensor in _saved(node):
+                address = tensor.untyped_storage().data_ptr()
+                seen[address] = tensor
+                (inside if node in nodes else others).add(address)
         parameters = {p.untyped_storage().data_ptr() for p in self._model.parameters()}
         sizes = {a: t.untyped_storage().nbytes() for a, t in seen.items() if a not in parameters}
         del loss
@@ -144,6 +142,26 @@ class Trainer:
             sum(size for address, size in sizes.items() if address in inside),
             sum(size for address, size in sizes.items() if address in inside - others),
         )
+
+
+def _graph(result: Tensor) -> Iterator[Any]:
+    """The nodes of autograd's graph."""
+    found: set[Any] = set()
+    waiting: list[Any] = [result.grad_fn]
+    while waiting:
+        node = waiting.pop()
+        if node is not None and node not in found:
+            found.add(node)
+            waiting += [following for following, _ in node.next_functions]
+            yield node
+
+
+def _saved(node: Any) -> list[Tensor]:
+    """What a node keeps.  Hooks of saved tensors would say so as well, but under them ours keep what torch's do."""
+    names = [name for name in dir(node) if name.startswith("_saved_")] + ["saved_tensors"]
+    kept = (getattr(node, name, None) for name in names)
+    every = (each if isinstance(each, list | tuple) else [each] for each in kept)
+    return [each for some in every for each in some if isinstance(each, Tensor)]
 
 
 _CLEAR = Path("/proc/self/clear_refs")

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
-from bench.plan.experiments import Arm, Experiment, Variant, cases, weight
+from bench.plan.experiments import Arm, Experiment, Variant, cases
 from bench.plan.options import parse
-from bench.plan.profiles import Profile
 from scripts._plugins import slowed
 
-__all__ = ["BASES", "IDENTICAL", "SLOWED", "base_of", "kind_of", "passes", "seconds_for"]
+__all__ = ["BASES", "IDENTICAL", "SLOWED", "base_of", "kind_of", "passes"]
 
 BASES = {
     "numpy_ufunc": "torch_eager",
@@ -25,10 +23,6 @@ SLOWED = {"slower5": 20, "slower10": 10}
 _PREFIX = "slowed_"
 _COPIES = 3
 """Identical arms of an experiment: each pair of them is judged."""
-_USUAL_ARMS = 10.4
-"""Of an experiment of the profiles: ten, and the floor with its short batches."""
-_START_UP_S = 1.0
-"""About what it takes to start an arm's processes, two one after the other, while others are started."""
 
 
 def _arms(base: str) -> tuple[Arm, ...]:
@@ -62,12 +56,3 @@ def passes(bases: Sequence[str], sizes: str) -> list[list[Experiment]]:
         mine = found.setdefault((case.op, case.direction), [])
         mine.extend(Experiment(case, _arms(base)) for base in bases)
     return list(found.values())
-
-
-def seconds_for(profile: Profile, chosen: Sequence[Experiment]) -> float:
-    """What the profile gives the experiments, scaled to the arms that take part here."""
-    usual = sum(weight(Experiment(case, ())) for case in cases(profile.grids))
-    asked = sum(weight(each) * len(each.arms) / _USUAL_ARMS for each in chosen)
-    processes = len({arm for each in chosen for arm in each.arms})
-    measuring_s = profile.seconds - _START_UP_S * math.ceil(_USUAL_ARMS)
-    return measuring_s * asked / usual + _START_UP_S * processes

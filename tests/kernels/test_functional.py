@@ -162,6 +162,40 @@ def test_warnings_are_not_raised_for_special_values() -> None:
                 kernels.leaky_relu(specials(dtype), slope, backend=name)
 
 
+@pytest.mark.parametrize("name", QUICK)
+def test_zeros_of_either_sign_do_not_depend_on_earlier_slopes(name: str) -> None:
+    load(name)
+    for dtype in DTYPES:
+        x = np.full(3, -1, np_dtype(dtype))
+        for slope in (0.0, -0.0, 0.0):
+            zeros = kernels.leaky_relu(x, slope, backend=name)  # -1 times it
+            assert np.signbit(zeros).tolist() == [not np.signbit(slope)] * 3
+
+
+@pytest.mark.parametrize("name", QUICK)
+def test_gradients_at_zero_and_nan_are_one_of_the_conventions(name: str) -> None:
+    load(name)
+    x = np.array([0.0, -0.0, np.nan], np.float32)
+    dy = np.full(3, 8, np.float32)
+    at_zero, _, at_nan = kernels.relu_backward(dy, x, backend=name).tolist()
+    assert at_zero == 0
+    assert at_nan in (0, 8)
+    assert set(kernels.leaky_relu_backward(dy, x, 0.5, backend=name).tolist()) <= {4, 8}
+
+
+class Named(np.ndarray):
+    pass
+
+
+@pytest.mark.parametrize("name", NATIVE)
+def test_a_subclass_is_taken_for_its_array_and_out_keeps_its_class(name: str) -> None:
+    load(name)
+    x, out = X.view(Named), np.empty_like(X).view(Named)
+    assert type(kernels.relu(x, backend=name)) is np.ndarray
+    assert kernels.relu(x, backend=name, out=out) is out
+    assert np.array_equal(out, np.maximum(X, 0))
+
+
 # --- out -----------------------------------------------------------------------------------
 
 
@@ -184,6 +218,23 @@ def test_out_and_in_place(name: str) -> None:
 
 
 # --- plugins -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_a_tensor_is_refused_with_the_way_that_takes_it(dtype: str) -> None:
+    """No array comes back for a tensor, silently, and no error from within for a dtype that NumPy lacks."""
+    torch = pytest.importorskip("torch")
+    x = torch.ones(3, dtype=getattr(torch, dtype))
+    told = (
+        r"^x is a torch.Tensor; allowed are NumPy arrays: give x.numpy\(\), or call kernels.torch_module.relu"
+    )
+    with pytest.raises(TypeError, match=told):
+        kernels.relu(x)
+    with pytest.raises(TypeError, match=r"^dy is a torch\.Tensor"):
+        kernels.leaky_relu_backward(x, X)
+    jax = pytest.importorskip("jax")
+    with pytest.raises(TypeError, match=r"^x is a jaxlib\..*allowed are NumPy arrays: give numpy.asarray"):
+        kernels.relu(jax.numpy.ones(3, dtype))
 
 
 @pytest.mark.usefixtures("own_registry")

@@ -197,7 +197,7 @@ def test_a_framework_that_cannot_be_imported_is_broken(tmp_path: Path) -> None:
     (tmp_path / "jax.py").write_text("raise OSError('libcuda.so.1:\\n cannot open shared object file')")
     assert printed_by(LOAD_JAX, tmp_path) == (
         "BrokenBackendError | jax_jit is installed but broken: OSError: libcuda.so.1: cannot open shared "
-        "object file; mend it with pip install --force-reinstall --no-cache-dir jax"
+        "object file; mend it: pip install --force-reinstall --no-cache-dir jax"
     )
 
 

@@ -18,7 +18,6 @@ pytest.importorskip("torch", reason="needs PyTorch")
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.utils.checkpoint import checkpoint
 
 from kernels import torch_module
 from kernels.torch_module import (
@@ -29,9 +28,9 @@ from kernels.torch_module import (
     relu,
     replace_activations,
 )
-from kernels.tuned import tensor_scope, tensors
+from kernels.tuned import tensors
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("tuned_everywhere")]
 
 Function = Callable[[Tensor], Tensor]
 DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
@@ -42,14 +41,6 @@ PAIRS: dict[str, tuple[Function, Function]] = {
     "leaky -0.3": (lambda x: leaky_relu(x, -0.3), lambda x: functional.leaky_relu(x, -0.3)),
     "leaky 0": (lambda x: leaky_relu(x, 0), lambda x: functional.leaky_relu(x, 0)),
 }
-
-
-@pytest.fixture(autouse=True)
-def _ours_everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ours for small tensors as well, and no reason given yet."""
-    monkeypatch.setattr(torch_module, "SMALL", 0)
-    monkeypatch.setattr(tensor_scope, "_said", set())
-    torch.manual_seed(0)
 
 
 def _mixed(*shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
@@ -83,17 +74,10 @@ def _on_a_copy(f: Function, x: Tensor) -> Tensor:
     return f(x * 1)
 
 
-def _saved(f: Callable[[], Tensor]) -> list[Tensor]:
-    """What autograd keeps for the backward of `f`."""
-    kept: list[Tensor] = []
-
-    def keep(tensor: Tensor) -> Tensor:
-        kept.append(tensor)
-        return tensor
-
-    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        f()
-    return kept
+def _saved(y: Tensor) -> tuple[Tensor, ...]:
+    """What autograd keeps for the backward of the function that made `y`."""
+    node: Any = y.grad_fn
+    return () if node is None else tuple(node.saved_tensors)
 
 
 @pytest.mark.parametrize("name", PAIRS)
@@ -179,7 +163,7 @@ def test_derivatives_first_and_second_against_differences() -> None:
         assert torch.autograd.gradcheck(f, (x,), check_batched_grad=False)
         assert torch.autograd.gradgradcheck(lambda v, f=f: f(v) * f(v), (x,))
         _, dy = torch.autograd.functional.vjp(f, x, torch.ones_like(x), create_graph=True)
-        assert dy.grad_fn is None or not torch.autograd.grad(dy.sum(), x, allow_unused=True)[0]
+        assert not torch.autograd.grad(dy.sum(), x)[0].any()
 
 
 def test_a_bit_an_element_is_kept_and_only_where_a_gradient_is_wanted() -> None:
@@ -187,15 +171,13 @@ def test_a_bit_an_element_is_kept_and_only_where_a_gradient_is_wanted() -> None:
         x = torch.randn(4096, dtype=dtype)
         leaf = x.clone().requires_grad_()
         for module in (TunedReLU(), TunedLeakyReLU(0.1)):
-            (bits,) = _saved(partial(module, leaf))
+            (bits,) = _saved(module(leaf))
             assert bits.untyped_storage().nbytes() * 16 <= x.nbytes
-            assert _saved(partial(module, x)) == []
+            assert _saved(module(x)) == ()
             with torch.no_grad():
-                assert _saved(partial(module, leaf)) == []
+                assert _saved(module(leaf)) == ()
             with torch.inference_mode():
                 assert module(leaf).is_inference()
-    (kept,) = _saved(lambda: functional.leaky_relu(leaf))
-    assert kept.nbytes == leaf.nbytes  # what torch keeps
 
 
 def test_the_input_can_be_freed_before_backward() -> None:
@@ -400,23 +382,25 @@ def test_one_thread_is_respected(monkeypatch: pytest.MonkeyPatch) -> None:
     assert seen == [1]
 
 
-def test_autocast_checkpoint_and_hooks() -> None:
+def test_autocast() -> None:
     layer = nn.Linear(8, 8)
     x = torch.randn(16, 8)
     found = []
     for activation in (TunedLeakyReLU(0.1), nn.LeakyReLU(0.1)):
         layer.zero_grad()
         with torch.autocast("cpu", dtype=torch.bfloat16):
-            y = checkpoint(lambda v, a=activation: a(layer(v)), x, use_reentrant=False)
+            y = activation(layer(x))
         assert y.dtype == torch.bfloat16
-        with torch.autograd.graph.save_on_cpu():
-            y.float().square().sum().backward()
+        y.float().square().sum().backward()
         assert layer.weight.grad is not None
         found.append(layer.weight.grad)
     assert torch.equal(found[0], found[1])
-    leaf = torch.randn(9, requires_grad=True)
-    with torch.autograd.graph.saved_tensors_hooks(lambda t: t, lambda t: t.float()):
-        y = relu(leaf)
+
+
+def test_bits_that_come_back_as_something_else_are_refused() -> None:
+    y = relu(torch.randn(9, requires_grad=True))
+    node: Any = y.grad_fn
+    node._raw_saved_tensors[0].register_hooks(lambda t: t, lambda t: t.float())
     with pytest.raises(RuntimeError, match="uint8 tensors as they were"):
         y.sum().backward()
 
@@ -452,5 +436,15 @@ def test_replacing_the_activations_of_a_model() -> None:
     assert nested["b"].negative_slope == 0.3
     alone = nn.ReLU(inplace=True)
     assert replace_activations(alone) == 1
+    assert replace_activations(alone) == 0, "without a warning: all of it is replaced"
     assert type(alone) is TunedReLU
     assert alone.inplace
+
+
+def test_a_model_that_calls_functions_is_told_that_nothing_was_replaced() -> None:
+    class Functional(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return nn.functional.relu(x)
+
+    with pytest.warns(UserWarning, match=r"^Functional has no nn.ReLU.*call kernels.torch_module.relu\(x\)$"):
+        assert replace_activations(Functional()) == 0

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.factories import write_run
+from tests.reports import bare, crowded, hostile, mixed, network, twice
 from tests.summaries import lines, skips
 
 
@@ -15,3 +19,30 @@ def results(tmp_path: Path) -> Path:
     """A folder with one run, which has known answers and skipped cells."""
     write_run(tmp_path / "results" / "run1", [*lines(), *skips()])
     return tmp_path / "results"
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """The system's Chromium."""
+    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if found is None:
+        pytest.skip("no Chromium on the PATH: apt-get install chromium")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="session")
+def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The page of each of the runs in `tests.reports`, by name."""
+    folder = tmp_path_factory.mktemp("pages")
+    from scripts.report import main  # needs optional packages
+
+    makers = (mixed, hostile, bare, crowded, network, twice)
+    for make in makers:
+        name = make.__name__
+        main([str(make(folder / name)), "--output", str(folder / f"{name}.html")])
+    return {make.__name__: folder / f"{make.__name__}.html" for make in makers}

@@ -286,6 +286,24 @@ class TestPage:
         assert [claim.key for claim in measured.claims] == list(CATALOGUE)
         assert claims_csv(measured.claims) == (ROOT / "results/article/claims.csv").read_text()
 
+    def test_an_experiment_is_explained_before_its_verdict_and_every_work_says_something(self) -> None:
+        for text in (ROOT / "docs/article.md").read_text(encoding="utf-8").split("\n### ")[1:]:
+            told = [
+                text.index(word) for word in ("**What is tried.**", "**Verdict: ", "**Why.**", "<details>")
+            ]
+            assert told == sorted(told)
+            assert "(source): " in text
+
+    def test_the_network_is_five_rows_and_the_rest_an_appendix(self) -> None:
+        text = (ROOT / "docs/article.md").read_text(encoding="utf-8")
+        first, everything = (
+            text.split(f"<!-- {name}:begin -->")[1].split(f"<!-- {name}:end -->")[0]
+            for name in ("network", "all-networks")
+        )
+        assert len(re.findall(r"^\| 10-5-3", first, re.MULTILINE)) == 5
+        assert len(re.findall(r"^\| \d+-", everything, re.MULTILINE)) > 50
+        assert text.index("## Appendix") > text.index("<!-- claims:end -->")
+
     def test_every_figure_in_its_sentences_was_measured(self) -> None:
         for claim in read(ROOT / "results/article").claims:
             assert not re.search(r"[{}]| -[ .,;]", sentences(claim)), sentences(claim)

@@ -39,6 +39,13 @@ def with_plugins(*classes: type[mutants.HonestNumpy]) -> list[str]:
     return arguments
 
 
+@pytest.mark.usefixtures("own_registry")
+def test_a_plugin_is_tried_beside_the_backends_that_are_named(capsys: pytest.CaptureFixture[str]) -> None:
+    asked = ["--backends", "numpy_ufunc", "--plugin", "tests.mutants:HonestNumpy", "--seconds", "0.1"]
+    main([*asked, "--ops", "relu", "--directions", "forward", "--placements", "new", "--dtypes", "float32"])
+    assert "2 backends" in capsys.readouterr().out
+
+
 def rows(path: Path) -> list[dict[str, str]]:
     with path.open(newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))

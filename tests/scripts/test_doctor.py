@@ -7,13 +7,15 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from bench.machine import cgroups, spoilers
+from bench.machine.finding import OK, PROBLEM, WARNING
 from scripts._doctor import backends, clocks, machine, memory
-from scripts._doctor.finding import OK, PROBLEM, WARNING
 from scripts._doctor.messages import Family, Tried
 from tests.running import ROOT
 
@@ -32,7 +34,7 @@ def hiding(folder: Path, *packages: str) -> dict[str, str]:
     """An environment in which these packages are not installed, for Python and the processes it starts."""
     folder.mkdir(exist_ok=True)
     (folder / "sitecustomize.py").write_text(_HIDE.format(hidden=set(packages)))
-    return {**os.environ, "PYTHONPATH": str(folder)}
+    return {**os.environ, "PYTHONPATH": os.pathsep.join([str(folder), str(ROOT)])}
 
 
 def run(environ: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -95,8 +97,29 @@ class TestBackends:
         missing = Family({"jax_jit": Tried("missing", "x")})
         assert [each.status for each in _none_runs([missing])] == [PROBLEM]
 
+    def test_what_to_do_names_the_package(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Also of a backend that loads and then raises."""
+        for name in [name for name in os.environ if name.startswith("JAX_")]:
+            monkeypatch.delenv(name)
+        (finding,) = backends.findings(Family({"jax_jit": Tried("broken", "ValueError: x")}))
+        assert finding.mend == "pip install --force-reinstall --no-cache-dir jax"
+        monkeypatch.setenv("JAX_PLATFORMS", "tpu")
+        (finding,) = backends.findings(Family({"jax_jit": Tried("broken", "ValueError: x")}))
+        assert finding.mend == "unset JAX_PLATFORMS (set here: JAX_PLATFORMS=tpu)"
+
 
 class TestCompiler:
+    def test_options_in_cxx_and_a_space_in_a_path_keep_torch_compile_from_working(
+        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        monkeypatch.setenv("CXX", "g++ -O2")
+        found = backends.compiler()
+        assert (found.status, found.mend) == (WARNING, "export CXX=g++")
+        monkeypatch.delenv("CXX")
+        monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "a b"))
+        found = backends.compiler()
+        assert (found.status, found.mend) == (WARNING, "set TMPDIR to a path without spaces")
+
     def test_a_compiler_that_is_not_there(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         monkeypatch.setenv("PATH", str(tmp_path))
         monkeypatch.delenv("CXX", raising=False)
@@ -121,10 +144,10 @@ class TestCompiler:
 class TestMachine:
     def test_each_line_has_a_measurement_and_mends_what_is_wrong(self) -> None:
         found = [
-            machine.affinity(),
-            machine.frequency(),
-            machine.virtual_machine(),
-            machine.cgroup_limits(machine.throttled()),
+            spoilers.affinity(),
+            spoilers.frequency(),
+            spoilers.virtual_machine(),
+            machine.cgroup_limits(cgroups.throttled()),
             clocks.timer(),
             memory.pages(),
         ]
@@ -151,8 +174,8 @@ class TestMachine:
     def test_one_cpu_is_a_warning(self) -> None:
         program = (
             "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})\n"
-            "from scripts._doctor import machine\n"
-            "found = machine.affinity(); print(found.status, found.figures['usable_cpus'])"
+            "from bench.machine import spoilers\n"
+            "found = spoilers.affinity(); print(found.status, found.figures['usable_cpus'])"
         )
         done = subprocess.run(
             [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
@@ -164,14 +187,14 @@ class TestMachine:
         (tmp_path / "cpu.max").write_text("50000 100000\n")
         (tmp_path / "memory.max").write_text(f"{1 << 30}\n")
         (tmp_path / "cpu.stat").write_text("usage_usec 5\nnr_throttled 9\n")
-        monkeypatch.setattr(machine, "_folders", lambda controller: [tmp_path])
+        monkeypatch.setattr(cgroups, "_folders", lambda controller: [tmp_path])
         found = machine.cgroup_limits(4)
         assert found.status == WARNING
         assert found.figures == {"cpus": 0.5, "memory_bytes": 1 << 30, "throttled": 5}
 
     def test_a_variable_that_sets_threads(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("OMP_NUM_THREADS", "1")
-        found = machine.thread_variables()
+        found = spoilers.thread_variables()
         assert (found.status, found.mend.startswith("unset ")) == (WARNING, True)
         assert "OMP_NUM_THREADS=1" in found.measured
 

@@ -7,11 +7,13 @@ import re
 import shlex
 from argparse import ArgumentParser
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from kernels import registry
 from scripts._shared.cli import Parser
 from tests.running import ROOT
 
@@ -51,6 +53,7 @@ def test_examples_work_when_pasted(
     for shared in ("results", "docs"):
         (tmp_path / shared).symlink_to(ROOT / shared)
     monkeypatch.chdir(tmp_path)
+    tried = False
     for script, arguments in examples:
         assert script == f"scripts/{name}.py"
         main = importlib.import_module(f"scripts.{name}").main
@@ -58,9 +61,23 @@ def test_examples_work_when_pasted(
             name == "report" and "--check" not in arguments
         )  # a page takes seconds; its own tests draw some
         if _READS.search(" ".join([script, *arguments])) and not (drawn or _writes(arguments)):
-            assert main(arguments) == 0, arguments
+            untried = ["--no-try"] * (name == "recommend" and tried)  # one answer's code is tried; it takes seconds
+            tried = True
+            assert main([*arguments, *untried]) == 0, arguments
         else:
             _only_parsed(main, arguments, monkeypatch)
+
+
+@pytest.mark.usefixtures("own_registry")
+@pytest.mark.parametrize("name", NAMES)
+def test_backends_of_examples_exist(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Those of examples that are not run, too, and of plugins that they give."""
+    for _, arguments in _examples(_help(name, capsys)):
+        given = dict(pairwise(arguments))
+        if "--plugin" in given:
+            pytest.importorskip("numexpr", reason="the example's framework")
+            registry.register(given["--plugin"])
+        assert set(given.get("--backends", "numpy_ufunc").split(",")) <= {*registry.names()}, arguments
 
 
 def _writes(arguments: list[str]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import subprocess
 import sys
@@ -17,13 +18,16 @@ pytest.importorskip("altair", reason="the report needs Vega-Altair: pip install 
 pytest.importorskip("vl_convert", reason="the report needs vl-convert: pip install vl-convert-python")
 
 from bench.records.reading import ReadError, read_cells
+from kernels.registry import BUILTINS
 from scripts._report.data import COLUMNS, arms_of, overall, reduce
 from scripts._report.figures import FigureError, as_svg, figures
+from scripts._report.looks import looks
+from scripts._report.rounds import rounds_of
 from scripts._shared.cli import UsageError
 from scripts._shared.summary import prepare, ranked
 from scripts.report import main
 from tests.factories import cell, experiment, write_run
-from tests.reports import EVIL, REFERENCE, Page, hostile, mixed
+from tests.reports import EVIL, REFERENCE, Page, crowded, hostile, mixed
 from tests.running import ROOT
 
 pytestmark = pytest.mark.slow
@@ -130,10 +134,29 @@ def test_over_all_cases_everything_is_counted(folder: Path) -> None:
     assert table.index[0] in ("torch_eager", "my_relu")
 
 
+def test_a_backend_looks_the_same_whatever_else_is_on_the_page() -> None:
+    alone, among = looks(["my_relu"]), looks(["zeta", "torch_eager", "my_relu", "numba_jit", "alpha"])
+    assert among["my_relu"] == alone["my_relu"]
+    assert looks(["torch_eager"])["torch_eager"] == among["torch_eager"]
+    many = looks([*BUILTINS, *(f"plugin_{number}" for number in range(40))])
+    assert len(set(many.values())) == len(many)
+
+
+def test_rounds_are_left_out_by_whole_cells_and_that_is_said(folder: Path) -> None:
+    run = crowded(folder / "crowded")
+    cells = cells_of(run)
+    every, said = rounds_of(cells, [run / "cells.csv"])
+    assert [[len(process) for process in cell] for cell in every] == [[6, 6]] * 3
+    assert said == []
+    some, said = rounds_of(cells, [run / "cells.csv"], most=20)
+    assert [len(cell) for cell in some] == [2, 0, 0]
+    assert said == ["The rounds of 2 cells are left out."]
+
+
 def test_arms_are_told_apart_without_colour(folder: Path) -> None:
     arms, code = arms_of(cells_of(folder / "counted"))
     assert [arm.name for arm in arms][:2] == ["numpy_ufunc", "jax_jit"]
-    assert len({arm.shape for arm in arms}) == len(arms)
+    assert len({(arm.shape, arm.dash) for arm in arms}) == len(arms)
     by_name = {arm.name: arm for arm in arms}
     assert by_name["torch_eager"].color == by_name["torch_eager[thp]"].color
     assert by_name["torch_eager"].dash != by_name["torch_eager[thp]"].dash
@@ -155,10 +178,36 @@ def test_figures_do_not_depend_on_what_was_drawn_before(drawn: Path) -> None:
     assert {path.name: path.read_text(encoding="utf-8") for path in drawn.iterdir()} == again
 
 
+def test_allocation_is_sorted_and_its_legend_names_only_what_has_a_bar() -> None:
+    spec = figures(cells_of(REFERENCE))["allocation"]
+    records = spec["datasets"]["points"]
+    least: dict[str, float] = {}
+    for record in records:
+        least[record["arm"]] = min(record["y"], least.get(record["arm"], math.inf))
+    assert list(least) == sorted(least, key=lambda arm: least[arm])
+    named = [text.text or "" for text in ET.fromstring(as_svg(spec)).findall(".//{*}text")]
+    shown = {record["placement"] for record in records}
+    assert ("inplace" in named) == ("inplace" in shown)
+
+
+def test_figures_are_no_wider_than_a_readme() -> None:
+    for spec in figures(cells_of(REFERENCE)).values():
+        assert float(ET.fromstring(as_svg(spec)).attrib["width"]) < 840
+
+
+def test_names_at_the_ends_of_lines_do_not_collide() -> None:
+    spec = figures(cells_of(REFERENCE))["bandwidth"]
+    for name, ends in spec["datasets"].items():
+        if name.endswith("-ends"):
+            places = np.log([record["y"] for record in ends])
+            values = np.log([r[k] for r in spec["datasets"][name[:-4] + "points"] for k in ("y", "lo", "hi")])
+            assert np.diff(places).min() * 260 / np.ptp(values) > 11
+
+
 def test_figures_are_svg_on_white_with_every_arm_and_the_ceiling(drawn: Path) -> None:
     for name in ("bandwidth", "allocation"):
         root = ET.parse(drawn / f"{name}.svg").getroot()
-        assert root.find("{*}rect").get("fill") == "white"  # type: ignore[union-attr]
+        assert root.find("{*}rect").get("fill") == "#ffffff"  # type: ignore[union-attr]
         words = {text.text for text in root.findall(".//{*}text")}
         assert {"numpy_ufunc", "numba_tuned", "torch_eager", "jax_jit"} <= words
         assert name != "bandwidth" or "copy" in words
@@ -214,6 +263,8 @@ def untimed(folder: Path) -> Path:
         (newer, ["{run}"], "newest known here"),
         (mixed, ["{run}", "--ops", "leaky_relu"], "no cell has 'leaky_relu'"),
         (mixed, ["{run}", "--output", "{run}/cells.csv/page.html"], "cannot be written"),
+        (mixed, ["{run}", "--output", "{run}/none/page.html"], "there is no folder"),
+        (mixed, ["{run}", "--figures", "{run}/none/figures"], "there is no folder"),
         (mixed, ["{run}", "--figures", "{run}/cells.csv"], "cannot be written"),
         (several, ["{run}", "--figures", "{run}/f"], "figures show one run"),
         (untimed, ["{run}", "--figures", "{run}/f"], "nothing was timed"),

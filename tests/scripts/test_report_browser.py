@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,65 +12,17 @@ pytest.importorskip("altair", reason="the report needs Vega-Altair: pip install 
 pytest.importorskip("vl_convert", reason="the report needs vl-convert: pip install vl-convert-python")
 pytest.importorskip("playwright.sync_api", reason="drives the browser: pip install playwright")
 
-from scripts.report import main
-from tests.reports import EVIL, bare, hostile, mixed
+from tests.browsing import Visit
+from tests.reports import EVIL
 
 pytestmark = pytest.mark.slow
 
-CHARTS = ("bandwidth", "time", "speedup", "fastest", "ledger", "noise")
+CHARTS = ("here", "bandwidth", "time", "speedup", "fastest", "ledger", "noise")
 MARKS = "#${id} svg .mark-symbol path, #${id} svg .mark-rect path"
 DRAWN = f"() => {list(CHARTS)}.every((id) => document.querySelector(`{MARKS}`))"
 
 
 Pages = dict[str, Path]
-
-
-class Visit:
-    """A page that is open, and what it asked for and complained about."""
-
-    def __init__(self, context: Any, path: Path) -> None:
-        self.requests: list[str] = []
-        self.complaints: list[str] = []
-        self.page = context.new_page()
-        self.page.on("request", lambda request: self.requests.append(request.url))
-        self.page.on("console", lambda message: self.complaints.append(message.text))
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.page.on("dialog", lambda dialog: self.complaints.append(dialog.message))
-        self.page.goto(path.as_uri())
-
-    def text(self, selector: str) -> str:
-        return str(self.page.locator(selector).inner_text())
-
-    def drawn(self, chart: str) -> set[str]:
-        """The arms of which a chart shows something."""
-        return set(
-            self.page.evaluate(
-                "(id) => [...new Set(document.getElementById(id).view.data('points').map((r) => r.arm))]",
-                chart,
-            )
-        )
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if found is None:
-        pytest.skip("no Chromium on the PATH: apt-get install chromium")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
-        yield chromium
-        chromium.close()
-
-
-@pytest.fixture(scope="module")
-def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    folder = tmp_path_factory.mktemp("pages")
-    for make in (mixed, hostile, bare):
-        name = make.__name__
-        main([str(make(folder / name)), "--output", str(folder / f"{name}.html")])
-    return {name: folder / f"{name}.html" for name in ("mixed", "hostile", "bare")}
 
 
 @pytest.fixture
@@ -122,15 +73,12 @@ def test_what_is_switched_off_by_keyboard_leaves_charts_and_ranking(visit: Visit
 
 
 def test_the_keyboard_reaches_every_control(visit: Visit) -> None:
-    wanted = visit.page.evaluate("() => document.querySelectorAll('a, select, input, summary').length")
+    controls = "[...document.querySelectorAll('a, select, input, button, summary')].filter((e) => e.checkVisibility())"
+    wanted = visit.page.evaluate(f"() => {controls}.length")
     seen = set()
     for _ in range(wanted + 30):
         visit.page.keyboard.press("Tab")
-        seen.add(
-            visit.page.evaluate(
-                "() => [...document.querySelectorAll('a, select, input, summary')].indexOf(document.activeElement)"
-            )
-        )
+        seen.add(visit.page.evaluate(f"() => {controls}.indexOf(document.activeElement)"))
     assert seen >= set(range(wanted))
 
 
@@ -162,7 +110,7 @@ def test_hostile_names_are_shown_and_never_run(browser: Any, pages: Pages) -> No
     with browser.new_context() as context:
         visit = Visit(context, pages["hostile"])
         visit.page.wait_for_function(DRAWN)
-        for summary in visit.page.locator("summary").all():
+        for summary in visit.page.locator("summary:visible").all():
             summary.click()
         assert visit.page.evaluate("() => window.bad") is None
         assert visit.page.locator("img").count() == 0
@@ -178,14 +126,14 @@ def test_hostile_names_are_shown_and_never_run(browser: Any, pages: Pages) -> No
 def test_a_run_that_knows_next_to_nothing_is_no_error(browser: Any, pages: Pages) -> None:
     with browser.new_context() as context:
         visit = Visit(context, pages["bare"])
-        visit.page.wait_for_selector("#time svg .mark-symbol path")
+        visit.page.wait_for_selector("#here svg .mark-symbol path")
         assert visit.text("#which") == "Use x"
         assert "Not known whether as fast: y." in visit.text(
             "#why"
         )  # intervals without an end tell nothing apart
         visit.page.select_option("#by-placement", label="out")
         assert visit.text("#which") == "Nothing was timed here"
-        assert visit.text("#time") == "There is nothing to draw here."
+        assert visit.text("#here") == "There is nothing to draw here."
         assert visit.complaints == []
 
 

@@ -16,6 +16,7 @@ from bench.plan.experiments import arm_label
 from bench.records.schema import values_of
 from bench.stats.fastest import COMPETING, STANDINGS, standings
 from bench.text.units import calls_text, number_text, percent_text, ratio_text, seconds_text
+from scripts._recommend.ratios import Ratio, _from_speedups, _judged
 from tests.factories import experiment
 from tests.rankings import near_cases
 
@@ -69,6 +70,35 @@ def test_the_page_ranks_as_python_does() -> None:
         assert sum(bool(parts[place]) for parts in expected) > 50
 
 
+def test_the_page_compares_with_what_is_used_now_as_the_recommendation_does() -> None:
+    """Where the run judged two arms, by its word; else by their speed-ups."""
+    times = {"numpy_ufunc": 4e-3, "torch_eager": 1e-3, "numba_jit": 2e-3, "jax_jit": 2.05e-3, "near": 1.01e-3}
+    known = [values_of(record) | {"timed": True, "label": record.backend} for record in experiment(times)]
+    rows = [{name: math.nan if value is None else value for name, value in row.items()} for row in known]
+    code = """for (const row of value) for (const key in row) row[key] = row[key] ?? NaN;
+      return value.map((now) => value.map((row) => {
+        const { value, lo, hi, word } = gain(now, row);
+        return [value, lo, hi, word];
+      }));"""
+    found = answer("gains.js", code, known)
+    for now, line in zip(rows, found, strict=True):
+        for row, (value, lo, hi, word) in zip(rows, line, strict=True):
+            if now is row:
+                assert (value, word) == (1, "same")
+                continue
+            wanted = _judged(now, row) or turned(_judged(row, now)) or _from_speedups(now, row)
+            assert [value, lo, hi] == pytest.approx([wanted.value, wanted.lo, wanted.hi])
+            assert word == wanted.verdict
+
+
+def turned(ratio: Ratio | None) -> Ratio | None:
+    words = {"faster": "slower", "slower": "faster"}
+    if ratio is None:
+        return None
+    word = words.get(ratio.verdict, ratio.verdict)
+    return Ratio(1 / ratio.value, 1 / ratio.hi, 1 / ratio.lo, word, ratio.how)
+
+
 def test_the_page_writes_numbers_as_python_does() -> None:
     draw = random.Random(3)
     values = [0.0, 1.0, 9.995, 999.6, 1e-4, 9.9996e-7, 1e7, 0.0995, 12345.678]
@@ -94,7 +124,8 @@ def test_squares_tell_the_same_and_the_unresolved_apart() -> None:
     times |= {"even": 3.99e-3, "near": 3.9e-3}
     rows = [values_of(record) | {"timed": True} for record in experiment(times)]
     code = """const found = { leader: [value[1]], same: [value[2]], unresolved: [value[3]] };
-      return value.map((row) => [speedupSquare(row), fastestSquare(row, found)]);"""
+      const over = (row) => ({ value: row.speedup, lo: row.speedup_lo, hi: row.speedup_hi, word: row.verdict });
+      return value.map((row) => [speedupSquare(row, over(row)), fastestSquare(row, found)]);"""
     assert answer("format.js", code, rows) == [
         *(
             ["1.0x", "4.0x"],

@@ -73,6 +73,21 @@ class TestTerminal:
             assert re.search(rf"{re.escape(name)}.*\]   {word} ", text)
         assert "1.03x [1.01, 1.04]   unresolved" in row_of(text, "jax_jit")  # over the leader
 
+    def test_what_stood_in_for_the_baseline_is_named_and_counts_as_it(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        cells = experiment({"numpy_ufunc": 4e-3, "jax_jit": 1e-3}, first_call_s=0.1)
+        cells[0] = dataclasses.replace(cells[0], role="candidate")
+        cells[1] = dataclasses.replace(cells[1], first_call_s=1.1)
+        broken = cell("torch_eager", None, role="baseline", status="failed", reason="is broken")
+        text = said(capsys, write_run(tmp_path / "r", [broken, *cells]), "--tables", "arms")
+        line = (
+            "torch_eager, the baseline, could not run in 1 experiment: speed-ups there are over numpy_ufunc."
+        )
+        assert line in text
+        assert row_of(text, "jax_jit").endswith("334")  # calls that pay back its first one, over NumPy's
+        assert row_of(text, "numpy_ufunc  ").endswith("-")
+
     def test_an_older_run_has_no_arm_that_is_the_same(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
@@ -106,6 +121,22 @@ class TestTerminal:
             "0.0%",
         ]
 
+    def test_a_line_that_misses_a_size_is_not_shown(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """Nobody could use its latency and bandwidth; it is still in the CSV, with its worst miss."""
+        bent = [
+            record
+            for n, factor in zip(SIZES, (1.0, 1.5, 1.0), strict=True)
+            for record in experiment({"numpy_ufunc": 1e-6 + 8 * n / 10e9, "bent": factor * 8 * n / 10e9}, n=n)
+        ]
+        run = write_run(tmp_path / "r", bent)
+        text = said(capsys, run, "--tables", "fits")
+        assert "numpy_ufunc" in text
+        assert " bent " not in text
+        assert "1 more lines miss a size by 10% or more and are not shown" in text
+        assert "bent" in said(capsys, run, "--tables", "fits", "--format", "csv")
+
     def test_two_sizes_are_no_fit(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         run = write_run(tmp_path / "two", [record for record in lines() if record.case.n < SIZES[2]])
         assert "a fit needs at least three sizes" in said(capsys, run, "--tables", "fits")
@@ -114,8 +145,10 @@ class TestTerminal:
     def test_a_run_in_which_nothing_was_timed(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str], form: str
     ) -> None:
-        text = said(capsys, write_run(tmp_path / "r", skips()), "--format", form)
+        run = write_run(tmp_path / "r", skips())
+        text = said(capsys, run, "--format", form, "--tables", "all")
         assert text.count("None: nothing was timed.") == 2
+        assert said(capsys, run, "--format", form, "--tables", "overview").count("nothing was timed.") == 1
         assert "skipped: " in text
 
     def test_what_failed_is_listed_once_with_its_reason(
@@ -128,7 +161,7 @@ class TestTerminal:
             cell("jax_jit", 1e-3, status="noisy", reason="interval 7.1 %"),
             cell("jax_jit", 1e-3, status="noisy", reason="interval 8.2 %", n=7),
         ]
-        text = said(capsys, write_run(tmp_path / "r", cells))
+        text = said(capsys, write_run(tmp_path / "r", cells), "--tables", "all")
         assert "skipped: jax_jit, 3 cells: JAX arrays are immutable: use placement new" in text
         assert "incorrect: numba_jit, 1 cell: index 3: wants 1?[31m" in text
         assert row_of(text, "noisy: ").startswith("noisy: jax_jit, 2 cells: ")
@@ -145,7 +178,7 @@ class TestTerminal:
             cell("empty_call", 0.0, role="floor", bytes_moved=None, gb_per_s=None, speedup=None),
             cell("empty_call", 5e-8, role="floor", variant="b", bytes_moved=None, gb_per_s=None),
         ]
-        text = said(capsys, write_run(tmp_path / "r", cells))
+        text = said(capsys, write_run(tmp_path / "r", cells), "--tables", "all")
         assert "*" not in row_of(text, "copy_plain (ceiling)")
         assert "numpy_ufunc *" in text
         assert "numpy_ufunc (twin)" in text
@@ -224,16 +257,16 @@ class TestTerminal:
     def test_long_tables_are_cut_with_a_word_about_it(
         self, results: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        text = said(capsys, results / "run1", "--limit", "2")
+        text = said(capsys, results / "run1", "--limit", "2", "--tables", "all")
         assert "The first 2 of 3 cases" in text
         assert "The first 2 of 9 rows" in text
-        assert "The first" not in said(capsys, results / "run1", "--limit", "0")
+        assert "The first" not in said(capsys, results / "run1", "--limit", "0", "--tables", "all")
 
 
 class TestSeveralRuns:
     def test_both_are_named_and_told_apart(self, results: Path, capsys: pytest.CaptureFixture[str]) -> None:
         write_run(results / "run2", lines("run2", factor=1.5))
-        text = said(capsys, "run1", "run2", "--results", results)
+        text = said(capsys, "run1", "run2", "--results", results, "--tables", "all")
         assert "Run run1 on" in text
         assert "Run run2 on" in text
         assert {row_of(text, "16Mi", run, "numpy_ufunc").split()[1] for run in ("run1", "run2")} == {
@@ -303,7 +336,9 @@ class TestFilters:
     ) -> None:
         base, other = experiment({"numpy_ufunc": 2e-3, "torch_eager": 1e-3}, first_call_s=0.5)
         run = write_run(tmp_path / "r", [base, other])
-        assert row_of(said(capsys, run, "--backends", "torch_eager"), "1Ki", "faster").endswith("at once")
+        assert row_of(
+            said(capsys, run, "--backends", "torch_eager", "--tables", "arms"), "1Ki", "faster"
+        ).endswith("at once")
 
     def test_a_value_that_no_cell_has(self, results: Path) -> None:
         with pytest.raises(

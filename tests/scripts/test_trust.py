@@ -13,7 +13,7 @@ import numpy as np
 import psutil
 import pytest
 
-from bench.plan.experiments import cases, weight
+from bench.plan.experiments import cases
 from bench.plan.options import parse
 from bench.plan.profiles import PROFILES
 from bench.records.schema import CELL_KEY, ROUND_COLUMNS, Cell, Round, record_of, values_of
@@ -252,17 +252,11 @@ class TestArms:
         parallel = {"torch_eager", "numba_parallel"}
         assert all((base in parallel) != (baseline in parallel) for base, baseline in arms.BASES.items())
 
-    def test_a_pass_is_as_large_as_the_quick_profile_and_each_arm_gets_as_much_time(self) -> None:
+    def test_a_pass_is_as_large_as_the_quick_profile(self) -> None:
         profile, chosen = PROFILES["quick"], arms.passes(tuple(arms.BASES), "1Ki,32Ki,1Mi,16Mi")
         assert {len(some) for some in chosen} == {len(cases(profile.grids))}
         every = [each for some in chosen for each in some]
         assert len({each.case for each in every}) * len(arms.BASES) == len(every)
-        usual = profile.seconds / sum(weight(each) for each in every) * len(arms.BASES)
-        for some in chosen:
-            once, twice = (arms.seconds_for(profile, some * number) for number in (1, 2))
-            an_arm = (twice - once) / sum(weight(each) * len(each.arms) for each in some)
-            assert an_arm == pytest.approx(usual / 10, rel=0.1)
-            assert once > twice - once  # starting the arms
 
     def test_no_two_arms_of_a_pass_are_one_process(self) -> None:
         (some, *_) = arms.passes(("numba_jit", "torch_eager"), "1Ki")

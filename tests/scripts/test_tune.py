@@ -56,12 +56,27 @@ def test_some_entries_are_measured_and_the_others_kept(
     assert TABLE.read_text() == kept
 
 
+def test_what_never_wins_is_said_in_words(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("scripts.tune.parallel_from", lambda *_: None)
+    monkeypatch.setattr("scripts.tune.streaming_from", lambda *_: (None, []))
+    for only, said in (
+        ("relu float16 line", "relu float16 line: never parallel"),
+        ("forward line", "forward line: never streaming"),
+    ):
+        assert main(["--only", only, "--rounds", "1"]) == 0
+        told = capsys.readouterr().err
+        assert said in told
+        assert "None" not in told
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
         (["--rounds", "0"], "argument --rounds: 0 is out of range; allowed: a whole number, 1 or more"),
         (["--only", "float32 lime"], "argument --only: no key contains 'float32 lime'; the nearest is"),
-        (["--sound"], "unrecognized arguments: --sound"),
+        (["--sound"], "unrecognized arguments: --sound; did you mean '--rounds'? (see --help)"),
     ],
 )
 def test_bad_options_are_named(arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -55,7 +55,7 @@ class SegfaultsInBatch(Trickster):
         def call() -> Any:
             nonlocal calls
             calls += 1
-            if calls == 40:
+            if calls == 8:
                 ctypes.string_at(0)
             return honest()
 

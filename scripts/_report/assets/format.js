@@ -41,6 +41,16 @@ function calls(count) {
   return count ? Math.round(count).toLocaleString("en") : "at once";
 }
 
+function count(value) {
+  return Number.isNaN(value) ? MISSING : Math.round(value).toLocaleString("en");
+}
+
+// About how long something takes, for people: 40 s, 12 min, 3.5 h.
+function lasting(value) {
+  const [unit, name] = [[3600, "h"], [60, "min"], [1, "s"]].find(([least]) => value >= 1.5 * least) ?? [1, "s"];
+  return `${number(value / unit, 2)}\u00a0${name}`;
+}
+
 function size(n) {
   for (const [unit, factor] of [["Gi", 2 ** 30], ["Mi", 2 ** 20], ["Ki", 2 ** 10]]) {
     if (n >= factor && n % factor === 0) return `${n / factor}${unit}`;
@@ -51,9 +61,10 @@ function size(n) {
 // What a square shows: a number with its mark, a mark alone, or why there is no time.
 const MARKS = { leader: "★", same: "≈", unresolved: "?" };
 
-function speedupSquare(row) {
+function speedupSquare(row, found) {
   if (!row.timed) return row.status.slice(0, 4);
-  return `${MARKS[row.verdict] ?? ""}${number(row.speedup, row.speedup < 10 ? 2 : 3)}x`;
+  const mark = found.lo === found.hi ? "" : MARKS[found.word] ?? ""; // none where it is the arm itself
+  return `${mark}${number(found.value, found.value < 10 ? 2 : 3)}x`;
 }
 
 function fastestSquare(row, found) {

@@ -379,7 +379,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
             "--isolation",
             "inline",
         ),
-        *("--ops", "mlp_leaky_relu", "--benchmark-disable"),
+        *("--ops", "mlp_leaky_relu", "--benchmark-quiet"),
     )
 
 

@@ -91,7 +91,7 @@ class Bursts:
 @pytest.mark.usefixtures("own_registry")
 def test_a_backend_that_works_in_bursts_pays_for_them() -> None:
     pool = InlinePool({"bursts": "tests.bench.arm.test_parts:Bursts"})
-    limits = Limits(seconds=0.2, batch_s=0.016, warm_s=0.0, max_rounds=8)
+    limits = Limits(seconds=0.2, batch_s=0.008, warm_s=0.0, max_rounds=8)
     arms = (Arm("numpy_ufunc", "baseline"), Arm("bursts"))
     base, bursts = run(Experiment(CASE, arms), pool, limits, seed=1).states
     pool.close()

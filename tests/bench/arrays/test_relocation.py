@@ -267,7 +267,7 @@ def test_no_call_is_made_ahead_of_its_batch() -> None:
 def test_what_moves_and_that_memory_is_planned_for_it_alone(case: Case, moving: bool) -> None:
     assert moves(case) == moving
     ring = slot_bytes(case) + 2 * last_level_cache() if case.cache == "cold" else 0
-    still = 2 * slot_bytes(case) + ring + 3 * case.n * case.itemsize
+    still = 2 * slot_bytes(case) + ring + 2 * case.n * case.itemsize
     assert (needed_bytes(case, 1) > still) == moving
 
 

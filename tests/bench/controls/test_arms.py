@@ -8,6 +8,7 @@ import sys
 import weakref
 from collections.abc import Callable
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -15,16 +16,19 @@ import pytest
 
 from bench.arrays.call_ring import Slots
 from bench.arrays.inputs import InputSource
-from bench.controls.arms import CONTROLS, CopyPlain, CopyStreaming, EmptyCall
+from bench.controls.arms import CONTROLS, CopyAllocating, CopyPlain, CopyStreaming, EmptyCall
 from bench.controls.cpu_copies import candidates
 from bench.controls.pick_fastest import Race
+from bench.controls.results import Results
 from bench.judging.activation import ActivationGate
 from kernels.api import Backend, Case
+from kernels.backends.numba_tuned import NumbaTuned
 from kernels.numbers import host_arrays
 from kernels.plugins import instantiate
 from kernels.tuned.loops import Loop, assembly
 from kernels.tuned.simd import STREAMING
 from tests.running import ROOT, environ
+from tests.standin import QueueRelu
 
 pytestmark = pytest.mark.slow
 
@@ -104,13 +108,48 @@ def test_every_way_moves_the_same_bits(streaming: bool, direction: str, placemen
     assert tried >= 3 or control.why_not(Case("relu", direction, placement, "float32", 1 << 16, layout))
 
 
-def test_results_of_new_are_apart() -> None:
+def test_results_of_new_are_apart_where_they_are_allocated() -> None:
     case = Case("relu", n=4096)
     x, _, _ = _arrays(case)
-    call = CopyPlain().compile(case, x, None, None)
+    call = CopyAllocating().compile(case, x, None, None)
     first, second = call(), call()
     assert not np.shares_memory(first, second)
     assert not np.shares_memory(first, x)
+
+
+@pytest.mark.parametrize("direction", DIRECTIONS)
+@pytest.mark.parametrize("layout", ["contiguous", "strided", "transposed"])
+@pytest.mark.parametrize("cache", ["hot", "cold"])
+def test_a_ceiling_never_allocates(direction: str, layout: str, cache: str) -> None:
+    case = Case("relu", direction, "new", n=4096, layout=layout, cache=cache)
+    x, dy, _ = _arrays(case)
+    control = CopyPlain()
+    call = control.compile(case, x, dy, None)
+    first = call()
+    assert call() is first
+    assert first.strides == np.empty_like(x).strides
+    assert not any(np.shares_memory(first, each) for each in (x, dy) if each is not None)
+    assert np.array_equal(_bits(first), _wanted(case, x, dy))
+
+
+def test_where_a_ceiling_writes_moves_with_the_inputs() -> None:
+    case = Case("relu", n=4096)
+    slots = Slots(CopyPlain(), case, InputSource(1).of(case), cache_bytes=1 << 16)
+    places = set()
+    for _ in range(20):
+        slots.move()
+        places.add(slots.ring[0].call().ctypes.data % 4096)
+    assert len(places) > 5
+
+
+def test_what_a_ceiling_writes_into_goes_with_its_calls() -> None:
+    results, case = Results(), Case("relu", n=1 << 20, cache="cold")
+    x = host_arrays.host_array(case)
+    first = results.like(x, case)
+    same, alive = results.like(x, case) is first, weakref.ref(first)
+    assert same
+    del first
+    assert alive() is None
 
 
 @pytest.mark.skipif(not STREAMING, reason="no streaming stores here")
@@ -138,13 +177,16 @@ def test_streaming_says_why_not(case: Case, reason: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "control", [CopyPlain(), CopyStreaming(), EmptyCall()], ids=lambda control: control.name
+    "control", [CopyPlain(), CopyStreaming(), CopyAllocating(), EmptyCall()], ids=lambda control: control.name
 )
 @pytest.mark.parametrize("direction", DIRECTIONS)
 @pytest.mark.parametrize("placement", PLACEMENTS)
 @pytest.mark.parametrize("cache", ["hot", "cold"])
 def test_the_gate_lets_them_pass(control: Any, direction: str, placement: str, cache: str) -> None:
     case = Case("leaky_relu", direction, placement, n=5000, cache=cache)
+    if isinstance(control, CopyAllocating) and placement != "new":
+        assert "nothing is allocated here" in str(control.why_not(case))
+        return
     slots = Slots(control, case, InputSource(1).of(case), cache_bytes=1 << 16)
     slots.grow()
     assert ActivationGate(slots, control.expected).before().problem is None
@@ -265,9 +307,10 @@ def test_a_way_whose_threads_have_to_be_woken_wins_by_its_calls_in_a_row() -> No
     assert time.log[-1] == "parallel"
 
 
-@pytest.mark.parametrize(("disturbed_s", "wins"), [(0.3, "parallel"), (100.0, "serial")])
-def test_a_race_goes_on_until_ways_with_threads_are_undisturbed(disturbed_s: float, wins: str) -> None:
-    """Others work for longer than a race takes, and the parallel way waits for a CPU."""
+@pytest.mark.parametrize("usual", ["parallel", "serial"])
+@pytest.mark.parametrize("disturbed_s", [0.3, 100.0])
+def test_a_race_goes_on_until_ways_with_threads_are_undisturbed(disturbed_s: float, usual: str) -> None:
+    """Others work longer than a race takes, and a way with threads waits for a CPU; if they stay, the first wins."""
     time = Time()
 
     def parallel() -> float:
@@ -275,10 +318,9 @@ def test_a_race_goes_on_until_ways_with_threads_are_undisturbed(disturbed_s: flo
         time.waited += 7e-4 * late
         return 8e-4 if late else 5e-5
 
-    time.race().winner(
-        "key", {"serial": time.way("serial", lambda: 1e-4), "parallel": time.way("parallel", parallel)}
-    )
-    assert time.log[-1] == wins
+    ways = {"serial": time.way("serial", lambda: 1e-4), "parallel": time.way("parallel", parallel)}
+    time.race().winner("key", dict(sorted(ways.items(), key=lambda way: way[0] != usual)))
+    assert time.log[-1] == ("parallel" if disturbed_s < 1 else usual)
     assert min(disturbed_s, 1.5) < time.now < 1.6
 
 
@@ -296,9 +338,46 @@ def test_a_second_compile_does_not_race_again(monkeypatch: pytest.MonkeyPatch) -
     assert not control.raced(case)
     control.compile(case, *_arrays(case))
     assert control.raced(replace(case, op="leaky_relu"))
+    assert control.raced(replace(case, placement="new"))  # into memory that is there: the same copy
+    assert not control.raced(replace(case, placement="new", cache="cold"))
+    assert not control.raced(replace(case, placement="inplace"))
     assert not control.raced(replace(case, direction="backward"))
     monkeypatch.setattr(Race, "_run", lambda *_: pytest.fail("raced again"))
     x, dy, out = _arrays(case)
     call = control.compile(case, x, dy, out)
     assert out is not None
     assert np.array_equal(_bits(call()), _bits(x))
+
+
+@pytest.mark.parametrize("direction", DIRECTIONS)
+def test_the_usual_way_has_the_threads_of_our_fastest_kernels(direction: str) -> None:
+    threads = CopyPlain().set_threads(0)
+    for n, wanted in ((64, "serial"), (1 << 20, "parallel" if threads > 1 else "serial")):
+        case = Case("relu", direction, "out", n=n)
+        assert next(iter(candidates(case, *_arrays(case), False))) == wanted
+
+
+@pytest.mark.parametrize("direction", DIRECTIONS)
+@pytest.mark.parametrize("placement", ["out", "inplace"])
+def test_a_copy_is_called_as_our_fastest_kernels_are(direction: str, placement: str) -> None:
+    """At 1Ki a tuple that each call builds anew would take as long as the copy."""
+    case = Case("relu", direction, placement, n=1024)
+    arrays = _arrays(case)
+    kernel, copy = NumbaTuned().bind(case, *arrays), candidates(case, *arrays, False)["serial"]
+    assert copy.__code__ is kernel.__code__
+
+
+def test_on_a_card_too_only_one_copy_allocates(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = []
+
+    def copying(case: Case, x: object, dy: object, out: object) -> Callable[[], None]:
+        told.append((case.placement, out))
+        return lambda: None
+
+    side = SimpleNamespace(backend=QueueRelu(), like=lambda x: "there already", copy=copying)
+    monkeypatch.setattr("bench.controls.gpu.side_of", lambda device: side)
+    case = Case("relu", n=64, device="cuda")
+    for control in (CopyPlain(), CopyAllocating()):
+        assert control.why_not(case) is None
+        control.compile(case, "x", None, None)
+    assert told == [("out", "there already"), ("new", None)]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from bench.judging.ceiling import Copies, Limit
@@ -42,17 +44,23 @@ def test_without_any_copy_it_says_so() -> None:
 
 
 @pytest.mark.parametrize(
-    ("placement", "longest_s", "floor_s", "beaten"),
+    ("longest_s", "beside", "floor_s", "beaten"),
     [
-        ("out", 0.6, 0.0, True),
-        ("out", 0.7, 0.0, False),  # as honest cells were beside copies of a slow spell
-        ("new", 0.2, 0.0, False),  # recycles its results
-        ("new", 0.05, 0.0, True),
-        ("out", 0.01, 0.06, False),  # the copy is mostly its call
+        (0.95, 0.95, 0.0, True),  # by more than 5 %, at the slow end of both
+        (0.96, 0.95, 0.0, False),  # some copy had a round that was as fast
+        (0.95, 0.96, 0.0, False),  # the copy was as fast in the same rounds
+        (0.5, 2.0, 0.0, False),  # a slow spell hit all rounds of the copies, and most of the arm's came later
+        (0.75, None, 0.0, True),  # beside copies of other experiments
+        (0.80, None, 0.0, False),  # they may have been slower then
+        (0.85, 0.85, 0.05, True),
+        (0.90, 0.90, 0.05, False),  # what the copy takes longer may be its call
+        (0.5, math.inf, 0.0, False),  # a round alone tells no error
     ],
 )
-def test_who_is_faster_than_memory(placement: str, longest_s: float, floor_s: float, beaten: bool) -> None:
-    problem = Limit(1.0).beaten(placement, longest_s, floor_s)
+def test_who_is_faster_than_memory(
+    longest_s: float, beside: float | None, floor_s: float, beaten: bool
+) -> None:
+    problem = Limit(1.0).beaten(longest_s, floor_s, beside)
     assert (problem is not None) is beaten
     assert not beaten or "it cannot have moved them" in str(problem)
-    assert Limit(None, "why").beaten(placement, longest_s, floor_s) is None
+    assert Limit(None, "why").beaten(longest_s, floor_s, beside) is None

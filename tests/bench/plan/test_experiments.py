@@ -47,8 +47,15 @@ def test_every_experiment_has_its_baseline_and_its_controls() -> None:
         ("numpy_ufunc", "twin"),
         ("copy_plain", "ceiling"),
         ("copy_streaming", "ceiling"),
+        ("copy_allocating", "allocation"),
         ("empty_call", "floor"),
     ]
+
+
+@pytest.mark.parametrize("placement", ["out", "inplace"])
+def test_what_allocating_costs_is_shown_where_there_is_allocating(placement: str) -> None:
+    (experiment,) = experiments([grid(placement=(placement,))], ("numpy_ufunc",), "numpy_ufunc")
+    assert "allocation" not in {arm.role for arm in experiment.arms}
 
 
 def test_baseline_takes_part_though_it_is_not_among_the_backends() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from bench.plan.option_values import sizes as parse_sizes
 from bench.plan.options import OPTIONS, OptionError, parse
 from bench.plan.profiles import PROFILES
 from bench.text.sizes import format_size
+from kernels import registry
 from tests.running import ROOT, bench
 
 BAD: list[tuple[str, object, str]] = [
@@ -49,11 +51,18 @@ BAD: list[tuple[str, object, str]] = [
     ("sizes", "1Ki:64Mi:x1", "has step 'x1'"),
     ("sizes", "1Ki:64Mi:x2:x4", "is no range; allowed: START:END"),
     ("sizes", "64Mi:1Ki", "ends before it starts"),
+    (
+        "sizes",
+        "4,194,304",
+        "reads as the number 4194304 and as a list; write 4Mi, or the list with the largest",
+    ),
+    ("sizes", "1,048,576", "write 1Mi"),
+    ("sizes", "10,000", "write 10000"),
     ("sizes", "1,", "'1,' has an empty item; allowed: a comma list"),
     ("layouts", "stridden", "did you mean 'strided'"),
     ("data", "norml", "did you mean 'normal'"),
     ("cache_states", "warm", "'warm' is not known; allowed: hot, cold"),
-    ("devices", "gpu", "'gpu' is not a device; allowed: cpu, cuda"),
+    ("devices", "gpu", "'gpu' is not a device; allowed: cpu, cuda.*did you mean 'cuda'"),
     ("devices", "cuda:x", "'cuda:x' is not a device.*did you mean 'cuda'"),
     ("threads", "-1", "-1 is out of range; allowed: a whole number from 0 to 4096"),
     ("threads", "1.5", "'1.5' is not a whole number"),
@@ -114,9 +123,43 @@ def test_every_option_has_a_bad_value_above() -> None:
 
 @pytest.mark.parametrize("option", ["variant", "require"])
 def test_naming_a_backend_that_is_not_measured_is_an_error(option: str) -> None:
-    value = ["thp@torch_eager:A=1"] if option == "variant" else "torch_eager"
-    with pytest.raises(OptionError, match="'torch_eager' is not known; allowed: numpy_ufunc"):
+    value = ["thp@jax_jit:A=1"] if option == "variant" else "jax_jit"
+    with pytest.raises(OptionError, match=r"'jax_jit' is not known; allowed: (torch_eager, )?numpy_ufunc"):
         parse({"backends": "numpy_ufunc", option: value})
+
+
+@pytest.mark.usefixtures("own_registry")
+@pytest.mark.parametrize("options", [{"backends": "numba_jit"}, {"devices": "cuda"}, {}])
+def test_a_plugin_is_measured_whatever_else_is_named(options: dict[str, str]) -> None:
+    settings = parse({**options, "plugin": ["examples.numexpr_relu:NumexprRelu"]})
+    assert settings.backends[-1] == "numexpr"
+
+
+@pytest.mark.usefixtures("own_registry")
+def test_a_plugin_that_is_named_as_well_is_measured_once() -> None:
+    settings = parse({"backends": "numexpr,numba_jit", "plugin": ["examples.numexpr_relu:NumexprRelu"]})
+    assert settings.backends == ("numexpr", "numba_jit")
+
+
+def test_an_option_that_is_nearly_one_of_ours_is_told_so(tmp_path: Path) -> None:
+    outcome = bench(tmp_path, "--dtype", "float32", "--backend=numba_jit", "--durations", "3")
+    assert outcome.code == 4
+    assert "--dtype: did you mean --dtypes?" in outcome.text
+    assert "--backend: did you mean --backends?" in outcome.text
+    assert "--durations:" not in outcome.text
+    assert not outcome.folder.exists()
+
+
+def test_a_run_to_retry_has_to_be_there(tmp_path: Path) -> None:
+    (tmp_path / "monday").mkdir()
+    (tmp_path / "monday" / "cells.csv").touch()
+    outcome = bench(tmp_path, "--retry-failed", run_id="mondya")
+    assert outcome.code == 4, outcome.text
+    assert (
+        f"--retry-failed: no run 'mondya' under {tmp_path}/; there is monday; did you mean 'monday'?"
+        in outcome.text
+    )
+    assert not outcome.folder.exists()
 
 
 def test_a_control_arms_name_is_taken() -> None:
@@ -159,15 +202,26 @@ def test_a_list_replaces_its_axis_in_every_grid_of_the_profile() -> None:
 def test_defaults_are_the_quick_profile_with_every_cpu_backend() -> None:
     settings = parse({})
     assert settings.profile_name == "quick"
-    assert settings.baseline == "numpy_ufunc"
+    assert (settings.baseline, settings.baseline_note) == ("torch_eager", "")
     assert settings.backends[:2] == ("numpy_ufunc", "numba_jit")
     assert not settings.inline
     assert (settings.processes, settings.resolve, settings.target_ci, settings.minutes) == (
-        2,
+        None,
         None,
         None,
         None,
     )
+
+
+def test_numpy_stands_in_where_torch_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    builtins = registry.BUILTINS
+    missing = dataclasses.replace(builtins["torch_eager"], top="no_such_framework")
+    monkeypatch.setitem(builtins, "torch_eager", missing)
+    settings = parse({"backends": "numba_jit"})
+    assert settings.baseline == "numpy_ufunc"
+    assert settings.baseline_note == "torch_eager is not installed: speed-ups are over numpy_ufunc"
+    asked_for = parse({"backends": "numba_jit", "baseline": "torch_eager"})
+    assert (asked_for.baseline, asked_for.baseline_note) == ("torch_eager", "")
 
 
 def test_slopes_that_are_only_reported_are_allowed() -> None:
@@ -192,6 +246,8 @@ def test_variants_carry_their_environment() -> None:
         ("3:3", (3,)),
         ("1Gi", (1 << 30,)),
         ("1024Gi", (1 << 40,)),
+        ("64,256,513", (64, 256, 513)),
+        ("768,32", (768, 32)),
     ],
 )
 def test_size_grammar(text: str, sizes: tuple[int, ...]) -> None:

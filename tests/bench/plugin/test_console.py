@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from bench.plugin.console import table
+from bench.plugin.texts import leader
 from tests.factories import cell, experiment
 
 
@@ -18,3 +21,13 @@ def test_the_table_tells_what_is_the_same_from_what_is_not_known() -> None:
 
 def test_an_experiment_without_a_time_has_no_row() -> None:
     assert len(table([("relu-new", [cell("jax_jit", None, status="skipped", reason="no")])], 200)) == 1
+
+
+def test_a_leader_that_was_not_shown_to_be_faster_has_no_ratio() -> None:
+    """The ratio of the rounds may contradict the times on a busy machine: `torch_eager leads with …, 0.78x …`."""
+    base, ours = experiment({"numpy_ufunc": 1.1e-3, "torch_eager": 1e-3})
+    assert leader([base, ours]) == "torch_eager leads with 1.00 ms, 1.10x numpy_ufunc"
+    for verdict, told in (("unresolved", "not told apart from"), ("same", "the same as")):
+        other = dataclasses.replace(ours, speedup=0.78, verdict=verdict)
+        assert leader([base, other]) == f"torch_eager leads with 1.00 ms, {told} numpy_ufunc"
+    assert leader([base]) == "numpy_ufunc leads with 1.10 ms"

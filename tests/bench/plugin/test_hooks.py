@@ -24,7 +24,7 @@ pytestmark = pytest.mark.slow
 
 ARMS = ("--backends", "numpy_ufunc,numba_jit")
 FEW = ("--ops", "relu", "--directions", "forward", "--placements", "new", "--sizes", "64")
-OFF = ("--benchmark-disable",)
+QUIETLY = ("--benchmark-quiet",)
 
 
 def key(row: dict[str, str]) -> tuple[str, ...]:
@@ -35,7 +35,7 @@ def planned(**options: str) -> Counter[tuple[str, ...]]:
     """The cells that a run of these options has to have, without the run's name."""
     return Counter(
         (arm.backend, arm.variant.name, arm.role, *(str(value) for value in case_values(experiment)))
-        for experiment in plan(parse(options))
+        for experiment in plan(parse({"baseline": "numpy_ufunc", **options}))
         for arm in experiment.arms
     )
 
@@ -76,7 +76,7 @@ def test_every_planned_cell_has_one_row(whole: Outcome) -> None:
         backends="numpy_ufunc,numba_jit", directions="forward,backward", placements="new,inplace", sizes="1Ki"
     )
     assert Counter(key(row)[1:] for row in whole.cells) == cells
-    assert len(whole.cells) == 8 * 6
+    assert len(whole.cells) == 8 * 6 + 4
 
 
 def test_rows_agree_with_themselves(whole: Outcome) -> None:
@@ -108,12 +108,14 @@ def test_built_ins_and_controls_are_believed(whole: Outcome) -> None:
 def test_progress_and_summary_are_printed(whole: Outcome) -> None:
     assert re.search(r"^run run: 8 experiments, about .*; files in .*/run/$", whole.text, re.MULTILINE)
     lines = re.findall(
-        r"^\[(\d)/8\] (\S+): .* leads with .*; (?:\d+ (?:s|min) left|done)$", whole.text, re.MULTILINE
+        r"^\[(\d)/8\] (\S+): .* leads with .*; (?:(?:\d+ (?:s|min)|a moment) left|done)$",
+        whole.text,
+        re.MULTILINE,
     )
     assert [number for number, _ in lines] == list("12345678")
     assert lines[0][1] == "relu-forward-new-float32-1Ki"
-    assert re.search(r"^48 cells: ", whole.text, re.MULTILINE)
-    assert "are left" not in whole.text
+    assert re.search(r"^52 cells: ", whole.text, re.MULTILINE)
+    assert "go on with" not in whole.text
 
 
 def test_environment_says_what_was_asked_and_how_it_went(whole: Outcome) -> None:
@@ -145,7 +147,7 @@ def test_a_finished_run_is_replayed_and_not_measured_again(whole: Outcome) -> No
         ),
     )
     assert again.code == whole.code, again.text[-3000:]
-    assert "run run: 0 of 8 experiments are left" in again.text
+    assert "run run: 0 of 8 experiments left" in again.text
     assert "Comparing against benchmarks from" in again.text
     assert "(0001_first" in again.text
     assert "(NOW)" in again.text
@@ -155,19 +157,19 @@ def test_a_finished_run_is_replayed_and_not_measured_again(whole: Outcome) -> No
 
 def test_run_that_is_stopped_twice_goes_on_and_measures_nothing_twice(tmp_path: Path) -> None:
     """Ctrl-C first, then a kill that nobody can catch; the third sitting ends it."""
-    options = (*ARMS, "--ops", "relu", "--placements", "new,out", "--sizes", "64,128", *OFF)
+    options = (*ARMS, "--ops", "relu", "--placements", "new,out", "--sizes", "64,128", *QUIETLY)
     slow = (*options, "--max-seconds", "0.7")
     cells = tmp_path / "run" / "cells.csv"
 
     process = start(tmp_path, *slow)
     text, workers = interrupt(process, signal.SIGINT, cells, rows=6)
     assert process.returncode == pytest.ExitCode.INTERRUPTED, text
-    assert re.search(r"^\d experiments are left: go on with --run-id run$", text, re.MULTILINE), text
+    assert re.search(r"^\d experiments? left: go on with --run-id run$", text, re.MULTILINE), text
     assert "Traceback" not in text
     assert workers
     wait_until(lambda: all(map(ended, workers)), "the workers to end after Ctrl-C", 10)
     first = cells.read_text()
-    assert 6 <= len(read(cells)) < 8 * 6
+    assert 6 <= len(read(cells)) < 8 * 6 + 4
 
     process = start(tmp_path, *slow)
     text, workers = interrupt(process, signal.SIGKILL, cells, rows=len(read(cells)) + 6)
@@ -180,13 +182,25 @@ def test_run_that_is_stopped_twice_goes_on_and_measures_nothing_twice(tmp_path: 
     outcome = bench(tmp_path, *options)
     assert outcome.code == 0, outcome.text[-3000:]
     assert cells.read_text().startswith(second)
-    assert re.search(r"^run run: [1-6] of 8 experiments are left", outcome.text, re.MULTILINE)
+    assert re.search(r"^run run: [1-6] of 8 experiments left", outcome.text, re.MULTILINE)
     assert Counter(key(row)[1:] for row in outcome.cells) == planned(
         backends="numpy_ufunc,numba_jit", ops="relu", placements="new,out", sizes="64,128"
     )
     rounds = Counter((*key(row), row["round"]) for row in outcome.rounds)
     assert set(rounds.values()) == {1}
     assert {row[:-1] for row in rounds} == {key(row) for row in outcome.cells}
+
+
+def test_a_run_is_not_gone_on_with_twice_at_once(tmp_path: Path) -> None:
+    first = start(tmp_path, *ARMS, *FEW, "--max-seconds", "1")
+    wait_until((tmp_path / "run" / "environment.json").exists, "the first to begin")
+    second = bench(tmp_path, *ARMS, *FEW)
+    assert second.code == pytest.ExitCode.USAGE_ERROR, second.text[-2000:]
+    assert "another process is writing to" in second.text
+    assert "Traceback" not in second.text
+    text, _ = first.communicate(timeout=120)
+    assert first.returncode == 0, text
+    assert bench(tmp_path, *ARMS, *FEW).code == 0
 
 
 def test_failed_cells_are_measured_again_when_asked_for(
@@ -203,10 +217,10 @@ def test_failed_cells_are_measured_again_when_asked_for(
     monkeypatch.setenv("RELU_BENCH_TOLD", "yes")
     same = bench(tmp_path, *options)
     assert same.code == 1
-    assert "run run: 0 of 1 experiments are left" in same.text
+    assert "run run: 0 of 1 experiment left" in same.text
     told = bench(tmp_path, *options, "--retry-failed")
     assert told.code == 0, told.text[-2000:]
-    assert len(told.cells) == len(failed.cells) == 6
+    assert len(told.cells) == len(failed.cells) == 7
     assert {row["status"] for row in told.cells} <= {"ok", "noisy"}
     assert replayed(tmp_path / "report.json") == recorded(told)
 
@@ -214,15 +228,15 @@ def test_failed_cells_are_measured_again_when_asked_for(
 def test_inline_required_skips_and_sizes_that_do_not_fit(tmp_path: Path) -> None:
     options = (
         *("--plugin", "tests.tricksters:LoudWhyNot", "--backends", "numpy_ufunc,loud_why_not"),
-        *(*FEW[:-1], "64,512Gi", "--isolation", "inline", *OFF),
+        *(*FEW[:-1], "64,512Gi", "--isolation", "inline", *QUIETLY),
     )
     skipped = bench(tmp_path, *options)
     assert skipped.code == 0, skipped.text[-2000:]
     by_size = {n: [row for row in skipped.cells if row["n"] == n] for n in ("64", str(512 << 30))}
-    assert [len(rows) for rows in by_size.values()] == [6, 6]
+    assert [len(rows) for rows in by_size.values()] == [7, 7]
     for row in by_size[str(512 << 30)]:
         assert row["status"] == "skipped"
-        assert re.match(r"needs [\d.]+ GiB for 6 arms at once, [\d.]+ GiB are free", row["reason"])
+        assert re.match(r"needs [\d.]+ GiB for one arm at a time, [\d.]+ GiB are free", row["reason"])
         assert row["time_s"] == ""
     statuses = {(row["backend"], row["role"]): row["status"] for row in by_size["64"]}
     assert statuses["loud_why_not", "candidate"] == "skipped"
@@ -238,7 +252,7 @@ def test_selected_items_bring_their_baseline_and_controls(tmp_path: Path) -> Non
     outcome = bench(
         tmp_path,
         *(*ARMS, "--variant", "v@numba_jit:RELU_BENCH_TOLD=yes", "--ops", "relu", "--sizes", "64"),
-        *("-k", "numba_jit-v and backward-out", *OFF),
+        *("-k", "numba_jit-v and backward-out", *QUIETLY),
     )
     assert outcome.code == 0, outcome.text[-2000:]
     assert "1 passed" in outcome.text
@@ -258,7 +272,7 @@ def test_a_run_of_another_machine_is_not_gone_on_with(tmp_path: Path) -> None:
     folder = tmp_path / "run"
     folder.mkdir()
     (folder / "environment.json").write_text(json.dumps({"machine": "another"}))
-    outcome = bench(tmp_path, *ARMS, *FEW, *OFF)
+    outcome = bench(tmp_path, *ARMS, *FEW, *QUIETLY)
     assert outcome.code == pytest.ExitCode.USAGE_ERROR
     assert "--run-id/--results: run run was made under another machine (another then, " in outcome.text
     assert "choose another --run-id" in outcome.text

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import codecs
 import dataclasses
 import math
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from bench.records.schema import CELL_COLUMNS, CELL_KEY, ROUND_COLUMNS, SCHEMA, Cell, Compile, Round
@@ -53,8 +56,8 @@ def test_columns_are_those_of_the_design() -> None:
     q25_s median_s q75_s max_s bytes_moved gb_per_s ceiling_gb_per_s ceiling_fraction baseline speedup
     speedup_lo speedup_hi noise_floor verdict dispatch_s device_s import_s first_call_s second_call_s max_ulp
     special_values contended_rounds threads_effective processes process_sd process_df kind kind_sd leader over_leader
-    over_leader_lo over_leader_hi leader_noise_floor leader_verdict resolve_s resolve_processes mean_over_median
-    page_faults system_s peak_bytes parameters python versions shard"""
+    over_leader_lo over_leader_hi leader_noise_floor leader_verdict resolve_s resolve_processes allocating_gb_per_s
+    mean_over_median page_faults system_s cpu_s peak_bytes parameters python versions shard"""
     assert tuple(design.split()) == CELL_COLUMNS
     design = """run_id backend variant role op direction placement dtype n layout data cache device threads
     negative_slope round order iterations seconds contended process mean_s part_median_s part_q25_s part_q75_s waited_s
@@ -214,3 +217,27 @@ def test_compile_ledger_is_kept_and_dropped_with_its_cell(files: RunFiles) -> No
     ]
     files.drop(lambda key: key[1] == "a")
     assert [row["backend"] for row in read(files.compiles_path)] == ["b"]
+
+
+def test_what_a_spreadsheet_has_saved_goes_on(files: RunFiles) -> None:
+    """It begins with a byte-order mark, ends its lines in another way, and writes 0.0 as 0."""
+    files.append([cell("a"), cell("b")], [*rounds("a", 1.0), *rounds("b", 2.0)])
+    for path in (files.cells_path, files.rounds_path):
+        text = path.read_text().replace(",0.0,", ",0,")
+        path.write_bytes(codecs.BOM_UTF8 + text.replace("\n", "\r\n").encode())
+    again = RunFiles(files.folder)
+    read_back = again.open()
+    assert [each.backend for each in read_back] == ["a", "b"]
+    assert set(again.rounds()) == set(map(key_of, read_back))
+    again.drop(lambda key: key == key_of(read_back[0]))
+    assert [row["backend"] for row in read(files.cells_path)] == ["b"]
+    assert [row["backend"] for row in read(files.rounds_path)] == ["b"]
+
+
+def test_pandas_groups_rows_as_the_readme_of_results_says(files: RunFiles) -> None:
+    """A variant that is empty is NaN to pandas, whose groupby drops it."""
+    files.append([cell("a"), cell("b")], [])
+    words = re.search(r"`frame\.(groupby\(.*dropna.*?\))`", (ROOT / "results" / "README.md").read_text())
+    assert words is not None
+    grouped = eval(f"frame.{words[1]}", {"frame": pd.read_csv(files.cells_path)})
+    assert list(grouped.size()) == [1, 1]

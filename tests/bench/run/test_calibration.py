@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
+from bench.messages import Sample
 from bench.plan.experiments import Arm, Experiment
 from bench.run.arm_state import ArmState
 from bench.run.experiment import Limits, run
@@ -22,8 +24,8 @@ LIMITS = Limits(5.0, 0.002, 0.0005, max_rounds=4)
         (1e-6, 20_000),
         (0.9e-3, 23),
         (1e-3, 20),  # as long as the warm-up, and no longer
-        (0.02, 3),  # longer: as many as fit into 0.06 s
-        (0.0011, 12),  # but no more than twelve, where a shorter batch has fewer
+        (0.012, 3),  # longer: as many as fit into 0.03 s
+        (0.0011, 6),  # but no more than six, where a shorter batch has fewer
         (5.0, 2),
         (0.0, 20_000_000),
     ],
@@ -56,3 +58,18 @@ def test_probes_that_were_all_disturbed_cost_no_round() -> None:
 def test_a_batch_that_is_long_enough_is_not_measured_again() -> None:
     states, first = _measured(0.5 * PER_CALL_S)
     assert {batch.iterations for state in states for batch in state.batches} == set(first.values())
+
+
+def test_quartiles_of_few_parts_lie_between_them() -> None:
+    """Two parts, one of which was disturbed: no call takes less than none."""
+
+    def disturbed(_number: int, sample: Sample) -> Sample:
+        first, *_ = sample.parts
+        return replace(sample, parts=(first, 10 * first), seconds=5.5 * first)
+
+    around = FakeSurroundings()
+    pool = FakePool(around, disturbed)
+    arms = (Arm("a", "baseline"), Arm("a", "twin"))
+    states = run(Experiment(Case("relu", n=64), arms), pool, LIMITS, 1, around).states
+    for batch in (batch for state in states for batch in state.batches):
+        assert PER_CALL_S <= batch.part_q25_s <= batch.seconds <= batch.part_q75_s <= 10 * PER_CALL_S

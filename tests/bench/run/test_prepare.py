@@ -184,12 +184,11 @@ def test_starting_anew_counts_as_start_up(tmp_path: Path, cache: Path) -> None:
     settings = parse({**words, "plugin": [PLUGINS["compiler"]]})
     (experiment,) = plan(settings)
     with Run(settings, [experiment]) as measured:
-        left_s, began = measured.seconds_left(), time.monotonic()
+        began = time.monotonic()
         assert measured.measure(experiment)
         assert not measured.measure(experiment)
         took_s, account = time.monotonic() - began, measured.account
         assert 0 < account.renewed_s < account.start_up_s < took_s
-        assert left_s - measured.seconds_left() <= took_s - account.renewed_s + 1e-6
         assert account.sitting()["renewed_s"] == pytest.approx(account.renewed_s, abs=1e-3)
 
 

@@ -13,13 +13,16 @@ from bench.messages import Sample
 from bench.plan.experiments import Arm, Experiment
 from bench.plan.options import parse
 from bench.plan.settings import Settings
+from bench.plan.time_plan import TimePlan, time_plan
 from bench.run.arm_state import ArmState, Batch
 from bench.run.evidence import Evidence
+from bench.run.progress import Silent
 from bench.run.race import CONTROL_ROUNDS, LEAST_ROUNDS
+from bench.run.rounds import FEWEST
 from bench.run.sitting import Sitting
 from bench.run.time_account import TimeAccount
 from kernels.api import Case
-from tests.scripted import FakePool, FakeSurroundings, seconds_of
+from tests.scripted import PER_CALL_S, FakePool, FakeSurroundings, seconds_of
 
 ARMS = (
     Arm("base", "baseline"),
@@ -37,21 +40,35 @@ FACTORS = {"base": 3.0, "quick": 1.0, "near": 1.01, "far": 2.0, "copy_plain": 1.
 class Machine:
     """Pools of arms whose calls take as long as told, with noise; it remembers who was measured in which process."""
 
-    def __init__(self, noise: float, between: float = 0.0) -> None:
+    def __init__(
+        self,
+        noise: float,
+        between: float = 0.0,
+        *,
+        slow: float = 1.0,
+        start_s: float = 0.0,
+        waits: float = 0.0,
+    ) -> None:
         self.around = FakeSurroundings()
         self.pools: list[tuple[int, FakePool]] = []
         self.ended: dict[Case, Sequence[ArmState]] = {}
+        self.estimates: list[tuple[float, float]] = []
+        """Of each experiment that ended, the time then and the seconds that were said to be left."""
+        self.sitting: Sitting | None = None
         self._rng, self._noise, self._between = np.random.default_rng(1), noise, between
+        self._slow, self._start_s, self._waits = slow, start_s, waits
 
     def start(self, settings: Settings, process: int) -> FakePool:
         shifts: dict[Arm, float] = {}
-        pool = FakePool(self.around)
+        self.around.now += self._start_s
+        pool = FakePool(self.around, probe_s=self._slow * PER_CALL_S)
 
         def change(_number: int, sample: Sample) -> Sample:
             arm = pool.asked
             shift = shifts.setdefault(arm, float(np.exp(self._between * self._rng.standard_normal())))
             noise = float(np.exp(self._noise * self._rng.standard_normal()))
-            return seconds_of(sample, FACTORS[arm.backend] * shift * noise)
+            sample = replace(sample, usage=replace(sample.usage, waited_s=self._waits * sample.usage.cpu_s))
+            return seconds_of(sample, self._slow * FACTORS[arm.backend] * shift * noise)
 
         pool.change = change
         self.pools.append((process, pool))
@@ -59,14 +76,21 @@ class Machine:
 
     def end(self, experiment: Experiment, states: Sequence[ArmState], evidence: Evidence) -> None:
         self.ended[experiment.case] = states
+        if self.sitting is not None:
+            self.estimates.append((self.around.now, self.sitting.seconds_left()))
 
     def measured(
         self, words: Mapping[str, str], sizes: Sequence[int] = (64,), seconds: float = 60.0
     ) -> Sitting:
-        settings = parse({"results": "nowhere", **words})
+        settings = parse({"results": "nowhere", "processes": "2", **words})
         settings = replace(settings, profile=replace(settings.profile, max_rounds=40))
         chosen = [Experiment(Case("relu", n=n), ARMS) for n in sizes]
-        sitting = Sitting(settings, chosen, seconds, self.around, account=TimeAccount(), start=self.start)
+        allowed = time_plan(settings, chosen)
+        if settings.minutes is None:
+            allowed = replace(allowed, seconds=seconds, start_up_s=0.0)
+        self.sitting = sitting = Sitting(
+            settings, chosen, allowed, self.around, account=TimeAccount(), start=self.start
+        )
         for experiment in chosen:
             if experiment.case not in self.ended:
                 sitting.measure(experiment, self.end)
@@ -98,7 +122,7 @@ def test_a_block_is_measured_in_one_process_before_the_next() -> None:
 
 def test_blocks_end_before_a_run_that_dies_loses_much() -> None:
     machine = Machine(0.005)
-    machine.measured({"max_seconds": "100"}, sizes=(64, 65, 66, 67))
+    machine.measured({"max_seconds": "200"}, sizes=(64, 65, 66, 67), seconds=2000.0)
     assert [process for process, _ in machine.pools] == [1, 2, 1, 2]
 
 
@@ -114,9 +138,18 @@ def test_who_is_far_behind_is_measured_no_longer_than_it_takes_to_see_it() -> No
     for process in (1, 2):
         rounds = machine.rounds(process)
         assert rounds["far"] == LEAST_ROUNDS
-        assert rounds["copy_plain"] == rounds["empty_call"] == CONTROL_ROUNDS
+        assert LEAST_ROUNDS <= rounds["copy_plain"] == rounds["empty_call"] <= CONTROL_ROUNDS
         assert rounds["quick"] == rounds["near"] >= LEAST_ROUNDS
     assert sum(machine.rounds(process)["near"] for process in (1, 2)) > 2 * LEAST_ROUNDS
+
+
+def test_copies_go_on_beside_arms_that_do_for_as_long_as_it_takes_to_bound_them() -> None:
+    machine = Machine(0.06)
+    machine.measured({})
+    for process in (1, 2):
+        rounds = machine.rounds(process)
+        assert rounds["near"] > CONTROL_ROUNDS
+        assert rounds["copy_plain"] == rounds["empty_call"] == CONTROL_ROUNDS
 
 
 def test_where_processes_differ_more_rounds_are_not_made() -> None:
@@ -146,6 +179,100 @@ def test_time_is_kept(words: Mapping[str, str], most_s: float) -> None:
     began = machine.around.now
     machine.measured({"resolve": "0.2%", **words}, seconds=12.0)
     assert machine.around.now - began <= 1.3 * min(most_s, 12.0)
+
+
+def test_a_slow_hour_costs_precision_and_not_time() -> None:
+    """Each batch takes so long that no visit has the rounds that it needs."""
+    machine = Machine(0.01, slow=2000.0)
+    began = machine.around.now
+    machine.measured({"processes": "3"}, sizes=range(64, 74), seconds=60.0)
+    assert machine.around.now - began <= 1.25 * 60.0
+    assert len(machine.ended) == 10
+    for n in range(64, 74):
+        assert min(machine.rounds(1, n).values()) >= FEWEST
+
+
+def test_processes_for_which_there_is_no_time_are_not_started() -> None:
+    machine = Machine(0.01, start_s=40.0)
+    machine.measured({"processes": "3"}, sizes=(64, 65), seconds=60.0)
+    assert [process for process, _ in machine.pools] == [1]
+    assert len(machine.ended) == 2
+
+
+def test_batches_that_take_too_long_get_shorter() -> None:
+    """As where threads of small parallel calls wait for a CPU that others use."""
+    machine = Machine(0.01, slow=100.0, waits=1000.0)
+    machine.measured({"processes": "1"})
+    for state in machine.ended[Case("relu", n=64)]:
+        first, *_, last = (batch.timed_s for batch in state.batches)
+        assert first > 2 * last or first < 0.1
+
+
+@pytest.mark.parametrize(
+    ("words", "sizes", "seconds"),
+    [
+        ({}, range(64, 76), 20.0),
+        ({}, [1 << power for power in range(8, 26)], 40.0),
+        ({"max_seconds": "0.5"}, range(64, 76), 60.0),
+        ({"max_seconds": "0.5"}, [1 << power for power in range(8, 26)], 1000.0),
+    ],
+)
+def test_the_time_left_is_right_from_the_third_experiment_on(
+    words: Mapping[str, str], sizes: Sequence[int], seconds: float
+) -> None:
+    """Whether the budget is shared out, or each experiment has its own seconds."""
+    machine = Machine(0.3)
+    machine.measured(words, sizes, seconds)
+    assert len(machine.estimates) == len(sizes)
+    for now, left in machine.estimates[2:]:
+        assert left == pytest.approx(machine.around.now - now, rel=0.2, abs=0.5)
+
+
+class Watcher(Silent):
+    """Remembers what it is told."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[object, ...]] = []
+
+    def visit(self, experiment: Experiment, process: int) -> None:
+        self.told.append(("visit", experiment.case.n, process))
+
+    def waits(self, arms: Sequence[Arm], doing: str) -> None:
+        self.told.append((doing, *(arm.label for arm in arms)))
+
+    def round(self, number: int, states: Sequence[ArmState]) -> None:
+        self.told.append(("round", number))
+
+
+def test_an_observer_is_told_of_all_that_is_waited_for() -> None:
+    machine, watcher = Machine(0.005), Watcher()
+    settings = parse({"results": "nowhere"})
+    chosen = [Experiment(Case("relu", n=n), ARMS) for n in (64, 65)]
+    allowed = TimePlan(60.0, 0.0, 2)
+    sitting = Sitting(
+        settings,
+        chosen,
+        allowed,
+        machine.around,
+        account=TimeAccount(),
+        observer=watcher,
+        start=machine.start,
+    )
+    for experiment in chosen:
+        sitting.measure(experiment, machine.end)
+    everybody = tuple(arm.label for arm in ARMS)
+    assert watcher.told[:4] == [
+        ("visit", 64, 1),
+        *[("starting", *everybody)] * 2,
+        ("compiling", *everybody),
+    ]
+    assert [each for each in watcher.told if each[0] == "visit"] == [
+        ("visit", n, process) for process in (1, 2) for n in (64, 65)
+    ]
+    timed = [each for each in watcher.told if each[0] == "being timed"]
+    assert len(timed) == sum(len(pool.batches) for _, pool in machine.pools)
+    rounds = [each[1] for each in watcher.told if each[0] == "round"]
+    assert rounds[:LEAST_ROUNDS] == list(range(1, LEAST_ROUNDS + 1))
 
 
 def test_orders_put_the_leader_in_the_middle_and_are_mirrored() -> None:

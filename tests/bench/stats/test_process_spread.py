@@ -91,11 +91,11 @@ def test_the_variance_between_two_arms_is_the_same_either_way_round() -> None:
 def test_an_arm_whose_own_processes_differ_more_than_its_class_has_a_larger_spread() -> None:
     spread = learnt({"a": 0.005, "b": 0.005, "c": 0.005})
     usual = spread.spread("a", SMALL)
-    assert spread.spread("a", SMALL, Difference(0.2, 1e-5)).sd > 1.5 * usual.sd
-    assert spread.spread("a", SMALL, Difference(0.001, 1e-5)) == usual
-    assert spread.spread("a", SMALL, Difference(0.2, 1.0)) == usual  # the rounds explain it
+    assert spread.spread("a", SMALL, [Difference(0.2, 1e-5)]).sd > 1.5 * usual.sd
+    assert spread.spread("a", SMALL, [Difference(0.001, 1e-5)]) == usual
+    assert spread.spread("a", SMALL, [Difference(0.2, 1.0)]) == usual  # the rounds explain it
     alike = learnt({"a": 0.005, "b": 0.005, "c": 0.005}, pooling=Pooling(own=False))
-    assert alike.spread("a", SMALL, Difference(0.2, 1e-5)) == alike.spread("a", SMALL)
+    assert alike.spread("a", SMALL, [Difference(0.2, 1e-5)]) == alike.spread("a", SMALL)
 
 
 def test_a_class_with_few_pairs_borrows_from_the_others() -> None:
@@ -112,7 +112,7 @@ def test_before_anything_is_known_something_is_assumed_with_few_degrees_of_freed
 def test_arms_in_one_process_teach_nothing() -> None:
     spread = ProcessSpread()
     lone = [(name, False, {(1, n): 1.0 + n for n in range(6)}) for name in ("a", "b")]
-    assert spread.learn(SMALL, lone) == [None, None]
+    assert spread.learn(SMALL, lone) == [[], []]
     assert spread.spread("a", SMALL) == ProcessSpread().spread("a", SMALL)
 
 
@@ -127,3 +127,17 @@ def test_a_copy_learns_by_itself() -> None:
 
 def test_sizes_fall_into_three_bands() -> None:
     assert [size_band(moved) for moved in (SMALL, 4 << 20, LARGE)] == [0, 1, 2]
+
+
+def test_a_third_process_that_differs_from_two_alike_is_seen() -> None:
+    """As a process whose memory lies better than that of all others, for as long as it lives."""
+    rng = np.random.default_rng(2)
+    three = arms(rng, {"a": 0.001, "b": 0.001, "c": 0.001})
+    for number, (_, _, rounds) in enumerate(three):
+        gain = 0.14 * (number == 0)
+        rounds |= {(3, n): math.exp(rng.normal(-gain, 0.005)) for n in range(10)}
+    spread = learnt({"a": 0.005, "b": 0.005, "c": 0.005})
+    own = spread.learn(SMALL, three)
+    assert [len(each) for each in own] == [2, 2, 2]
+    lucky, usual = (spread.spread("a", SMALL, each).sd for each in own[:2])
+    assert lucky > 1.5 * usual

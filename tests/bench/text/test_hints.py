@@ -25,3 +25,24 @@ def test_nothing_is_better_than_a_guess(allowed: tuple[str, ...]) -> None:
 
 def test_any_word_where_one_has_to_be_named() -> None:
     assert nearest("int8", DTYPES, alike=0.0) in DTYPES
+
+
+BACKENDS = ("numpy_ufunc", "jax_jit", "torch_eager", "torch_compile", "torch_graph")
+
+
+@pytest.mark.parametrize(
+    ("typed", "allowed", "told"),
+    [
+        ("torch", BACKENDS, "; did you mean 'torch_eager', 'torch_compile' or 'torch_graph'?"),
+        ("pytorch", BACKENDS[:4], "; did you mean 'torch_eager' or 'torch_compile'?"),
+        ("jax", BACKENDS, "; did you mean 'jax_jit'?"),
+        ("gpu", ("cpu", "cuda"), "; did you mean 'cuda'?"),
+        ("half", DTYPES, "; did you mean 'float16'?"),
+        ("float", DTYPES, "; did you mean 'float32'?"),
+        ("double", DTYPES, "; did you mean 'float64'?"),
+    ],
+)
+def test_what_others_call_it_and_the_beginning_of_several(
+    typed: str, allowed: tuple[str, ...], told: str
+) -> None:
+    assert did_you_mean(typed, allowed) == told

@@ -6,7 +6,15 @@ import math
 
 import pytest
 
-from bench.text.units import calls_text, number_text, percent_text, ratio_text, seconds_text
+from bench.text.units import (
+    bytes_text,
+    calls_text,
+    count_text,
+    number_text,
+    percent_text,
+    ratio_text,
+    seconds_text,
+)
 
 
 @pytest.mark.parametrize(
@@ -60,3 +68,29 @@ def test_percent_and_calls() -> None:
         "-",
     ]
     assert [calls_text(c) for c in (0, 1234.0, math.inf, math.nan)] == ["at once", "1,234", "never", "-"]
+
+
+def test_one_is_not_several() -> None:
+    assert [count_text(count, "cell") for count in (0, 1, 2, 1234)] == [
+        "0 cells",
+        "1 cell",
+        "2 cells",
+        "1,234 cells",
+    ]
+    assert count_text(1, "batch", "batches") == "1 batch"
+    assert count_text(2, "batch", "batches") == "2 batches"
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [
+        (0, "0 bytes"),
+        (1023, "1023 bytes"),
+        (1536, "1.50 KiB"),
+        (80 << 20, "80.0 MiB"),
+        (3 << 30, "3.00 GiB"),
+        (math.nan, "-"),
+    ],
+)
+def test_bytes(count: float, text: str) -> None:
+    assert bytes_text(count) == text

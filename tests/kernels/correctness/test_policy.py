@@ -526,6 +526,64 @@ def test_big_arrays_need_little_memory() -> None:
         tracemalloc.stop()
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("direction", DIRECTIONS)
+@pytest.mark.parametrize("op", OPS)
+def test_one_bit_among_ordinary_numbers_is_seen(op: str, direction: str, dtype: str) -> None:
+    case, rng = Case(op, direction, dtype=dtype, n=150_000), np.random.default_rng()
+    x, dy = inputs(case)
+    for model in reference.models(dtype):
+        right = answer(case, x, dy, model)
+        assert judge(case, x, dy, right).problem is None
+        for place in rng.integers(0, case.n, 4):
+            wrong, bit = (
+                right.copy(),
+                FORMATS[dtype].unsigned.type(1 << int(rng.integers(FORMATS[dtype].width))),
+            )
+            bits(wrong)[place] ^= bit
+            if wrong[place] != right[place]:  # the sign of a zero is only reported
+                assert "(1 of 150000 elements wrong)" in str(judge(case, x, dy, wrong).problem), (
+                    model,
+                    place,
+                    bit,
+                )
+
+
+@pytest.mark.parametrize("value", [NAN, INF, -INF, -0.0])
+def test_one_special_value_among_ordinary_numbers_is_seen(value: float) -> None:
+    case = Case("relu", n=200_000)
+    x, _ = inputs(case)
+    x[123_456] = value
+    result = np.where(x > 0, x, np.float32(0))
+    judgement = judge(case, x, None, result)
+    if np.isnan(value):
+        assert "drops NaN: at index 123456" in str(judgement.problem)
+    else:
+        assert judgement.problem is None
+        assert describe(judgement) == "model=exact" + ("; relu(-0)=+0" if value == 0 else "")
+
+
+class Finished(np.ndarray):
+    """Zeros while it is read for the first time, and the right answer from then on."""
+
+    answer: np.ndarray
+
+    def __getitem__(self, item: Any) -> Any:
+        seen = np.asarray(self)[item].copy()
+        np.asarray(self)[item] = self.answer[item]
+        return seen
+
+
+@pytest.mark.parametrize("op", OPS)
+def test_what_is_finished_while_it_is_judged_is_not_right(op: str) -> None:
+    """Under whatever model is tried next."""
+    case = Case(op, n=1000)
+    x, _ = inputs(case)
+    late = np.zeros_like(x).view(Finished)
+    late.answer = answer(case, x, None)
+    assert "elements wrong" in str(judge(case, x, None, late).problem)
+
+
 # --- words ---------------------------------------------------------------------------------
 
 

@@ -1,0 +1,58 @@
+"""How long a run may take, and in how many processes it measures each arm: both grow with what is asked.
+
+The announced time is made of these; what it is spent on, `bench.run.budget` decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bench.plan.experiments import Experiment, weight
+from bench.plan.settings import Settings
+
+__all__ = ["TimePlan", "time_plan"]
+
+_START_UP_S = 0.5
+"""About what it takes to start an arm's process, while others are started: most of it are imports."""
+_LEAST_S = 12.0
+"""Seconds of measuring that a small question gets: enough to see a difference of a fifth."""
+_PER_START = 1.5
+"""Processes are started anew if measuring takes so many times as long as that, each time."""
+_BESIDE = 1.5
+"""What an experiment takes if its rounds alone are limited, in rounds: preparing and last looks, too."""
+
+
+@dataclass(frozen=True, slots=True)
+class TimePlan:
+    """What a run may take; times in seconds."""
+
+    seconds: float
+    """In all, start-up included; compiling comes on top."""
+    start_up_s: float
+    """About what starting every arm's process once takes."""
+    processes: int
+    """In how many processes each arm is measured."""
+
+
+def time_plan(settings: Settings, chosen: Sequence[Experiment]) -> TimePlan:
+    """For these experiments, under ``--minutes`` or ``--max-seconds``, else with the profile's seconds."""
+    start_up_s = _START_UP_S * len({arm for each in chosen for arm in each.arms})
+    if settings.inline:
+        start_up_s = 0.0
+    measuring_s = _measuring_s(settings, chosen)
+    if settings.minutes is not None:
+        measuring_s = max(60 * settings.minutes - start_up_s, 0.0)
+    processes = settings.processes
+    if processes is None:
+        most = 1 + int(measuring_s / (_PER_START * start_up_s)) if start_up_s else 1
+        processes = min(settings.profile.processes, most)
+    if settings.minutes is not None:
+        return TimePlan(60 * settings.minutes, start_up_s, processes)
+    return TimePlan(measuring_s + processes * start_up_s, start_up_s, processes)
+
+
+def _measuring_s(settings: Settings, chosen: Sequence[Experiment]) -> float:
+    if settings.max_seconds is not None:
+        return _BESIDE * settings.max_seconds * len(chosen)
+    return max(settings.profile.arm_s * sum(map(weight, chosen)), _LEAST_S if chosen else 0.0)

@@ -1,0 +1,102 @@
+"""What `pytest bench/` cannot be run with: other plugins' options, refused before anything is measured."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import select
+import warnings
+from collections.abc import Callable, Generator, Mapping
+from pathlib import Path
+
+import pytest
+
+__all__ = ["pytest_benchmark_compare_machine_info", "refuse", "timing_is_off"]
+
+_AT_ONCE = (
+    ("dist", "no", "--numprocesses (-n) or --dist", "pytest-xdist"),
+    ("forked", False, "--forked", "pytest-forked"),
+    ("workers", None, "--workers", "pytest-parallel"),
+    ("tests_per_worker", None, "--tests-per-worker", "pytest-parallel"),
+    ("parallel_threads", 1, "--parallel-threads", "pytest-run-parallel"),
+)
+"""Options under which cells would be measured beside each other, or more than once: as pytest knows them, with the
+value that does no harm, as they are typed, and whose they are."""
+
+_NEEDED: Mapping[str, Callable[[], bool]] = {
+    "select.poll": lambda: hasattr(select, "poll"),  # how children are asked with a deadline
+    "the module resource": lambda: importlib.util.find_spec("resource") is not None,  # what a batch used up
+    "os.killpg": lambda: hasattr(os, "killpg"),  # how a child ends with all that it started
+}
+"""What the harness cannot do without, and whether it is there."""
+
+
+def refuse(config: pytest.Config) -> None:
+    """Look at the system and at the options of other plugins.
+
+    Raises pytest.UsageError, one line that says what to do.
+    """
+    missing = [name for name, there in _NEEDED.items() if not there()]
+    if missing:
+        raise pytest.UsageError(
+            f"pytest bench/ needs what this system does not have ({', '.join(missing)}): measure on Linux, on macOS, "
+            "or on Windows in WSL; the functions of `kernels` need none of it"
+        )
+    if config.getoption("benchmark_disable", None) is None:
+        raise pytest.UsageError(
+            "pytest bench/ needs the plugin pytest-benchmark, which is not loaded: leave out -p no:benchmark, "
+            "unset PYTEST_DISABLE_PLUGIN_AUTOLOAD, or pip install pytest-benchmark"
+        )
+    for name, harmless, flag, plugin in _AT_ONCE:
+        given = config.getoption(name, harmless)
+        if str(given) not in (str(harmless), "None"):
+            raise pytest.UsageError(
+                f"{flag} of {plugin} ({given!r}) would measure several cells at once; pytest bench/ measures one "
+                f"after the other: leave it out, in PYTEST_ADDOPTS too"
+            )
+    if config.getoption("benchmark_histogram") and importlib.util.find_spec("pygal") is None:
+        raise pytest.UsageError(
+            "--benchmark-histogram needs a package that is not installed: pip install 'pytest-benchmark[histogram]', "
+            "or leave it out"
+        )
+    _refuse_unwritable(config)
+
+
+def _refuse_unwritable(config: pytest.Config) -> None:
+    """What pytest-benchmark writes, it writes at the end: a place that takes no files would cost all that was timed."""
+    saves = any(config.getoption(f"benchmark_{name}") for name in ("save", "autosave", "save_data"))
+    storage = str(config.getoption("benchmark_storage")).removeprefix("file://")
+    if saves and "://" not in storage and not _can_be_made(Path(storage)):
+        raise pytest.UsageError(
+            f"--benchmark-storage: no file can be written below {storage}; name another folder, as in "
+            "--benchmark-storage=file:///tmp/benchmarks"
+        )
+    report = config.getoption("benchmark_json")
+    if report and (Path(report).is_dir() or not _can_be_made(Path(report).parent)):
+        raise pytest.UsageError(f"--benchmark-json: {report} cannot be written; name another file")
+
+
+def _can_be_made(folder: Path) -> bool:
+    """Whether files can be written there, once the folder has been made."""
+    there = next(each for each in (folder.absolute(), *folder.absolute().parents) if each.exists())
+    return there.is_dir() and os.access(there, os.W_OK | os.X_OK)
+
+
+@pytest.hookimpl(wrapper=True, optionalhook=True)
+def pytest_benchmark_compare_machine_info() -> Generator[None, object, object]:
+    """Compare with a file of another machine, too, that lies outside of the current folder.
+
+    pytest-benchmark warns that it is another's, and cannot word the place of such a file.
+    """
+    try:
+        return (yield)
+    except ValueError:
+        warnings.warn(
+            pytest.PytestWarning("--benchmark-compare: the saved run is another machine's"), stacklevel=1
+        )
+        return None
+
+
+def timing_is_off(config: pytest.Config) -> bool:
+    """Whether cells are only to be checked: ``--benchmark-disable``."""
+    return bool(config.getoption("benchmark_disable")) and not config.getoption("benchmark_enable")

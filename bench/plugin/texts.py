@@ -1,0 +1,90 @@
+"""The sentences that a run prints: what is announced, an experiment that ended, and the time left."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from operator import itemgetter
+
+from bench.plan.experiments import Arm, Experiment, arm_label
+from bench.records.columns import TIMED
+from bench.records.schema import Cell
+from bench.run.run import Run
+from bench.stats.fastest import COMPETING
+from bench.text.units import count_text, seconds_text
+
+__all__ = ["announcement", "arms", "experiment_line", "leader", "span", "statuses", "until"]
+
+_MOST_NAMED = 2
+"""Arms that are named; of more, their number is told."""
+
+
+def span(seconds: float) -> str:
+    """A time as people tell it: ``a moment``, ``40 s``, ``3 min``, ``2 h 10 min``."""
+    if seconds < 0.5:
+        return "a moment"
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60:02} min"
+
+
+def until(seconds: float) -> str:
+    """The time of day in so many seconds: ``14:05``, with seconds if it is soon, with the day if it is not."""
+    then = datetime.now().astimezone() + timedelta(seconds=seconds)
+    return then.strftime("%H:%M:%S" if seconds < 600 else "%H:%M" if seconds < 20 * 3600 else "%a %H:%M")
+
+
+def announcement(run: Run) -> str:
+    """What is about to happen, and when it will be done; a second line where another baseline stands in."""
+    left, total = len(run.left), len(run.chosen)
+    what = (
+        count_text(total, "experiment")
+        if left == total
+        else f"{left} of {count_text(total, 'experiment')} left"
+    )
+    seconds = run.seconds_left()
+    when = f", about {span(seconds)}, done by {until(seconds)}" if left else ""
+    note = f"\n{run.settings.baseline_note}" if run.settings.baseline_note else ""
+    return f"run {run.run_id}: {what}{when}; files in {run.files.folder}/{note}"
+
+
+def arms(named: Sequence[Arm]) -> str:
+    """``torch_eager``, ``torch_eager, numba_jit``, ``11 arms``."""
+    if len(named) > _MOST_NAMED:
+        return f"{len(named)} arms"
+    return ", ".join(arm.label for arm in named)
+
+
+def leader(cells: Sequence[Cell]) -> str:
+    """The leader of an experiment, its time, and what it is beside the baseline; or why there is none."""
+    ranked = [cell for cell in cells if cell.role in COMPETING and cell.status in TIMED]
+    timed = [(cell.time_s, cell) for cell in ranked if cell.time_s is not None]
+    if not timed:
+        reasons = Counter(cell.reason for cell in cells if cell.reason)
+        return f"nothing was timed ({reasons.most_common(1)[0][0] if reasons else 'no arm'})"
+    time_s, best = min(timed, key=itemgetter(0))
+    leads = f"{arm_label(best.backend, best.variant)} leads with {seconds_text(time_s)}"
+    if best.role == "baseline" or best.speedup is None:
+        return leads
+    # The ratio is that of the rounds and may contradict the times where others use the machine: then it says nothing.
+    beside = {"faster": f"{best.speedup:.2f}x {best.baseline}", "same": f"the same as {best.baseline}"}
+    return f"{leads}, {beside.get(best.verdict, f'not told apart from {best.baseline}')}"
+
+
+def statuses(cells: Sequence[Cell]) -> str:
+    """``40 ok, 3 noisy``, the most frequent first."""
+    found = Counter(cell.status for cell in cells)
+    return ", ".join(f"{count:,} {name}" for name, count in found.most_common())
+
+
+def experiment_line(run: Run, ended: Experiment) -> str:
+    """An experiment that has ended: which, its leader, what went wrong, and the time left."""
+    cells = run.rows([ended])
+    total = len(run.chosen)
+    done = f"{total - len(run.left):{len(str(total))}}/{total}"
+    troubles = [cell for cell in cells if cell.status not in ("ok", "noisy", "skipped")]
+    trouble = f"; {statuses(troubles)}" if troubles else ""
+    left = f"{span(run.seconds_left())} left" if run.left else "done"
+    return f"[{done}] {ended.label}: {leader(cells)}{trouble}; {left}"

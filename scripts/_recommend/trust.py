@@ -1,0 +1,58 @@
+"""Whether a run is worth an answer: not if the machine was busy, or if it could not have seen what matters."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from bench.text.units import percent_text
+from scripts._recommend.ratios import Ratio, Row
+from scripts._shared.trust import LARGEST_FLOOR, MOST_DISTURBED
+
+__all__ = ["Distrust", "distrust", "remark"]
+
+_MANY_DISTURBED = 0.1
+"""From this share on a reader should know of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Distrust:
+    """Why there is no answer: `disturbed` of `batches` ran beside others' work, `noise_floor` would have been seen."""
+
+    reason: str
+    disturbed: int
+    batches: int
+    noise_floor: float
+
+
+def distrust(arms: Iterable[Row], ratio: Ratio) -> Distrust | None:
+    """Why `ratio`, of two of `arms`, is not to be believed; None if it is."""
+    disturbed, batches = _counts(arms)
+    if disturbed > MOST_DISTURBED * batches:
+        reason = f"the machine was busy: {disturbed:,} of {batches:,} batches ran beside others' work"
+    elif ratio.noise_floor > LARGEST_FLOOR:
+        reason = "the machine was busy, or the run too short"
+    else:
+        return None
+    if ratio.noise_floor > LARGEST_FLOOR:
+        reason += f"; no difference below {percent_text(ratio.noise_floor)} would have been seen"
+    return Distrust(reason, disturbed, batches, ratio.noise_floor)
+
+
+def remark(arms: Iterable[Row], placement: str) -> list[str]:
+    """At most one line: that so many batches were disturbed that a reader should know."""
+    disturbed, batches = _counts(arms)
+    if disturbed <= _MANY_DISTURBED * batches:
+        return []
+    return [f"placement {placement}: {disturbed:,} of {batches:,} batches ran beside others' work"]
+
+
+def _counts(arms: Iterable[Row]) -> tuple[int, int]:
+    """(disturbed batches, batches) of the arms of which the run says it."""
+    known = [row for row in arms if _is_known(row["rounds"]) and _is_known(row["contended_rounds"])]
+    return int(sum(row["contended_rounds"] for row in known)), int(sum(row["rounds"] for row in known))
+
+
+def _is_known(value: object) -> bool:
+    return isinstance(value, int | float) and not math.isnan(value)

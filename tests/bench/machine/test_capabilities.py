@@ -1,0 +1,92 @@
+"""What leans on Linux has a plain path elsewhere: each capability is taken away here."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from bench.machine import address_layout, cgroups, cpu_speed, environment, own_usage
+from bench.machine.foreign_load import Clock
+from bench.machine.memory import free_bytes
+from kernels.tuned.caches import Caches, read_caches
+
+
+@pytest.fixture
+def nowhere(tmp_path: Path) -> Path:
+    return tmp_path / "nowhere"
+
+
+def test_without_affinity_all_cpus_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(os, "sched_getaffinity", raising=False)
+    monkeypatch.delattr(os, "sched_setaffinity", raising=False)
+    assert environment.usable_cpus() == os.cpu_count()
+    pace = cpu_speed.Pace()
+    for everywhere in (False, True):
+        pace.everywhere = everywhere
+        pace.begin()
+        ((_, seconds),) = pace.taken()[0]
+        assert seconds > 0
+
+
+def test_without_a_teller_of_cpus_there_is_one_unknown_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    def none(_: object) -> None:
+        raise TypeError("as on Windows")
+
+    monkeypatch.setattr(ctypes, "CDLL", none)
+    assert cpu_speed._cpu_teller()() == -1
+
+
+def test_without_proc_nobody_is_known_to_wait(monkeypatch: pytest.MonkeyPatch, nowhere: Path) -> None:
+    monkeypatch.setattr(own_usage, "_THREADS", str(nowhere))
+    assert own_usage.waited_s() == 0.0
+    assert own_usage.usage().cpu_s > 0
+    own_usage.at_rest()
+
+
+def test_without_control_groups_the_machine_is_the_limit(
+    monkeypatch: pytest.MonkeyPatch, nowhere: Path
+) -> None:
+    monkeypatch.setattr(cgroups, "_OWN", nowhere)
+    assert 0 < free_bytes() <= psutil.virtual_memory().total
+
+
+def test_without_sysfs_caches_are_those_that_the_system_or_the_defaults_say(
+    monkeypatch: pytest.MonkeyPatch, nowhere: Path
+) -> None:
+    monkeypatch.delattr(os, "sysconf", raising=False)
+    assert read_caches(nowhere) == Caches()
+
+
+def test_where_layouts_cannot_be_fixed_processes_start_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", "darwin")
+    with address_layout.fixed_layout() as fixed:
+        assert not fixed
+    assert not address_layout.can_be_fixed()
+
+
+def test_a_machine_that_tells_little_is_described(monkeypatch: pytest.MonkeyPatch, nowhere: Path) -> None:
+    monkeypatch.delattr(os, "getloadavg", raising=False)
+    monkeypatch.setattr(environment, "_CPU", nowhere)
+    monkeypatch.setattr(environment, "_read", lambda path: None)
+    told = environment.describe({})
+    assert json.loads(json.dumps(told))["load_average"] is None
+    assert environment.machine_name().endswith("c")
+
+
+def test_without_stolen_and_io_time_others_use_is_still_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """macOS tells user, nice, system and idle only."""
+    few = type("Times", (tuple,), {"idle": property(lambda self: self[3])})
+    real = psutil.cpu_times
+
+    def times() -> tuple[float, ...]:
+        told = real()
+        return few((told.user, told.nice, told.system, told.idle))
+
+    monkeypatch.setattr(psutil, "cpu_times", times)
+    assert Clock().window().wall_s > 0

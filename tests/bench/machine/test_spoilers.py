@@ -1,0 +1,39 @@
+"""What a run notes of its machine that spoils timings."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from bench.machine import spoilers
+from tests.running import bench
+
+
+def test_a_number_of_threads_in_the_environment_is_noted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    (line,) = (each for each in spoilers.warnings() if each.startswith("thread settings: "))
+    assert "OMP_NUM_THREADS=1" in line
+    assert line.endswith("what is measured as a framework's default is this setting")
+    monkeypatch.delenv("OMP_NUM_THREADS")
+    assert "OMP_NUM_THREADS" not in " ".join(spoilers.warnings())
+
+
+def test_a_run_notes_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    axes = (
+        "--sizes",
+        "1Ki",
+        "--ops",
+        "relu",
+        "--directions",
+        "forward",
+        "--placements",
+        "out",
+        "--dtypes",
+        "float32",
+    )
+    outcome = bench(tmp_path, *axes, "--backends", "numpy_ufunc", "--max-seconds", "0.2")
+    noted = json.loads((outcome.folder / "environment.json").read_text())["warnings"]
+    assert any("OMP_NUM_THREADS=1" in line for line in noted), outcome.text

@@ -1,0 +1,59 @@
+"""What a run may take grows with what is asked, and so does the number of processes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+
+from bench.plan.options import parse
+from bench.plan.time_plan import TimePlan, time_plan
+from bench.run.run import plan
+from kernels.registry import BUILTINS, devices
+
+CPU = [name for name in BUILTINS if "cpu" in devices(name)]
+SMALL = {"ops": "relu", "directions": "forward", "sizes": "64Ki"}
+TWELVE = {"ops": "relu", "directions": "forward", "sizes": "1Ki,2Ki,4Ki,8Ki,16Ki,32Ki"}
+
+
+def allowed(words: Mapping[str, str]) -> TimePlan:
+    settings = parse({"backends": ",".join(CPU), **words})
+    return time_plan(settings, plan(settings))
+
+
+@pytest.mark.parametrize(
+    ("words", "most_s", "processes"), [(SMALL, 30.0, 2), (TWELVE, 90.0, 2), ({"profile": "quick"}, 240.0, 2)]
+)
+def test_a_small_question_is_answered_soon(words: Mapping[str, str], most_s: float, processes: int) -> None:
+    found = allowed(words)
+    assert 0.5 * most_s < found.seconds <= most_s
+    assert found.processes == processes
+
+
+def test_more_arms_take_more_time() -> None:
+    one, two = (
+        allowed({**TWELVE, "backends": names}).seconds for names in ("numba_jit", "numba_jit,jax_jit")
+    )
+    assert one < two
+
+
+def test_minutes_are_kept_whatever_is_asked() -> None:
+    found = allowed({"profile": "standard", "minutes": "3"})
+    assert found.seconds == 180.0
+    assert allowed({"profile": "standard", "minutes": "0.2"}).processes == 1
+    assert found.processes > 1
+
+
+def test_processes_that_were_asked_for_are_paid_for() -> None:
+    few, many = (allowed({**SMALL, "processes": count}) for count in ("1", "8"))
+    assert (few.processes, many.processes) == (1, 8)
+    assert many.seconds - few.seconds == pytest.approx(7 * few.start_up_s)
+
+
+def test_max_seconds_are_an_experiments() -> None:
+    once, twice = (allowed({**TWELVE, "max_seconds": each, "processes": "1"}) for each in ("2", "4"))
+    assert twice.seconds - once.seconds == pytest.approx(once.seconds - once.start_up_s)
+
+
+def test_nothing_is_started_where_all_run_in_this_process() -> None:
+    assert allowed({**TWELVE, "isolation": "inline"}).start_up_s == 0.0

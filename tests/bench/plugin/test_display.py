@@ -1,0 +1,271 @@
+"""What is seen while a run goes on: plain lines by a clock of the test's own, and what a terminal gets."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import pty
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.plan.experiments import Arm, Experiment
+from bench.plugin.display import Lines
+from bench.plugin.live import LiveDisplay
+from bench.plugin.texts import span
+from bench.run.arm_state import ArmState
+from kernels.api import Case
+from tests.factories import experiment
+from tests.running import ROOT, Outcome, bench, command, environ
+from tests.states import batch
+
+ARMS = (Arm("numpy_ufunc", "baseline"), Arm("torch_eager"), Arm("numba_jit"))
+LARGE = Experiment(Case("relu", n=1 << 24), ARMS)
+SMALL = Experiment(Case("relu", n=64), ARMS)
+
+
+class Terminal(io.StringIO):
+    """A file that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+class StandInRun:
+    """Three experiments, of which one has ended, with 100 s left."""
+
+    def __init__(self, tmp_path: Path) -> None:
+        self.run_id, self.chosen, self.left = "run", (SMALL, LARGE, LARGE), (LARGE, LARGE)
+        self.files = type("Files", (), {"folder": tmp_path})()
+        self.settings = type("Settings", (), {"baseline_note": ""})()
+        self.processes = 2
+
+    def seconds_left(self) -> float:
+        return 100.0
+
+    def rows(self, _experiments: Any = None) -> Any:
+        return experiment({"numpy_ufunc": 4e-3, "torch_eager": 1e-3})
+
+
+@pytest.fixture
+def stand_in(tmp_path: Path) -> Any:
+    return StandInRun(tmp_path)
+
+
+def seen(file: io.StringIO) -> str:
+    """What stands in a terminal's output, without what moves the cursor."""
+    return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", file.getvalue())
+
+
+class TestLines:
+    def test_one_for_each_experiment_and_one_a_minute_in_between(self, stand_in: Any) -> None:
+        told: list[str] = []
+        now = [0.0]
+        lines = Lines(told.append, clock=lambda: now[0])
+        lines.begins(stand_in)
+        assert re.fullmatch(
+            r"run run: 2 of 3 experiments left, about 100 s, done by [\d:]+; files in .*/", told[0]
+        )
+        lines.visit(LARGE, 2)
+        for now[0] in range(59):  # the clock
+            lines.waits(ARMS[1:2], "being timed")
+        assert len(told) == 1
+        lines.round(4, ())
+        now[0] = 61.0
+        lines.tick()
+        assert told[1:] == [
+            "  relu-forward-new-float32-16Mi, process 2 of 2, round 5: torch_eager being timed; 39 s left"
+        ]
+        now[0] = 100.0
+        lines.tick()
+        assert len(told) == 2
+        lines.ended(SMALL)
+        assert told[2].startswith(
+            "[1/3] relu-forward-new-float32-64: torch_eager leads with 1.00 ms, 4.00x numpy_u"
+        )
+        assert told[2].endswith("; 100 s left")
+
+    def test_nothing_after_the_end(self, stand_in: Any) -> None:
+        told: list[str] = []
+        now = [0.0]
+        lines = Lines(told.append, clock=lambda: now[0])
+        lines.begins(stand_in)
+        lines.visit(LARGE, 1)
+        lines.close()
+        now[0] = 500.0
+        lines.tick()
+        assert len(told) == 1
+
+
+class TestLive:
+    def test_it_shows_time_left_what_is_waited_for_leaders_statuses_and_others(
+        self, stand_in: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("COLUMNS", "120")
+        file = Terminal()
+        live = LiveDisplay(file)
+        live.begins(stand_in)
+        live.visit(SMALL, 1)
+        state = ArmState(ARMS[1])
+        state.batches = [batch(number, 1e-3, contended=number == 0) for number in range(4)]
+        live.round(4, [state])
+        live.visit(LARGE, 1)
+        live.ended(SMALL)
+        live.close()
+        text = seen(file)
+        for part in (
+            "100 s left, done by ",
+            "; 1 of 3 experiments ended",
+            "relu-forward-new-float32-16Mi, process 1 of 2",
+            "relu-forward-new-float32-64: torch_eager leads so far with 1.00 ms",
+            "relu-forward-new-float32-64: torch_eager leads with 1.00 ms, 4.00x numpy_ufunc",
+            "cells so far: 2 ok",
+            "others use the CPUs: beside 25% of the batches",
+        ):
+            assert part in text
+
+    def test_no_line_is_longer_than_the_terminal_is_wide(
+        self, stand_in: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("COLUMNS", "40")
+        file = Terminal()
+        live = LiveDisplay(file)
+        live.begins(stand_in)
+        live.visit(LARGE, 1)
+        live.waits(ARMS, "being timed")
+        live.ended(SMALL)
+        live.close()
+        assert max(map(len, re.split(r"[\r\n]+", seen(file)))) <= 40
+
+    def test_without_colours_where_nobody_wants_them(
+        self, stand_in: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("TERM", "xterm-256color")
+        coloured = re.compile(r"\x1b\[[0-9;]*(3[0-7]|9[0-7]|38;5;\d+)m")
+        monkeypatch.delenv("NO_COLOR", raising=False)
+        for value in (None, "1"):
+            if value:
+                monkeypatch.setenv("NO_COLOR", value)
+            file = Terminal()
+            live = LiveDisplay(file)
+            live.begins(stand_in)
+            live.visit(LARGE, 1)
+            live.close()
+            assert bool(coloured.search(file.getvalue())) is not bool(value)
+
+    def test_after_the_end_nothing_is_drawn(self, stand_in: Any) -> None:
+        file = Terminal()
+        live = LiveDisplay(file)
+        live.begins(stand_in)
+        live.visit(LARGE, 1)
+        live.close()
+        drawn = file.getvalue()
+        live.tick()
+        live.waits(ARMS, "being timed")
+        live.close()
+        assert file.getvalue() == drawn
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.2, "a moment"), (1.0, "1 s"), (119.0, "119 s"), (150.0, "2 min"), (7800.0, "2 h 10 min")],
+)
+def test_times_as_people_tell_them(seconds: float, text: str) -> None:
+    assert span(seconds) == text
+
+
+FEW = (
+    *("--backends", "numpy_ufunc,numba_jit", "--ops", "relu", "--directions", "forward"),
+    *("--placements", "new,out", "--sizes", "64"),
+)
+
+
+def on_a_terminal(folder: Path, *options: str, **environment: str) -> str:
+    """What a run writes to a pseudo-terminal."""
+    ours, theirs = pty.openpty()
+    pieces = []
+    process = subprocess.Popen(
+        command(folder, "run", options),
+        cwd=ROOT,
+        env={**environ(), "TERM": "xterm-256color", "COLUMNS": "100", "LINES": "40", **environment},
+        stdin=subprocess.DEVNULL,
+        stdout=theirs,
+        stderr=theirs,
+    )
+    os.close(theirs)
+    while True:
+        try:
+            piece = os.read(ours, 1 << 16)
+        except OSError:  # nobody is there any more
+            break
+        pieces.append(piece)
+    os.close(ours)
+    assert process.wait() == 0
+    return b"".join(pieces).decode(errors="replace")
+
+
+@pytest.fixture(scope="module")
+def piped(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
+    """A run whose output goes to a pipe."""
+    folder = tmp_path_factory.mktemp("piped")
+    return bench(folder, *FEW, "--benchmark-json", str(folder / "report.json"))
+
+
+@pytest.mark.slow
+class TestRuns:
+    def test_a_terminal_has_a_live_display_that_is_gone_in_the_end(self, tmp_path: Path) -> None:
+        text = on_a_terminal(tmp_path, *FEW)
+        assert "\x1b[?25l" in text
+        assert text.count("\x1b[?25h") == 1
+        assert "experiments ended" in text
+        assert "leads" in text
+        after = text[text.index("\x1b[?25h") :]
+        assert "relu forward float32, over " in after
+        assert "leads" not in after
+        assert len(after.splitlines()) < 40
+        assert "test_activations.py" not in text
+
+    def test_a_pipe_has_a_line_for_each_experiment_and_no_dots(self, piped: Outcome) -> None:
+        lines = piped.text.splitlines()
+        first = next(place for place, line in enumerate(lines) if line.startswith("run run: "))
+        assert lines[first - 1] == "collected 13 items", "none for a file of which nothing is planned"
+        assert [line[:5] for line in lines[first + 1 : first + 3]] == ["[1/2]", "[2/2]"]
+        assert "\x1b" not in piped.text
+        assert "benchmark 'relu" not in piped.text
+        assert len(lines) < 40
+
+    def test_what_pytest_benchmark_writes_is_said(self, piped: Outcome) -> None:
+        assert "Wrote benchmark data in" in piped.text
+        report = json.loads((piped.folder.parent / "report.json").read_text())
+        assert len(report["benchmarks"]) == 13
+
+    def test_pytests_own_lines_and_its_benchmarks_table_come_back_when_asked_for(
+        self, piped: Outcome
+    ) -> None:
+        text = bench(piped.folder.parent, *FEW, "-v", "--benchmark-columns", "median,rounds").text
+        assert "numba_jit] PASSED" in text
+        assert "benchmark 'relu-forward-new-float32-64'" in text
+        assert "StdDev" not in text
+
+    def test_tables_has_a_row_for_each_experiment(self, piped: Outcome) -> None:
+        text = bench(piped.folder.parent, *FEW, "--tables").text
+        assert re.search(r"^relu-forward-new-float32-64 .* \d+\.\d\dx +\w", text, re.MULTILINE)
+        assert "relu forward float32, over " not in text
+
+    def test_quiet_has_the_end_alone(self, piped: Outcome) -> None:
+        text = bench(piped.folder.parent, *FEW, "-q").text
+        assert "run run: " not in text
+        assert "relu forward float32, over " in text
+
+    def test_a_dumb_terminal_has_plain_lines(self, piped: Outcome) -> None:
+        text = on_a_terminal(piped.folder.parent, *FEW, TERM="dumb")
+        assert "\x1b[?25l" not in text
+        assert "run run: 0 of 2 experiments left; files in " in text
+
+    def test_it_works_without_a_reporter(self, piped: Outcome) -> None:
+        outcome = bench(piped.folder.parent, *FEW, "-p", "no:terminal")
+        assert (outcome.code, outcome.text) == (0, "")

@@ -1,0 +1,39 @@
+"""More than 2**31 elements: an index of 32 bits would end before the last of them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from bench.machine.memory import free_bytes
+from kernels.api import Case
+from kernels.numbers.host_arrays import aligned_empty, np_dtype
+from tests.calls import CPU_BACKENDS, load
+
+pytestmark = pytest.mark.slow
+
+N = 2**31 + 3
+_NEEDED = 3 * 2 * N + (2 << 30)
+"""Bytes: input, result, and one for scratch, and what is left to others."""
+
+
+@pytest.mark.parametrize("name", CPU_BACKENDS)
+def test_the_last_of_two_thousand_million_elements_is_right(name: str) -> None:
+    backend = load(name)
+    case = Case("relu", placement="out", dtype="bfloat16", n=N)
+    if backend.why_not(case) is not None:
+        case = Case("relu", placement="new", dtype="bfloat16", n=N)
+    if (reason := backend.why_not(case)) is not None:
+        pytest.skip(reason)
+    if free_bytes() < _NEEDED:
+        pytest.skip(f"needs {_NEEDED / 2**30:.0f} GiB of free memory")
+    x = np.zeros(N + 32, np_dtype(case.dtype))  # pages that nobody writes take no memory
+    x = x[-x.ctypes.data % 64 // 2 :][:N]
+    out = aligned_empty(N, x.dtype) if case.placement == "out" else None
+    places = [0, 2**31 - 1, 2**31, N - 2, N - 1]
+    x[places] = [1.0, 2.0, 3.0, -4.0, 5.0]
+    handles = [None if array is None else backend.adopt(array, case) for array in (x, None, out)]
+    call = backend.compile(case, *handles)  # which executes it once
+    result = call() if out is None else handles[2]
+    backend.sync(result)
+    assert backend.to_numpy(result)[places].astype(float).tolist() == [1.0, 2.0, 3.0, 0.0, 5.0]

@@ -1,0 +1,79 @@
+"""constraints.txt pins all that the set-up installs, and nothing else, as far as the packages here tell."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, distribution
+
+from packaging.requirements import Requirement
+
+from tests.running import ROOT
+
+OURS = "relu-bench"
+EXTRAS = ("dev", "examples", "heavy-tests", "cuda")
+
+
+def plain(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def pins() -> dict[str, str]:
+    """Version by name, as constraints.txt has them."""
+    lines = (ROOT / "constraints.txt").read_text().splitlines()
+    return {plain(name): version for name, _, version in (line.partition("==") for line in lines) if version}
+
+
+def lines_of(name: str) -> list[str]:
+    """The requirements of a distribution, ours as this checkout has them; none of one that is not installed."""
+    if name != OURS:
+        try:
+            return distribution(name).requires or []
+        except PackageNotFoundError:
+            return []
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras: dict[str, list[str]] = project["optional-dependencies"]
+    return [
+        *project["dependencies"],
+        *(f"{each}; extra == '{extra}'" for extra in extras for each in extras[extra]),
+    ]
+
+
+def wanted(name: str, extras: tuple[str, ...]) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """What a distribution requires on this machine with these extras."""
+    for requirement in map(Requirement, lines_of(name)):
+        marker = requirement.marker
+        if marker is None or any(marker.evaluate({"extra": extra}) for extra in extras or ("",)):
+            yield plain(requirement.name), tuple(sorted(requirement.extras))
+
+
+def reached(*extras: str) -> set[str]:
+    """All that is needed, directly or not, by name."""
+    found, left = set(), [(OURS, extras)]
+    while left:
+        each = left.pop()
+        if each not in found:
+            found.add(each)
+            left += wanted(*each)
+    return {name for name, _ in found} - {OURS}
+
+
+def installed(name: str) -> bool:
+    try:
+        distribution(name)
+    except PackageNotFoundError:
+        return False
+    return True
+
+
+def test_whatever_the_set_up_installs_is_pinned() -> None:
+    missing = {name for name in reached("dev") if installed(name)} - pins().keys()
+    assert not missing
+
+
+def test_whatever_is_pinned_is_needed() -> None:
+    needed = reached(*EXTRAS)
+    absent = {name for name in needed if not installed(name)}
+    superfluous = {name for name in pins().keys() - needed if installed(name) or not absent}
+    assert not superfluous
