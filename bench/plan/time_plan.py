@@ -19,6 +19,8 @@ _LEAST_S = 12.0
 """Seconds of measuring that a small question gets: enough to see a difference of a fifth."""
 _PER_START = 1.5
 """Processes are started anew if measuring takes so many times as long as that, each time."""
+_VISIT_S = 0.12
+"""Seconds that an arm of a small case needs in each process, at least: preparing it, and some ten rounds."""
 _BESIDE = 1.5
 """What an experiment takes if its rounds alone are limited, in rounds: preparing and last looks, too."""
 
@@ -45,11 +47,18 @@ def time_plan(settings: Settings, chosen: Sequence[Experiment]) -> TimePlan:
         measuring_s = max(60 * settings.minutes - start_up_s, 0.0)
     processes = settings.processes
     if processes is None:
-        most = 1 + int(measuring_s / (_PER_START * start_up_s)) if start_up_s else 1
-        processes = min(settings.profile.processes, most)
+        processes = _processes(settings.profile.processes, measuring_s, start_up_s, sum(map(weight, chosen)))
     if settings.minutes is not None:
         return TimePlan(60 * settings.minutes, start_up_s, processes)
     return TimePlan(measuring_s + processes * start_up_s, start_up_s, processes)
+
+
+def _processes(most: int, measuring_s: float, start_up_s: float, weights: float) -> int:
+    """As many as there is time to start, and to measure every arm in."""
+    if not start_up_s or not weights:
+        return 1
+    startable = 1 + int(measuring_s / (_PER_START * start_up_s))
+    return max(min(most, startable, int(measuring_s / (_VISIT_S * weights))), 1)
 
 
 def _measuring_s(settings: Settings, chosen: Sequence[Experiment]) -> float:

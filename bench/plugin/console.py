@@ -90,7 +90,8 @@ def _how_it_went(run: Run, cells: Sequence[Cell], write: Write) -> None:
     compiled = f" ({span(account.renewed_s)} for arms that had compiled)" if round(account.renewed_s) else ""
     write(
         f"{count_text(account.measured, 'experiment')} in {span(account.wall_s)}, start-up {span(account.start_up_s)}"
-        f"{compiled}; {100 * account.timed_share:.0f} % of the rest was spent inside timed rounds; "
+        f"{compiled}; of the rest {100 * account.rounds_share:.0f} % in rounds, "
+        f"{100 * account.timed_share:.0f} % in timed calls; "
         f"{account.contended:,} batches beside others' work"
     )
 

@@ -155,6 +155,7 @@ class Sitting:
         self.budget.spend(weight(experiment), took_s, measured.rounds_s)
         self._weights_left = max(self._weights_left - weight(experiment), 0.0)
         self._account.add_renewed(measured.renewed_s)
+        self._account.rounds_s += measured.rounds_s
         return measured.states, took_s
 
     def _limits(self, experiment: Experiment) -> measuring.Limits:

@@ -25,7 +25,10 @@ class TimeAccount:
     """Until all arms' processes had imported their backends; those that started anew included."""
     renewed_s: float = 0.0
     """Of that, what starting anew took (see `bench.run.pool`)."""
+    rounds_s: float = 0.0
+    """In rounds: probing, batches and what lies between them, and the last looks."""
     timed_s: float = 0.0
+    """In the timed calls of batches."""
     measured: int = 0
     contended: int = 0
     compile_reports: dict[str, dict[str, int]] = field(default_factory=dict)
@@ -40,8 +43,13 @@ class TimeAccount:
 
     @property
     def timed_share(self) -> float:
-        """Share of the time after start-up that went into timed batches."""
+        """Share of the time after start-up that went into timed calls."""
         return self.timed_s / max(self.wall_s - self.start_up_s, 1e-9)
+
+    @property
+    def rounds_share(self) -> float:
+        """Share of the time after start-up that went into rounds."""
+        return self.rounds_s / max(self.wall_s - self.start_up_s, 1e-9)
 
     def add_renewed(self, renewed_s: float) -> None:
         """What compiling took, beyond the time that the experiment was given."""
@@ -72,7 +80,9 @@ class TimeAccount:
             "wall_s": round(self.wall_s, 3),
             "start_up_s": round(self.start_up_s, 3),
             "renewed_s": round(self.renewed_s, 3),
+            "rounds_s": round(self.rounds_s, 3),
             "timed_s": round(self.timed_s, 3),
+            "rounds_share": round(self.rounds_share, 4),
             "timed_share": round(self.timed_share, 4),
             "contended_batches": self.contended,
             "compilers": self.compile_reports,

@@ -61,7 +61,9 @@ def test_examples_work_when_pasted(
             name == "report" and "--check" not in arguments
         )  # a page takes seconds; its own tests draw some
         if _READS.search(" ".join([script, *arguments])) and not (drawn or _writes(arguments)):
-            untried = ["--no-try"] * (name == "recommend" and tried)  # one answer's code is tried; it takes seconds
+            untried = ["--no-try"] * (
+                name == "recommend" and tried
+            )  # one answer's code is tried; it takes seconds
             tried = True
             assert main([*arguments, *untried]) == 0, arguments
         else:

@@ -40,8 +40,8 @@ def test_more_arms_take_more_time() -> None:
 def test_minutes_are_kept_whatever_is_asked() -> None:
     found = allowed({"profile": "standard", "minutes": "3"})
     assert found.seconds == 180.0
-    assert allowed({"profile": "standard", "minutes": "0.2"}).processes == 1
-    assert found.processes > 1
+    assert found.processes == 1  # in two, no arm would have enough rounds in either
+    assert allowed({"profile": "standard", "minutes": "60"}).processes > 1
 
 
 def test_processes_that_were_asked_for_are_paid_for() -> None:

@@ -124,7 +124,7 @@ def test_environment_says_what_was_asked_and_how_it_went(whole: Outcome) -> None
     assert environment["packages"]["numpy"]
     (sitting,) = environment["sittings"]
     assert sitting["experiments"] == 8
-    assert 0 < sitting["timed_share"] < 1
+    assert 0 < sitting["timed_share"] < sitting["rounds_share"] < 1
     assert sitting["contended_batches"] >= 0
 
 
