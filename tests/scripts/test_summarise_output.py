@@ -235,7 +235,7 @@ class TestCommand:
         environment = {"PYTHONIOENCODING": "ascii", "PATH": ""}
         done = subprocess.run(command, capture_output=True, check=False, env=environment)
         assert (done.returncode, done.stderr) == (0, b"")
-        assert b"failed: c, 1 cell: ? 3 ?s" in done.stdout
+        assert b"failed: 1 cell (c): ? 3 ?s" in done.stdout
 
 
 def test_the_readme_of_the_results_explains_every_column_status_and_role() -> None:
