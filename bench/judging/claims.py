@@ -9,6 +9,9 @@ __all__ = ["idle_problem", "threads_problem"]
 
 _STRAY = 0.15
 """The share of one CPU that a process at rest may use up; above it, its pool is spinning or it works on."""
+_SPIN_S = 0.03
+"""CPU seconds that it may use up in each pause, unless that is half of it: threads that have worked spin for a while
+before they sleep, and pauses are short."""
 _STRAY_S = 0.1
 """CPU seconds that it may use up in any case: of a short time a few ticks are already a large share."""
 _FAULTS = 2.0
@@ -28,7 +31,8 @@ def idle_problem(idle_s: float, idle_cpu_s: float, page_faults: int, batches: in
     The arguments are sums over the pauses before `batches` batches.  No share of the batches' own CPU time is asked
     for: a pool of OpenMP threads may spin for several times that.
     """
-    if idle_cpu_s >= max(_STRAY_S, _STRAY * idle_s):
+    spinning_s = min(_SPIN_S * batches, idle_s / 2)
+    if idle_cpu_s >= max(_STRAY_S, _STRAY * idle_s, spinning_s):
         return (
             f"keeps a CPU busy while other arms are measured: {idle_cpu_s:.2f} s of it "
             f"in the {idle_s:.2f} s between its own batches"

@@ -24,6 +24,7 @@ class Budget:
     def __init__(self, allowed_s: float, start_up_s: float = 0.0, starts: int = 0) -> None:
         self._left_s, self._start_up_s, self._starts = allowed_s, start_up_s, starts
         self._beside_per_weight: list[float] = []
+        self._beside_s = self._weights = 0.0
 
     @property
     def left_s(self) -> float:
@@ -46,16 +47,23 @@ class Budget:
     def _beside(self) -> float:
         """Seconds besides rounds that a weight of 1 takes; 0 before it is known: the first ones fill caches."""
         known = self._beside_per_weight[-_LAST:]
-        return median(known) if len(known) == _LAST else 0.0
+        return min(median(known), self._usually) if len(known) == _LAST else 0.0
+
+    @property
+    def _usually(self) -> float:
+        """The same, of all that were measured: the last ones may have been unlike the next."""
+        return self._beside_s / self._weights if self._weights else 0.0
 
     def has_time(self, weights: float) -> bool:
         """Whether experiments that weigh so much can be measured in processes that are started for them."""
-        return self._left_s > self._start_up_s + _WORTH * self._beside * weights
+        return self._left_s > self._start_up_s + _WORTH * self._usually * weights
 
     def spend(self, weight: float, seconds: float, rounds_s: float) -> None:
         """An experiment took so many seconds, and its rounds so many of them."""
         self._left_s -= seconds
-        self._beside_per_weight.append(max(seconds - rounds_s, 0.0) / weight)
+        beside_s = max(seconds - rounds_s, 0.0)
+        self._beside_per_weight.append(beside_s / weight)
+        self._beside_s, self._weights = self._beside_s + beside_s, self._weights + weight
 
     def start_up(self, seconds: float) -> None:
         """Starting all processes took so many."""

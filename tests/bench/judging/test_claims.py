@@ -49,6 +49,9 @@ def test_a_short_time_is_counted_in_ticks() -> None:
         (10.0, 0.5, 0, None),  # a pool that spins for a while after each batch
         (10.0, 2.0, 0, "keeps a CPU busy while other arms are measured: 2.00 s of it in the 10.00 s"),
         (0.2, 0.09, 0, None),
+        (2.0, 0.5, 0, None),  # 25 ms after each batch: it spins before it sleeps
+        (2.0, 0.7, 0, "keeps a CPU busy"),
+        (0.4, 0.25, 0, "keeps a CPU busy"),  # most of the pauses, however short they are
         (10.0, 0.0, 50, None),
         (10.0, 0.01, 400, "gets memory while it is not timed: 400 page faults between its 20 batches"),
     ],

@@ -50,6 +50,14 @@ def test_processes_that_are_still_to_be_started_are_paid_for() -> None:
     assert budget.share_s(1.0, 1.0) == pytest.approx(80.0)
 
 
+def test_the_last_experiments_do_not_decide_whether_all_are_measured_again() -> None:
+    """As networks do, which are the last, small and long to prepare."""
+    budget = Budget(200.0, start_up_s=10.0, starts=2)
+    for weight, beside_s in [(10.0, 1.0)] * 8 + [(1.0, 3.0)] * 3:
+        budget.spend(weight, beside_s + 8.0, 8.0)
+    assert budget.has_time(83.0)
+
+
 def test_more_processes_need_time_for_more_than_starting_them() -> None:
     budget = Budget(100.0, start_up_s=10.0, starts=2)
     for _ in range(3):
