@@ -50,7 +50,7 @@ OPTIONS: tuple[OptionSpec, ...] = (
     OptionSpec(
         "profile",
         "NAME",
-        "quick (default, about 4 minutes), standard (an hour), full (6 hours), less for fewer experiments",
+        "quick (default, about 4 minutes), standard (50 minutes), full (6 hours), less for fewer experiments",
         "quick",
     ),
     OptionSpec("backends", "A,B", "backends to measure (default: all that serve the devices asked for)"),
