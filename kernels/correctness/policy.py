@@ -156,7 +156,7 @@ def _what(case: Case, source: Array, got: Array, wanted: Array, model: str) -> s
         (np.isnan(a), "makes NaN"),
         (np.isinf(b), "loses an infinity"),
         (np.isinf(a), "makes an infinity"),
-        (np.sign(a) * np.sign(b) < 0, "has the wrong sign"),
+        (a < 0 < b or b < 0 < a, "has the wrong sign"),
     ):
         if wrong:
             return words

@@ -698,3 +698,11 @@ def test_the_honest_backend_passes_everywhere(layout: str, dtype: str) -> None:
                 for data in ("normal", "special"):
                     case = Case(op, direction, placement, dtype=dtype, layout=layout, data=data)
                     assert run(mutants.HonestNumpy(), case, *inputs(case)) == (None, None)
+
+
+def test_a_signalling_nan_where_none_belongs_is_named() -> None:
+    """Arithmetic on one is a warning of NumPy's, which the judge itself must not raise."""
+    x = np.array([1, 2, 3], np.float16)
+    result = x.copy()
+    bits(result)[1] = 0x7C01
+    assert "makes NaN: at index 1" in str(judge(Case("relu", dtype="float16", n=3), x, None, result).problem)
