@@ -120,18 +120,8 @@ def _options(argv: Sequence[str] | None) -> Namespace:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Measure and count; 0 if enough intervals hold, 1 if not, 2 for a bad option."""
-    options = _options(argv)
-    _STUDY.check(options)
-    if options.read is not None:
-        return _told(_STUDY.read(options)) if options.update is None else _STUDY.page(options)
-    found: list[Covered] = []
-    for more in _measured(options):
-        found += more
-        _STUDY.save(found, options)
-    if not found:
-        raise UsageError("no speed-up was measured; give --runs of 1 or more, and two or more --backends")
-    _STUDY.keep(found, options)
-    return _told(found)
+    nothing = "no speed-up was measured; give --runs of 1 or more, and two or more --backends"
+    return _STUDY.carry_out(_options(argv), _measured, _told, nothing)
 
 
 def _measured(options: Namespace) -> Iterator[list[Covered]]:

@@ -76,18 +76,8 @@ def _options(argv: Sequence[str] | None) -> Namespace:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the experiments; 0 if the rates are as good as the project promises, else 1."""
-    options = _options(argv)
-    _STUDY.check(options)
-    if options.read is not None:
-        return _told(_STUDY.read(options)) if options.update is None else _STUDY.page(options)
-    judged: list[Judged] = []
-    for more in _measured(options):
-        judged += more
-        _STUDY.save(judged, options)
-    if not judged:
-        raise UsageError("no pair of arms was timed; the lines above say why")
-    _STUDY.keep(judged, options)
-    return _told(judged)
+    nothing = "no pair of arms was timed; the lines above say why"
+    return _STUDY.carry_out(_options(argv), _measured, _told, nothing)
 
 
 def _measured(options: Namespace) -> Iterator[list[Judged]]:

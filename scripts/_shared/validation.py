@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -95,6 +95,29 @@ class Study(Generic[Row]):
         if options.update is not None:
             found = [(rows, _environment(options))] if options.save is None else self._all(options.save)
             update(options.update, self._text(found), self.name, check=False)
+
+    def carry_out(
+        self,
+        options: argparse.Namespace,
+        measured: Callable[[argparse.Namespace], Iterable[Sequence[Row]]],
+        told: Callable[[Sequence[Row]], int],
+        nothing: str,
+    ) -> int:
+        """All that a script does which measures part by part; its exit status, that of `told` on all rows.
+
+        What came so far is kept after each part.  Raises UsageError with `nothing` where no row came.
+        """
+        self.check(options)
+        if options.read is not None:
+            return told(self.read(options)) if options.update is None else self.page(options)
+        found: list[Row] = []
+        for more in measured(options):
+            found += more
+            self.save(found, options)
+        if not found:
+            raise UsageError(nothing)
+        self.keep(found, options)
+        return told(found)
 
     def page(self, options: argparse.Namespace) -> int:
         """Write or check the section from --read; returns the exit status.  Nothing kept yet is said there."""
