@@ -6,6 +6,8 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 VENV := .venv
 RUN := $(VENV)/bin/python
 READY := $(VENV)/.ready
+# Where a run says which directory it wrote, so that its page is made of it wherever that is.
+NEWEST := $(VENV)/.newest-run
 REFERENCE := results/reference/amd-epyc-2c
 MACHINE = $(shell $(RUN) -c "from bench.machine.environment import machine_name; print(machine_name())")
 TEST := $(RUN) -m pytest tests/ -p no:benchmark --numprocesses 2 --dist loadfile --no-loadscope-reorder
@@ -24,8 +26,8 @@ $(READY): pyproject.toml constraints.txt
 	@touch $@
 
 bench: $(READY)  ## the quick profile, and its page report.html (more options: make bench ARGS="--profile standard")
-	@$(RUN) -m pytest bench/ $(ARGS); status=$$?; test $$status -le 1 || exit $$status; \
-	$(RUN) scripts/report.py || exit; exit $$status
+	@rm -f $(NEWEST); $(RUN) -m pytest bench/ --run-path $(NEWEST) $(ARGS); status=$$?; test $$status -le 1 || exit $$status; \
+	test ! -s $(NEWEST) || $(RUN) scripts/report.py "$$(cat $(NEWEST))" || exit; exit $$status
 
 test: $(READY)  ## all tests, in two processes
 	$(TEST) $(ARGS)

@@ -73,6 +73,11 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
         action="store_true",
         help="at the end a row for each experiment, and every reason, instead of one screen",
     )
+    group.addoption(
+        "--run-path",
+        metavar="FILE",
+        help="write the path of the run's directory there, for what a script does next",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -221,9 +226,19 @@ def run(request: pytest.FixtureRequest) -> Iterator[Run]:
         with made as run, ticking(display):
             config.stash[_RUN] = run
             display.begins(run)
+            _note_path(run, config.getoption("run_path"))
             yield run
     except RunFilesError as error:
         pytest.exit(f"--run-id/--results: {error}", returncode=pytest.ExitCode.USAGE_ERROR)
+
+
+def _note_path(run: Run, file: str | None) -> None:
+    if file is None:
+        return
+    try:
+        Path(file).write_text(f"{run.files.folder}\n", encoding="utf-8")
+    except OSError as error:
+        pytest.exit(f"--run-path {file}: {error.strerror}", returncode=pytest.ExitCode.USAGE_ERROR)
 
 
 def measured(cell: PlannedCell, run: Run, request: pytest.FixtureRequest) -> CellResult:

@@ -68,6 +68,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
         *("--placements", "new,inplace", "--sizes", "1Ki"),
         *("--benchmark-json", str(folder / "report.json")),
         *(f"--benchmark-storage=file://{folder}/kept", "--benchmark-save=first"),
+        *("--run-path", str(folder / "newest")),
     )
 
 
@@ -116,6 +117,12 @@ def test_progress_and_summary_are_printed(whole: Outcome) -> None:
     assert lines[0][1] == "relu-forward-new-float32-1Ki"
     assert re.search(r"^52 cells: ", whole.text, re.MULTILINE)
     assert "go on with" not in whole.text
+
+
+def test_a_script_is_told_where_the_run_lies(whole: Outcome) -> None:
+    """`make bench ARGS="--results DIR"` makes its page of that run."""
+    folder = Path((whole.folder.parent / "newest").read_text().rstrip("\n"))
+    assert folder.samefile(whole.folder)
 
 
 def test_environment_says_what_was_asked_and_how_it_went(whole: Outcome) -> None:
