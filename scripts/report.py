@@ -16,11 +16,14 @@ from bench.records.find_runs import find_runs
 from bench.records.reading import ReadError, read_cells
 from scripts._report.data import COLUMNS, reduce
 from scripts._report.figures import FigureError, as_png, as_svg, figures
+from scripts._report.gains import between_runs, within_runs
 from scripts._report.page import render
-from scripts._report.rounds import rounds_of
+from scripts._report.payload import payload
+from scripts._report.rounds import drawn, rounds_of
 from scripts._shared import cli
-from scripts._shared.environments import Environment, read_environment
+from scripts._shared.environments import Environment, read_environment, resolve_of
 from scripts._shared.filters import add_filters, chosen
+from scripts._shared.run_files import paths_of_runs, rounds_beside
 from scripts._shared.summary import prepare, ranked
 
 __all__ = ["main"]
@@ -60,11 +63,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         cells = ranked(chosen(cells, options))
         if options.output is not None:
             progress.update(step, description="writing the page")
-            reduced = reduce(cells)
-            rounds, left = rounds_of(reduced.cells, paths)
-            reduced.notes.extend(left)
-            page = render(cells, reduced, rounds, _machines(paths))
-            _write(options.output, page.encode("utf-8"), "--output")
+            _write(options.output, _page(cells, paths).encode("utf-8"), "--output")
         progress.update(step, description="drawing the figures")
         files = _files(cells, png=options.png) if options.figures is not None else {}
     if options.output is not None:
@@ -97,6 +96,19 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     if options.output is not None and options.output.suffix.lower() not in _PAGES:
         parser.error(f"--output {options.output}: the page is HTML; give it a name that ends in .html")
     return options
+
+
+def _page(cells: pd.DataFrame, paths: Sequence[Path]) -> str:
+    """The page of `cells`, which are those of the files `paths`, or some of them."""
+    reduced = reduce(cells)
+    found = [each for path in paths if (each := rounds_beside(path)) is not None]
+    rounds = rounds_of(reduced.cells, found)
+    resolves = {run: resolve_of(read_environment(path)) for run, path in paths_of_runs(paths).items()}
+    parts = within_runs(reduced.cells, rounds, resolves), between_runs(cells, reduced.cells, found)
+    shown, left = drawn(rounds)
+    data = payload(cells, reduced.cells, shown, [gain for gains, _ in parts for gain in gains])
+    notes = [*reduced.notes, *left, *(line for _, lines in parts for line in lines)]
+    return render(cells, data, notes, _machines(paths))
 
 
 def _machines(paths: Sequence[Path]) -> list[tuple[str, Environment | None]]:

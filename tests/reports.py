@@ -84,6 +84,14 @@ def crowded(folder: Path) -> Path:
     return write_run(folder, cells, rounds)
 
 
+def drifting(folder: Path) -> Path:
+    """One size; the machine's speed moves by a factor of three from round to round, but for the baseline's."""
+    drift = [1.0, 1.5, 2.0, 2.5, 3.0, 1.2, 1.7, 2.2]
+    samples = {"numpy_ufunc": [4e-3] * 8}
+    samples |= {name: [time * d for d in drift] for name, time in (("numba_jit", 2e-3), ("jax_jit", 1e-3))}
+    return write_run(folder, *sampled(samples, processes=2, process_sd=0.001, process_df=12.0))
+
+
 def network(folder: Path) -> Path:
     """One network at three batches."""
     times = {"torch_eager": 15e-6, "numba_jit": 5e-7}

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.records.find_runs import find_runs, has_rows
-from bench.records.reading import read_cells, read_rounds
+from bench.records.find_runs import find_runs
+from bench.records.reading import read_cells
 from bench.stats.run_estimates import NEEDED, Side
 from bench.text.units import count_text
 from scripts._shared.cli import UsageError
 from scripts._shared.environments import differences, read_environment, remarks
 from scripts._shared.remarks import clean
+from scripts._shared.run_files import rounds_beside
 
 __all__ = ["LoadedRun", "check_environments", "load", "sides"]
 
@@ -64,11 +65,9 @@ def _side(path: Path) -> Side:
                 f"{path}: {len(values)} values of {column} ({', '.join(values[:3])}"
                 f"{', ...' if values[3:] else ''}); a file of one run is needed: split it"
             )
-    beside = path.with_name("rounds.csv")
-    if path.name != "cells.csv" or not has_rows(beside):
-        return Side(cells)
-    rounds = read_rounds([beside])
-    return Side(cells, rounds[rounds["run_id"] == cells["run_id"].iloc[0]])
+    rounds = rounds_beside(path)
+    own = None if rounds is None else rounds[rounds["run_id"] == cells["run_id"].iloc[0]]
+    return Side(cells, own)
 
 
 def check_environments(old: Sequence[LoadedRun], new: Sequence[LoadedRun], *, allowed: bool) -> list[str]:

@@ -15,10 +15,10 @@ from bench.stats.fastest import standings
 from bench.stats.size_curves import Curve, ratio_misses, stretches
 from bench.text.sizes import format_size
 from kernels.api import AXES, Case
-from scripts._recommend.ranking import Answer, Missing, arm_of, best_of, others_of, rows_of, used_now
-from scripts._recommend.ratios import ITSELF, Ratio, Row, between, paired
+from scripts._recommend.ranking import Answer, Missing, arm_of, best_of, others_of, used_now
 from scripts._recommend.runs import Evidence, matching
 from scripts._recommend.trust import distrust
+from scripts._shared.ratios import ITSELF, Ratio, Row, between, rows_of
 
 __all__ = ["answer"]
 
@@ -60,7 +60,7 @@ def _measured(evidence: Evidence, case: Case, rows: list[Row], now: str | None) 
     rows = sorted(rows, key=lambda row: float(row["time_s"]))
     present = used_now(rows, now)
 
-    ratios = {arm_of(row): ITSELF if row is present else paired(evidence, present, row) for row in rows}
+    ratios = {arm_of(row): ITSELF if row is present else evidence.paired(present, row) for row in rows}
     best, over_now = best_of(found.fastest, ratios)
     use = best if over_now.verdict == "faster" else present
     as_fast, not_known = others_of(use, found.fastest, found.unresolved)

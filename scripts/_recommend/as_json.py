@@ -12,11 +12,11 @@ import numpy as np
 from bench.machine.environment import machine_name
 from kernels.api import Case
 from scripts._recommend.ranking import Answer, Missing, arm_of, break_even
-from scripts._recommend.ratios import Ratio, Row
 from scripts._recommend.runs import Evidence
 from scripts._recommend.sentences import because
 from scripts._recommend.settings import settings, untried
 from scripts._recommend.ways import Way
+from scripts._shared.ratios import Ratio, Row
 
 __all__ = ["SCHEMA", "as_json"]
 

@@ -6,15 +6,13 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-import pandas as pd
-
 from bench.plan.experiments import arm_label
 from bench.stats.size_curves import Curve, Stretch
 from bench.text.hints import did_you_mean
 from kernels.api import Case
-from scripts._recommend.ratios import Ratio, Row
 from scripts._recommend.trust import Distrust
 from scripts._shared import cli
+from scripts._shared.ratios import Ratio, Row
 from scripts._shared.remarks import clean
 
 __all__ = [
@@ -24,7 +22,6 @@ __all__ = [
     "best_of",
     "break_even",
     "others_of",
-    "rows_of",
     "used_now",
 ]
 
@@ -98,11 +95,6 @@ def break_even(use: Row, now: Row) -> float:
     if math.isnan(extra):
         return math.nan
     return math.ceil(max(extra, 0.0) / gain) if gain > 0 else math.inf
-
-
-def rows_of(frame: pd.DataFrame) -> list[Row]:
-    """The rows of a frame."""
-    return [{str(key): value for key, value in row.items()} for row in frame.to_dict("records")]
 
 
 def best_of(fastest: Sequence[Row], ratios: Mapping[str, Ratio]) -> tuple[Row, Ratio]:

@@ -7,19 +7,23 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from bench.machine.environment import machine_name
-from bench.records.find_runs import find_runs, has_rows
-from bench.records.reading import ReadError, read_cells, read_rounds
+from bench.records.find_runs import find_runs
+from bench.records.reading import ReadError, read_cells
+from bench.records.schema import CELL_KEY
 from bench.stats.fastest import COMPETING
-from bench.stats.verdicts import RESOLVE
+from bench.stats.frames import timed
 from bench.text.commands import as_typed
 from kernels.api import AXES, Case
 from scripts._shared import cli
-from scripts._shared.environments import read_environment
-from scripts._shared.pairs import SPREAD_COLUMNS
+from scripts._shared.environments import read_environment, resolve_of
+from scripts._shared.pairs import SPREAD_COLUMNS, Timed, timed_of
+from scripts._shared.ratios import Ratio, Row, paired
 from scripts._shared.remarks import clean
+from scripts._shared.run_files import paths_of_runs, rounds_beside
 from scripts._shared.summary import NEEDED, prepare
 from scripts._shared.why import WHY_COLUMNS
 
@@ -56,10 +60,23 @@ class Evidence:
         return []
 
     def resolve(self, run_id: str) -> float:
-        """The fraction within which arms are the same in that run: what it was asked for, or what is usual."""
-        options = self.environments.get(run_id, {}).get("options")
-        asked = options.get("resolve") if isinstance(options, dict) else None
-        return float(asked) if isinstance(asked, float | int) and 0 < asked < 1 else RESOLVE
+        """The fraction within which arms are the same in that run."""
+        return resolve_of(self.environments.get(run_id))
+
+    def paired(self, slow: Row, fast: Row) -> Ratio:
+        """time of `slow` / time of `fast`, two arms of one experiment, and the verdict on `fast`."""
+        return paired(slow, fast, (self._timed(slow), self._timed(fast)), self.resolve(str(fast["run_id"])))
+
+    def _timed(self, row: Row) -> Timed:
+        """The arm with its rounds, none where the run has none."""
+        found = self.rounds(str(row["run_id"]))
+        if found is None:
+            return Timed({})
+        keep = np.ones(len(found), bool)
+        for name in CELL_KEY:
+            keep &= (found[name] == row[name]).to_numpy()
+        mine = found[keep]
+        return timed_of(timed(mine), row, float((mine["seconds"] * mine["iterations"]).mean()))
 
     def variant_environ(self, run_id: str, name: str) -> dict[str, str]:
         """The environment variables of a variant, {} where the run does not say."""
@@ -81,9 +98,7 @@ class Evidence:
     def rounds(self, run_id: str) -> pd.DataFrame | None:
         """The run's rounds, read when first asked for; None if there are none."""
         if run_id not in self._rounds:
-            path = self.paths[run_id]
-            beside = path.with_name("rounds.csv")
-            found = read_rounds([beside]) if path.name == "cells.csv" and has_rows(beside) else None
+            found = rounds_beside(self.paths[run_id])
             self._rounds[run_id] = None if found is None else found[found["run_id"] == run_id]
         return self._rounds[run_id]
 
@@ -146,16 +161,11 @@ def _evidence(paths: Sequence[Path]) -> Evidence:
         raise cli.UsageError(
             f"the runs are of {len(machines)} machines ({', '.join(map(clean, machines))}); name those of one"
         )
-    by_id: dict[str, Path] = {}
-    for path in paths:
-        for run_id in read_cells([path], ("run_id",))["run_id"].unique() if len(paths) > 1 else ():
-            by_id[str(run_id)] = path
-    if len(paths) == 1:
-        by_id = {str(run_id): paths[0] for run_id in cells["run_id"].unique()}
+    by_id = paths_of_runs(paths)
     environments = {run_id: read_environment(path) or {} for run_id, path in by_id.items()}
-    timed = cells[cells["timed"] & cells["role"].isin(COMPETING)].reset_index(drop=True)
+    ranked = cells[cells["timed"] & cells["role"].isin(COMPETING)].reset_index(drop=True)
     warnings = [*_warnings(machines[0], paths), *_noted(environments.values())]
-    return Evidence(timed, machines[0], by_id, environments, warnings)
+    return Evidence(ranked, machines[0], by_id, environments, warnings)
 
 
 def _warnings(machine: str, paths: Sequence[Path]) -> list[str]:

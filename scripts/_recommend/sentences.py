@@ -10,10 +10,10 @@ from bench.text.commands import as_typed
 from bench.text.sizes import format_size
 from bench.text.units import number_text, percent_text, ratio_text, seconds_text
 from scripts._recommend.ranking import Answer, arm_of
-from scripts._recommend.ratios import Ratio, Row
 from scripts._recommend.runs import Evidence
 from scripts._recommend.settings import Setting, settings
 from scripts._recommend.trust import Distrust
+from scripts._shared.ratios import Ratio, Row
 from scripts._shared.why import reasons
 
 __all__ = ["because", "headline", "how_sure", "times_text"]

@@ -9,8 +9,8 @@ from bench.plan.options import MOST_PROCESSES
 from kernels.api import PLACEMENTS, Case
 from scripts._recommend.commands import command, variant_option, variants_for
 from scripts._recommend.ranking import Answer, arm_of
-from scripts._recommend.ratios import Ratio, Row, apart, paired
 from scripts._recommend.runs import Evidence, matching
+from scripts._shared.ratios import Ratio, Row, apart
 
 __all__ = ["Setting", "settings", "untried"]
 
@@ -83,7 +83,7 @@ def _variants(evidence: Evidence, answer: Answer, row: Row) -> Iterator[Setting]
     for other in same if plain else ():
         if other["variant"]:
             environ = evidence.variant_environ(str(other["run_id"]), str(other["variant"]))
-            gain = paired(evidence, plain, other)  # type: ignore[arg-type]  # `plain` is a row here
+            gain = evidence.paired(plain, other)  # type: ignore[arg-type]  # `plain` is a row here
             yield Setting("variant", str(other["variant"]), str(row["backend"]), gain, environ)
 
 

@@ -11,10 +11,10 @@ import numpy as np
 from bench.text.sizes import format_size
 from bench.text.units import calls_text, count_text, number_text, percent_text, ratio_text, seconds_text
 from scripts._recommend.ranking import Answer, Missing, arm_of, break_even
-from scripts._recommend.ratios import Row
 from scripts._recommend.runs import Evidence
 from scripts._recommend.sentences import how_sure
 from scripts._recommend.settings import Setting, settings, untried
+from scripts._shared.ratios import Row
 from scripts._shared.remarks import clean
 from scripts._shared.tables import Block, Report, Section
 

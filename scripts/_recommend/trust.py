@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from bench.text.units import percent_text
-from scripts._recommend.ratios import Ratio, Row
+from scripts._shared.ratios import Ratio, Row
 from scripts._shared.trust import LARGEST_FLOOR, MOST_DISTURBED
 
 __all__ = ["Distrust", "distrust", "remark"]

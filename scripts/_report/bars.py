@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 import altair as alt
 
-from scripts._report.charts import CEILING, POINTS
+from scripts._report.charts import CEILING, ONE, POINTS
 from scripts._report.data import Arm
 from scripts._report.style import SECONDS_LABEL, Layers, color_of, decades, seconds_axis, shape_of, tips
 
-__all__ = ["beside", "dots", "ledger", "placements", "rounds"]
+__all__ = ["SHADES", "beside", "changes", "dots", "ledger", "placements", "rounds"]
 
-_SHADES = ("#12436D", "#5B8DB8", "#A9BFD3")
+SHADES = ("#12436D", "#5B8DB8", "#A9BFD3")
 """For what is no backend: placements, phases, runs. One hue, since the others belong to backends."""
 
 
@@ -62,7 +62,7 @@ def beside(*, log: bool) -> Layers:
     scale, axis = seconds_axis("time per call", log=log)
     x, low = alt.X("y:Q", scale=scale, axis=axis), alt.X("lo:Q", scale=scale, axis=axis)
     key = alt.Legend(orient="top", title=None, labelLimit=300, columns=1)
-    shades = alt.Scale(range=list(_SHADES))
+    shades = alt.Scale(range=list(SHADES))
     run = alt.Color("run:N", sort=None, scale=shades, legend=None)
     base = alt.Chart(alt.NamedData(POINTS)).encode(
         y=alt.Y("arm:N", sort=None, title=None), yOffset=alt.YOffset("run:N", sort=None), color=run
@@ -77,6 +77,34 @@ def beside(*, log: bool) -> Layers:
     return alt.layer(rule, points).properties(height=alt.Step(40))
 
 
+def changes(*, log: bool) -> Layers:
+    """The time in other runs over that in one, a row for each arm and run, with a line where nothing changed.
+
+    Records: arm, run, shade, y, lo, hi, label, and text for the tooltip.
+    """
+    label = "format(datum.value, '.3~r') + 'x'"
+    title = "time over that of the run chosen (above 1 is slower)"
+    scale = alt.Scale(type="log" if log else "linear", zero=False, nice=False, padding=24)
+    axis = decades(label, title) if log else alt.Axis(labelExpr=label, title=title, tickCount=5)
+    x, low = alt.X("y:Q", scale=scale, axis=axis), alt.X("lo:Q", scale=scale, axis=axis)
+    base = alt.Chart(alt.NamedData(POINTS)).encode(
+        y=alt.Y("arm:N", sort=None, title=None),
+        yOffset=alt.YOffset("run:N", sort=None),
+        color=alt.Color("shade:N", scale=None),
+    )
+    rule = base.mark_rule(strokeWidth=2.5, opacity=0.75).encode(x=low, x2="hi:Q")
+    points = base.mark_point(size=75, strokeWidth=2, filled=True, opacity=1).encode(
+        x=x, tooltip=tips("arm", "run", "ratio", "verdict", "would be seen")
+    )
+    text = base.mark_text(dy=-11, fontSize=11).encode(
+        x=x, text="label:N", color=alt.value(alt.ExprRef("ink"))
+    )
+    one = alt.Chart(alt.NamedData(ONE)).mark_rule(
+        strokeDash=[7, 4], strokeWidth=2, color=alt.ExprRef("muted")
+    )
+    return alt.layer(one.encode(x=x), rule, points, text).properties(height=alt.Step(40))
+
+
 def ledger() -> Layers:
     """What happens once, per arm: import, first call and second call, from the least to the most over sizes.
 
@@ -84,7 +112,7 @@ def ledger() -> Layers:
     """
     phases = ["import", "first call", "second call"]
     key = alt.Legend(orient="top", title=None, symbolOpacity=1)
-    scale = alt.Scale(domain=phases, range=list(_SHADES))
+    scale = alt.Scale(domain=phases, range=list(SHADES))
     base = alt.Chart(alt.NamedData(POINTS)).encode(
         y=alt.Y("arm:N", sort=None, title=None),
         yOffset=alt.YOffset("phase:N", sort=phases),
@@ -106,7 +134,7 @@ def placements(names: Sequence[str]) -> Layers:
         y=alt.Y("arm:N", sort=None, title=None), yOffset=alt.YOffset("placement:N", sort=list(names))
     )
     axis = alt.Axis(labelExpr=SECONDS_LABEL, title="time per call", tickCount=6)
-    scale = alt.Scale(domain=list(names), range=list(_SHADES[: len(names)]))
+    scale = alt.Scale(domain=list(names), range=list(SHADES[: len(names)]))
     key = alt.Legend(orient="top", title=None, labelExpr=_PLACEMENT_LABEL, labelLimit=300)
     bars = base.mark_bar().encode(
         x=alt.X("y:Q", axis=axis), color=alt.Color("placement:N", scale=scale, sort=list(names), legend=key)

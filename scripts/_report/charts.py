@@ -22,7 +22,7 @@ from scripts._report.style import (
     tips,
 )
 
-__all__ = ["CEILING", "CHOSEN", "ENDS", "POINTS", "SHIFT_PX", "SIZES", "heat", "noise", "over_size"]
+__all__ = ["CEILING", "CHOSEN", "ENDS", "ONE", "POINTS", "SHIFT_PX", "SIZES", "heat", "noise", "over_size"]
 
 POINTS = "points"
 """Records of one arm at one size: arm, n, x, y, lo, hi, noisy (hollow), and text for the tooltip.
@@ -32,6 +32,8 @@ CEILING = "ceiling"
 """Records of the line that nobody can be expected to pass: n and y."""
 ENDS = "ends"
 """The names at the ends of lines: arm ("" for the ceiling), n, y (moved apart where they would collide), label."""
+ONE = "one"
+"""One record with y = 1: where two times are the same."""
 CHOSEN = "chosen"
 """One record with the size that is marked: n; none where no size is."""
 SIZES = "sizes"

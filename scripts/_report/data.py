@@ -16,6 +16,7 @@ import pandas as pd
 from bench.records.schema import ROLES
 from bench.stats.fastest import COMPETING
 from bench.stats.frames import group_ids
+from bench.stats.run_estimates import NEEDED as COMPARED
 from kernels.api import AXIS_TABLE, USUAL
 from kernels.registry import BUILTINS
 from scripts._report.looks import DASHES, GLYPHS, GREY, looks
@@ -26,7 +27,8 @@ __all__ = ["COLUMNS", "SLICE", "Arm", "Reduced", "arms_of", "likeness", "overall
 
 COLUMNS = (
     *NEEDED,
-    *("rounds", "contended_rounds", "import_s", "second_call_s", "max_ulp", "special_values", "resolve_s"),
+    *(name for name in COMPARED if name not in NEEDED),
+    *("contended_rounds", "import_s", "second_call_s", "max_ulp", "special_values", "resolve_s"),
 )
 """The columns of cells.csv that a report is made of."""
 

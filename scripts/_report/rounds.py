@@ -1,53 +1,46 @@
-"""The rounds behind the cells that the page holds: seconds per call, by process."""
+"""The rounds behind the cells that the page holds."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 
-import numpy as np
 import pandas as pd
 
-from bench.records.reading import read_rounds
 from bench.records.schema import CELL_KEY
+from bench.stats.frames import arm_key, rounds_by_arm
+from bench.stats.verdicts import Rounds
 
-__all__ = ["rounds_of"]
+__all__ = ["by_process", "drawn", "rounds_of"]
 
 MOST_ROUNDS = 120_000
 """In a page; each takes about ten bytes."""
-Rounds = list[list[list[float]]]
-"""For each cell, for each of its processes, the seconds of each round; nothing where none are known."""
 
 
-def rounds_of(
-    cells: pd.DataFrame, paths: Sequence[Path], most: int = MOST_ROUNDS
-) -> tuple[Rounds, list[str]]:
-    """The rounds of each row of `cells`, and sentences on what is left out.
+def rounds_of(cells: pd.DataFrame, found: Sequence[pd.DataFrame]) -> list[Rounds]:
+    """The rounds of each row of `cells`, among those `found`; of a run that has none there are none."""
+    by_arm: dict[tuple[object, ...], Rounds] = {}
+    for rounds in found:
+        by_arm |= rounds_by_arm(rounds, CELL_KEY)
+    keys = cells[list(CELL_KEY)].itertuples(index=False, name=None)
+    return [by_arm.get(arm_key(key), {}) for key in keys]
 
-    They stand in the rounds.csv beside each cells.csv of `paths`; a run that has none has none here.  Cells are left
-    without their rounds from the end, so that there are at most `most`.
 
-    Raises ReadError for a file that is not such a one.
+def drawn(rounds: Sequence[Rounds], most: int = MOST_ROUNDS) -> tuple[list[Rounds], list[str]]:
+    """Those that the page draws, and sentences on what it leaves out: whole cells from the end, so that there are at
+    most `most` rounds.
     """
-    found: Rounds = [[] for _ in range(len(cells))]
-    files = [path.with_name("rounds.csv") for path in paths if path.name == "cells.csv"]
-    files = [path for path in files if path.is_file()]
-    if not files:
-        return found, []
-    rounds = read_rounds(files)
-    rounds.loc[rounds["op"] == "relu", "negative_slope"] = 0.0  # as in the cells
-    keys = list(CELL_KEY)
-    places = cells[keys].astype({name: str for name in keys if cells[name].dtype == "category"})
-    places["place"] = np.arange(len(cells))
-    texts = {name: str for name in keys if rounds[name].dtype == "category"}
-    joined = rounds[[*keys, "process", "round", "seconds"]].astype(texts).merge(places, on=keys)
-    joined = joined.sort_values(["place", "process", "round"], kind="stable")
-    kept = joined.iloc[:most]
-    if len(kept) < len(joined):  # whole cells only
-        kept = kept[kept["place"] < joined["place"].iloc[most]]
-    starts = np.flatnonzero(kept[["place", "process"]].diff().ne(0).any(axis=1))
-    seconds, cell = kept["seconds"].to_numpy(), kept["place"].to_numpy()
-    for start, part in zip(starts.tolist(), np.split(seconds, starts[1:]), strict=True):
-        found[cell[start]].append(part.tolist())
-    left = joined["place"].nunique() - kept["place"].nunique()
-    return found, [f"The rounds of {left:,} cells are left out."] * (left > 0)
+    kept, total = list[Rounds](), 0
+    for each in rounds:
+        total += len(each)
+        kept.append(each if total <= most else {})
+    left = sum(bool(each) for each in rounds) - sum(map(bool, kept))
+    return kept, [f"The rounds of {left:,} cells are not drawn."] * (left > 0)
+
+
+def by_process(rounds: Rounds) -> Iterator[list[float]]:
+    """Seconds per call of the rounds of each process, in their order."""
+    found: dict[int, list[tuple[int, float]]] = {}
+    for (process, number), seconds in rounds.items():
+        found.setdefault(process, []).append((number, seconds))
+    for _, each in sorted(found.items()):
+        yield [seconds for _, seconds in sorted(each)]

@@ -37,6 +37,13 @@ SECTIONS = (
         "The same case in every run on this page that has it.",
     ),
     Section(
+        "changes",
+        "Changes between the runs",
+        "What scripts/compare.py says: the time in each other run over that in the run chosen, with its 95 % interval"
+        " for new processes. = marks what is the same within 5 %, ? what is unresolved: neither that nor a change was"
+        " shown.",
+    ),
+    Section(
         "time",
         "Time over size",
         "Seconds per call. Bars are 95 % intervals, the dashed line is a copy of the same bytes. What is measured at"

@@ -9,9 +9,10 @@ from typing import Any
 
 from bench.machine.environment import DIFFERS
 from bench.records.reading import ReadError
+from bench.stats.verdicts import RESOLVE
 from scripts._shared.remarks import clean
 
-__all__ = ["differences", "read_environment", "remarks"]
+__all__ = ["differences", "read_environment", "remarks", "resolve_of"]
 
 _TELL = ("libc", "governor", "environ")  # move figures too, but a user may change them on purpose
 _LONGEST = 60
@@ -35,6 +36,13 @@ def read_environment(cells_csv: Path) -> Environment | None:
     if not isinstance(found, dict):
         raise ReadError(f"{path}: a JSON object belongs there, not a {type(found).__name__}; delete it")
     return found
+
+
+def resolve_of(environment: Environment | None) -> float:
+    """The fraction within which arms are the same in a run: what it was asked for, or what is usual."""
+    options = (environment or {}).get("options")
+    asked = options.get("resolve") if isinstance(options, dict) else None
+    return float(asked) if isinstance(asked, float | int) and 0 < asked < 1 else RESOLVE
 
 
 def differences(old: Environment | None, new: Environment | None) -> list[str]:

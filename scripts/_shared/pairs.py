@@ -21,11 +21,15 @@ _NOT_SAID = ProcessSpread().spread("", 0)
 
 @dataclass(frozen=True, slots=True)
 class Timed:
-    """The rounds of one arm, how much its processes differ, and its kind; None and "" where the file does not say."""
+    """The rounds of one arm, how much its processes differ, and its kind; None and "" where the file does not say.
+
+    `batch_s` is how many seconds a batch takes.
+    """
 
     rounds: Rounds
     spread: Spread | None = None
     kind: str = ""
+    batch_s: float = math.nan
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +46,13 @@ class Gain:
     assumed: Spread | None = None
 
 
-def timed_of(rounds: Rounds, cell: Any) -> Timed:
+def timed_of(rounds: Rounds, cell: Any, batch_s: float = math.nan) -> Timed:
     """The arm with these rounds, whose row of cells.csv is `cell`: its columns by name."""
     sd, df, kind_sd = (float(cell[name]) for name in ("process_sd", "process_df", "kind_sd"))
     if math.isnan(sd) or math.isnan(df):
-        return Timed(rounds, None, str(cell["kind"]))
+        return Timed(rounds, None, str(cell["kind"]), batch_s)
     shared = _NOT_SAID.kind_sd if math.isnan(kind_sd) else kind_sd
-    return Timed(rounds, Spread(sd, df, shared), str(cell["kind"]))
+    return Timed(rounds, Spread(sd, df, shared), str(cell["kind"]), batch_s)
 
 
 def gain(arm: Timed, other: Timed, *, resolve: float = RESOLVE, at_least: float = 1.0) -> Gain | None:

@@ -136,14 +136,29 @@ def test_networks_speak_of_widths_and_batch(opened: Open) -> None:
     assert visit.page.locator("#by-n option").all_inner_texts() == ["1", "32", "4,096"]
 
 
-def test_two_runs_stand_side_by_side(opened: Open) -> None:
+def test_two_runs_stand_side_by_side_with_what_changed(opened: Open) -> None:
     visit = opened("twice")
     points = "document.getElementById('runs').view.data('points')"
     records = visit.page.evaluate(f"() => {points}.map((r) => [r.arm, r.run, r.y])")
     torch = [record[1:] for record in records if record[0] == "torch_eager"]
     assert sorted(torch) == [["first on test-2c", 1e-3], ["second on test-2c", 2e-3]]
-    visit.page.locator("#runs-section summary").click()
-    assert "2.00x" in visit.text("#runs-numbers")
+    assert visit.drawn("changes") == {"torch_eager", "numpy_ufunc"}
+    visit.page.locator("#changes-section summary").click()
+    rows = visit.page.locator("#changes-numbers tbody tr").all_inner_texts()
+    assert [row.split()[:3] for row in rows] == [
+        [arm, "second", "on"] for arm in ("torch_eager", "numpy_ufunc")
+    ]
+    assert ["2.00x [" in row and "slower" in row for row in rows] == [True, True]
+    visit.page.select_option("#by-run_id", label="second")
+    assert "0.500x" in visit.text("#changes-numbers")
+    assert not opened("mixed").page.locator("#runs-section, #changes-section").first.is_visible()
+
+
+def test_a_ratio_over_what_you_use_now_is_that_of_the_pair(opened: Open) -> None:
+    """Both arms are slowed together from round to round: quotients of their speed-ups would not show it."""
+    visit = opened("drifting")
+    visit.page.select_option("#by-now", label="numba_jit")
+    assert "2.00x [2.00,\u00a02.00] as fast as numba_jit" in visit.text("#why")
 
 
 @pytest.mark.parametrize("name", ["crowded", "network"])

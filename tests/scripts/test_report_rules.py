@@ -7,6 +7,7 @@ import math
 import random
 import shutil
 import subprocess
+from collections.abc import Sequence
 from importlib import resources
 from typing import Any
 
@@ -16,18 +17,21 @@ from bench.plan.experiments import arm_label
 from bench.records.schema import values_of
 from bench.stats.fastest import COMPETING, STANDINGS, standings
 from bench.text.units import calls_text, number_text, percent_text, ratio_text, seconds_text
-from scripts._recommend.ratios import Ratio, _from_speedups, _judged
 from tests.factories import experiment
 from tests.rankings import near_cases
 
+NO_GAINS = {"gains": {"now": [], "row": []}, "verdicts": []}
 
-def answer(script: str, code: str, value: Any) -> Any:
-    """What `code` returns for `value` behind one of the page's scripts; null stands for NaN."""
+
+def answer(scripts: Sequence[str], code: str, value: Any) -> Any:
+    """What `code` returns for `value` behind some of the page's scripts; null stands for NaN."""
     node = shutil.which("node")
     if node is None:
         pytest.skip("runs the page's code: install Node.js")
-    text = (resources.files("scripts._report") / "assets" / script).read_text(encoding="utf-8")
+    assets = resources.files("scripts._report") / "assets"
+    text = "\n".join((assets / script).read_text(encoding="utf-8") for script in scripts)
     program = f"""const value = JSON.parse(require("fs").readFileSync(0, "utf8"));
+    const data = value.data;
     {text}
     process.stdout.write(JSON.stringify((() => {{ {code} }})()));"""
     done = subprocess.run(
@@ -51,7 +55,7 @@ def test_the_page_ranks_as_python_does() -> None:
         ]
         for rows in cases
     ]
-    code = """return value.map((rows) => {
+    code = """return value.cases.map((rows) => {
       const known = rows.map((row) => {
         for (const key in row) row[key] = row[key] ?? NaN;
         return { ...row, timed: row.status !== "failed" };
@@ -65,38 +69,35 @@ def test_the_page_ranks_as_python_does() -> None:
         leader = [found.leader] if found.leader else []
         parts = (leader, found.same, found.unresolved, found.slower)
         expected.append([[row["backend"] for row in part] for part in parts])
-    assert answer("rank.js", code, labelled) == expected
+    asked = {"data": NO_GAINS, "cases": labelled}
+    assert answer(["gains.js", "rank.js"], code, asked) == expected
     for place in range(len(STANDINGS)):
         assert sum(bool(parts[place]) for parts in expected) > 50
 
 
-def test_the_page_compares_with_what_is_used_now_as_the_recommendation_does() -> None:
-    """Where the run judged two arms, by its word; else by their speed-ups."""
-    times = {"numpy_ufunc": 4e-3, "torch_eager": 1e-3, "numba_jit": 2e-3, "jax_jit": 2.05e-3, "near": 1.01e-3}
-    known = [values_of(record) | {"timed": True, "label": record.backend} for record in experiment(times)]
-    rows = [{name: math.nan if value is None else value for name, value in row.items()} for row in known]
-    code = """for (const row of value) for (const key in row) row[key] = row[key] ?? NaN;
-      return value.map((now) => value.map((row) => {
-        const { value, lo, hi, word } = gain(now, row);
-        return [value, lo, hi, word];
-      }));"""
-    found = answer("gains.js", code, known)
-    for now, line in zip(rows, found, strict=True):
-        for row, (value, lo, hi, word) in zip(rows, line, strict=True):
-            if now is row:
-                assert (value, word) == (1, "same")
-                continue
-            wanted = _judged(now, row) or turned(_judged(row, now)) or _from_speedups(now, row)
-            assert [value, lo, hi] == pytest.approx([wanted.value, wanted.lo, wanted.hi])
-            assert word == wanted.verdict
-
-
-def turned(ratio: Ratio | None) -> Ratio | None:
-    words = {"faster": "slower", "slower": "faster"}
-    if ratio is None:
-        return None
-    word = words.get(ratio.verdict, ratio.verdict)
-    return Ratio(1 / ratio.value, 1 / ratio.hi, 1 / ratio.lo, word, ratio.how)
+def test_beside_a_leader_that_leads_only_here_the_pairs_verdict_counts() -> None:
+    """The reader has switched off `gone`: what stands in the rows is about it."""
+    words = ["same", "slower", "unresolved", "faster"]
+    cell = {
+        "leader": "gone",
+        "leader_verdict": "slower",
+        "competes": True,
+        "timed": True,
+        "role": "candidate",
+    }
+    rows = [
+        {**cell, "id": place, "label": f"a{place}", "arm": f"a{place}", "time_s": 1 + place}
+        for place in range(5)
+    ]
+    data = {
+        "verdicts": words,
+        "gains": {"now": [0, 0, 0, 4], "row": [1, 2, 3, 0], "word": [0, 1, 2, 3]}
+        | {name: [1.0] * 4 for name in ("value", "lo", "hi", "floor")},
+    }
+    code = """const found = standings(value.rows), names = (some) => some.map((row) => row.arm);
+      return [names(found.leader), names(found.same), names(found.unresolved), names(found.slower)];"""
+    found = answer(["gains.js", "rank.js"], code, {"data": data, "rows": rows})
+    assert found == [["a0"], ["a1"], ["a3"], ["a2", "a4"]]
 
 
 def test_the_page_writes_numbers_as_python_does() -> None:
@@ -107,7 +108,7 @@ def test_the_page_writes_numbers_as_python_does() -> None:
         [number(v), seconds(v), percent(v), ratio(v), ratio(v, 0.9 * v, 1.1 * v), calls(Math.ceil(v))]);
       const odd = [number(NaN), seconds(NaN), percent(NaN), ratio(NaN), ratio(1, NaN, Infinity), calls(Infinity)];
       return [...rows, odd];"""
-    found = answer("format.js", code, values)
+    found = answer(["format.js"], code, values)
     for value, texts in zip([*values, math.nan], found, strict=True):
         plain = [text.replace("\u00a0", " ").replace("µ", "u") for text in texts]
         if math.isnan(value):
@@ -126,7 +127,7 @@ def test_squares_tell_the_same_and_the_unresolved_apart() -> None:
     code = """const found = { leader: [value[1]], same: [value[2]], unresolved: [value[3]] };
       const over = (row) => ({ value: row.speedup, lo: row.speedup_lo, hi: row.speedup_hi, word: row.verdict });
       return value.map((row) => [speedupSquare(row, over(row)), fastestSquare(row, found)]);"""
-    assert answer("format.js", code, rows) == [
+    assert answer(["format.js"], code, rows) == [
         *(
             ["1.0x", "4.0x"],
             ["4.0x", "★"],

@@ -22,7 +22,7 @@ const options = () => ({ mode: "vega-lite", renderer: "svg", actions: false, con
 
 function filled({ find, points, more }) {
   const spec = structuredClone(data.specs[find]);
-  spec.datasets = { points, ceiling: [], ends: [], chosen: [], ...more };
+  spec.datasets = { points, ceiling: [], ends: [], one: [], chosen: [], ...more };
   spec.layer = spec.layer.filter((layer) => spec.datasets[(layer.data ?? spec.data).name].length);
   const lines = new Set(points.map((record) => (find.endsWith("-upright") ? record.size : record.arm))).size;
   if (spec.height?.step) spec.height = spec.height.step * lines;

@@ -1,35 +1,21 @@
-// How many times faster an arm is than what is used now: the rule of scripts/_recommend/ratios.py, without its rounds.
-// Both rows are of one case. `word` is faster, slower, same or unresolved; `floor` what would have been seen.
-const TURNED = { faster: "slower", slower: "faster" };
+// How many times faster a row is than another, as Python found it (scripts/_report/gains.py): arms of one experiment, or
+// one arm in two runs. `word` is faster, slower, same or unresolved; `floor` what would have been seen.
 const UNKNOWN = { value: NaN, lo: NaN, hi: NaN, word: "", floor: NaN };
+const OPPOSITE = { faster: "slower", slower: "faster" };
+const gains = new Map();
+for (let i = 0; i < data.gains.now.length; i++) {
+  const found = Object.fromEntries(["value", "lo", "hi", "floor"].map((name) => [name, data.gains[name][i] ?? NaN]));
+  gains.set(`${data.gains.now[i]} ${data.gains.row[i]}`, { ...found, word: data.verdicts[data.gains.word[i]] });
+}
 
 function gain(now, row) {
   if (!now?.timed || !row?.timed) return UNKNOWN;
   if (now === row) return { value: 1, lo: 1, hi: 1, word: "same", floor: 0 };
-  return judgedBy(now, row) ?? inverse(judgedBy(row, now)) ?? fromSpeedups(now, row);
-}
-
-// What the run says of the two, if `row` leads where `now` stands, or `now` is the baseline.
-function judgedBy(now, row) {
-  if (now.leader_verdict && now.leader === row.label) {
-    const word = TURNED[now.leader_verdict] ?? now.leader_verdict;
-    return { value: now.over_leader, lo: now.over_leader_lo, hi: now.over_leader_hi, word, floor: now.leader_noise_floor };
-  }
-  if (now.role !== "baseline" || !row.verdict || !row.leader) return undefined;
-  return { value: row.speedup, lo: row.speedup_lo, hi: row.speedup_hi, word: row.verdict, floor: row.noise_floor };
+  return gains.get(`${now.id} ${row.id}`) ?? inverse(gains.get(`${row.id} ${now.id}`)) ?? UNKNOWN;
 }
 
 function inverse(found) {
   if (!found) return undefined;
   const { value, lo, hi, word, floor } = found;
-  return { value: 1 / value, lo: 1 / hi, hi: 1 / lo, word: TURNED[word] ?? word, floor };
-}
-
-function fromSpeedups(now, row) {
-  const own = (other, value) => (other.role === "baseline" && Number.isNaN(value) ? 1 : value);
-  const lo = own(row, row.speedup_lo) / own(now, now.speedup_hi);
-  const hi = own(row, row.speedup_hi) / own(now, now.speedup_lo);
-  const wider = 1 + Math.max(...[now, row].map((each) => (each.leader ? 0 : each.noise_floor || 0)));
-  const word = lo / wider > 1 ? "faster" : hi * wider < 1 ? "slower" : "unresolved";
-  return { value: now.time_s / row.time_s, lo, hi, word, floor: now.role === "baseline" ? row.noise_floor : NaN };
+  return { value: 1 / value, lo: 1 / hi, hi: 1 / lo, word: OPPOSITE[word] ?? word, floor };
 }

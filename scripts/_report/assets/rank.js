@@ -1,5 +1,5 @@
 // The fastest set: the rule of bench/stats/fastest.py, here because it depends on what the reader switches off.
-// All rows are of one run.
+// All rows are of one run. Beside a leader that leads only here, the pair's own verdict counts.
 function interval95(row) {
   const known = (value, otherwise) => (Number.isNaN(value) ? otherwise : value);
   const own = row.role === "baseline" ? 1 : NaN;
@@ -25,6 +25,7 @@ function standing(row, best) {
   if (row.leader_verdict && row.leader === best.label) {
     return ["same", "slower"].includes(row.leader_verdict) ? row.leader_verdict : "unresolved";
   }
+  if (best.leader && gain(best, row).word) return ["same", "slower"].includes(gain(best, row).word) ? gain(best, row).word : "unresolved";
   return toldApart(interval95(row), interval95(best)) ? "slower" : "unresolved";
 }
 

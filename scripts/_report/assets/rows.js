@@ -5,7 +5,7 @@ const state = { slice: data.start, n: null, now: "", off: new Set() };
 
 const slices = data.slices.map(() => []);
 for (let i = 0; i < data.columns.n.length; i++) {
-  const row = { rounds_s: data.rounds[i] ?? [] };
+  const row = { id: i, rounds_s: data.rounds[i] ?? [] };
   for (const name in data.columns) {
     const value = data.columns[name][i];
     row[name] = name in data.words ? data.words[name][value] : value ?? NaN;

@@ -27,27 +27,39 @@ function everyRound() {
       ...[Math.min(...process), median(process), Math.max(...process)].map(seconds)])), 1);
 }
 
-// The same case in the other runs of the page.
+// The same case in the other runs of the page: the times, and what changed from the run chosen.
 function runs() {
   const free = data.axes.filter((axis) => ["run_id", "machine"].includes(axis.name)).map((axis) => axis.place);
   const own = data.slices[state.slice];
   const same = data.slices.map((_, i) => i).filter((i) => data.slices[i].every((code, place) => free.includes(place) || code === own[place]));
   const name = (slice) => [valueOf("run_id", slice), valueOf("machine", slice)].filter((text) => text.trim()).join(" on ");
-  const found = same.flatMap((slice) => slices[slice].filter((row) => row.n === state.n && row.timed && row.competes && !state.off.has(row.arm))
-    .map((row) => ({ ...point(row, row.time_s, row.time_lo_s, row.time_hi_s), run: name(slice), row, slice })));
-  const order = new Map(at(state.n).filter((row) => row.timed).sort(byTime).map((row, i) => [row.arm, i]));
-  const rows = found.filter((record) => order.has(record.arm)).sort((a, b) => order.get(a.arm) - order.get(b.arm) || (a.slice === state.slice ? -1 : 0) - (b.slice === state.slice ? -1 : 0));
-  byId("runs-section").hidden = new Set(rows.map((record) => record.run)).size < 2;
-  if (byId("runs-section").hidden) return;
-  const points = cropped(rows.map(({ row, slice, ...record }) => record));
+  const mine = new Map(at(state.n).filter((row) => row.timed).sort(byTime).map((row) => [row.arm, row]));
+  const order = [...mine.keys()];
+  const rows = [state.slice, ...same.filter((slice) => slice !== state.slice)].flatMap((slice, i) =>
+    slices[slice].filter((row) => row.n === state.n && row.timed && mine.has(row.arm))
+      .map((row) => ({ row, run: name(slice), shade: data.shades[i % data.shades.length], change: gain(row, mine.get(row.arm)) })));
+  rows.sort((a, b) => order.indexOf(a.row.arm) - order.indexOf(b.row.arm));
+  const few = new Set(rows.map(({ run }) => run)).size < 2;
+  for (const id of ["runs", "changes"]) byId(`${id}-section`).hidden = few;
+  if (few) return;
+  const points = cropped(rows.map(({ row, run }) => ({ ...point(row, row.time_s, row.time_lo_s, row.time_hi_s), run })));
   draw("runs", scaleFor("runs", points), points, {}, TIMES);
-  const mine = (record) => rows.find((other) => other.arm === record.arm && other.slice === state.slice)?.row;
-  numbers("runs", "The same case in each run; ratios are not paired", ["implementation", "run", "time", "95 % interval", "over the run chosen"],
-    rows.map((record) => [record.arm, record.run, about(record.row), interval(record.row), times(record.row, mine(record))]), 2);
+  numbers("runs", "The same case in each run", ["implementation", "run", "time", "95 % interval"],
+    rows.map(({ row, run }) => [row.arm, run, about(row), interval(row)]), 2);
+  changes(rows.filter(({ row, change }) => row !== mine.get(row.arm) && Number.isFinite(change.value)));
 }
 
-function times(row, other) {
-  return ratio(row.time_s / other.time_s, row.time_lo_s / other.time_hi_s, row.time_hi_s / other.time_lo_s);
+function changes(rows) {
+  byId("changes-section").hidden = !rows.length;
+  if (!rows.length) return;
+  const word = ({ change }) => OPPOSITE[change.word] ?? change.word;
+  const mark = (each) => ({ same: "= ", unresolved: "? " })[word(each)] ?? "";
+  const points = cropped(rows.map((each) => ({ arm: each.row.arm, run: each.run, shade: each.shade, y: each.change.value,
+    lo: within(each.change.lo, each.change.value), hi: within(each.change.hi, each.change.value),
+    label: `${mark(each)}${ratio(each.change.value)}`, ratio: ratioText(each.change), verdict: word(each), "would be seen": percent(each.change.floor) })));
+  draw("changes", scaleFor("changes", [...points, { y: 1 }]), points, { one: [{ y: 1 }] }, { y: "ratio", lo: "ratio_lo", hi: "ratio_hi" });
+  numbers("changes", "The time over that of the run chosen", ["implementation", "run", "ratio", "verdict", "would be seen"],
+    rows.map((each) => [each.row.arm, each.run, ratioText(each.change), word(each), percent(each.change.floor)]), 2);
 }
 
 function overSize() {

@@ -7,25 +7,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from bench.plan.experiments import arm_label
-from bench.records.schema import CELL_KEY
 from bench.stats.estimates import Interval
-from bench.stats.frames import timed
 from bench.text.units import percent_text
-from scripts._recommend.runs import Evidence
-from scripts._shared.pairs import Gain, gain, timed_of
+from scripts._shared.pairs import Gain, Timed, gain
 
-__all__ = ["ITSELF", "Ratio", "Row", "apart", "between", "paired"]
+__all__ = ["ITSELF", "Ratio", "Row", "apart", "between", "paired", "rows_of"]
 
 Row = Mapping[str, Any]
 """A timed cell: its columns, and what `scripts._shared.summary.prepare` adds."""
 
 _LEAST_ROUNDS = 4
 """With fewer rounds in common an interval says little."""
-_TURNED = {"faster": "slower", "slower": "faster"}
+_OPPOSITE = {"faster": "slower", "slower": "faster"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,21 +46,26 @@ class Ratio:
 ITSELF = Ratio(1.0, 1.0, 1.0, "same", "it is the same arm", 0.0)
 
 
-def paired(evidence: Evidence, slow: Row, fast: Row) -> Ratio:
+def rows_of(frame: pd.DataFrame) -> list[Row]:
+    """The rows of a frame of cells."""
+    return [{str(key): value for key, value in row.items()} for row in frame.to_dict("records")]
+
+
+def paired(slow: Row, fast: Row, rounds: tuple[Timed, Timed], resolve: float) -> Ratio:
     """time of `slow` / time of `fast`, two arms of one experiment, and the verdict on `fast`.
 
-    Round by round where the rounds are there, else as the run itself judged the two, else from their speed-ups.
+    `rounds` are theirs, and they are the same within `resolve`, a fraction.  Round by round where the rounds are there,
+    else as the run itself judged the two, else from their speed-ups.
     """
-    rounds = [_rounds(evidence, row) for row in (fast, slow)]
-    one, other = (timed_of(timed(some), row) for some, row in zip(rounds, (fast, slow), strict=True))
-    found = gain(one, other, resolve=evidence.resolve(str(fast["run_id"])))
+    of_slow, of_fast = rounds
+    found = gain(of_fast, of_slow, resolve=resolve)
     if found is None or found.pair.rounds < _LEAST_ROUNDS:
-        return _judged(slow, fast) or _from_speedups(slow, fast)
+        return _judged(slow, fast) or _turned(_judged(fast, slow)) or _from_speedups(slow, fast)
     times, floor = found.times, found.verdict.noise_floor
     ratio = Ratio(times.value, times.lo, times.hi, found.word, _how(found), floor)
     if found.word != "unresolved":
         return ratio
-    more = (found.verdict.rounds - found.pair.rounds) * sum(map(_batch_s, rounds))
+    more = (found.verdict.rounds - found.pair.rounds) * (of_slow.batch_s + of_fast.batch_s)
     needed_s = more if math.isfinite(more) else None
     return replace(ratio, resolve_s=needed_s, resolve_processes=found.verdict.processes)
 
@@ -106,12 +107,20 @@ def _judged(slow: Row, fast: Row) -> Ratio | None:
         over = Interval(
             *(_number(slow[name]) for name in ("over_leader", "over_leader_lo", "over_leader_hi"))
         )
-        word = _TURNED.get(slow["leader_verdict"], str(slow["leader_verdict"]))
+        word = _OPPOSITE.get(slow["leader_verdict"], str(slow["leader_verdict"]))
         return Ratio(over.value, over.lo, over.hi, word, how, _number(slow["leader_noise_floor"]))
     if slow["role"] == "baseline" and fast["verdict"] and fast["leader"]:
         over = Interval(*(_number(fast[name]) for name in ("speedup", "speedup_lo", "speedup_hi")))
         return Ratio(over.value, over.lo, over.hi, str(fast["verdict"]), how, _number(fast["noise_floor"]))
     return None
+
+
+def _turned(ratio: Ratio | None) -> Ratio | None:
+    """The same of the other arm."""
+    if ratio is None:
+        return None
+    word = _OPPOSITE.get(ratio.verdict, ratio.verdict)
+    return replace(ratio, value=1 / ratio.value, lo=1 / ratio.hi, hi=1 / ratio.lo, verdict=word)
 
 
 def _from_speedups(slow: Row, fast: Row) -> Ratio:
@@ -131,22 +140,6 @@ def _from_speedups(slow: Row, fast: Row) -> Ratio:
 def _left_out(row: Row) -> float:
     """What the intervals of a row leave out, as a fraction: in files of schema 1 how processes differ."""
     return 0.0 if row["leader"] else _number(row["noise_floor"], 0.0)
-
-
-def _rounds(evidence: Evidence, row: Row) -> pd.DataFrame:
-    """The rows of the arm's rounds, none where the run has none."""
-    rounds = evidence.rounds(str(row["run_id"]))
-    if rounds is None:
-        return pd.DataFrame({"process": [], "round": [], "seconds": [], "iterations": []})
-    keep = np.ones(len(rounds), bool)
-    for name in CELL_KEY:
-        keep &= (rounds[name] == row[name]).to_numpy()
-    return rounds[keep]
-
-
-def _batch_s(rounds: pd.DataFrame) -> float:
-    """Seconds that a batch takes."""
-    return float((rounds["seconds"] * rounds["iterations"]).mean())
 
 
 def _number(value: Any, otherwise: float = math.nan) -> float:
