@@ -21,6 +21,7 @@ from queue import SimpleQueue
 from rich.console import Console
 from rich.progress import Progress
 
+from bench.plan.callables import CALLABLE_FORM, CALLABLE_HELP, adopted
 from bench.plan.option_values import device_kind
 from bench.text.hints import did_you_mean
 from kernels import registry
@@ -57,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Raises UsageError, of one line.
     """
     options = _parse(argv)
-    plugins = _plugins(options.plugin)
+    plugins = _plugins(options.plugin) | _callables(options)
     names = _backends(options.backends, options.devices, plugins)
     subjects = [
         Case(op, direction, placement, dtype, device=device)
@@ -82,7 +83,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = cli.Parser(description=__doc__ or "", epilog=_EPILOG)
     parser.add_argument(
-        "--backends", type=cli.comma_list(), metavar="A,B", help="default: all, and each --plugin"
+        "--backends", type=cli.comma_list(), metavar="A,B", help="default: all, and each --plugin, --callable"
     )
     axes = (("ops", OPS), ("directions", DIRECTIONS), ("placements", PLACEMENTS), ("dtypes", DTYPES))
     for name, allowed in axes:
@@ -103,6 +104,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
         metavar="MODULE:CLASS",
         help="try this backend too, beside --backends; may be given again",
     )
+    parser.add_argument("--callable", action="append", default=[], metavar=CALLABLE_FORM, help=CALLABLE_HELP)
     parser.add_argument("--csv", type=Path, metavar="FILE", help="write every combination there, one a row")
     parser.add_argument(
         "--seconds",
@@ -130,6 +132,14 @@ def _plugins(specs: Sequence[str]) -> dict[str, str]:
         except ValueError as error:
             raise cli.UsageError(f"argument --plugin: {error}") from error
     return plugins
+
+
+def _callables(options: argparse.Namespace) -> dict[str, str]:
+    """Names of the functions with their whole texts."""
+    try:
+        return adopted(options.callable, options.ops, options.dtypes)
+    except ValueError as error:
+        raise cli.UsageError(f"argument --callable: {error}") from error
 
 
 def _backends(chosen: Sequence[str] | None, devices: Sequence[str], plugins: Mapping[str, str]) -> list[str]:

@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from bench.plan import callables
 from bench.plan import option_values as values_as
 from bench.plan.experiments import BASELINE, CONTROLS, STAND_IN, Variant
 from bench.plan.option_values import OptionError, taken
@@ -71,6 +72,7 @@ OPTIONS: tuple[OptionSpec, ...] = (
         [],
         "append",
     ),
+    OptionSpec("callable", callables.CALLABLE_FORM, callables.CALLABLE_HELP, [], "append"),
     OptionSpec(
         "baseline",
         "NAME",
@@ -118,10 +120,10 @@ def parse(raw: Mapping[str, Any]) -> Settings:
     Raises OptionError for the first value that is not allowed.
     """
     values = {spec.name: spec.default for spec in OPTIONS} | {k: v for k, v in raw.items() if v is not None}
-    plugins = _plugins(values["plugin"])
+    axes = _axes(values)
+    plugins = _plugins(values["plugin"]) | _callables(values["callable"], axes)
     known = _known()
     profile = PROFILES[_one_of("profile", values, tuple(PROFILES))]
-    axes = _axes(values)
     grids = _grids(profile, axes)
     named = None if values["backends"] is None else _with(plugins, _list_of("backends", values, known))
     backends = _with(plugins, _serving(known, grids)) if named is None else named
@@ -228,6 +230,13 @@ def _plugins(specs: Sequence[str]) -> dict[str, str]:
         except ValueError as error:
             raise OptionError("plugin", str(error)) from error
     return plugins
+
+
+def _callables(texts: Sequence[str], axes: Mapping[str, tuple[Any, ...]]) -> dict[str, str]:
+    try:
+        return callables.adopted(texts, axes.get("op", ()), axes.get("dtype", ()))
+    except ValueError as error:
+        raise OptionError("callable", str(error)) from error
 
 
 def _with(plugins: Iterable[str], names: tuple[str, ...]) -> tuple[str, ...]:

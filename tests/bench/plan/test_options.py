@@ -71,6 +71,8 @@ BAD: list[tuple[str, object, str]] = [
     ("batches", "0", "0 is out of range; allowed: a whole number from 1 to"),
     ("batches", "1,many", "'many' is not a whole number"),
     ("widths", "10x5x3", "'10x5x3' are no widths; allowed: input-hidden-output, .* as in 10-5-3"),
+    ("callable", ["relu"], r"'relu' is no function; allowed: \[NAME=\]\[OP@\]\[KIND:\]FILE:FUNCTION"),
+    ("callable", ["nowhere.py:f"], "there is no file nowhere.py"),
     ("variant", ["thp"], r"'thp' is no variant; allowed: NAME\[@BACKEND\]:K=V"),
     ("variant", ["thp:1A=1"], "is no variant"),
     ("variant", ["thp:A"], "is no variant"),

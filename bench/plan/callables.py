@@ -1,0 +1,45 @@
+"""The functions of ``--callable``, checked and made known to the registry: for ``pytest bench/`` and for scripts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bench.plan.experiments import CONTROLS
+from kernels import registry
+from kernels.api import OPS, USUAL
+from kernels.callable_spec import parse_callable
+
+__all__ = ["CALLABLE_FORM", "CALLABLE_HELP", "adopted"]
+
+CALLABLE_FORM = "[KIND:]FILE:FUNCTION"
+CALLABLE_HELP = (
+    "measure this function of x, or of x and out, too, on arrays of numpy (default), torch, jax, triton or cuda, "
+    "or a C symbol with c: (docs/own.md); may be given again"
+)
+
+
+def adopted(texts: Sequence[str], asked: Sequence[str] = (), dtypes: Sequence[str] = ()) -> dict[str, str]:
+    """Each function's name with its whole text, which stands for it wherever a plugin's MODULE:CLASS may stand.
+
+    `asked` are the ops that are measured, `dtypes` those of the elements; each function is tried with one of them, the
+    usual one if it is among them.  Raises ValueError in one line.
+    """
+    usual = str(USUAL["dtype"])
+    dtype = usual if usual in dtypes or not dtypes else dtypes[0]
+    found: dict[str, str] = {}
+    for text in texts:
+        spec = parse_callable(text, OPS, asked)
+        _check_name(spec.name, text)
+        from kernels.callables import refuse  # noqa: PLC0415  # NumPy, which a plan without functions does not need
+
+        refuse(spec, dtype)
+        found[registry.register(str(spec), spec.name)] = str(spec)
+    return found
+
+
+def _check_name(name: str, text: str) -> None:
+    if name not in CONTROLS and name not in registry.names():
+        return
+    there = "a control arm" if name in CONTROLS else registry.spec_of(name)
+    rest = text.rpartition("=")[2]
+    raise ValueError(f"{text}: {name!r} is the name of {there}; put another one in front, as in mine={rest}")

@@ -1,0 +1,129 @@
+"""The backend around a function: the framework's own arrays, threads and card; only the call is the function's."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from kernels.api import Case
+from kernels.callable_spec import CallableSpec
+from kernels.callables.signature import C_FUNCTION, Takes, takes_of
+from kernels.delegate import Delegate
+
+__all__ = ["Adopted"]
+
+Call = Callable[[], Any]
+_BASES: Mapping[str, str] = {
+    "numpy": "numpy_ufunc",
+    "torch": "torch_eager",
+    "jax": "jax_jit",
+    "triton": "triton_jit",
+    "cuda": "numba_cuda",
+    "c": "numpy_ufunc",
+}
+"""Whose arrays a function of each kind is called with."""
+
+
+class Adopted(Delegate):
+    """`function`, called as `spec` says; it is named in tables as the spec is."""
+
+    def __init__(self, spec: CallableSpec, function: Callable[..., Any]) -> None:
+        """Raises ValueError for a function of other arguments than are given to it."""
+        super().__init__(_BASES[spec.kind])
+        self.name, self.spec = spec.name, spec
+        self.takes = C_FUNCTION if spec.kind == "c" else _takes(spec, function)
+        self._function = function
+        self._compiled: dict[tuple[object, ...], Callable[..., Any]] = {}
+
+    def why_not(self, case: Case) -> str | None:
+        """Of another op, of a direction or placement that its arguments do not fit, or what its arrays cannot be."""
+        spec = self.spec
+        if case.op != spec.op:
+            return (
+                f"{spec.name} is measured as {spec.op}; for {case.op} say --callable {case.op}@FILE:FUNCTION"
+            )
+        if spec.kind in ("numpy", "c") and case.threads:
+            return f"{spec.name} has threads of its own, which nothing here sets; leave out --threads"
+        if spec.kind == "c" and (case.dtype, case.layout) != ("float32", "contiguous"):
+            return f"{spec.name} takes float pointers: dtype float32, layout contiguous"
+        return self.takes.why_not(case) or self._base.why_not(case)
+
+    def card(self, device: str) -> Any:
+        """What the harness needs of the card."""
+        return self._base.card(device)  # type: ignore[attr-defined]  # an optional member, of bases that serve cards
+
+    def compile(self, case: Case, x: Any, dy: Any, out: Any) -> Call:
+        """Compile under jax.jit where it is JAX's, and run once, on the arrays themselves."""
+        call = self.bind(case, x, dy, out)
+        result = call()
+        if out is not None and result is not out:  # None, or another handle on the same memory
+            call = partial(_giving, call, out)
+            result = out
+        self.sync(result)
+        return call
+
+    def bind(self, case: Case, x: Any, dy: Any, out: Any) -> Call:
+        """As `compile`, without the first execution."""
+        if self.spec.kind == "c":
+            return _c_call(self._function, x, out)
+        arrays = (x,) if dy is None else (dy, x)
+        if self.spec.kind == "jax":
+            return partial(self._jitted(case, arrays), *arrays)
+        given = self.takes.keywords(case)
+        if out is None:
+            return partial(self._function, *arrays, **given)
+        if self.takes.out_by_name:
+            return partial(self._function, *arrays, out=out, **given)
+        return partial(self._function, *arrays, out, **given)
+
+    def _jitted(self, case: Case, arrays: tuple[Any, ...]) -> Callable[..., Any]:
+        key = (case.dtype, case.device, repr(case.negative_slope), *(each.shape for each in arrays))
+        if key not in self._compiled:
+            from kernels.callables.jax_call import jitted  # noqa: PLC0415  # JAX, which other kinds do without
+
+            self._compiled[key] = jitted(partial(self._function, **self.takes.keywords(case)), arrays)
+        return self._compiled[key]
+
+
+def _takes(spec: CallableSpec, function: Callable[..., Any]) -> Takes:
+    try:
+        takes = takes_of(function)
+    except ValueError as error:
+        raise ValueError(f"{spec.function} {error}") from None
+    if spec.kind == "jax" and not takes.new:
+        raise ValueError(
+            f"{spec.function} takes {takes.text}; JAX arrays cannot be written to: return the result"
+        )
+    return takes
+
+
+def _giving(call: Call, result: Any) -> Any:
+    call()
+    return result
+
+
+def _c_call(function: Callable[..., Any], x: Any, out: Any) -> Call:
+    """The call of a C function on the memory of `x`, into `out` or into an array that each call allocates."""
+    source, count = ctypes.c_void_p(x.ctypes.data), ctypes.c_size_t(x.size)
+    if out is not None:
+        target = ctypes.c_void_p(out.ctypes.data)
+
+        def write(_kept: object = (x, out)) -> Any:
+            function(source, target, count)
+            return out
+
+        return write
+    byref, first = ctypes.byref, ctypes.c_char.from_buffer
+    if not x.size:
+        return partial(np.empty_like, x)  # there is no memory whose address could be given
+
+    def allocate(_kept: object = x) -> Any:
+        result = np.empty_like(x)
+        function(source, byref(first(result)), count)
+        return result
+
+    return allocate

@@ -1,0 +1,93 @@
+"""Whether a function can be measured, found out in a process of its own before anything is: nothing is imported here.
+
+A function that ends its process, or takes too long, is left to the run, where it costs its own cells.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+
+import numpy as np
+
+from kernels.api import Case
+from kernels.callable_spec import CallableSpec, spec_of_text
+from kernels.callables.adopted import Adopted
+from kernels.callables.loading import loaded
+from kernels.numbers.host_arrays import aligned_empty, np_dtype
+from kernels.plugins import one_line, replies, reply
+
+__all__ = ["answer", "refuse"]
+
+_TRIAL_S = 20
+"""Longer than any of our own kernels takes to compile."""
+_N = 1024
+
+
+def refuse(spec: CallableSpec, dtype: str = "float32") -> None:
+    """Import it, look at its arguments, and call it once with elements of that dtype.
+
+    Raises ValueError in one line, for what it raises, and for a result of another kind, shape or dtype.
+    """
+    found = replies(__name__, (str(spec), dtype), what=f"{spec.path}:{spec.function}")
+    for problem in found:
+        if problem:
+            raise ValueError(problem)
+
+
+def answer(text: str, dtype: str) -> None:
+    """Reply with what is wrong, or with nothing, once before the trial and once after it."""
+    for problem in _problems(spec_of_text(text), dtype):
+        reply(problem)
+        if problem:
+            return
+
+
+def _problems(spec: CallableSpec, dtype: str) -> Iterator[str]:
+    try:
+        backend = Adopted(spec, loaded(spec))
+        case = _trial_case(backend, dtype)
+    except (ValueError, ImportError) as error:
+        yield " ".join(str(error).split())
+        return
+    yield ""
+    signal.alarm(_TRIAL_S)
+    yield "" if case is None else _tried(backend, case)
+
+
+def _trial_case(backend: Adopted, dtype: str) -> Case | None:
+    """A case that it serves, None where it has none of that dtype.
+
+    Raises ValueError where it needs a card that is not there.
+    """
+    spec, takes = backend.spec, backend.takes
+    direction, placement = ("backward" if takes.backward else "forward"), ("new" if takes.new else "out")
+    reasons = []
+    for device in ("cpu", "cuda"):
+        case = Case(spec.op, direction, placement, dtype, _N, device=device)
+        reasons.append(backend.why_not(case))
+        if reasons[-1] is None:
+            return case
+    if spec.kind in ("triton", "cuda"):
+        raise ValueError(reasons[-1])
+    return None
+
+
+def _tried(backend: Adopted, case: Case) -> str:
+    """What is wrong with one call; empty where nothing is."""
+    x = aligned_empty(_N, np_dtype(case.dtype))
+    x[...] = np.linspace(-2.0, 2.0, _N)
+    backward, given = case.direction == "backward", case.placement == "out"
+    try:
+        handles = [backend.adopt(x.copy(), case) if there else None for there in (True, backward, given)]
+        result = backend.compile(case, *handles)()
+        backend.sync(result)
+        called = f"{backend.spec.function}{backend.takes.text}, called with {_N} elements of {case.dtype},"
+        if not isinstance(result, type(handles[0])):
+            return f"{called} returned {type(result).__name__}, wanted {type(handles[0]).__name__}"
+        found = backend.to_numpy(result)
+    except Exception as error:  # noqa: BLE001  # whatever a user's function raises is passed on
+        return f"{backend.spec.function} called with {_N} elements of {case.dtype} raised {one_line(error)}"
+    if found.shape != x.shape or found.dtype != x.dtype:
+        return f"{called} returned shape {found.shape}, {found.dtype}; wanted shape {x.shape}, {x.dtype}"
+    return ""
