@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bench.plugin.hooks import PlannedCell, measured
-from bench.records.writing import as_row
+from bench.records.lines import as_row
 from bench.run.run import Run
 
 

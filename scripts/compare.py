@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.plan.options import OptionError
+from bench.records.errors import RunFilesError
 from bench.records.reading import ReadError
-from bench.records.writing import RunFilesError
 from bench.stats.comparison import Comparison, compare
 from bench.stats.confirmation import confirm
 from bench.text.units import percent_text

@@ -16,8 +16,8 @@ from pathlib import Path
 from bench.machine import environment
 from bench.plan.experiments import Experiment, Variant
 from bench.plan.options import OptionError
+from bench.records.errors import RunFilesError
 from bench.records.reading import ReadError
-from bench.records.writing import RunFilesError
 from bench.stats.verdicts import RESOLVE
 from bench.text.sizes import format_size
 from bench.text.units import percent_text, ratio_text, seconds_text

@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench.plan.options import OptionError
+from bench.records.errors import RunFilesError
 from bench.records.reading import ReadError
-from bench.records.writing import RunFilesError
 from bench.stats.verdicts import RESOLVE
 from bench.text.sizes import format_size
 from bench.text.units import count_text, number_text, percent_text, ratio_text

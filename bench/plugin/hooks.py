@@ -24,7 +24,7 @@ from bench.plugin.quiet import Quiet, display_of
 from bench.plugin.refusals import pytest_benchmark_compare_machine_info, refuse, timing_is_off
 from bench.plugin.replay import Replay
 from bench.plugin.spelling import misspelt
-from bench.records.writing import RunFilesError
+from bench.records.errors import RunFilesError
 from bench.run.gate_only import GateOnly
 from bench.run.run import CellResult, Run, plan
 from kernels.networks.case import NETWORK_DIRECTIONS, NETWORK_OPS
@@ -243,7 +243,10 @@ def _note_path(run: Run, file: str | None) -> None:
 
 def measured(cell: PlannedCell, run: Run, request: pytest.FixtureRequest) -> CellResult:
     """The cell's result; skips or fails the item as its status says."""
-    run.measure(cell.experiment)
+    try:
+        run.measure(cell.experiment)
+    except RunFilesError as error:  # what cannot be stored is not worth measuring
+        pytest.exit(f"--run-id/--results: {error}", returncode=pytest.ExitCode.USAGE_ERROR)
     result = run.result(cell.experiment, cell.arm)
     found = result.cell
     if found.status == "skipped":

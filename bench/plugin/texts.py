@@ -37,7 +37,7 @@ def until(seconds: float) -> str:
 
 
 def announcement(run: Run) -> str:
-    """What is about to happen, and when it will be done; a second line where another baseline stands in."""
+    """What is about to happen, and when it will be done; a line for each thing that is not as it should be."""
     left, total = len(run.left), len(run.chosen)
     what = (
         count_text(total, "experiment")
@@ -46,8 +46,8 @@ def announcement(run: Run) -> str:
     )
     seconds = run.seconds_left()
     when = f", about {span(seconds)}, done by {until(seconds)}" if left else ""
-    note = f"\n{run.settings.baseline_note}" if run.settings.baseline_note else ""
-    return f"run {run.run_id}: {what}{when}; files in {run.files.folder}/{note}"
+    notes = filter(None, [run.settings.baseline_note, *run.files.warnings])
+    return "\n".join([f"run {run.run_id}: {what}{when}; files in {run.files.folder}/", *notes])
 
 
 def arms(named: Sequence[Arm]) -> str:

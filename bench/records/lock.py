@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from bench.records.writing import RunFilesError
+from bench.records.errors import RunFilesError
 
 try:
     import fcntl

@@ -1,217 +1,225 @@
-"""The files of a run: cells.csv, rounds.csv, compiles.csv, environment.json.
+"""The files of a run: journal.jsonl, and what is written from it, three CSV files and environment.json.
 
-Rows are appended when an experiment ends and are on the disk before the next begins, so a run that dies keeps what
-it had.  An experiment's rows are written in one piece.  If the machine goes down in the middle of it, the last
-line is torn; it is cut off when the run goes on.
+An experiment's cells, rounds and compiles are one entry of the journal, which is there as a whole or not at all.  So a
+run that goes on asks one question: which cells are in the journal?  The other files are for people and scripts; they
+are written anew when a run goes on.
 """
 
 from __future__ import annotations
 
-import codecs
-import csv
-import io
 import json
-import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.records.schema import (
-    CELL_COLUMNS,
-    CELL_KEY,
-    COMPILE_COLUMNS,
-    ROUND_COLUMNS,
-    SCHEMA,
-    Cell,
-    CellName,
-    Compile,
-    Record,
-    Round,
-    fields_of,
-    record_of,
-    since,
-    values_of,
-)
+from bench.records import durable
+from bench.records.adopting import adopt
+from bench.records.columns import quoted
+from bench.records.errors import RunFilesError
+from bench.records.journal import Journal, Line
+from bench.records.lines import Key, key_of, records_in, text_of
+from bench.records.schema import CELL_COLUMNS, COMPILE_COLUMNS, ROUND_COLUMNS, SCHEMA, Cell, Compile, Round
 
-__all__ = ["Key", "RunFiles", "RunFilesError", "as_row", "key_of"]
+__all__ = ["RunFiles", "Stored"]
 
-Key = tuple[str, ...]
-"""A cell's name as text: equal where the files have the same, a NaN slope too."""
+_COLUMNS = {"rounds": ROUND_COLUMNS, "compiles": COMPILE_COLUMNS, "cells": CELL_COLUMNS}
+"""The CSV files without their ending, each with its header; the cells last: one that is there has its rounds."""
+_HEADER: Mapping[str, Any] = {
+    "schema": SCHEMA,
+    "columns": {name: list(header) for name, header in _COLUMNS.items()},
+}
+"""The first entry of a journal; each later one has `environment`, or `cells`, a list of `_Part`."""
+_Part = Mapping[str, Any]
+"""A cell in the journal: its `name`, and its lines in each of the CSV files."""
 
 
-class RunFilesError(ValueError):
-    """A run's files cannot be gone on with; one line that names the file and what to do."""
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A cell, and the seconds per call of its rounds by (process, round)."""
 
-    @classmethod
-    def unwritable(cls, folder: Path, error: OSError) -> RunFilesError:
-        """The folder takes no files."""
-        return cls(f"cannot write to {folder}: {error.strerror}; choose another --results DIR")
-
-
-def _text(value: Any) -> str:
-    if value is None:
-        return ""
-    return repr(value) if isinstance(value, float) else str(value)
-
-
-def key_of(record: CellName | Cell | Mapping[str, str]) -> Key:
-    """What names a cell (or a cell's rounds), of a record or of a row of a file."""
-    row = record if isinstance(record, Mapping) else as_row(record)
-    return tuple(row[column] for column in CELL_KEY)
-
-
-def as_row(record: CellName | Cell) -> dict[str, str]:
-    """The fields as they stand in a file: floats with all their digits, nothing for None."""
-    return {name: _text(value) for name, value in values_of(record).items()}
-
-
-_PARSERS: Mapping[str, Callable[[str], Any]] = {"str": str, "int": int, "float": float}
-
-
-def _parser(words: Sequence[str]) -> Callable[[str], Any]:
-    """Of a field's type: ``str``, ``int``, or ``float | None``."""
-    parse = _PARSERS[words[0]]
-    return (lambda text: parse(text) if text else None) if "None" in words else parse
-
-
-def _is_older(header: str) -> bool:
-    """Whether it is that of a file of a former schema."""
-    former = [
-        [field.name for field in fields_of(kind) if since(field) <= schema]
-        for kind in (Cell, Round, Compile)
-        for schema in range(1, SCHEMA)
-    ]
-    return header.split(",") in former
+    cell: Cell
+    rounds: Mapping[tuple[int, int], float]
 
 
 class RunFiles:
-    """``results/<run_id>/`` for writing; reads back what a run of the same name had written."""
+    """``results/<run_id>/``.  `warnings` are sentences on what was damaged."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.cells_path = folder / "cells.csv"
-        self.rounds_path = folder / "rounds.csv"
-        self.compiles_path = folder / "compiles.csv"
-        self._columns = {
-            self.rounds_path: ROUND_COLUMNS,
-            self.compiles_path: COMPILE_COLUMNS,
-            self.cells_path: CELL_COLUMNS,
-        }
+        self.cells_path, self.rounds_path = folder / "cells.csv", folder / "rounds.csv"
         self.environment_path = folder / "environment.json"
+        self.warnings: list[str] = []
+        self._journal = Journal(folder / "journal.jsonl")
+        self._environment: dict[str, Any] | None = None
+        self._lines = 0
+        self._last: dict[Key, int] = {}
+        """The line of the journal that counts for a cell."""
 
-    def open(self) -> list[Cell]:
-        """Make the folder and the headers where they are missing; the rows of cells.csv so far."""
+    def open(self) -> dict[Key, Stored]:
+        """Make the folder and the files where they are missing; the cells so far.  Raises RunFilesError."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            for path, header in self._columns.items():
-                self._repair(path, header)
+            if not self._journal.path.exists():
+                self._begin()
+            stored = self._read()
+            self._write_csv_files()
+            if self._environment is not None:
+                self._write_environment_file(self._environment)
         except OSError as error:
             raise RunFilesError.unwritable(self.folder, error) from None
-        return _records(self.cells_path, Cell)
-
-    def _repair(self, path: Path, header: Sequence[str]) -> None:
-        found = path.read_bytes() if path.exists() else b""
-        data = found.removeprefix(codecs.BOM_UTF8)  # spreadsheets begin with it
-        whole = data[: data.rfind(b"\n") + 1]
-        if not whole:
-            _replace(path, ",".join(header) + "\n")
-            return
-        first = whole.split(b"\n", 1)[0].decode(errors="replace").strip()
-        if first != ",".join(header):
-            written = "was written by an older version" if _is_older(first) else "has other columns"
-            raise RunFilesError(f"{path} {written}: this one writes schema {SCHEMA}; choose another --run-id")
-        if whole != found:
-            _replace(path, whole.decode())
-
-    def rounds(self) -> dict[Key, list[Round]]:
-        """The rows of rounds.csv so far, by cell."""
-        found: dict[Key, list[Round]] = {}
-        for record in _records(self.rounds_path, Round):
-            found.setdefault(key_of(record), []).append(record)
-        return found
+        return stored
 
     def append(
-        self, cells: Iterable[Cell], rounds: Iterable[Round], compiles: Iterable[Compile] = ()
+        self, cells: Sequence[Cell], rounds: Iterable[Round], compiles: Iterable[Compile] = ()
     ) -> None:
-        """Write one experiment; the cells last, so that a cell that stands there has its rounds."""
-        for path, records in (
-            (self.rounds_path, rounds),
-            (self.compiles_path, compiles),
-            (self.cells_path, cells),
-        ):
-            text = io.StringIO()
-            writer = csv.DictWriter(text, self._columns[path], lineterminator="\n")
-            writer.writerows(as_row(record) for record in records)
-            if not text.getvalue():
-                continue
-            with path.open("a", encoding="utf-8", newline="") as file:
-                file.write(text.getvalue())
-                file.flush()
-                os.fsync(file.fileno())
+        """Write one experiment; its cells take the place of those of the same name.
 
-    def drop(self, unwanted: Callable[[Key], bool]) -> None:
-        """Take out the rows of cells that are measured again."""
-        for path, columns in self._columns.items():
-            rows = _rows(path)
-            kept = [row for row in rows if not unwanted(_key_as_written(row))]
-            if len(kept) < len(rows):
-                text = io.StringIO()
-                writer = csv.DictWriter(text, columns, lineterminator="\n")
-                writer.writeheader()
-                writer.writerows(kept)
-                _replace(path, text.getvalue())
-
-    def write_environment(self, environment: Mapping[str, Any]) -> None:
-        """Write environment.json."""
-        _replace(self.environment_path, json.dumps(environment, indent=1, sort_keys=True) + "\n")
+        Raises RunFilesError: the experiment is not stored then, or, where its CSV files alone could not be written, is
+        in them once the run goes on.
+        """
+        parts = _parts(cells, rounds, compiles)
+        anew = any(tuple(part["name"]) in self._last for part in parts)
+        self._store({"cells": parts})
+        self._last |= {tuple(part["name"]): self._lines for part in parts}
+        try:
+            if anew:
+                self._write_csv_files()
+                return
+            for name in _COLUMNS:
+                durable.append(self._csv(name), "".join(part[name] for part in parts).encode())
+        except OSError as error:
+            raise RunFilesError.not_stored(self.folder, error) from error
 
     def environment(self) -> dict[str, Any] | None:
-        """environment.json as it stands, or None."""
+        """What was written last of where the run ran, or None."""
+        return self._environment
+
+    def write_environment(self, environment: Mapping[str, Any]) -> None:
+        """Write environment.json.  Raises RunFilesError."""
+        self._environment = dict(environment)
+        self._store({"environment": environment})
         try:
-            value = json.loads(self.environment_path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            return None
-        except ValueError as error:
-            raise RunFilesError(
-                f"{self.environment_path} is not JSON ({error}); choose another --run-id"
-            ) from None
-        return dict(value)
+            self._write_environment_file(environment)
+        except OSError as error:
+            raise RunFilesError.not_stored(self.folder, error) from error
 
-
-def _records(path: Path, kind: type[Record]) -> list[Record]:
-    """What `RunFiles.append` wrote there."""
-    parsers = {field.name: _parser(str(field.type).split()) for field in fields_of(kind)}
-    records = []
-    for number, row in enumerate(_rows(path), start=2):
+    def _store(self, entry: Any) -> None:
         try:
-            records.append(record_of(kind, {name: parse(row[name]) for name, parse in parsers.items()}))
-        except ValueError as error:
-            raise RunFilesError(f"{path}: line {number}: {error}; choose another --run-id") from error
-    return records
+            self._journal.append(entry)
+        except OSError as error:
+            raise RunFilesError.not_stored(self._journal.path, error) from error
+        self._lines += 1
 
+    def _csv(self, name: str) -> Path:
+        return self.folder / f"{name}.csv"
 
-def _key_as_written(row: Mapping[str, str]) -> Key:
-    """The key of a row as this module would have written it: a spreadsheet makes 0 of 0.0."""
-    parsers = {field.name: _parser(str(field.type).split()) for field in fields_of(CellName)}
-    return tuple(_text(parsers[column](row[column])) for column in CELL_KEY)
-
-
-def _rows(path: Path) -> list[dict[str, str]]:
-    with path.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
-    for number, row in enumerate(rows, start=2):
-        if None in row or None in row.values():
-            raise RunFilesError(
-                f"{path}: line {number} has not as many fields as the header; choose another --run-id"
+    def _begin(self) -> None:
+        """Make the journal, of the other files where they are there already."""
+        environment = _environment_in(self.environment_path)
+        adopted = adopt(self.cells_path, self.rounds_path, self._csv("compiles"))
+        entries: list[Any] = [_HEADER] if environment is None else [_HEADER, {"environment": environment}]
+        entries += [{"cells": _parts([cell], rounds, compiles)} for cell, rounds, compiles in adopted.cells]
+        self._journal.create(entries)
+        for path, sentence in adopted.damaged.items():
+            kept = path.with_name(f"{path.name}.damaged")
+            if path.exists():
+                path.replace(kept)
+            self.warnings.append(
+                f"{sentence}: what is not whole is measured again; the file is kept as {kept.name}"
             )
-    return rows
+
+    def _read(self) -> dict[Key, Stored]:
+        """The cells in the journal.  Lines that are damaged are taken out of it."""
+        found: dict[Key, Stored] = {}
+        damaged = list[int]()
+        for line in self._journal.lines():
+            if line.number == 1:
+                self._check_header(line)
+            elif line.entry is None:
+                damaged.append(line.number)
+            else:
+                found |= self._seen(line)
+            self._lines = line.number
+        if not damaged:
+            return found
+        numbers = ", ".join(map(str, damaged))
+        self.warnings.append(
+            f"{self._journal.path}: damaged in line {numbers}: what stood there is measured again"
+        )
+        self._journal.create(line.entry for line in self._journal.lines() if line.entry is not None)
+        return self._read()
+
+    def _check_header(self, line: Line) -> None:
+        if line.entry is None:
+            raise RunFilesError(
+                f"{self._journal.path} is damaged in its first line; delete it to go on with the CSV files beside it, "
+                "or choose another --run-id"
+            )
+        if line.entry != _HEADER:
+            raise RunFilesError(
+                f"{self._journal.path} was written by another version: this one writes schema {SCHEMA}; "
+                "choose another --run-id"
+            )
+
+    def _seen(self, line: Line) -> dict[Key, Stored]:
+        """The cells that a line tells of, which count from now on."""
+        self._environment = line.entry.get("environment", self._environment)
+        found = {}
+        for part in line.entry.get("cells", ()):
+            try:
+                (cell,) = records_in(Cell, part["cells"])
+                seconds = {
+                    (each.process, each.round): each.seconds for each in records_in(Round, part["rounds"])
+                }
+            except ValueError as error:
+                raise RunFilesError(
+                    f"{self._journal.path}: line {line.number}: {error}; choose another --run-id"
+                ) from error
+            found[tuple(part["name"])] = Stored(cell, seconds)
+        self._last |= dict.fromkeys(found, line.number)
+        return found
+
+    def _write_csv_files(self) -> None:
+        for name in _COLUMNS:
+            durable.replace(self._csv(name), self._pieces(name))
+
+    def _pieces(self, name: str) -> Iterator[bytes]:
+        """The text of a CSV file: what counts in the journal."""
+        yield (",".join(_COLUMNS[name]) + "\n").encode()
+        for line in self._journal.lines():
+            for part in line.entry.get("cells", ()):
+                if self._last[tuple(part["name"])] == line.number:
+                    yield part[name].encode()
+
+    def _write_environment_file(self, environment: Mapping[str, Any]) -> None:
+        text = json.dumps(environment, indent=1, sort_keys=True) + "\n"
+        durable.replace(self.environment_path, text.encode())
 
 
-def _replace(path: Path, text: str) -> None:
-    """Write all or nothing."""
-    draft = path.with_name(path.name + ".part")
-    with draft.open("w", encoding="utf-8", newline="") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
+def _parts(cells: Iterable[Cell], rounds: Iterable[Round], compiles: Iterable[Compile]) -> list[_Part]:
+    found: dict[Key, dict[str, list[Any]]] = {}
+    for name, records in (("cells", cells), ("rounds", rounds), ("compiles", compiles)):
+        for record in records:
+            found.setdefault(key_of(record), {}).setdefault(name, []).append(record)
+    return [
+        {"name": key, **{name: text_of(kinds.get(name, ())) for name in _COLUMNS}}
+        for key, kinds in found.items()
+    ]
+
+
+def _environment_in(path: Path) -> dict[str, Any] | None:
+    """What the file of a run without a journal says.  Raises RunFilesError."""
+    try:
+        value = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        problem = f"cannot be read: {error.strerror}"
+    except (ValueError, RecursionError) as error:
+        problem = f"is not JSON ({error})"
+    else:
+        if isinstance(value, dict):
+            return value
+        problem = f"holds no JSON object, but {quoted(json.dumps(value))}"
+    raise RunFilesError(f"{path} {problem}; restore it, or choose another --run-id")

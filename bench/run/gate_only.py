@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from bench.machine import environment
 from bench.plan.experiments import Experiment
-from bench.records.writing import key_of
+from bench.records.lines import key_of
 from bench.run.run import Run
 
 if TYPE_CHECKING:

@@ -20,9 +20,11 @@ from bench.plan.experiments import Arm, Experiment, experiments, weight
 from bench.plan.settings import Settings
 from bench.plan.time_plan import time_plan
 from bench.records.columns import TIMED
+from bench.records.errors import RunFilesError
+from bench.records.lines import Key, key_of
 from bench.records.lock import alone_in
-from bench.records.schema import Cell, CellName, Compile, Round
-from bench.records.writing import Key, RunFiles, RunFilesError, key_of
+from bench.records.schema import Cell, CellName
+from bench.records.writing import RunFiles
 from bench.run.progress import SILENT, Observer
 from bench.run.time_account import TimeAccount
 from bench.text.hints import did_you_mean
@@ -78,11 +80,9 @@ class Run:
         self._machine = environment.machine_name()
         self._left = list(self.chosen)
         self._rows: dict[Key, Cell] = {}
-        self._rounds: dict[Key, tuple[float, ...]] = {}
+        self._rounds: dict[Key, Rounds] = {}
         self._allowed = time_plan(settings, self.chosen)
-        self._before: Mapping[Key, Sequence[Round]] = {}
         self._sitting: Sitting | None = None
-        self._on_disk: set[Key] = set()
 
     @property
     def _devices(self) -> list[str]:
@@ -99,7 +99,7 @@ class Run:
 
     def _go_on(self) -> None:
         """Read what there is of the run, and see what is left."""
-        rows = self.files.open()
+        stored = self.files.open()
         before = self.files.environment()
         now = environment.describe(_plain(self.settings, self._allowed.processes))
         now |= {"warnings": spoilers.warnings()}
@@ -110,10 +110,8 @@ class Run:
             self.files.write_environment(now)
         self._environment = before or now
         retry = _RETRIED if self.settings.retry_failed else frozenset()
-        self._rows = {key_of(row): row for row in rows if row.status not in retry}
-        rounds = self.files.rounds()
-        self._rounds = {key: _by_round(found) for key, found in rounds.items()}
-        self._on_disk = {key_of(row) for row in rows} | self._rounds.keys()
+        self._rows = {key: each.cell for key, each in stored.items() if each.cell.status not in retry}
+        self._rounds = {key: each.rounds for key, each in stored.items()}
         self._left = [experiment for experiment in self.chosen if not self._complete(experiment)]
         share = sum(map(weight, self._left)) / (sum(map(weight, self.chosen)) or 1.0)
         seconds = self._allowed.seconds * share  # what a run that goes on had is spent
@@ -121,7 +119,6 @@ class Run:
         for experiment in self._left:  # measured again as a whole: none of its old rows may be replayed
             for arm in experiment.arms:
                 self._rows.pop(self.key(experiment, arm), None)
-        self._before = rounds
 
     def __exit__(self, *_: object) -> None:
         with self._held:
@@ -184,7 +181,7 @@ class Run:
     def result(self, experiment: Experiment, arm: Arm) -> CellResult:
         """The cell and its rounds, once its experiment has been measured.  Raises KeyError before."""
         key = self.key(experiment, arm)
-        return CellResult(self._rows[key], self._rounds.get(key, ()))
+        return CellResult(self._rows[key], tuple(self._rounds[key].values()) if key in self._rounds else ())
 
     def rows(self, experiments: Iterable[Experiment] | None = None) -> list[Cell]:
         """The cells there are (of some experiments), in the order of the arms."""
@@ -213,45 +210,25 @@ class Run:
         cells = [self._rows[self.key(experiment, arm)] for arm in experiment.arms]
         timed = [cell for cell in cells if cell.status in TIMED]
         return experiment.case, [
-            (
-                cell.backend,
-                cell.kind == "parallel",
-                {(each.process, each.round): each.seconds for each in self._before[key_of(cell)]},
-            )
-            for cell in timed
+            (cell.backend, cell.kind == "parallel", self._rounds[key_of(cell)]) for cell in timed
         ]
 
     def _end(self, experiment: Experiment, states: Sequence[ArmState], evidence: Evidence) -> None:
         """Write down an experiment that has ended."""
         from bench.run import rows  # noqa: PLC0415  # as above
 
-        self._left.remove(experiment)
         stamp = rows.Stamp(self.run_id, self._machine, environment.utc_now())
-        self._store(
-            experiment,
-            rows.cells_of(experiment, states, stamp, evidence),
-            rows.rounds_of(experiment, states, stamp, evidence),
-            rows.compiles_of(experiment, states, stamp),
-        )
+        cells = rows.cells_of(experiment, states, stamp, evidence)
+        rounds = rows.rounds_of(experiment, states, stamp, evidence)
+        self.files.append(cells, rounds, rows.compiles_of(experiment, states, stamp))
+        self._left.remove(experiment)
+        seconds: dict[Key, dict[tuple[int, int], float]] = {key_of(cell): {} for cell in cells}
+        for each in rounds:
+            seconds[key_of(each)][each.process, each.round] = each.seconds
+        self._rows |= {key_of(cell): cell for cell in cells}
+        self._rounds |= seconds
         self.account.count(experiment, states)
         self._observer.ended(experiment)
-
-    def _store(
-        self,
-        experiment: Experiment,
-        cells: Sequence[Cell],
-        rounds: Sequence[Round],
-        compiles: Sequence[Compile],
-    ) -> None:
-        keys = {self.key(experiment, arm) for arm in experiment.arms}
-        if not keys.isdisjoint(self._on_disk):
-            self.files.drop(lambda key: key in keys)
-        self.files.append(cells, rounds, compiles)
-        self._rows.update({key_of(cell): cell for cell in cells})
-        seconds: dict[Key, list[Round]] = {}
-        for each in rounds:
-            seconds.setdefault(key_of(each), []).append(each)
-        self._rounds.update({key: _by_round(found) for key, found in seconds.items()})
 
 
 def _new_run_id(results: Path) -> str:
@@ -268,11 +245,6 @@ def _cards(name: str, devices: Sequence[str]) -> dict[str, Any]:
     from bench.machine import nvidia  # noqa: PLC0415  # costs nothing where no card is asked for
 
     return {name: nvidia.describe(devices)}
-
-
-def _by_round(rounds: Iterable[Round]) -> tuple[float, ...]:
-    """Seconds per call of each round."""
-    return tuple({(each.process, each.round): each.seconds for each in rounds}.values())
 
 
 def _plain(settings: Settings, processes: int) -> dict[str, Any]:

@@ -10,19 +10,21 @@ from tempfile import TemporaryDirectory
 
 from bench.plan.experiments import Experiment
 from bench.plan.settings import Settings
-from bench.records.schema import Cell, Round
-from bench.records.writing import Key, RunFiles
+from bench.records.lines import Key
+from bench.records.schema import Cell
+from bench.records.writing import RunFiles
 from bench.run.run import Run
+from bench.stats.verdicts import Rounds
 
 __all__ = ["Fresh", "measured"]
 
 
 @dataclass(frozen=True, slots=True)
 class Fresh:
-    """What a run wrote; rounds by `bench.records.writing.key_of` of their cell."""
+    """What a run wrote; the rounds by `bench.records.lines.key_of` of their cell."""
 
     cells: Sequence[Cell]
-    rounds: Mapping[Key, Sequence[Round]]
+    rounds: Mapping[Key, Rounds]
 
 
 def measured(
@@ -35,5 +37,7 @@ def measured(
             for experiment in run.left:
                 run.measure(experiment)
                 after_each()
-        files = RunFiles(run.files.folder)
-        return Fresh(files.open(), files.rounds())
+        stored = RunFiles(run.files.folder).open()
+        return Fresh(
+            [each.cell for each in stored.values()], {key: each.rounds for key, each in stored.items()}
+        )

@@ -85,7 +85,12 @@ def measure(settings: Settings, chosen: Sequence[Experiment], plugins: Mapping[s
     console = Console(stderr=True)
     with Run(settings, chosen) as run:
         left = count_text(len(run.left), "experiment")
-        print(f"run {run.run_id}: {left}; files in {run.files.folder}/", file=sys.stderr)
+        print(
+            f"run {run.run_id}: {left}; files in {run.files.folder}/",
+            *run.files.warnings,
+            sep="\n",
+            file=sys.stderr,
+        )
         with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
             task = bar.add_task("", total=len(run.left))
             for experiment in run.left:

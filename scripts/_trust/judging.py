@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from bench.plan.experiments import arm_label, case_label
-from bench.records.schema import Cell, Round
-from bench.records.writing import Key, key_of
+from bench.records.lines import Key, key_of
+from bench.records.schema import Cell
 from bench.stats.verdicts import Rounds, judge, pair_of
 from scripts._trust.arms import IDENTICAL, SLOWED, base_of, kind_of
 
@@ -46,7 +46,7 @@ Place = tuple[str, str]
 
 
 def judged_pairs(
-    cells: Sequence[Cell], rounds: Mapping[Key, Sequence[Round]], profile: str, hour: str
+    cells: Sequence[Cell], rounds: Mapping[Key, Rounds], profile: str, hour: str
 ) -> list[Judged]:
     """The pairs of each experiment that one of the candidates leads."""
     found = []
@@ -95,10 +95,10 @@ def _pairs(cells: Sequence[Cell]) -> Iterator[tuple[Cell, Cell]]:
 
 
 def _judged(
-    first: Cell, second: Cell, rounds: Mapping[Key, Sequence[Round]]
+    first: Cell, second: Cell, rounds: Mapping[Key, Rounds]
 ) -> tuple[str, float, float, int, float, int] | None:
     """Verdict, ratio, noise floor, rounds, the larger deviation of a process, processes needed; None if unknown."""
-    pair = pair_of(*(_by_round(rounds[key_of(cell)]) for cell in (first, second)))
+    pair = pair_of(rounds[key_of(first)], rounds[key_of(second)])
     sds = [cell.process_sd for cell in (first, second) if cell.process_sd is not None]
     dfs = [cell.process_df for cell in (first, second) if cell.process_df is not None]
     if pair is None or len(sds) < 2 or len(dfs) < 2:
@@ -107,8 +107,3 @@ def _judged(
     verdict = judge(pair, sum(sd**2 for sd in sds), min(dfs))
     figures = (verdict.word, verdict.ratio.value, verdict.noise_floor)
     return *figures, pair.rounds, max(sds), verdict.processes
-
-
-def _by_round(rounds: Sequence[Round]) -> Rounds:
-    """Of a round that was measured twice the last time counts."""
-    return {(each.process, each.round): each.seconds for each in rounds}

@@ -6,7 +6,7 @@ import dataclasses
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -16,8 +16,9 @@ import pytest
 from bench.plan.experiments import cases
 from bench.plan.options import parse
 from bench.plan.profiles import PROFILES
-from bench.records.schema import CELL_KEY, ROUND_COLUMNS, Cell, Round, record_of, values_of
-from bench.records.writing import Key, key_of
+from bench.records.lines import Key, key_of
+from bench.records.schema import Cell
+from bench.stats.verdicts import Rounds
 from scripts._plugins import slowed
 from scripts._shared.beside import BUSY
 from scripts._shared.fresh import measured
@@ -158,27 +159,18 @@ Times = Mapping[str, Callable[[int], float]]
 BASELINE = "behind[numba_jit]"
 
 
-def run_of(times: Times, leader: str) -> tuple[list[Cell], dict[Key, Sequence[Round]]]:
+def run_of(times: Times, leader: str) -> tuple[list[Cell], dict[Key, Rounds]]:
     """Cells and rounds of one experiment: seconds of each round by arm; two processes, eight rounds each."""
     cells: list[Cell] = []
-    rounds: dict[Key, Sequence[Round]] = {}
+    rounds: dict[Key, Rounds] = {}
     for name, seconds in times.items():
         backend, _, variant = name.rstrip("]").partition("[")
         role = "baseline" if name == BASELINE else "candidate"
         spread = {"process_sd": 0.002, "process_df": 12.0}
         cell = factories.cell(backend, 1e-3, variant=variant, role=role, leader=leader, **spread)
-        shared = {name: values_of(cell)[name] for name in CELL_KEY}
-        shared |= {"order": 0, "iterations": 9, "contended": 0}
-        rounds[key_of(cell)] = [
-            record_of(Round, {**_EMPTY, **shared, "round": n, "process": 1 + n // 8, "seconds": s})
-            for n in range(16)
-            for s in (1.0, seconds(n))  # the last time that a round was measured counts
-        ]
+        rounds[key_of(cell)] = {(1 + n // 8, n): seconds(n) for n in range(16)}
         cells.append(cell)
     return cells, rounds
-
-
-_EMPTY = dict.fromkeys(ROUND_COLUMNS)
 
 
 def noisy(seconds: float, seed: int) -> Callable[[int], float]:

@@ -40,7 +40,7 @@ class StandInRun:
 
     def __init__(self, tmp_path: Path) -> None:
         self.run_id, self.chosen, self.left = "run", (SMALL, LARGE, LARGE), (LARGE, LARGE)
-        self.files = type("Files", (), {"folder": tmp_path})()
+        self.files = type("Files", (), {"folder": tmp_path, "warnings": []})()
         self.settings = type("Settings", (), {"baseline_note": ""})()
         self.processes = 2
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from bench.records.errors import RunFilesError
 from bench.records.lock import alone_in
-from bench.records.writing import RunFilesError
 from tests.running import ROOT
 
 HOLDER = """

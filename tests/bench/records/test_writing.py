@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import codecs
 import dataclasses
+import json
 import math
 import os
 import re
-import subprocess
-import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from bench.records.errors import RunFilesError
+from bench.records.journal import Journal
+from bench.records.lines import Key
 from bench.records.schema import CELL_COLUMNS, CELL_KEY, ROUND_COLUMNS, SCHEMA, Cell, Compile, Round
-from bench.records.writing import RunFiles, RunFilesError, key_of
+from bench.records.writing import RunFiles, Stored
 from kernels.api import AXES, Case
 from tests.running import ROOT, read
 
@@ -78,91 +81,121 @@ def test_what_is_written_reads_back_the_same(files: RunFiles) -> None:
     assert [float(each["seconds"]) for each in read(files.rounds_path)] == [0.1 + 0.2, 5e-324]
 
 
+def backends(stored: Mapping[Key, Stored]) -> list[str]:
+    return [each.cell.backend for each in stored.values()]
+
+
 def test_a_run_goes_on_where_it_stopped(files: RunFiles) -> None:
     files.append([cell("a")], rounds("a", 1.0))
     again = RunFiles(files.folder)
-    assert [cell.backend for cell in again.open()] == ["a"]
+    assert backends(again.open()) == ["a"]
     again.append([cell("b")], rounds("b", 2.0))
     assert [row["backend"] for row in read(files.cells_path)] == ["a", "b"]
-    assert {key[1]: len(found) for key, found in again.rounds().items()} == {"a": 1, "b": 1}
+    assert {key[1]: each.rounds for key, each in RunFiles(files.folder).open().items()} == {
+        "a": {(1, 0): 1.0},
+        "b": {(1, 0): 2.0},
+    }
 
 
-def test_rounds_read_back_with_their_process(files: RunFiles) -> None:
-    (first,) = rounds("a", 1.0)
-    written = [first, dataclasses.replace(first, process=2, mean_s=1.5, waited_s=0.0)]
-    files.append([cell("a")], written)
-    assert list(files.rounds().values()) == [written]
+def test_what_is_read_back_is_what_was_written(files: RunFiles) -> None:
+    (first,) = rounds("a", 0.1 + 0.2)
+    written = cell("a", reason='"quoted", ±', time_s=1.1e-07, max_ulp=math.inf, rounds=2)
+    files.append([written], [first, dataclasses.replace(first, process=2, seconds=5e-324)])
+    (stored,) = RunFiles(files.folder).open().values()
+    assert stored == Stored(written, {(1, 0): 0.1 + 0.2, (2, 0): 5e-324})
 
 
-@pytest.mark.parametrize("name", ["cells.csv", "rounds.csv"])
-def test_a_run_of_an_older_version_does_not_go_on(tmp_path: Path, name: str) -> None:
-    old = (ROOT / "results" / "reference" / "amd-epyc-2c" / name).read_text().partition("\n")[0] + "\n"
-    (tmp_path / name).write_text(old)
-    with pytest.raises(
-        RunFilesError, match=f"{name} was written by an older version.*choose another --run-id"
-    ):
-        RunFiles(tmp_path).open()
-    assert (tmp_path / name).read_text() == old
+def test_a_cell_that_is_measured_again_takes_the_place_of_its_former_self(files: RunFiles) -> None:
+    ledger = [Compile("r", name, "", "candidate", CASE, cache_hit=hit) for name, hit in (("a", 1), ("b", 0))]
+    files.append([cell("a", status="failed"), cell("b")], rounds("b", 1.0, 2.0), ledger)
+    again = RunFiles(files.folder)
+    again.open()
+    again.append([cell("a"), cell("b")], [*rounds("b", 3.0), *rounds("a", 4.0)], ledger[:1])
+    assert [(row["backend"], row["status"]) for row in read(files.cells_path)] == [("a", "ok"), ("b", "ok")]
+    assert [row["seconds"] for row in read(files.rounds_path)] == ["4.0", "3.0"]
+    assert [row["backend"] for row in read(files.folder / "compiles.csv")] == ["a"]
+    stored = RunFiles(files.folder).open()
+    assert [tuple(each.rounds.values()) for each in stored.values()] == [(4.0,), (3.0,)]
 
 
-@pytest.mark.parametrize("cut", [1, 7, 60])
-def test_a_torn_last_line_is_cut_off(files: RunFiles, cut: int) -> None:
-    files.append([cell("a"), cell("b")], rounds("a", 1.0))
-    whole = files.cells_path.read_bytes()
-    files.cells_path.write_bytes(whole[:-cut])
-    assert [cell.backend for cell in RunFiles(files.folder).open()] == ["a"]
-    assert files.cells_path.read_bytes() == whole[: whole[:-1].rindex(b"\n") + 1]
+@pytest.mark.parametrize("name", ["cells.csv", "rounds.csv", "compiles.csv", "environment.json"])
+@pytest.mark.parametrize("harm", ["cut", "gone", "a looping link", "a spreadsheet's", "not text"])
+def test_the_files_that_people_read_are_mended_when_a_run_goes_on(
+    files: RunFiles, name: str, harm: str
+) -> None:
+    files.append([cell("a", rounds=2)], rounds("a", 1.0, 2.0))
+    files.write_environment({"cpu": "x"})
+    path = files.folder / name
+    whole = path.read_bytes()
+    path.unlink()
+    if harm == "a looping link":
+        path.symlink_to(path)
+    elif harm != "gone":
+        path.write_bytes(
+            {"cut": whole[:-9], "a spreadsheet's": codecs.BOM_UTF8 + whole, "not text": b"\xff"}[harm]
+        )
+    again = RunFiles(files.folder)
+    assert [each.rounds for each in again.open().values()] == [{(1, 0): 1.0, (1, 1): 2.0}]
+    assert again.environment() == {"cpu": "x"}
+    assert again.warnings == []
+    assert path.read_bytes() == whole
+    assert not path.is_symlink()
 
 
-def test_a_torn_header_is_written_anew(files: RunFiles) -> None:
-    whole = files.cells_path.read_bytes()
-    files.cells_path.write_bytes(whole[:20])
-    assert RunFiles(files.folder).open() == []
-    assert files.cells_path.read_bytes() == whole
-
-
-def test_other_columns_are_refused_and_left_alone(files: RunFiles) -> None:
-    foreign = "backend,n,time\nx,1,2\n"
-    files.cells_path.write_text(foreign)
-    with pytest.raises(RunFilesError, match=r"cells\.csv has other columns.*choose another --run-id"):
-        RunFiles(files.folder).open()
-    assert files.cells_path.read_text() == foreign
-
-
-def test_a_row_that_does_not_fit_the_header_is_named(files: RunFiles) -> None:
-    files.append([cell("a")], [])
-    with files.cells_path.open("a") as file:
-        file.write("1,2,3\n")
-    with pytest.raises(RunFilesError, match="line 3 has not as many fields"):
-        RunFiles(files.folder).open()
+def test_a_damaged_line_of_the_journal_costs_its_own_experiment(files: RunFiles) -> None:
+    for name in "abc":
+        files.append([cell(name)], rounds(name, 1.0))
+    lines = (files.folder / "journal.jsonl").read_bytes().splitlines(keepends=True)
+    assert lines[2].count(b",ok,") == 1
+    lines[2] = lines[2].replace(b",ok,", b",oh,")
+    (files.folder / "journal.jsonl").write_bytes(b"".join(lines) + b"half a line")
+    again = RunFiles(files.folder)
+    assert backends(again.open()) == ["a", "c"]
+    assert again.warnings == [
+        f"{files.folder}/journal.jsonl: damaged in line 3, 5: what stood there is measured again"
+    ]
+    again.append([cell("b")], rounds("b", 1.0))
+    last = RunFiles(files.folder)
+    assert backends(last.open()) == ["a", "c", "b"]
+    assert last.warnings == []
+    assert [row["backend"] for row in read(files.cells_path)] == ["a", "c", "b"]
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "says"),
-    [(",64,", ",many,", "line 2: .*'many'"), (",relu,", ",gelu,", "line 2: op is 'gelu'; allowed: relu")],
+    ("first", "says"),
+    [
+        (b"", "damaged in its first line; delete it to go on with the CSV files"),
+        (b'["c0ffee00",{}]\n', "damaged in its first line"),
+        (
+            b'["a3a6bf43",{}]\n',
+            "was written by another version: this one writes schema 2; choose another --run-id",
+        ),
+    ],
 )
-def test_a_row_that_no_run_can_have_written_is_named(files: RunFiles, old: str, new: str, says: str) -> None:
-    files.append([cell("a")], [])
-    files.cells_path.write_text(files.cells_path.read_text().replace(old, new))
+def test_a_journal_that_is_not_ours_is_refused_and_left_alone(
+    tmp_path: Path, first: bytes, says: str
+) -> None:
+    (tmp_path / "journal.jsonl").write_bytes(first + b"more\n")
     with pytest.raises(RunFilesError, match=says):
+        RunFiles(tmp_path).open()
+    assert (tmp_path / "journal.jsonl").read_bytes() == first + b"more\n"
+
+
+def test_a_row_that_this_version_does_not_know_is_named(files: RunFiles) -> None:
+    files.append([cell("a")], [])
+    journal = Journal(files.folder / "journal.jsonl")
+    header, entry = (line.entry for line in journal.lines())
+    journal.create([header, json.loads(json.dumps(entry).replace(",relu,", ",gelu2,"))])
+    with pytest.raises(RunFilesError, match=r"journal\.jsonl: line 2: op is 'gelu2'; allowed: relu"):
         RunFiles(files.folder).open()
 
 
-def test_drop_takes_out_the_cells_and_their_rounds(files: RunFiles) -> None:
-    files.append([cell("a"), cell("b")], rounds("a", 1.0, 2.0) + rounds("b", 3.0))
-    unwanted = {key_of(row) for row in read(files.cells_path) if row["backend"] == "a"}
-    files.drop(lambda key: key in unwanted)
-    assert [row["backend"] for row in read(files.cells_path)] == ["b"]
-    assert [row["backend"] for row in read(files.rounds_path)] == ["b"]
-
-
-def test_environment_that_is_no_json_is_named(files: RunFiles) -> None:
+def test_environment_is_written_and_read(files: RunFiles) -> None:
     assert files.environment() is None
     files.write_environment({"cpu": "x"})
-    assert files.environment() == {"cpu": "x"}
-    files.environment_path.write_text("{")
-    with pytest.raises(RunFilesError, match=r"environment\.json is not JSON"):
-        files.environment()
+    again = RunFiles(files.folder)
+    again.open()
+    assert again.environment() == json.loads(files.environment_path.read_text()) == {"cpu": "x"}
 
 
 def test_a_place_that_cannot_be_written_to_is_named(tmp_path: Path) -> None:
@@ -171,29 +204,10 @@ def test_a_place_that_cannot_be_written_to_is_named(tmp_path: Path) -> None:
         RunFiles(tmp_path / "file" / "r").open()
 
 
-def test_rows_are_on_the_disk_when_append_returns(tmp_path: Path) -> None:
-    """A process that appends and is then killed without any chance to flush leaves whole rows."""
-    program = (
-        "import os, sys, pathlib\n"
-        "from bench.records.writing import RunFiles\n"
-        "from tests.bench.records.test_writing import cell, rounds\n"
-        "files = RunFiles(pathlib.Path(sys.argv[1]))\n"
-        "files.open()\n"
-        "files.append([cell('a'), cell('b')], rounds('a', 1.0))\n"
-        "os.kill(os.getpid(), 9)\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", program, str(tmp_path / "r")], cwd=ROOT, timeout=60, check=False
-    )
-    assert done.returncode == -9
-    assert [row["backend"] for row in read(tmp_path / "r" / "cells.csv")] == ["a", "b"]
-    assert len(read(tmp_path / "r" / "rounds.csv")) == 1
-
-
 @pytest.mark.skipif(
     not Path("/proc/self/fd").exists(), reason="names of open files are read from Linux's /proc"
 )
-def test_append_asks_the_kernel_to_write_both_files_down(
+def test_append_asks_the_kernel_to_write_all_files_down(
     files: RunFiles, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     synced: list[str] = []
@@ -205,33 +219,10 @@ def test_append_asks_the_kernel_to_write_both_files_down(
 
     monkeypatch.setattr(os, "fsync", fsync)
     files.append([cell("a")], rounds("a", 1.0))
-    assert synced == ["rounds.csv", "cells.csv"]
-
-
-def test_compile_ledger_is_kept_and_dropped_with_its_cell(files: RunFiles) -> None:
-    ledger = [Compile("r", name, "", "candidate", CASE, cache_hit=hit) for name, hit in (("a", 1), ("b", 0))]
-    files.append([cell("a"), cell("b")], [], ledger)
-    assert [(row["backend"], row["cache_hit"], row["graphs"]) for row in read(files.compiles_path)] == [
-        ("a", "1", ""),
-        ("b", "0", ""),
-    ]
-    files.drop(lambda key: key[1] == "a")
-    assert [row["backend"] for row in read(files.compiles_path)] == ["b"]
-
-
-def test_what_a_spreadsheet_has_saved_goes_on(files: RunFiles) -> None:
-    """It begins with a byte-order mark, ends its lines in another way, and writes 0.0 as 0."""
-    files.append([cell("a"), cell("b")], [*rounds("a", 1.0), *rounds("b", 2.0)])
-    for path in (files.cells_path, files.rounds_path):
-        text = path.read_text().replace(",0.0,", ",0,")
-        path.write_bytes(codecs.BOM_UTF8 + text.replace("\n", "\r\n").encode())
-    again = RunFiles(files.folder)
-    read_back = again.open()
-    assert [each.backend for each in read_back] == ["a", "b"]
-    assert set(again.rounds()) == set(map(key_of, read_back))
-    again.drop(lambda key: key == key_of(read_back[0]))
-    assert [row["backend"] for row in read(files.cells_path)] == ["b"]
-    assert [row["backend"] for row in read(files.rounds_path)] == ["b"]
+    assert synced == ["journal.jsonl", "rounds.csv", "compiles.csv", "cells.csv"]
+    synced.clear()
+    files.write_environment({})
+    assert synced == ["journal.jsonl", "environment.json.part", "r"]  # the folder, for the new name
 
 
 def test_pandas_groups_rows_as_the_readme_of_results_says(files: RunFiles) -> None:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from bench.plan.experiments import Arm, Experiment
-from bench.records.schema import CELL_KEY, Round, record_of, values_of
+from bench.records.lines import key_of
+from bench.records.schema import CELL_KEY, values_of
+from bench.records.writing import RunFiles
 from bench.run.arm_state import ArmState
 from bench.run.evidence import Evidence
 from bench.run.rows import cells_of, rounds_of
-from bench.run.run import _by_round
 from bench.stats.arm_estimates import spread_of_rounds
 from bench.stats.counted import by_round, paired
 from bench.stats.frames import counted_rounds, rounds_by_arm, timed
@@ -41,7 +43,7 @@ def disturbed(arm: Arm, seconds: float, contended: set[int]) -> ArmState:
 
 
 @pytest.mark.parametrize("relative", [True, False])
-def test_whoever_reads_the_rounds_counts_all_of_them(relative: bool) -> None:
+def test_whoever_reads_the_rounds_counts_all_of_them(tmp_path: Path, relative: bool) -> None:
     arms = [
         disturbed(Arm("base", "baseline"), 800e-6, {0, 1}),
         disturbed(Arm("fast"), 400e-6, {2, 3}),
@@ -50,6 +52,10 @@ def test_whoever_reads_the_rounds_counts_all_of_them(relative: bool) -> None:
     cells = cells_of(experiment, arms, STAMP)
     assert [(cell.rounds, cell.contended_rounds) for cell in cells] == [(20, 4)] * 2
     rows = pd.DataFrame([values_of(row) for row in rounds_of(experiment, arms, STAMP)])
+    files = RunFiles(tmp_path)
+    files.open()
+    files.append(cells, rounds_of(experiment, arms, STAMP))
+    stored = RunFiles(tmp_path).open()
     found = spread_of_rounds(rows, relative=relative).set_index("backend")["rounds_value"]
     for cell, arm in zip(cells, arms, strict=True):
         assert cell.speedup is not None
@@ -61,8 +67,7 @@ def test_whoever_reads_the_rounds_counts_all_of_them(relative: bool) -> None:
         assert timed(own) == counts
         assert list(rounds_by_arm(own, CELL_KEY).values()) == [counts]
         assert len(counted_rounds(own, CELL_KEY)) == 20
-        rows_of_text = ({str(name): value for name, value in row.items()} for row in own.to_dict("records"))
-        assert _by_round(record_of(Round, row) for row in rows_of_text) == tuple(counts.values())
+        assert stored[key_of(cell)].rounds == counts
 
 
 def test_contended_copies_accuse_nobody() -> None:

@@ -1,0 +1,84 @@
+"""Bytes on the disk, all of them or none: a full disk, a kill or a power cut leaves nothing half-written.
+
+Symbolic links are never written through.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+__all__ = ["append", "replace"]
+
+_OWN_FILE = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+"""Flags of `os.open`: no link, and bytes as they are, where the system knows of that."""
+
+
+def append(path: Path, data: bytes) -> None:
+    """Add `data` to a file that is there, down to the disk.  A write that fails, or is interrupted, is undone.
+
+    Raises OSError.
+    """
+    file = os.open(path, os.O_WRONLY | os.O_APPEND | _OWN_FILE)
+    try:
+        before = os.fstat(file).st_size
+        try:
+            _write(file, data)
+            os.fsync(file)
+        except BaseException:
+            os.ftruncate(file, before)
+            raise
+    finally:
+        os.close(file)
+
+
+def replace(path: Path, data: bytes | Iterable[bytes]) -> None:
+    """Make `path` a file of `data`, or of its pieces; until it is whole on the disk, what was there stays.
+
+    The file keeps its permissions; what was a link becomes a file.  Raises OSError, which names `path`.
+    """
+    draft = path.with_name(f"{path.name}.part")
+    try:
+        _write_draft(draft, path, (data,) if isinstance(data, bytes) else data)
+        draft.replace(path)
+    except BaseException as error:
+        with contextlib.suppress(OSError):
+            draft.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise OSError(error.errno, error.strerror, str(path)) from error
+        raise
+    _sync_folder(path.parent)
+
+
+def _write_draft(draft: Path, path: Path, pieces: Iterable[bytes]) -> None:
+    draft.unlink(missing_ok=True)  # of a process that was killed
+    file = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _OWN_FILE, 0o666)
+    try:
+        if path.is_file() and not path.is_symlink():
+            draft.chmod(path.stat().st_mode)
+        for piece in pieces:
+            _write(file, piece)
+        os.fsync(file)
+    finally:
+        os.close(file)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Bring the names in `folder` down to the disk, where the system can."""
+    if not hasattr(os, "O_DIRECTORY"):
+        return
+    opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(opened)
+    except OSError:
+        pass  # some file systems sync no folders: their names are as safe as they get
+    finally:
+        os.close(opened)
+
+
+def _write(file: int, data: bytes) -> None:
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(file, rest) :]

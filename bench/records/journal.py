@@ -1,0 +1,58 @@
+"""A file of entries, one a line, each with a checksum: an entry is there as a whole, or not at all.
+
+A line is a JSON array of the CRC-32 of the rest, as eight hexadecimal digits, and the entry.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from bench.records import durable
+
+__all__ = ["Journal", "Line"]
+
+_HEAD = len('["01234567",')
+
+
+class Line(NamedTuple):
+    """One line: its number from 1, and its entry, or None where it is damaged."""
+
+    number: int
+    entry: Any
+
+
+class Journal:
+    """The entries in the file at `path`."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def create(self, entries: Iterable[Any]) -> None:
+        """Make it hold these entries and no others.  Raises OSError."""
+        durable.replace(self.path, map(_line_of, entries))
+
+    def append(self, entry: Any) -> None:
+        """Add an entry; it is on the disk afterwards, or, where this raises OSError, nothing of it is."""
+        durable.append(self.path, _line_of(entry))
+
+    def lines(self) -> Iterator[Line]:
+        """All lines in their order, the damaged ones too.  Raises OSError."""
+        with self.path.open("rb") as file:
+            for number, line in enumerate(file, start=1):
+                yield Line(number, _entry_of(line))
+
+
+def _line_of(entry: Any) -> bytes:
+    text = json.dumps(entry, separators=(",", ":")).encode("ascii")
+    return b'["%08x",%b]\n' % (zlib.crc32(text), text)
+
+
+def _entry_of(line: bytes) -> Any:
+    text = line[_HEAD:-2]
+    if line[:_HEAD] != b'["%08x",' % zlib.crc32(text) or line[-2:] != b"]\n":
+        return None
+    return json.loads(text)

@@ -1,0 +1,197 @@
+"""Whatever ends the process that writes, between two writes or within one: nothing stored is lost or torn."""
+
+from __future__ import annotations
+
+import csv
+import os
+import resource
+import signal
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from bench.records.errors import RunFilesError
+from bench.records.writing import RunFiles
+from tests.bench.records.test_writing import backends, cell, rounds
+from tests.running import ROOT, bench, read
+
+NAMES = "abcdef"
+KILLED = """
+import os, sys
+from pathlib import Path
+from tests.bench.records.test_crashes import experiments, killed_at
+
+folder, step = Path(sys.argv[1]), 0
+while True:
+    child = os.fork()
+    if child == 0:
+        killed_at(step)
+        experiments(folder / str(step))
+        os._exit(0)
+    _, status = os.waitpid(child, 0)
+    if os.waitstatus_to_exitcode(status) == 0:
+        break
+    step += 1
+print(step)
+"""
+
+
+def experiments(folder: Path) -> None:
+    """A run of three experiments, which is stopped, goes on, measures one of them again, and ends."""
+    files = RunFiles(folder)
+    files.open()
+    files.write_environment({"sittings": []})
+    for name in NAMES[:3]:
+        files.append([cell(name, rounds=2), cell(f"{name}2", status="failed")], rounds(name, 1.0, 2.0))
+    files = RunFiles(folder)
+    files.open()
+    files.append([cell("a", rounds=2), cell("a2", rounds=1)], [*rounds("a", 1.5, 2.5), *rounds("a2", 3.5)])
+    for name in NAMES[3:]:
+        files.append([cell(name, rounds=2)], rounds(name, 1.0, 2.0))
+    files.write_environment({"sittings": [1]})
+
+
+def killed_at(step: int) -> None:
+    """Let this process kill itself at its system call of that number that writes, which then does half of its work."""
+    left = [step]
+
+    def deadly(name: str) -> Callable[..., object]:
+        real = getattr(os, name)
+
+        def call(*arguments: object) -> object:
+            left[0] -= 1
+            if left[0] < 0:
+                if name == "write":
+                    real(arguments[0], arguments[1][: len(arguments[1]) // 2])  # type: ignore[index, arg-type]
+                os.kill(os.getpid(), signal.SIGKILL)
+            return None if name == "fsync" else real(*arguments)  # what is killed needs no disk
+
+        return call
+
+    for name in ("write", "fsync", "ftruncate", "replace", "rename", "unlink", "mkdir"):
+        setattr(os, name, deadly(name))
+
+
+@pytest.fixture
+def no_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files need not get to the disk where nothing but a process goes down; that takes most of the time."""
+    monkeypatch.setattr(os, "fsync", lambda _: None)
+
+
+def whole(folder: Path) -> list[str]:
+    """Check what a run that goes on finds; the backends that are stored."""
+    files = RunFiles(folder)
+    stored = files.open()
+    for each in stored.values():
+        assert len(each.rounds) == (each.cell.rounds or 0)
+    found = backends(stored)
+    assert Counter(row["backend"] for row in read(folder / "cells.csv")) == Counter(found)
+    assert sum(each.cell.rounds or 0 for each in stored.values()) == len(read(folder / "rounds.csv"))
+    assert not list(folder.glob("*.damaged"))
+    for path in folder.glob("*.csv"):
+        with path.open(newline="") as file:
+            assert len({len(row) for row in csv.reader(file)}) == 1
+    return found
+
+
+def test_killed_between_any_two_writes_and_within_any_of_them(tmp_path: Path, no_disk: None) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED, str(tmp_path)], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    steps = int(done.stdout)
+    assert steps > 60
+    before: set[str] = set()
+    for step in range(steps + 1):
+        found = whole(tmp_path / str(step))
+        assert before <= set(found), f"killed at write {step}: what was stored before is lost"
+        before = set(found)
+    assert before == {*NAMES, "a2", "b2", "c2"}
+
+
+def test_killed_by_a_limit_at_any_byte(tmp_path: Path, no_disk: None) -> None:
+    """The system kills it within a write, which is cut where the limit is."""
+    program = (
+        "import resource, signal, sys, os\n"
+        "from pathlib import Path\n"
+        "from tests.bench.records.test_crashes import experiments\n"
+        "for limit in map(int, sys.argv[2:]):\n"
+        "    child = os.fork()\n"
+        "    if child == 0:\n"
+        "        signal.signal(signal.SIGXFSZ, signal.SIG_DFL)\n"
+        "        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))\n"
+        "        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))\n"
+        "        os.fsync = lambda _: None\n"
+        "        experiments(Path(sys.argv[1]) / str(limit))\n"
+        "        os._exit(0)\n"
+        "    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGXFSZ\n"
+    )
+    limits = [str(limit) for limit in range(1, 6000, 199)]
+    subprocess.run([sys.executable, "-c", program, str(tmp_path), *limits], cwd=ROOT, check=True)
+    for limit in limits:
+        assert set(whole(tmp_path / limit)) <= {*NAMES, "a2", "b2", "c2"}
+
+
+def test_a_disk_that_is_full_for_a_moment_costs_one_experiment(tmp_path: Path) -> None:
+    files = RunFiles(tmp_path)
+    files.open()
+    files.append([cell("a", rounds=1)], rounds("a", 1.0))
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (max(map(len, before.values())) + 50, limits[1]))
+    try:
+        with pytest.raises(
+            RunFilesError, match=r"cannot write .*journal\.jsonl: File too large; what was written"
+        ):
+            files.append([cell("b", rounds=1)], rounds("b", 2.0))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+    files.append([cell("c", rounds=1)], rounds("c", 3.0))
+    assert whole(tmp_path) == ["a", "c"]
+
+
+def test_csv_files_that_could_not_be_written_are_when_the_run_goes_on(tmp_path: Path) -> None:
+    files = RunFiles(tmp_path)
+    files.open()
+    (tmp_path / "rounds.csv").unlink()
+    (tmp_path / "rounds.csv").mkdir()
+    with pytest.raises(RunFilesError, match=r"cannot write .*rounds\.csv: Is a directory"):
+        files.append([cell("a", rounds=1)], rounds("a", 1.0))
+    (tmp_path / "rounds.csv").rmdir()
+    assert whole(tmp_path) == ["a"]
+
+
+@pytest.mark.slow
+def test_a_run_on_a_full_disk_ends_in_one_line_and_goes_on(tmp_path: Path) -> None:
+    options: tuple[str, ...] = (
+        "--backends",
+        "numpy_ufunc",
+        "--isolation",
+        "inline",
+        "--ops",
+        "relu",
+        "--directions",
+        "forward",
+    )
+    options += ("--placements", "new,out", "--sizes", "64,128")
+    hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+    resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, hard))  # of the run, which inherits it
+    try:
+        full = bench(tmp_path, *options)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+    assert full.code == pytest.ExitCode.USAGE_ERROR
+    (line,) = (line for line in full.text.splitlines() if "File too large" in line)
+    assert "go on with the same --run-id" in line
+    assert "Traceback" not in full.text
+    stored = list(full.cells)
+    assert stored
+    again = bench(tmp_path, *options)
+    assert again.code == 0, again.text[-3000:]
+    assert again.cells[: len(stored)] == stored
+    assert set(Counter(tuple(row.values()) for row in again.rounds).values()) == {1}
+    assert len(again.cells) > len(stored)
