@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from bench.judging.ceiling import Copies
 from bench.plan.experiments import Arm
-from bench.run.arm_state import ArmState
+from bench.run.arm_state import ArmState, acting_baseline
 from bench.stats.estimates import Interval
 from bench.stats.fastest import COMPETING
+from bench.stats.moderation import UNKNOWN, RoundVariance, moderated, round_variance
 from bench.stats.process_spread import (
     AT_FIRST_DF,
     Difference,
@@ -20,7 +22,7 @@ from bench.stats.process_spread import (
     variance_between,
 )
 from bench.stats.slow_cpus import SlowCpus
-from bench.stats.verdicts import RESOLVE, Verdict, alone, interval_of, judge, pair_of, time_of
+from bench.stats.verdicts import RESOLVE, Pair, Verdict, alone, interval_of, judge, pair_of, time_of
 
 __all__ = ["Evidence", "learn", "learn_slopes"]
 
@@ -47,6 +49,8 @@ class Evidence:
     """In how many processes each arm will have been measured in the end."""
     own: Mapping[Arm, Sequence[Difference]] = field(default_factory=dict)
     """Between processes of the arm itself, where it has several."""
+    rounds_vary: RoundVariance = UNKNOWN
+    """What the pairs of the experiment have in common."""
 
     def rounds(self, state: ArmState) -> dict[tuple[int, int], float]:
         """Seconds per call that each round counts with, by the numbers of the process and of the round.
@@ -68,6 +72,16 @@ class Evidence:
         """The fastest of those that are ranked, as far as is known."""
         timed = [state for state in states if state.timed and state.arm.role in COMPETING]
         return min(timed, key=lambda state: time_of(self.rounds(state)), default=None)
+
+    def asked_about(self, states: Sequence[ArmState]) -> list[tuple[ArmState, ArmState]]:
+        """Each implementation beside the baseline and beside the leader; an ablation beside the whole network."""
+        alive = [state for state in states if state.alive]
+        ranked = [state for state in alive if state.arm.role in COMPETING]
+        baseline = acting_baseline(states)
+        others = {id(each): each for each in (baseline, self.leader(alive)) if each in ranked}
+        pairs = [(one, other) for other in others.values() for one in ranked if one is not other]
+        ablations = [state for state in alive if state.arm.role == "ablation"]
+        return pairs + [(state, one) for state in ablations for one in ranked if _same(state, one)]
 
     def of(self, state: ArmState) -> Spread:
         """How much processes of that arm differ."""
@@ -91,26 +105,42 @@ class Evidence:
     def verdict(self, one: ArmState, other: ArmState) -> Verdict | None:
         """On `one` beside `other`; None where they have no round in common."""
         pair = pair_of(self.rounds(one), self.rounds(other))
-        return None if pair is None else judge(pair, *self._together(one, other), self.resolve)
+        if pair is None:
+            return None
+        return judge(moderated(pair, self.rounds_vary), *self._together(one, other), self.resolve)
 
-    def decided(self, one: ArmState, other: ArmState) -> bool:
-        """Whether more rounds would not change what is known of the two once all processes have been measured."""
-        pair = pair_of(self.rounds(one), self.rounds(other))
-        if pair is None or not math.isfinite(pair.se):
+    def undecided(self, states: Sequence[ArmState]) -> list[tuple[ArmState, ArmState]]:
+        """The pairs asked about of which more rounds would change what is known once all processes are measured."""
+        asked = self.asked_about(states)
+        both = zip(asked, self.pairs(asked), strict=True)
+        return [each for each, pair in both if pair is None or not self._decided(*each, pair)]
+
+    def pairs(self, asked: Sequence[tuple[ArmState, ArmState]]) -> list[Pair | None]:
+        """What the rounds say of each two; None where they have no round in common."""
+        rounds = {id(state): self.rounds(state) for state in itertools.chain(*asked)}
+        return [pair_of(rounds[id(one)], rounds[id(other)]) for one, other in asked]
+
+    def _decided(self, one: ArmState, other: ArmState, pair: Pair) -> bool:
+        if not math.isfinite(pair.se):
             return False
-        share = min(pair.processes / self.processes, 1.0)
         variance, df = self._together(one, other)
+        share = min(pair.processes / self.processes, 1.0)
         later = replace(
             pair,
             se=pair.se * math.sqrt(share),
             rounds=round(pair.rounds / share),
             processes=max(self.processes, pair.processes),
+            df=pair.df / share,
         )
         between = math.sqrt(variance / later.processes)
         if df > AT_FIRST_DF and later.se < _RELATIVE * between:
             return True
         careful = replace(later, se=later.se * _CAREFUL)
         return judge(careful, variance * _CAREFUL**2, df, self.resolve).word != "unresolved"
+
+
+def _same(ablation: ArmState, whole: ArmState) -> bool:
+    return (ablation.arm.backend, ablation.arm.variant) == (whole.arm.backend, whole.arm.variant)
 
 
 def learn_slopes(evidence: Evidence, states: Sequence[ArmState]) -> None:
@@ -122,9 +152,11 @@ def learn_slopes(evidence: Evidence, states: Sequence[ArmState]) -> None:
 
 
 def learn(evidence: Evidence, states: Sequence[ArmState]) -> Evidence:
-    """The same with what these arms, in all their processes, show of how much processes differ."""
+    """The same with what these arms, in all their processes, show of how much processes and rounds differ."""
     timed = [state for state in states if state.timed]
     arms = [(state.arm.backend, state.is_parallel, evidence.rounds(state)) for state in timed]
     spread = evidence.spread.copy()
     found = zip(timed, spread.learn(evidence.bytes_moved, arms), strict=True)
-    return replace(evidence, spread=spread, own={state.arm: each for state, each in found})
+    own = {state.arm: each for state, each in found}
+    pairs = evidence.pairs(evidence.asked_about(states))
+    return replace(evidence, spread=spread, own=own, rounds_vary=round_variance(filter(None, pairs)))

@@ -11,7 +11,6 @@ from bench.records.columns import TIMED
 from bench.records.schema import Cell
 from bench.run.arm_state import ArmState
 from bench.run.evidence import Evidence
-from bench.run.race import asked_about
 from bench.stats.fastest import COMPETING
 from bench.stats.verdicts import Verdict
 
@@ -120,5 +119,5 @@ def is_resolved(states: Sequence[ArmState], evidence: Evidence) -> bool:
     """Whether every pair that is asked about has a verdict, and every time is as precise as was asked for."""
     return all(map(evidence.precise, states)) and all(
         found is not None and found.word != "unresolved"
-        for found in (evidence.verdict(one, other) for one, other in asked_about(states, evidence))
+        for found in (evidence.verdict(one, other) for one, other in evidence.asked_about(states))
     )

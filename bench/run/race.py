@@ -12,11 +12,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from bench.plan.experiments import SHOWING
-from bench.run.arm_state import ArmState, acting_baseline
+from bench.run.arm_state import ArmState
 from bench.run.evidence import Evidence
-from bench.stats.fastest import COMPETING
 
-__all__ = ["CONTROL_ROUNDS", "LEAST_ROUNDS", "Race", "asked_about"]
+__all__ = ["CONTROL_ROUNDS", "LEAST_ROUNDS", "Race"]
 
 LEAST_ROUNDS = 5
 """Rounds that every arm gets: of fewer, two are left when the outer ones are trimmed, which hardly tell their error."""
@@ -51,23 +50,7 @@ class Race:
         if number < LEAST_ROUNDS:
             return alive
         wanted = {id(state): state for state in alive if not self.evidence.precise(state)}
-        for one, other in asked_about(alive, self.evidence):
-            if not self.evidence.decided(one, other):
-                wanted |= {id(one): one, id(other): other}
+        for one, other in self.evidence.undecided(alive):
+            wanted |= {id(one): one, id(other): other}
         shown = SHOWING if wanted and number < CONTROL_ROUNDS else ()
         return [state for state in alive if id(state) in wanted or state.arm.role in shown]
-
-
-def asked_about(states: Sequence[ArmState], evidence: Evidence) -> list[tuple[ArmState, ArmState]]:
-    """Each implementation beside the baseline and beside the leader; an ablation beside the whole network."""
-    alive = [state for state in states if state.alive]
-    ranked = [state for state in alive if state.arm.role in COMPETING]
-    baseline = acting_baseline(states)
-    others = {id(each): each for each in (baseline, evidence.leader(alive)) if each in ranked}
-    pairs = [(one, other) for other in others.values() for one in ranked if one is not other]
-    ablations = [state for state in alive if state.arm.role == "ablation"]
-    return pairs + [(state, one) for state in ablations for one in ranked if _same(state, one)]
-
-
-def _same(ablation: ArmState, whole: ArmState) -> bool:
-    return (ablation.arm.backend, ablation.arm.variant) == (whole.arm.backend, whole.arm.variant)

@@ -2,9 +2,11 @@
 
 Each arm is measured in several processes, which are too few to tell by themselves how much they vary.  So arms of one
 class (a backend, small or large arrays) are pooled: the posterior mean of the variance between two processes' logs,
-each pair with its own error from the rounds, under a flat prior of the standard deviation's log.  An arm whose own
-processes differ more than its class is given its own share of the evidence (a moderated variance, as in Smyth, Stat.
-Appl. Genet. Mol. Biol. 3, 2004).
+each pair with its own error from the rounds, under a flat prior of the standard deviation's log.  A few processes
+differ much more than all others: the pairs' tails are Student's, so that these few do not speak for their class (as in
+Phipson and others, Ann. Appl. Stat. 10, 2016).  They speak for themselves: an arm whose own processes differ more than
+its class is given its own share of the evidence (a moderated variance, as in Smyth, Stat. Appl. Genet. Mol. Biol. 3,
+2004).
 
 Between two processes lie minutes, in which the machine changes.  What changes for all arms alike cancels in every
 ratio.  What changes for parallel arms and not for serial ones (a neighbour on one of the CPUs) cancels between arms of
@@ -20,6 +22,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
 from bench.stats.verdicts import Rounds, alone
 
@@ -60,6 +63,8 @@ class Pooling:
     """The largest standard deviation that is thought possible: small parallel calls have a tenth and more."""
     most_df: float = 8.0
     """Degrees of freedom of a pooled variance, however many pairs: arms of a class are not all alike."""
+    tails: float = 6.0
+    """Degrees of freedom of Student's t, which differences between processes follow, above 2; inf: they are normal."""
     own: bool = True
     """Whether an arm whose processes differ more than those of its class has a larger variance than the class."""
 
@@ -112,6 +117,8 @@ class ProcessSpread:
         self._pooling = pooling
         self._seen: defaultdict[str, list[Difference]] = defaultdict(list)
         self._kinds: defaultdict[int, list[Difference]] = defaultdict(list)
+        self._known: dict[str | int, tuple[float, float]] = {}
+        """Of a class and of a band of kinds, as asked for so far: its variance and degrees of freedom."""
 
     def copy(self) -> ProcessSpread:
         """One that can learn more without this one."""
@@ -126,6 +133,7 @@ class ProcessSpread:
         Returns the differences between processes of each, one fewer than processes, what its kind shares taken off;
         none where an arm has one process, or is alone of its kind.
         """
+        self._known.clear()
         contrasts = [_contrasts(rounds) for _, _, rounds in arms]
         own: list[list[Difference]] = [[] for _ in arms]
         for number in range(max(map(len, contrasts), default=0)):
@@ -152,12 +160,17 @@ class ProcessSpread:
 
     def spread(self, backend: str, bytes_moved: int, own: Sequence[Difference] = ()) -> Spread:
         """Of an arm of that backend, whose `own` differences may be larger than those of its class."""
-        pooled, df = _pooled(self._seen, size_class(backend, bytes_moved), self._pooling)
+        pooled, df = self._pooled(self._seen, size_class(backend, bytes_moved))
         if own and self._pooling.own:
             excess = sum(max(each.log_ratio**2 - each.variance, 0.0) / 2 for each in own) / len(own)
             pooled = (df * pooled + len(own) * excess) / (df + len(own)) if excess > pooled else pooled
-        kinds, _ = _pooled(self._kinds, size_band(bytes_moved), self._pooling)
+        kinds, _ = self._pooled(self._kinds, size_band(bytes_moved))
         return Spread(math.sqrt(pooled), df, math.sqrt(kinds))
+
+    def _pooled(self, seen: Mapping[Key, Sequence[Difference]], of: Key) -> tuple[float, float]:
+        if of not in self._known:
+            self._known[of] = _pooled(seen, of, self._pooling)
+        return self._known[of]
 
 
 def _contrasts(rounds: Rounds) -> list[Difference]:
@@ -190,14 +203,22 @@ def _pooled(seen: Mapping[Key, Sequence[Difference]], of: Key, pooling: Pooling)
         mine = [*mine, *(each for name, some in seen.items() if name != of for each in some)]
     if not mine:
         return _AT_FIRST**2, AT_FIRST_DF
-    return _posterior(mine, pooling.most), min(float(len(mine)), pooling.most_df)
+    return _posterior(mine, pooling), min(float(len(mine)), pooling.most_df)
 
 
-def _posterior(seen: Sequence[Difference], most: float) -> float:
+def _posterior(seen: Sequence[Difference], pooling: Pooling) -> float:
     """The mean of a process's variance: two of them make each difference."""
-    sds = np.geomspace(_LEAST, most, _STEPS)
+    sds = np.geomspace(_LEAST, pooling.most, _STEPS)
     squares = np.array([each.log_ratio**2 for each in seen])
     total = 2 * sds[:, None] ** 2 + np.maximum([each.variance for each in seen], 1e-12)
-    logs = -0.5 * (np.log(total) + squares / total).sum(axis=1)
+    logs = -0.5 * (np.log(total) + _surprise(squares / total, pooling.tails)).sum(axis=1)
     weights = np.exp(logs - logs.max())
-    return float((weights * sds**2).sum() / weights.sum())
+    found = float((weights * sds**2).sum() / weights.sum())
+    return (
+        found if math.isinf(pooling.tails) else found * pooling.tails / (pooling.tails - 2)
+    )  # t's own variance
+
+
+def _surprise(squares: npt.NDArray[np.float64], tails: float) -> npt.NDArray[np.float64]:
+    """Twice the log density that Student's t loses at so many deviations, whose squares these are."""
+    return squares if math.isinf(tails) else (tails + 1) * np.log1p(squares / tails)

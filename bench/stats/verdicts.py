@@ -70,6 +70,8 @@ class Pair:
     rounds: int
     """In all processes together."""
     processes: int
+    df: float
+    """Degrees of freedom of the error."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +103,9 @@ def alone(rounds: Rounds) -> Pair | None:
     centres = [centre(np.array(each)) for each in logs]
     variance = sum(float(each) for _, each in centres) / len(centres) ** 2
     value = sum(float(each) for each, _ in centres) / len(centres)
-    return Pair(value, math.sqrt(variance), len(rounds), len(centres))
+    # The middle half of the rounds of each process, less one, tells the error of its trimmed mean.
+    df = max(len(rounds) / 2 - len(centres), 1.0)
+    return Pair(value, math.sqrt(variance), len(rounds), len(centres), df)
 
 
 def time_of(rounds: Rounds) -> float:
@@ -169,9 +173,8 @@ def _degrees(pair: Pair, between: float, process_df: float) -> float:
     """Of the sum of the two variances (Welch, Biometrika 34, 1947)."""
     if not math.isfinite(pair.se):
         return 1.0
-    # The middle half of the rounds of each process, less one, tells the error of its trimmed mean.
-    within, rounds_df = pair.se**2, max(pair.rounds / 2 - pair.processes, 1.0)
-    parts = within**2 / rounds_df + between**2 / max(process_df, 1.0)
+    within = pair.se**2
+    parts = within**2 / pair.df + between**2 / max(process_df, 1.0)
     return (within + between) ** 2 / parts if parts > 0 else math.inf
 
 

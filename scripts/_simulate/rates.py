@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from bench.stats.moderation import UNKNOWN, moderated, round_variance
 from bench.stats.process_spread import POOLING, Pooling, ProcessSpread, variance_between
 from bench.stats.verdicts import RULE, Pair, Rounds, Rule, alone, judge
 from scripts._simulate.figures import Figure
@@ -19,18 +20,34 @@ __all__ = ["band_table", "rate_table", "rule_table"]
 _ROUNDS = (8, 16, 24, 48)
 _TRUTHS = (0.0, 0.05, 0.10)
 _RUNS = 3
-_RULES: Mapping[str, tuple[Rule, Pooling]] = {
-    "as it is": (RULE, POOLING),
-    "different: quantile 0.975": (replace(RULE, different=0.975), POOLING),
-    "different: quantile 0.99": (replace(RULE, different=0.99), POOLING),
-    "different: quantile 0.9975": (replace(RULE, different=0.9975), POOLING),
-    "same: quantile 0.90": (replace(RULE, same=0.90), POOLING),
-    "same: quantile 0.975": (replace(RULE, same=0.975), POOLING),
-    "processes differ by 5 % at most": (RULE, replace(POOLING, most=0.05)),
-    "6 degrees of freedom at most": (RULE, replace(POOLING, most_df=6.0)),
-    "30 degrees of freedom at most": (RULE, replace(POOLING, most_df=30.0)),
-    "no variance of an arm's own": (RULE, replace(POOLING, own=False)),
-    "processes as if they were alike": (RULE, replace(POOLING, most=0.0011)),
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """How pairs are judged."""
+
+    rule: Rule = RULE
+    pooling: Pooling = POOLING
+    moderate: bool = True
+    """Whether the pairs of an experiment say of each other how much rounds vary."""
+
+
+_WAYS: Mapping[str, _Way] = {
+    "as it is": _Way(),
+    "different: quantile 0.975": _Way(replace(RULE, different=0.975)),
+    "different: quantile 0.99": _Way(replace(RULE, different=0.99)),
+    "different: quantile 0.9975": _Way(replace(RULE, different=0.9975)),
+    "same: quantile 0.90": _Way(replace(RULE, same=0.90)),
+    "same: quantile 0.975": _Way(replace(RULE, same=0.975)),
+    "each pair by its own rounds": _Way(moderate=False),
+    "processes differ normally": _Way(pooling=replace(POOLING, tails=math.inf)),
+    "both of these": _Way(pooling=replace(POOLING, tails=math.inf), moderate=False),
+    "tails with 4 degrees of freedom": _Way(pooling=replace(POOLING, tails=4.0)),
+    "processes differ by 5 % at most": _Way(pooling=replace(POOLING, most=0.05)),
+    "6 degrees of freedom at most": _Way(pooling=replace(POOLING, most_df=6.0)),
+    "30 degrees of freedom at most": _Way(pooling=replace(POOLING, most_df=30.0)),
+    "no variance of an arm's own": _Way(pooling=replace(POOLING, own=False)),
+    "processes as if they were alike": _Way(pooling=replace(POOLING, most=0.0011)),
 }
 _BANDS = (0.01, 0.02, 0.04, 0.08, math.inf)
 """Upper ends of bands of the standard deviation of one round's log ratio."""
@@ -62,27 +79,27 @@ class _Judged:
 def rate_table(name: str, noise: Noise) -> Iterator[Figure]:
     """Rates under the suite's rule, by the number of rounds in two processes; in per cent."""
     for rounds in _ROUNDS:
-        yield from _figures(name, f"{rounds} rounds", _judged(_runs(noise, rounds), POOLING), RULE)
+        yield from _figures(name, f"{rounds} rounds", _judged(_runs(noise, rounds), _Way()))
 
 
 def band_table(name: str, noise: Noise, rounds: int) -> Iterator[Figure]:
     """The same by how much one round's ratio varies."""
-    judged = _judged(_runs(noise, rounds), POOLING)
+    judged = _judged(_runs(noise, rounds), _Way())
     for low, high in zip((0.0, *_BANDS), _BANDS, strict=False):
         some = [each for each in judged if low < each.sd <= high]
         if some:
             words = f"{100 * low:g} to {100 * high:g} %" if high < math.inf else f"above {100 * low:g} %"
-            yield from _figures(name, words, some, RULE)
+            yield from _figures(name, words, some)
 
 
 def rule_table(name: str, noise: Noise, rounds: int) -> Iterator[Figure]:
     """Rates under other rules, on the same rounds."""
     runs = _runs(noise, rounds)
-    for words, (rule, pooling) in _RULES.items():
-        yield from _figures(name, words, _judged(runs, pooling), rule)
+    for words, way in _WAYS.items():
+        yield from _figures(name, words, _judged(runs, way), way.rule)
 
 
-def _figures(table: str, row: str, judged: Sequence[_Judged], rule: Rule) -> Iterator[Figure]:
+def _figures(table: str, row: str, judged: Sequence[_Judged], rule: Rule = RULE) -> Iterator[Figure]:
     words = {truth: [_word(each, truth, rule) for each in judged] for truth in _TRUTHS}
 
     def share(truth: float, *wanted: str) -> float:
@@ -117,11 +134,11 @@ def _measured(sample: Sample) -> _Measured:
     return _Measured(sample.arms, [as_rounds([visit[arm] for visit in sample.alone]) for arm in arms], pairs)
 
 
-def _judged(runs: Sequence[Sequence[_Measured]], pooling: Pooling) -> list[_Judged]:
+def _judged(runs: Sequence[Sequence[_Measured]], way: _Way) -> list[_Judged]:
     """All pairs of some runs, with what all processes of their run show."""
     judged = []
     for run in runs:
-        spread = ProcessSpread(pooling)
+        spread = ProcessSpread(way.pooling)
         own = [
             spread.learn(
                 one.arms.bytes_moved, list(zip(one.arms.backends, one.arms.parallel, one.rounds, strict=True))
@@ -134,7 +151,8 @@ def _judged(runs: Sequence[Sequence[_Measured]], pooling: Pooling) -> list[_Judg
                 for backend, each in zip(one.arms.backends, found, strict=True)
             ]
             kinds = one.arms.parallel
+            common = round_variance(pair for *_, pair in one.pairs) if way.moderate else UNKNOWN
             for arm, other, pair in one.pairs:
-                alike = kinds[arm] is kinds[other]
-                judged.append(_Judged(pair, *variance_between(of[arm], of[other], alike=alike)))
+                variance, df = variance_between(of[arm], of[other], alike=kinds[arm] is kinds[other])
+                judged.append(_Judged(moderated(pair, common), variance, df))
     return judged

@@ -8,9 +8,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from bench.plan.experiments import arm_label, case_label
+from bench.records.columns import TIMED
 from bench.records.lines import Key, key_of
 from bench.records.schema import Cell
-from bench.stats.verdicts import Rounds, judge, pair_of
+from bench.stats.moderation import RoundVariance, moderated, round_variance
+from bench.stats.verdicts import Pair, Rounds, judge, pair_of
 from scripts._trust.arms import IDENTICAL, SLOWED, base_of, kind_of
 
 __all__ = ["Judged", "judged_pairs", "troubles"]
@@ -50,14 +52,21 @@ def judged_pairs(
 ) -> list[Judged]:
     """The pairs of each experiment that one of the candidates leads."""
     found = []
+    baselines = {
+        (case_label(cell.case), cell.variant): cell
+        for cell in cells
+        if cell.role == "baseline" and cell.status in TIMED
+    }
     for (label, base), mine in _experiments(cells).items():
         leader = next(iter(mine)).leader
-        if all(leader != _label(cell) for cell in mine):
+        leads = next((cell for cell in mine if leader == _label(cell)), None)
+        if leads is None:
             continue
+        common = _common(mine, (leads, baselines.get((label, base))), rounds)
         for first, second in _pairs(mine):
             with_leader = int(leader in (_label(first), _label(second)))
             about = (profile, hour, base, label, first.case.n, kind_of(first.variant))
-            judged = _judged(first, second, rounds)
+            judged = _judged(first, second, rounds, common)
             if judged is not None:
                 found.append(Judged(*about, first.variant, second.variant, with_leader, *judged))
     return found
@@ -67,7 +76,7 @@ def troubles(cells: Sequence[Cell]) -> list[str]:
     """A line for each arm that has no time, and for each baseline that leads: such experiments tell nothing."""
     found: dict[str, list[str]] = defaultdict(list)
     for cell in cells:
-        if cell.status not in ("ok", "noisy"):
+        if cell.status not in TIMED:
             found[f"{_label(cell)}: {cell.status}: {cell.reason}"].append(case_label(cell.case))
         elif cell.role == "baseline" and cell.leader == _label(cell):
             found[f"{_label(cell)}: the baseline leads"].append(case_label(cell.case))
@@ -82,7 +91,7 @@ def _experiments(cells: Sequence[Cell]) -> dict[Place, list[Cell]]:
     """The candidates that have a time, by experiment."""
     found: dict[Place, list[Cell]] = defaultdict(list)
     for cell in cells:
-        if cell.role == "candidate" and cell.status in ("ok", "noisy"):
+        if cell.role == "candidate" and cell.status in TIMED:
             found[case_label(cell.case), base_of(cell.backend)].append(cell)
     return found
 
@@ -94,16 +103,28 @@ def _pairs(cells: Sequence[Cell]) -> Iterator[tuple[Cell, Cell]]:
     yield from itertools.product(slower, identical)
 
 
+def _common(
+    cells: Sequence[Cell], others: Sequence[Cell | None], rounds: Mapping[Key, Rounds]
+) -> RoundVariance:
+    """What the pairs have in common that a run asks about: each arm beside the leader and beside the baseline."""
+    asked = ((cell, other) for other in others if other is not None for cell in cells if cell is not other)
+    return round_variance(pair for pair in (_pair(*each, rounds) for each in asked) if pair is not None)
+
+
+def _pair(first: Cell, second: Cell, rounds: Mapping[Key, Rounds]) -> Pair | None:
+    return pair_of(rounds[key_of(first)], rounds[key_of(second)])
+
+
 def _judged(
-    first: Cell, second: Cell, rounds: Mapping[Key, Rounds]
+    first: Cell, second: Cell, rounds: Mapping[Key, Rounds], common: RoundVariance
 ) -> tuple[str, float, float, int, float, int] | None:
     """Verdict, ratio, noise floor, rounds, the larger deviation of a process, processes needed; None if unknown."""
-    pair = pair_of(rounds[key_of(first)], rounds[key_of(second)])
+    pair = _pair(first, second, rounds)
     sds = [cell.process_sd for cell in (first, second) if cell.process_sd is not None]
     dfs = [cell.process_df for cell in (first, second) if cell.process_df is not None]
     if pair is None or len(sds) < 2 or len(dfs) < 2:
         return None
     # both arms are of one kind, serial or parallel, so nothing but their own processes differs
-    verdict = judge(pair, sum(sd**2 for sd in sds), min(dfs))
+    verdict = judge(moderated(pair, common), sum(sd**2 for sd in sds), min(dfs))
     figures = (verdict.word, verdict.ratio.value, verdict.noise_floor)
     return *figures, pair.rounds, max(sds), verdict.processes

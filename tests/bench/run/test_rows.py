@@ -12,7 +12,6 @@ from bench.plan.experiments import Arm, Experiment, Variant
 from bench.records.schema import Cell
 from bench.run.arm_state import ArmState
 from bench.run.evidence import Evidence
-from bench.run.race import asked_about
 from bench.run.rows import cells_of, rounds_of
 from bench.stats.slow_cpus import SlowCpus
 from kernels.api import Case
@@ -231,7 +230,7 @@ def test_without_its_baseline_an_arm_has_times_and_no_ratio() -> None:
 def test_numpy_stands_in_for_a_torch_that_cannot_run() -> None:
     measured = states(state(Arm("numpy_ufunc"), [1000 * US] * 8), state(Arm("fast"), [500 * US] * 8))
     measured[0] = ArmState(Arm("torch_eager", "baseline"), failure=("failed", "is installed but broken"))
-    pairs = asked_about(measured, Evidence(CASE.bytes_moved))
+    pairs = Evidence(CASE.bytes_moved).asked_about(measured)
     assert any(one is measured[2] and other is measured[1] for one, other in pairs)
     cells = written(CASE, measured)
     assert {cell.baseline for cell in cells.values()} == {"numpy_ufunc"}

@@ -98,6 +98,23 @@ def test_an_arm_whose_own_processes_differ_more_than_its_class_has_a_larger_spre
     assert alike.spread("a", SMALL, [Difference(0.2, 1e-5)]) == alike.spread("a", SMALL)
 
 
+def test_one_arm_that_runs_wild_does_not_speak_for_its_class() -> None:
+    """It speaks for itself, by its own differences."""
+    rng = np.random.default_rng(1)
+    robust, normal = ProcessSpread(), ProcessSpread(Pooling(tails=math.inf))
+    for number in range(12):
+        wild = {"a": 0.2 if number == 5 else 0.004, "b": 0.004, "c": 0.004}
+        experiment = arms(rng, wild)
+        for spread in (robust, normal):
+            own = spread.learn(SMALL, experiment)
+        if number == 5:
+            its_own = own[0]
+    calm = robust.spread("a", SMALL).sd
+    assert calm < 0.012
+    assert normal.spread("a", SMALL).sd > 2 * calm
+    assert robust.spread("a", SMALL, its_own).sd > 2 * calm
+
+
 def test_a_class_with_few_pairs_borrows_from_the_others() -> None:
     spread = learnt({"a": 0.05, "b": 0.05, "c": 0.05})
     assert spread.spread("new", LARGE).sd == pytest.approx(0.05, rel=0.35)

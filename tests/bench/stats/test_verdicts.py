@@ -19,7 +19,7 @@ def rounds(*processes: list[float]) -> Rounds:
 
 def pair(difference: float, se: float, count: int = 400) -> Pair:
     """So many rounds that Student's t is the normal distribution, for short."""
-    return Pair(math.log1p(difference), se, count, 2)
+    return Pair(math.log1p(difference), se, count, 2, max(count / 2 - 2, 1.0))
 
 
 def word(difference: float, se: float, process_sd: float = 0.0, resolve: float = RESOLVE) -> str:
@@ -84,7 +84,7 @@ def test_only_rounds_that_both_have_are_paired_and_drift_cancels() -> None:
     one = rounds([1.0, 2.0, 4.0, 8.0], [3.0, 6.0])
     other = {place: 2 * seconds for place, seconds in one.items() if place != (1, 3)}
     found = pair_of(one, other)
-    assert found == Pair(pytest.approx(-math.log(2)), pytest.approx(0.0, abs=1e-9), 5, 2)  # type: ignore[arg-type]
+    assert found == Pair(pytest.approx(-math.log(2)), pytest.approx(0.0, abs=1e-9), 5, 2, 1.0)  # type: ignore[arg-type]
     assert pair_of(one, {(9, 9): 1.0}) is None
 
 
