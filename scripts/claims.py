@@ -19,6 +19,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from bench.machine.environment import describe
+from bench.records.schema import RUN_FILES
 from scripts._claims.catalogue import CATALOGUE
 from scripts._claims.figures import as_svg
 from scripts._claims.model import RULES, Claim, Part, Point
@@ -170,6 +171,8 @@ def _check(options: argparse.Namespace) -> None:
 
 
 def _check_writable(path: Path, *, directory: bool) -> None:
+    if path.name in RUN_FILES and path.exists():
+        raise cli.UsageError(f"{path}: a file of a run; name another, to keep it")
     if path.is_dir() and not directory:
         raise cli.UsageError(f"{path}: is a directory; name a file in it")
     holder = path if directory else path.parent

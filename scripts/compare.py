@@ -12,6 +12,7 @@ from pathlib import Path
 from bench.plan.options import OptionError
 from bench.records.errors import RunFilesError
 from bench.records.reading import ReadError
+from bench.records.schema import RUN_FILES
 from bench.stats.comparison import Comparison, compare
 from bench.stats.confirmation import confirm
 from bench.text.units import percent_text
@@ -23,6 +24,7 @@ from scripts._compare.recipes import plugins_of, recipes
 from scripts._shared import cli
 from scripts._shared.remarks import run_lines
 from scripts._shared.render import as_markdown, to_terminal, write_csv
+from scripts._shared.stored import write_text
 from scripts._shared.tables import Report
 
 __all__ = ["main"]
@@ -76,6 +78,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     old, new = (load(names, options.results) for names in sides(options.runs, options.new))
     if options.format in _DASHBOARDS and len(new) > 1:
         raise cli.UsageError(f"--format {options.format} writes the times of one run; give one run of NEW")
+    _check_output(options.output, [run.path for run in (*old, *new)])
     notes = check_environments(old, new, allowed=options.allow_different_environment)
     found = compare(
         [run.side for run in old],
@@ -173,6 +176,16 @@ def _check_folders(options: argparse.Namespace) -> None:
             )
 
 
+def _check_output(output: Path | None, read: Sequence[Path]) -> None:
+    """What is compared must not be lost in what comes of it."""
+    if (
+        output is not None
+        and output.exists()
+        and (output.name in RUN_FILES or any(map(output.samefile, read)))
+    ):
+        raise cli.UsageError(f"--output {output}: a file of a run; name another, to keep it")
+
+
 def _confirmed(
     found: Comparison, old: Sequence[LoadedRun], new: Sequence[LoadedRun], options: argparse.Namespace
 ) -> tuple[Comparison, str]:
@@ -217,7 +230,7 @@ def _write(path: Path | None, text: str) -> None:
         sys.stdout.write(text)
         return
     try:
-        path.write_text(text, encoding="utf-8", newline="")
+        write_text(path, text)
     except OSError as error:
         raise cli.UsageError(f"--output {path}: {error.strerror or error}") from error
 

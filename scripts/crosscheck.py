@@ -23,6 +23,7 @@ from rich.progress import Progress
 
 from bench.plan.callables import CALLABLE_FORM, CALLABLE_HELP, adopted
 from bench.plan.option_values import device_kind
+from bench.records.schema import RUN_FILES
 from bench.text.hints import did_you_mean
 from kernels import registry
 from kernels.api import DIRECTIONS, DTYPES, OPS, PLACEMENTS, Case
@@ -202,6 +203,8 @@ def _csv_file(path: Path | None) -> Iterator[Callable[[Row], None]]:
     if path is None:
         yield lambda row: None
         return
+    if path.name in RUN_FILES and path.exists():
+        raise cli.UsageError(f"argument --csv: {path}: a file of a run; name another, to keep it")
     try:
         file = path.open("w", newline="", encoding="utf-8")
     except OSError as error:

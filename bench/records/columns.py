@@ -67,6 +67,16 @@ _ANY_NUMBER = ("negative_slope", "time_lo_s")
 """A slope is any float64, and a file may hold NaN for one; the lower bound of a lone round is -inf."""
 _MAY_BE_INFINITE = ("negative_slope", "max_ulp", *_BOUNDS)
 """Besides the bounds: a slope is any float64, and the distance of NaN from a number has no end."""
+_RATIOS = (
+    *("speedup", "speedup_lo", "speedup_hi", "over_leader", "over_leader_lo", "over_leader_hi"),
+    *("ceiling_fraction", "mean_over_median"),
+)
+_MOST = dict.fromkeys(_RATIOS, 1e12) | dict.fromkeys(("threads", "threads_effective"), 2.0**20)
+"""The largest that can be true."""
+_MOST_A_SECOND = 1e9
+"""The same of seconds (a generation), and of 1e9 bytes a second."""
+_ANY_TIME = ("resolve_s",)
+"""What resolving takes may be longer than anyone waits."""
 _FROM_ONE = ("process",)
 """Counts that begin with 1."""
 _LARGEST = 2**53
@@ -158,10 +168,17 @@ class Column:
             yield self._rule(numbers < 0, "it cannot be negative")
         if self.name in _FROM_ONE:
             yield self._rule(numbers == 0, "they are counted from 1")
+        yield self._rule((numbers > self._most) & (numbers < math.inf), f"at most {self._most:g} can be true")
         if self.kind == "count":
             whole = numbers.round()
             broken = (whole < numbers) | (numbers < whole) | (numbers > _LARGEST)
             yield self._rule(broken, "a whole number up to 2**53 belongs here")
+
+    @property
+    def _most(self) -> float:
+        if self.name == "seconds" or (self.name.endswith("_s") and self.name not in _ANY_TIME):
+            return _MOST_A_SECOND
+        return _MOST.get(self.name, math.inf)
 
     def _rule(self, rows: Rows, problem: str) -> Broken:
         return Broken(self.name, rows, lambda row: f"is {quoted(row[self.name])}; {problem}")
@@ -195,6 +212,11 @@ def broken_cells(frame: pd.DataFrame, schema: int) -> Iterator[Broken]:
         "time_s",
         (timed & ~(frame["time_s"] > 0)).to_numpy(),
         lambda row: f"is {quoted(row['time_s'])}, but status is {row['status']}; a time belongs here",
+    )
+    yield Broken(
+        "rounds",
+        (timed & (frame["rounds"] == 0)).to_numpy(),
+        lambda row: f"is {quoted(row['rounds'])}, but status is {row['status']}: a time has one or more",
     )
     network, width = frame["op"].isin(NETWORK_OPS).to_numpy(), _input_widths(frame["layout"])
     for rows, misplaced, layouts, directions in (

@@ -73,12 +73,21 @@ def _read(path: Path, row: type[Cell] | type[Round], kept: Sequence[Column]) -> 
                     frame = parse_exactly(path, number, part, form)
                 if len(frame):
                     found.append({rule.name: _column(frame, rule) for rule in kept})
+                if header[-1] in {rule.name for rule in rules}:
+                    _check_end(path, number, part, header[-1])
                 number += occurrences("\n", part)
     except OSError as error:
         raise ReadError(f"{path}: cannot be read: {error.strerror or error}") from error
     if not found:
         raise ReadError.at(path, 2, first, "is missing: no row follows the header; measure first")
     return found
+
+
+def _check_end(path: Path, number: int, part: bytes, last: str) -> None:
+    """A part without a line's end is the last row of the file, whose last field may have been longer."""
+    if part.strip() and not part.endswith((b"\n", b"\r", b",", b'"')):
+        problem = "may be cut off: no line's end follows; add one if it is whole"
+        raise ReadError.at(path, number, last, problem)
 
 
 def _column(frame: pd.DataFrame, rule: Column) -> pd.Series:

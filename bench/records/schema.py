@@ -22,6 +22,7 @@ __all__ = [
     "KINDS",
     "ROLES",
     "ROUND_COLUMNS",
+    "RUN_FILES",
     "SCHEMA",
     "STATUSES",
     "VERDICTS",
@@ -35,6 +36,8 @@ __all__ = [
     "values_of",
 ]
 
+RUN_FILES = ("cells.csv", "rounds.csv", "compiles.csv", "environment.json", "journal.jsonl")
+"""What a run's folder holds."""
 _OTHER_COLUMNS = 2
 """The schema that the newest columns beside the axes have."""
 SCHEMA = max(_OTHER_COLUMNS, *(axis.since for axis in AXIS_TABLE))

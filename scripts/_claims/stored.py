@@ -128,7 +128,7 @@ def read(folder: Path) -> Measured:
             numbers = (float(row[name]) for name in ("x", "low", "median", "high"))
             drawn.setdefault(row["figure"], []).append(Point(row["panel"], row["series"], *numbers))
         return Measured(_claims(csv.DictReader(io.StringIO(claims))), drawn, environment)
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, RecursionError, csv.Error) as error:
         told = f"{type(error).__name__} {error}"
         raise StoredError(f"{folder}: not what claims.py --figures writes ({told}); measure again") from error
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NoReturn, TypeVar
 
 from bench.plan import option_values
+from bench.records.schema import RUN_FILES
 from bench.text.commands import as_typed
 from bench.text.hints import did_you_mean
 from bench.text.sizes import parse_size
@@ -105,6 +106,8 @@ def writable(text: str) -> Path:
     path = Path(text)
     if path.is_dir() or not text.strip():
         raise argparse.ArgumentTypeError(f"{text!r} is no file name; name a file")
+    if path.name in RUN_FILES and path.exists():
+        raise argparse.ArgumentTypeError(f"{text!r} is a file of a run; name another, to keep it")
     if not path.parent.is_dir():
         raise argparse.ArgumentTypeError(f"{text!r}: there is no folder {str(path.parent)!r}; make it first")
     if not os.access(path if path.exists() else path.parent, os.W_OK):

@@ -31,7 +31,7 @@ def read_environment(cells_csv: Path) -> Environment | None:
         found = json.loads(path.read_bytes())
     except OSError as error:
         raise ReadError(f"{path}: cannot be read: {error.strerror or error}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ReadError(f"{path}: not JSON ({error}); restore it, or delete it") from error
     if not isinstance(found, dict):
         raise ReadError(f"{path}: a JSON object belongs there, not a {type(found).__name__}; delete it")

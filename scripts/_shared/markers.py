@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from bench.records import durable
 from scripts._shared.cli import UsageError
 
 __all__ = ["MarkerError", "replaced", "update"]
@@ -41,7 +42,9 @@ def update(file: Path, text: str, marker: str, *, check: bool) -> int:
         before = file.read_bytes()
         after = replaced(before, text, str(file), marker)
         if before != after and not check:
-            file.write_bytes(after)
+            if file.is_symlink():
+                raise UsageError(f"--update {file}: a symbolic link; name the file itself, {file.resolve()}")
+            durable.replace(file, after)
     except OSError as error:
         raise UsageError(f"--update {file}: {error.strerror}") from error
     if before == after:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, get_type_hints
 
 from bench.machine.environment import describe
+from bench.records import durable
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -74,7 +75,8 @@ def write_files(folder: Path, texts: Mapping[str, str]) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """All of it or nothing: whoever interrupts this keeps the old file."""
-    part = path.with_name(f"{path.name}.part")
-    part.write_bytes(text.encode())
-    part.replace(path)
+    """All of it or nothing: whoever interrupts this keeps the old file.  Raises OSError."""
+    if path.exists() and not path.is_file():  # a pipe, /dev/stderr
+        path.write_text(text, encoding="utf-8", newline="")
+    else:
+        durable.replace(path, text.encode())

@@ -7,6 +7,7 @@ at once, or later from what was kept, with --read.
 from __future__ import annotations
 
 import argparse
+import csv
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -135,7 +136,7 @@ class Study(Generic[Row]):
         try:
             rows, where = rows_from(self.kind, table), json.loads(environment)
             _where(where)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, RecursionError, csv.Error) as error:
             told = f"{type(error).__name__} {error}"
             raise StoredError(
                 f"{folder}: not what {self.name}.py --save writes ({told}); {remedy}"

@@ -509,7 +509,13 @@ class TestBadInput:
             main([str(both), old])
 
     @pytest.mark.parametrize(
-        ("text", "said"), [("{", "not JSON"), ("[]", "a JSON object belongs there"), ("\xff", "not JSON")]
+        ("text", "said"),
+        [
+            ("{", "not JSON"),
+            ("[]", "a JSON object belongs there"),
+            ("\xff", "not JSON"),
+            ("[" * 100_000, "not JSON"),
+        ],
     )
     def test_a_broken_environment(self, old: str, text: str, said: str) -> None:
         (Path(old) / "environment.json").write_bytes(text.encode("latin-1"))
@@ -574,6 +580,15 @@ class TestBadInput:
         new = write(tmp_path / "new", measure(2))
         with pytest.raises(UsageError, match="--format github writes the times of one run"):
             main([old, "--new", old, new, "--format", "github"])
+
+    @pytest.mark.parametrize("name", ["cells.csv", "rounds.csv", "link.csv"])
+    def test_output_over_what_is_compared_is_refused(self, old: str, tmp_path: Path, name: str) -> None:
+        run = Path(old)
+        (run / "link.csv").symlink_to(run / "cells.csv")
+        before = {path.name: path.read_bytes() for path in run.iterdir()}
+        with pytest.raises(UsageError, match=rf"--output .*{name}: a file of a run; name another"):
+            main([old, old, "--output", str(run / name)])
+        assert {path.name: path.read_bytes() for path in run.iterdir()} == before
 
     def test_output_that_cannot_be_written(self, old: str, tmp_path: Path) -> None:
         with pytest.raises(UsageError, match=r"--output .*: No such file or directory"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -183,6 +184,31 @@ class TestUpdate:
         with pytest.raises(MarkerError, match=says):
             main([str(results / "run1"), "--update", str(readme)])
         assert readme.read_text() == text
+
+    def test_a_symbolic_link_is_not_written_through(self, results: Path) -> None:
+        text = f"{self.BEGIN}\n{self.END}\n"
+        other = results.parent / "other.md"
+        other.write_text(text)
+        (results.parent / "README.md").symlink_to(other)
+        with pytest.raises(
+            UsageError, match=r"README\.md: a symbolic link; name the file itself, .*other\.md"
+        ):
+            main([str(results / "run1"), "--update", str(results.parent / "README.md")])
+        assert other.read_text() == text
+
+    def test_a_disk_that_is_full_leaves_the_file_as_it_was(self, results: Path) -> None:
+        readme = results.parent / "README.md"
+        text = f"{self.BEGIN}\n{self.END}\n"
+        readme.write_text(text)
+        limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100, limits[1]))
+        try:
+            with pytest.raises(UsageError, match=r"--update .*README\.md: File too large"):
+                main([str(results / "run1"), "--update", str(readme)])
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        assert readme.read_text() == text
+        assert sorted(path.name for path in results.parent.iterdir()) == ["README.md", "results"]
 
     def test_a_file_that_is_not_there(self, results: Path) -> None:
         with pytest.raises(UsageError, match="No such file"):

@@ -291,6 +291,19 @@ class TestWhatIsRefused:
             (with_field(3, "process_sd", "-0.01"), 3, "process_sd", "negative"),
             (with_field(3, "process_sd", "inf"), 3, "process_sd", "finite"),
             (GOOD.replace("process_sd,", "sd,"), 1, "process_sd", "not in the header"),
+            (with_field(3, "time_s", "1e308"), 3, "time_s", "at most 1e+09 can be true"),
+            (with_field(3, "gb_per_s", "1e12"), 3, "gb_per_s", "at most 1e+09 can be true"),
+            (with_field(3, "speedup", "1e308"), 3, "speedup", "at most 1e+12 can be true"),
+            (with_field(3, "over_leader_hi", "1e20"), 3, "over_leader_hi", "at most 1e+12 can be true"),
+            (with_field(3, "threads_effective", "-1"), 3, "threads_effective", "negative"),
+            (
+                with_field(3, "threads_effective", "1" + "0" * 30),
+                3,
+                "threads_effective",
+                "at most 1.04858e+06",
+            ),
+            (with_field(3, "rounds", "1e-400"), 3, "rounds", "a time has one or more"),
+            (with_field(3, "rounds", "0"), 3, "rounds", "is '0', but status is ok: a time has one or more"),
             (with_field(3, "role", "twins"), 3, "role", "did you mean 'twin'?"),
             (with_field(3, "dtype", ""), 3, "dtype", "''"),
             (with_field(3, "reason", "a\0b"), 3, "reason", "NUL"),
@@ -307,6 +320,14 @@ class TestWhatIsRefused:
         assert message.startswith(f"{path}: row {row}, column {column}: ")
         assert says in message
         assert len(message.splitlines()) == 1
+
+    @pytest.mark.parametrize("cut", range(1, 6))
+    def test_rounds_that_are_cut_within_the_last_field(self, tmp_path: Path, cut: int) -> None:
+        _, rounds = sampled({"a": [1.0, 2.0]})
+        text = as_csv([dataclasses.replace(each, cpu_reading_s=0.0001) for each in rounds], ROUND_COLUMNS)
+        with pytest.raises(ReadError, match="row 3, column cpu_reading_s: may be cut off: no line's end"):
+            read_rounds([save(tmp_path, text[:-cut])])
+        assert len(read_rounds([save(tmp_path, text)])) == 2
 
     def test_one_row_of_booleans_is_not_numbers(self, tmp_path: Path) -> None:
         rows = [LINES[0], LINES[1].replace(",1024,", ",True,")]
