@@ -1,4 +1,4 @@
-"""constraints.txt pins all that the set-up installs, and nothing else, as far as the packages here tell."""
+"""constraints.txt pins all that the set-up installs, and nothing else; constraints-hashes.txt has its hashes."""
 
 from __future__ import annotations
 
@@ -19,10 +19,17 @@ def plain(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
+def entries(text: str) -> Iterator[tuple[str, str]]:
+    """Name, and what follows ==, of each line that is no comment."""
+    for line in text.replace("\\\n", "").splitlines():
+        if not line.startswith("#"):
+            name, _, rest = line.partition("==")
+            yield plain(name), rest
+
+
 def pins() -> dict[str, str]:
     """Version by name, as constraints.txt has them."""
-    lines = (ROOT / "constraints.txt").read_text().splitlines()
-    return {plain(name): version for name, _, version in (line.partition("==") for line in lines) if version}
+    return dict(entries((ROOT / "constraints.txt").read_text()))
 
 
 def lines_of(name: str) -> list[str]:
@@ -77,3 +84,13 @@ def test_whatever_is_pinned_is_needed() -> None:
     absent = {name for name in needed if not installed(name)}
     superfluous = {name for name in pins().keys() - needed if installed(name) or not absent}
     assert not superfluous
+
+
+def test_every_pin_has_its_hashes_and_the_file_names_no_other_place() -> None:
+    """What `.ci/hashes` writes; pip takes no file but one of these, wherever it comes from."""
+    text = (ROOT / "constraints-hashes.txt").read_text()
+    hashed = {name: rest.split() for name, rest in entries(text)}
+    assert {name: version for name, (version, *_) in hashed.items()} == pins()
+    for name, (_, *hashes) in hashed.items():
+        assert hashes, name
+        assert all(re.fullmatch(r"--hash=sha256:[0-9a-f]{64}", each) for each in hashes), name
