@@ -24,16 +24,22 @@ __all__ = [
     "DTYPES",
     "ITEMSIZES",
     "LAYOUTS",
+    "MAIN_OPS",
     "OPS",
     "PLACEMENTS",
     "USUAL",
     "Axis",
     "Backend",
     "Case",
+    "OpFacts",
+    "declare_op",
+    "facts_of",
+    "is_own",
     "parse_device",
 ]
 
-OPS = ("relu", "leaky_relu")
+MAIN_OPS = ("relu", "leaky_relu")
+"""What is measured where no op is named."""
 DIRECTIONS = ("forward", "backward")
 PLACEMENTS = ("new", "out", "inplace")
 DTYPES = ("float16", "bfloat16", "float32", "float64")
@@ -43,6 +49,56 @@ CACHES = ("hot", "cold")
 
 ITEMSIZES: Mapping[str, int] = {"float16": 2, "bfloat16": 2, "float32": 4, "float64": 8}
 """Bytes in an element of each dtype."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpFacts:
+    """What a case has to know of its op; all else is in the op's own file (`kernels.ops`)."""
+
+    inputs: int = 1
+    """Arrays that the op is a function of: x, or (x, r)."""
+    sloped: bool = False
+    """Whether the axis `negative_slope` is a parameter of it."""
+    params: tuple[tuple[str, float], ...] = ()
+    """Its other parameters and their values, by name, sorted."""
+
+
+_FACTS: dict[str, OpFacts] = {
+    "relu": OpFacts(),
+    "leaky_relu": OpFacts(sloped=True),
+    "relu6": OpFacts(),
+    "relu_squared": OpFacts(),
+    "silu": OpFacts(),
+    "sigmoid": OpFacts(),
+    "tanh": OpFacts(),
+    "gelu": OpFacts(),
+    "gelu_tanh": OpFacts(),
+    "elu": OpFacts(params=(("alpha", 1.0),)),
+    "prelu": OpFacts(params=(("slope", 0.25),)),
+    "add_relu": OpFacts(inputs=2),
+}
+_OWN: dict[str, OpFacts] = {}
+_OWN_NAME = re.compile(r"[A-Z]\w*", re.ASCII)
+
+OPS: tuple[str, ...] = tuple(_FACTS)
+"""The built-in ops, a file each in kernels/ops/."""
+
+
+def is_own(op: str) -> bool:
+    """Whether `op` is the name of a user's own op: a class's name, which begins with a capital letter."""
+    return isinstance(op, str) and _OWN_NAME.fullmatch(op) is not None
+
+
+def declare_op(name: str, facts: OpFacts) -> None:
+    """Say what a case has to know of a user's own op.  Raises ValueError for a name that `is_own` does not hold of."""
+    if not is_own(name):
+        raise ValueError(f"op is {name!r}; a name of your own begins with a capital letter, as in Swish")
+    _OWN[name] = facts
+
+
+def facts_of(op: str) -> OpFacts:
+    """The facts of an op; of one that was not declared here (it stands in somebody's file), the usual ones."""
+    return _FACTS.get(op) or _OWN.get(op) or OpFacts()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +119,20 @@ class Axis:
     kind: Literal["word", "size", "device", "count", "number"] = "word"
     label: str = "{}"
     """How a value stands in the name of an experiment."""
+    own: bool = False
+    """Whether a user's own word may stand here besides (`is_own`)."""
     always: bool = False
     """Whether every experiment's name has it; else only where it is not the usual value."""
     since: int = 1
     """The schema of the first files that have its column."""
 
+    def allows(self, word: object) -> bool:
+        """Whether `word` may stand on this axis, one of words."""
+        return word in self.values or (self.own and is_own(str(word)))
+
 
 AXIS_TABLE: tuple[Axis, ...] = (
-    Axis("op", "ops", "operations", OPS, always=True),
+    Axis("op", "ops", "operations (all: every one)", OPS, own=True, always=True),
     Axis("direction", "directions", "of the calls", DIRECTIONS, always=True),
     Axis("placement", "placements", "where results go", PLACEMENTS, always=True),
     Axis("dtype", "dtypes", "of the elements", DTYPES, always=True),
@@ -93,7 +155,7 @@ class Case:
     """One point on every axis but the implementation; the fields are those of `AXIS_TABLE`.
 
     `n` counts elements; `threads` 0 means the framework's own default; `negative_slope`
-    belongs to leaky_relu and is set to 0.0 for relu, so that equal work has one name.
+    belongs to leaky_relu and is set to 0.0 for all others, so that equal work has one name.
 
     Raises ValueError, naming the field, the value and what is allowed.
     """
@@ -113,13 +175,13 @@ class Case:
     def __post_init__(self) -> None:
         for axis in AXIS_TABLE:
             value = getattr(self, axis.name)
-            if axis.values and value not in axis.values:
+            if axis.values and not axis.allows(value):
                 raise ValueError(f"{axis.name} is {value!r}; allowed: {', '.join(axis.values)}")
         if not isinstance(self.n, int) or self.n < 0:
             raise ValueError(f"n is {self.n!r}; it counts elements: a whole number, 0 or more")
         if not isinstance(self.threads, int) or self.threads < 0:
             raise ValueError(f"threads is {self.threads!r}; allowed: 0 (the default) or more")
-        if self.op == "relu":
+        if not facts_of(self.op).sloped:
             object.__setattr__(self, "negative_slope", 0.0)
 
     @property
@@ -128,10 +190,30 @@ class Case:
         return ITEMSIZES[self.dtype]
 
     @property
+    def arrays(self) -> int:
+        """Arrays that a call reads: the op's inputs, and for backward dy."""
+        return facts_of(self.op).inputs + (self.direction == "backward")
+
+    @property
     def bytes_moved(self) -> int:
         """Bytes of each input read once and each output written once."""
-        streams = 2 if self.direction == "forward" else 3
-        return streams * self.n * self.itemsize
+        return (self.arrays + 1) * self.n * self.itemsize
+
+    @property
+    def params(self) -> tuple[tuple[str, float], ...]:
+        """The op's parameters beside the axes, sorted by name, with their values."""
+        return facts_of(self.op).params
+
+    @property
+    def params_text(self) -> str:
+        """``alpha=1.0``; several are joined by semicolons; empty where there is none."""
+        return ";".join(f"{name}={value!r}" for name, value in self.params)
+
+    @property
+    def values(self) -> dict[str, float]:
+        """All that the op is given beside arrays: its slope where it has one, and its `params`."""
+        slope = {"negative_slope": self.negative_slope} if facts_of(self.op).sloped else {}
+        return {**slope, **dict(self.params)}
 
     @property
     def slope_is_finite(self) -> bool:
@@ -181,7 +263,7 @@ class Backend(Protocol):
         """Everything that happens once, first execution included; the result only launches.
 
         `x`, `dy` and `out` are adopted handles; `dy` is None for forward, `out` is None
-        unless the placement is ``out``.
+        unless the placement is ``out``.  Of an op of two inputs `x` is a tuple of both.
         """
 
     def sync(self, result: Any) -> None:

@@ -21,7 +21,7 @@ from bench.records.reading import ReadError
 from bench.stats.verdicts import RESOLVE
 from bench.text.sizes import format_size
 from bench.text.units import percent_text, ratio_text, seconds_text
-from kernels.api import OPS, Case
+from kernels.api import MAIN_OPS, Case
 from scripts._plugins.then_sum import BASE, PLUGIN
 from scripts._shared import cli
 from scripts._shared.measured import Arms, Figures, Name, add_run_options, measure, settings_of
@@ -118,7 +118,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = cli.Parser(description=__doc__ or "", epilog=_EPILOG)
     parser.add_argument(
-        "--ops", type=cli.comma_list(OPS), default=("relu",), metavar="A,B", help="default: relu"
+        "--ops", type=cli.comma_list(MAIN_OPS), default=("relu",), metavar="A,B", help="default: relu"
     )
     parser.add_argument(
         "--sizes", type=cli.sizes, default=cli.sizes(_SIZES), metavar="A,B", help=f"default: {_SIZES}"
@@ -177,7 +177,7 @@ def _report(found: Sequence[_Found], figures: Figures) -> Report:
     right = tuple(name not in ("placement", "chosen", "streaming the pair") for name in _HEADERS)
     sections = [
         Section(f"{op} forward float32", _HEADERS, [_line(each, figures) for each in mine], right)
-        for op in OPS
+        for op in MAIN_OPS
         if (mine := [each for each in found if each.case.op == op])
     ]
     wrong = [format_size(each.case.n) + " " + each.case.placement for each in found if each.wrong]

@@ -22,11 +22,11 @@ from rich.console import Console
 from rich.progress import Progress
 
 from bench.plan.callables import CALLABLE_FORM, CALLABLE_HELP, adopted
-from bench.plan.option_values import device_kind
+from bench.plan.option_values import ALL, axis_list, device_kind
 from bench.records.schema import RUN_FILES
 from bench.text.hints import did_you_mean
 from kernels import registry
-from kernels.api import DIRECTIONS, DTYPES, OPS, PLACEMENTS, Case
+from kernels.api import AXIS_TABLE, DIRECTIONS, DTYPES, MAIN_OPS, PLACEMENTS, Axis, Case
 from scripts._crosscheck.process import Limits, outcomes
 from scripts._crosscheck.report import report
 from scripts._crosscheck.rows import COLUMNS, Row, row_of
@@ -46,11 +46,16 @@ examples:
   python scripts/crosscheck.py
   python scripts/crosscheck.py --backends jax_jit,torch_eager --dtypes float32 --csv matrix.csv
   python scripts/crosscheck.py --plugin examples.numexpr_relu:NumexprRelu --backends numexpr --seconds 60
+  python scripts/crosscheck.py --ops all --dtypes float32 --placements new
   python scripts/crosscheck.py --ops leaky_relu --directions backward --placements new,inplace
 
 exit status: 0 if every backend keeps the policy; 1 if one breaks it, or fails, crashes or hangs, or if
 nothing could be tried; 2 for anything that cannot be done.
 """
+
+
+_TRIED = {"op": MAIN_OPS, "direction": DIRECTIONS, "placement": PLACEMENTS, "dtype": DTYPES}
+"""The axes of what is tried, and what is tried where nothing is said."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -86,14 +91,13 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--backends", type=cli.comma_list(), metavar="A,B", help="default: all, and each --plugin, --callable"
     )
-    axes = (("ops", OPS), ("directions", DIRECTIONS), ("placements", PLACEMENTS), ("dtypes", DTYPES))
-    for name, allowed in axes:
+    for axis in (axis for axis in AXIS_TABLE if axis.name in _TRIED):
         parser.add_argument(
-            f"--{name}",
-            type=cli.comma_list(allowed),
-            default=allowed,
+            f"--{axis.option}",
+            type=cli.option_type(axis_list(axis)),
+            default=_TRIED[axis.name],
             metavar="A,B",
-            help=f"of {', '.join(allowed)} (default: all)",
+            help=f"of {', '.join(axis.values)} (default: {_default(axis)})",
         )
     parser.add_argument(
         "--devices", type=cli.devices, default=("cpu",), metavar="A,B", help="cpu (default), cuda, cuda:0 …"
@@ -122,6 +126,10 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
         help="a combination that takes longer is ended (default 300)",
     )
     return parser.parse_args(argv)
+
+
+def _default(axis: Axis) -> str:
+    return ALL if _TRIED[axis.name] == axis.values else ", ".join(_TRIED[axis.name])
 
 
 def _plugins(specs: Sequence[str]) -> dict[str, str]:

@@ -10,7 +10,7 @@ from itertools import product
 import numpy as np
 
 from kernels import registry
-from kernels.api import DIRECTIONS, DTYPES, OPS, PLACEMENTS, Backend, Case
+from kernels.api import DIRECTIONS, DTYPES, MAIN_OPS, PLACEMENTS, Backend, Case
 from kernels.correctness import policy
 from kernels.numbers import host_arrays
 from tests.calls import Driver, check
@@ -31,7 +31,7 @@ def driver_of(backend: Backend) -> type[Driver]:
 def special(backend: Backend) -> int:
     """Special values at every position, around the vector width; other slopes."""
     count = 0
-    for axes in product(OPS, DIRECTIONS, PLACEMENTS, DTYPES):
+    for axes in product(MAIN_OPS, DIRECTIONS, PLACEMENTS, DTYPES):
         case = Case(*axes, device=device_of(backend))
         everywhere, slow = case.placement == "new", backend.name == "triton_jit"
         for n in (1, 7, 17) if everywhere and not slow else (9,):
@@ -48,7 +48,7 @@ def special(backend: Backend) -> int:
 def patterns(backend: Backend) -> int:
     """Patterns of the 16-bit types, every 29th and the last of all; random ones of the others."""
     count = 0
-    for op, direction, dtype in product(OPS, DIRECTIONS, DTYPES):
+    for op, direction, dtype in product(MAIN_OPS, DIRECTIONS, DTYPES):
         if dtype in SIXTEEN:
             bits = np.append(np.arange(0, 1 << 16, 29, dtype=np.uint16), np.uint16(0xFFFF))
         else:

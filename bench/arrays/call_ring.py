@@ -22,7 +22,7 @@ from bench.machine.memory import give_back
 from kernels.api import Backend, Case
 from kernels.numbers import host_arrays
 
-__all__ = ["Slot", "Slots", "aliases", "moves", "slot_bytes"]
+__all__ = ["Slot", "Slots", "aliases", "moves", "operands", "slot_bytes"]
 
 MOST_SLOTS = 256
 """Each has a call compiled for it, so that more would take long to build."""
@@ -32,7 +32,7 @@ INPLACE_BYTES = 256 << 10
 
 @dataclass(slots=True)
 class Slot:
-    """One set of host arrays and the call compiled for them."""
+    """One set of host arrays and the call compiled for them; `dy` is the second input of a forward that has two."""
 
     x: np.ndarray
     dy: np.ndarray | None
@@ -66,9 +66,14 @@ def aliases(backend: Backend, host: np.ndarray, handle: Any) -> bool:
     return seen == [1.0, 2.0]
 
 
+def operands(case: Case, x: Any, dy: Any, out: Any) -> tuple[Any, Any, Any]:
+    """x, dy and out as `Backend.compile` takes them: in forward, an op of two inputs has both in place of x."""
+    return ((x, dy), None, out) if case.direction == "forward" and dy is not None else (x, dy, out)
+
+
 def slot_bytes(case: Case) -> int:
     """Bytes that one slot's arrays take."""
-    inputs = (1 if case.direction == "forward" else 2) * (2 if case.layout == "strided" else 1)
+    inputs = case.arrays * (2 if case.layout == "strided" else 1)
     return (inputs + (case.placement == "out")) * case.n * case.itemsize
 
 
@@ -153,7 +158,7 @@ class Slots:
             for array, handle in zip((x, dy, out), handles, strict=True)
         )
         start = clock()
-        call = self.backend.compile(self.case, *handles)
+        call = self.backend.compile(self.case, *operands(self.case, *handles))
         if self.first_call_s is None:
             self.first_call_s = clock() - start
         return Slot(x, dy, out, call, aliased, tuple(handles))

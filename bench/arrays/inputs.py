@@ -49,13 +49,13 @@ class InputSource:
         self._kept: Inputs | None = None
 
     def of(self, case: Case, where: Where = NOWHERE) -> Inputs:
-        """x and, for backward, dy; those of the case before, if they serve, or those that are shared."""
+        """x and, where a call reads two arrays, dy; those of the case before, if they serve, or shared ones."""
         key = inputs_key(case)
         if self._kept is None or key != self._key:
             self._kept = None  # first, so that there are never two
             self._kept, self._key = Inputs(self._one(case, "x", where.x), None), key
         kept = self._kept
-        if case.direction == "forward":
+        if case.arrays == 1:
             return Inputs(kept.x, None)
         if kept.dy is None:
             kept.dy = self._one(case, "dy", where.dy)

@@ -76,7 +76,7 @@ class SharedInputs:
         if self._key != inputs_key(case):
             self.close()
             self._key = inputs_key(case)
-        names = ("x",) if case.direction == "forward" else ("x", "dy")
+        names = ("x",) if case.arrays == 1 else ("x", "dy")
         return Where(**{name: self._path(case, name) for name in names})
 
     def _path(self, case: Case, name: str) -> str:

@@ -112,6 +112,8 @@ class _Copy(_Control):
         The first execution, on the arrays themselves, is part of it.  On a card there is one way.
         """
         into_what_is_there = case.placement == "new" and not self.allocates
+        if isinstance(x, tuple):
+            x, dy = x  # two inputs are as many streams as x and dy
         if self._side is not None:
             if into_what_is_there:
                 case, out = dataclasses.replace(case, placement="out"), self._side.like(x)
@@ -188,6 +190,8 @@ class EmptyCall(_Control):
 
     def compile(self, case: Case, x: Any, dy: Any, out: Any) -> Callable[[], Any]:
         """A function that does nothing and returns the array that the case's kernel would return."""
+        if isinstance(x, tuple):
+            x, dy = x
         overwritten = {"new": None, "out": out, "inplace": x if dy is None else dy}[case.placement]
         make = np.empty_like if self._side is None else self._side.like
         result = make(x) if overwritten is None else overwritten

@@ -97,8 +97,8 @@ class _Lacing:
         self._inputs = inputs
         special = host_arrays.specials(case.dtype)
         plain = np.resize(np.array([0.75, -1.25], special.dtype), special.size)
-        # In backward each operand meets the specials while the other is plain.
-        backward = case.direction == "backward"
+        # Of two operands each meets the specials while the other is plain.
+        backward = case.arrays > 1
         self._x = np.stack([special, plain], axis=1).reshape(-1) if backward else special
         self._dy = np.stack([plain, special], axis=1).reshape(-1)
         self.passes = min(_MOST_PASSES, -(-self._x.size // max(case.n, 1)))

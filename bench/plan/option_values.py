@@ -17,6 +17,7 @@ from kernels.api import Axis, parse_device
 from kernels.networks.case import parse_widths
 
 __all__ = [
+    "ALL",
     "OptionError",
     "axis_list",
     "axis_value",
@@ -35,6 +36,8 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+ALL = "all"
+"""What stands for every word of an axis."""
 _MOST_THREADS = 4096
 """More than any machine has CPUs, so a larger number is a slip of the finger."""
 
@@ -166,5 +169,8 @@ def axis_value(axis: Axis, words: Sequence[str] = ()) -> Callable[[str], Any]:
 
 
 def axis_list(axis: Axis, words: Sequence[str] = ()) -> Callable[[str], tuple[Any, ...]]:
-    """The parser of a comma list of an axis' values."""
-    return sizes if axis.kind == "size" else partial(list_of, axis_value(axis, words))
+    """The parser of a comma list of an axis' values; of words, ``all`` stands for all of the axis' own."""
+    if axis.kind == "size":
+        return sizes
+    parse = partial(list_of, axis_value(axis, words))
+    return (lambda text: axis.values if text == ALL else parse(text)) if axis.values else parse

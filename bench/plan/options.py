@@ -261,9 +261,9 @@ def _axes(values: Mapping[str, Any]) -> dict[str, tuple[Any, ...]]:
 
 def _grids(profile: Profile, axes: Mapping[str, tuple[Any, ...]]) -> tuple[Grid, ...]:
     """The profile's grids, the axes replaced that were given; networks' words are none of activations."""
-    words = {axis.name: axis.values for axis in AXIS_TABLE}
+    table = {axis.name: axis for axis in AXIS_TABLE}
     override = {
-        name: tuple(value for value in given if not words[name] or value in words[name])
+        name: tuple(value for value in given if not table[name].values or table[name].allows(value))
         for name, given in axes.items()
     }
     return tuple({**grid, **override} for grid in profile.grids)

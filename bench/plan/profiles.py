@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bench.plan.option_values import sizes
-from kernels.api import AXIS_TABLE, CACHES, DATA, DIRECTIONS, DTYPES, LAYOUTS, OPS, PLACEMENTS, USUAL
+from kernels.api import AXIS_TABLE, CACHES, DATA, DIRECTIONS, DTYPES, LAYOUTS, MAIN_OPS, PLACEMENTS, USUAL
 
 __all__ = ["PROFILES", "Grid", "Profile"]
 
@@ -19,7 +19,7 @@ Grid = Mapping[str, tuple[object, ...]]
 """The values of every axis, by its name."""
 
 _CENTRE: Grid = {axis: (value,) for axis, value in USUAL.items()} | {
-    "op": OPS,
+    "op": MAIN_OPS,
     "direction": DIRECTIONS,
     "placement": ("new", "out"),
     "n": sizes("1Ki,32Ki,1Mi,16Mi"),

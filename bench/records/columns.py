@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bench.records.schema import ROLES, SCHEMA, STATUSES, VERDICTS, Cell, Round, fields_of, since
 from bench.text.hints import did_you_mean
-from kernels.api import AXIS_TABLE, DIRECTIONS, LAYOUTS
+from kernels.api import AXIS_TABLE, DIRECTIONS, LAYOUTS, is_own
 from kernels.networks.case import NETWORK_DIRECTIONS, NETWORK_OPS, WIDTHS, words_of
 
 if TYPE_CHECKING:
@@ -99,7 +99,8 @@ class Broken(NamedTuple):
 class Column:
     """One column: `kind` is ``text``, ``count`` (a whole number, 0 or more) or ``number``.
 
-    `choices` are the values allowed, or () where any will do; `layout` may be widths besides, as in ``10-5-3``.
+    `choices` are the values allowed, or () where any will do; `layout` may be widths besides, as in
+    ``10-5-3``, and `op` the name of somebody's own (`kernels.api.is_own`).
     `usual` is what every row has where a file of a former schema lacks the column.
     """
 
@@ -127,6 +128,7 @@ class Column:
             not self.choices
             or value in self.choices
             or (self.name == "layout" and WIDTHS.fullmatch(value) is not None)
+            or (self.name == "op" and is_own(value))
         )
 
     def problem(self, value: str) -> str | None:

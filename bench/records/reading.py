@@ -19,6 +19,7 @@ from bench.records.columns import FORMER_WORDS, Column, columns_of, quoted, sche
 from bench.records.parsing import Form, ReadError, occurrences, parse, parse_exactly, text_dtype
 from bench.records.schema import CELL_KEY, SCHEMA, Cell, Round, fields_of, since
 from bench.text.hints import did_you_mean
+from kernels.networks.case import SLOPED_OPS
 
 __all__ = ["ReadError", "read_cells", "read_rounds"]
 
@@ -33,7 +34,7 @@ def read_cells(paths: Iterable[Path], columns: Sequence[str] | None = None) -> p
 
     Columns of text are categories ("" where empty; the axes' in the order of `kernels.api`), but
     started_utc, reason and special_values, which are strings; counts that every row has are int64,
-    all other numbers float64 (NaN where empty).  The slope of relu is 0.0.  `columns` keeps those
+    all other numbers float64 (NaN where empty).  The slope of an op that has none is 0.0.  `columns` keeps those
     only (CELL_KEY always); the others are checked all the same, but for free text.  Columns that the schema does not
     know are ignored.
 
@@ -41,7 +42,7 @@ def read_cells(paths: Iterable[Path], columns: Sequence[str] | None = None) -> p
     """
     kept = [rule for rule in columns_of(Cell) if columns is None or rule.name in {*columns, *CELL_KEY}]
     frame = _stack([part for path in paths for part in _read(Path(path), Cell, kept)], kept)
-    frame.loc[frame["op"] == "relu", "negative_slope"] = 0.0
+    frame.loc[~frame["op"].isin(SLOPED_OPS), "negative_slope"] = 0.0
     repeated = frame.duplicated(list(CELL_KEY), keep="last")
     return frame[~repeated].reset_index(drop=True) if repeated.any() else frame
 

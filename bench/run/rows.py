@@ -194,6 +194,7 @@ def _cell(experiment: Experiment, state: ArmState, stamp: Stamp, common: _Common
         variant=arm.variant.name,
         role=arm.role,
         case=experiment.case,
+        parameters=experiment.case.params_text,
         status="",
         baseline=common.baseline.arm.backend,
         import_s=state.loaded.import_s if state.loaded else None,

@@ -23,7 +23,8 @@ from jax._src import xla_bridge  # only for backends_are_initialized, which has 
 
 from kernels.api import Case
 from kernels.gpu.jax_card import JaxCard, device_of, why_no_card
-from kernels.ops import op_of
+from kernels.ops import op_of, why_not
+from kernels.ops.formula import arrays_of
 
 __all__ = ["JaxJit"]
 
@@ -32,7 +33,7 @@ _STARTED_WITH = os.environ.get("NPROC")  # XLA reads it when its CPU client is m
 
 
 class JaxJit:
-    """jax.nn.relu and leaky_relu, and their VJPs, in XLA."""
+    """jax.nn's functions and their VJPs, in XLA."""
 
     name = "jax_jit"
     distribution = "jax"
@@ -63,7 +64,7 @@ class JaxJit:
                 f"JAX fixed its pool at {self._effective()} threads when it was first used, "
                 f"{case.threads} are asked for; use a fresh process (--isolation process)"
             )
-        return None
+        return why_not("jax", case.op, case.direction, case.placement)
 
     def set_threads(self, count: int) -> int:
         """Size XLA's pool, if JAX was not used yet in this process; return the size in effect."""
@@ -96,12 +97,20 @@ class JaxJit:
     def bind(self, case: Case, x: jax.Array, dy: jax.Array | None, out: None) -> Callable[[], jax.Array]:
         """As `compile`, without the first execution (but tracing and compiling happen here)."""
         # repr tells -0.0 from 0.0 and finds NaN again
-        slope = repr(case.negative_slope)
-        key = (case.op, case.direction, case.placement, case.dtype, case.device, slope, x.shape)
+        arrays, values = arrays_of(x, dy), repr(case.values)
+        key = (
+            op_of(case.op),
+            case.direction,
+            case.placement,
+            case.dtype,
+            case.device,
+            values,
+            arrays[0].shape,
+        )
         run = self._compiled.get(key)
         if run is None:
-            run = self._compiled[key] = _lower(case, x)
-        return partial(run, x) if dy is None else partial(run, x, dy)
+            run = self._compiled[key] = _lower(case, arrays[0])
+        return partial(run, *arrays)
 
     def compile(self, case: Case, x: jax.Array, dy: jax.Array | None, out: None) -> Callable[[], jax.Array]:
         """Trace, compile and run once; for inplace on scratch, since the call consumes its input.
@@ -149,14 +158,14 @@ def _usable_cpus() -> int:
 
 def _lower(case: Case, like: jax.Array) -> Callable[..., Any]:
     """The compiled kernel for arrays shaped like `like`."""
-    forward = op_of(case.op).jax_forward(jax, case.negative_slope)
+    forward = op_of(case.op).jax_forward(jax, case.values)
 
     def backward(x: jax.Array, dy: jax.Array) -> jax.Array:
         gradient: jax.Array = jax.vjp(forward, x)[1](dy)[0]
         return gradient
 
     function = forward if case.direction == "forward" else backward
-    count = 1 if case.direction == "forward" else 2
+    count = case.arrays
     donate = (count - 1,) if case.placement == "inplace" else ()
     with jax.enable_x64(True):
         run = jax.jit(function, donate_argnums=donate).lower(*[like] * count).compile()

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import numba
 
-from kernels.api import Case
+from kernels.api import MAIN_OPS, Case
 from kernels.gpu import numba_card
 from kernels.gpu.card import Array
 from kernels.gpu.cuda_launch import adopted, launcher
@@ -30,6 +30,8 @@ class NumbaCuda:
     def why_not(self, case: Case) -> str | None:
         """None on a card that Numba sees, for contiguous arrays."""
         reason = numba_card.why_no_card(self.name, case.device)
+        if reason is None and case.op not in MAIN_OPS:
+            reason = f"numba_cuda has kernels for {' and '.join(MAIN_OPS)} only; op is {case.op!r}"
         if reason is None and case.layout != "contiguous":
             reason = (
                 f"numba_cuda reads flat memory: layout {case.layout} would be copied first; use contiguous"

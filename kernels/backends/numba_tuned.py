@@ -27,6 +27,7 @@ from kernels.numba_cpu.entry import address_of, locator
 from kernels.tuned import memory_pool
 from kernels.tuned.bind import Bound, Mode, Walk, bind, streams, walk_of, writing
 from kernels.tuned.choice import choose, thresholds
+from kernels.tuned.elements import ELEMENTS
 from kernels.tuned.loops import Loop, cache_hit
 
 __all__ = ["NumbaTuned", "Plan"]
@@ -49,10 +50,12 @@ class NumbaTuned:
         self._last: Loop | None = None
 
     def why_not(self, case: Case) -> str | None:
-        """None on the CPU, where Numba compiles."""
-        if case.device == "cpu":
-            return why_not_compiled()
-        return f"numba_tuned runs on the CPU only; device is {case.device!r}"
+        """None on the CPU, where Numba compiles, for what there is a loop for."""
+        if case.device != "cpu":
+            return f"numba_tuned runs on the CPU only; device is {case.device!r}"
+        if _element(case) not in ELEMENTS:
+            return f"numba_tuned has no loop for {case.op} {case.direction}; numba_parallel compiles any expression"
+        return why_not_compiled()
 
     def set_threads(self, count: int) -> int:
         """Numba's thread count, at most the NUMBA_NUM_THREADS that it started with (also the default)."""
@@ -78,8 +81,7 @@ class NumbaTuned:
         if walk is None:
             return self._by_copies(case, inputs, target)
         mode, streaming = self._choose(case, walk, target)
-        element = case.op if case.direction == "forward" else f"{case.op}_backward"
-        self._last = Loop(element, case.dtype, walk.shape, streaming)
+        self._last = Loop(_element(case), case.dtype, walk.shape, streaming)
         bound = bind(self._last, walk, inputs, _rounded(case.negative_slope, x.dtype), mode)
         return _allocating(bound, inputs) if target is None else writing(bound, inputs, target)
 
@@ -105,8 +107,9 @@ class NumbaTuned:
         return library_versions()
 
     def _choose(self, case: Case, walk: Walk, target: Array | None) -> Plan:
-        element = case.op if case.direction == "forward" else f"{case.op}_backward"
-        mode, streaming = self._plan or choose(element, case.dtype, walk, case.itemsize, threads.count())
+        mode, streaming = self._plan or choose(
+            _element(case), case.dtype, walk, case.itemsize, threads.count()
+        )
         address = 0 if target is None else address_of(target)
         # In place a line has been read before it is written: there is nothing to save.
         return mode, streaming and case.placement != "inplace" and streams(walk, address, case.itemsize)
@@ -123,6 +126,10 @@ class NumbaTuned:
             return target
 
         return call
+
+
+def _element(case: Case) -> str:
+    return case.op if case.direction == "forward" else f"{case.op}_backward"
 
 
 def _rounded(slope: float, dtype: np.dtype[Any]) -> float:

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from kernels.api import Case
-from kernels.ops import Call, op_of
+from kernels.ops import Call, op_of, why_not
+from kernels.ops.formula import target_of
 
 __all__ = ["NumpyUfunc"]
 
@@ -27,8 +28,10 @@ class NumpyUfunc:
     alignment = 1
 
     def why_not(self, case: Case) -> str | None:
-        """None on the CPU."""
-        return None if case.device == "cpu" else f"NumPy runs on the CPU only; device is {case.device!r}"
+        """None on the CPU, for an op with an expression in NumPy."""
+        if case.device != "cpu":
+            return f"NumPy runs on the CPU only; device is {case.device!r}"
+        return why_not("numpy", case.op, case.direction, case.placement)
 
     def set_threads(self, count: int) -> int:
         """1, always: NumPy's ufuncs are serial."""
@@ -38,16 +41,14 @@ class NumpyUfunc:
         """`host` itself."""
         return host
 
-    def bind(self, case: Case, x: Array, dy: Array | None, out: Array | None) -> Call:
+    def bind(self, case: Case, x: Any, dy: Array | None, out: Array | None) -> Call:
         """As `compile`, without the first execution."""
-        op, slope = op_of(case.op), case.negative_slope
-        if dy is None:
-            call = op.numpy_forward(x, {"new": None, "out": out, "inplace": x}[case.placement], slope)
-        else:
-            call = op.numpy_backward(x, dy, {"new": None, "out": out, "inplace": dy}[case.placement], slope)
+        op, values = op_of(case.op), case.values
+        target = target_of(case.placement, x, dy, out)
+        call = op.numpy_forward(x, target, values) if dy is None else op.numpy_backward(x, dy, target, values)
         return _quiet(call) if _may_warn(case) else call
 
-    def compile(self, case: Case, x: Array, dy: Array | None, out: Array | None) -> Call:
+    def compile(self, case: Case, x: Any, dy: Array | None, out: Array | None) -> Call:
         """Allocate scratch (placements out and inplace) and run once, on the arrays themselves."""
         call = self.bind(case, x, dy, out)
         with np.errstate(all="ignore"):
@@ -71,7 +72,7 @@ def _may_warn(case: Case) -> bool:
 
     Only then is each call silenced, which costs time; signalling NaNs are left to the caller.
     """
-    return case.itemsize == 2 or op_of(case.op).numpy_may_warn(case.negative_slope)
+    return case.itemsize == 2 or op_of(case.op).numpy_may_warn(case.values)
 
 
 def _quiet(call: Call) -> Call:

@@ -26,7 +26,8 @@ from torch._inductor.runtime.cache_dir_utils import cache_dir
 
 from kernels.api import Case
 from kernels.backends.torch_eager import TorchEager
-from kernels.ops import op_of
+from kernels.ops import op_of, why_not
+from kernels.ops.formula import arrays_of
 
 with warnings.catch_warnings():  # it uses torch's own deprecated functions, and would at the first call
     warnings.simplefilter("ignore", DeprecationWarning)
@@ -49,15 +50,15 @@ class TorchCompile(TorchEager):
         self._last: Graph | None = None
 
     def why_not(self, case: Case) -> str | None:
-        """None on a CPU with a C++ compiler, and on a card with Triton."""
-        reason = super().why_not(case)
+        """None on a CPU with a C++ compiler, and on a card with Triton, for an op with an expression in torch."""
+        reason = self.why_no_device(case) or why_not("compiled", case.op, case.direction, case.placement)
         if reason is None and (torch._dynamo.config.disable or os.environ.get("TORCHDYNAMO_DISABLE") == "1"):
             reason = "TORCH_COMPILE_DISABLE or TORCHDYNAMO_DISABLE turns torch.compile off: unset it"
         return reason or (_no_compiler() if case.device == "cpu" else _no_triton())
 
     def bind(self, case: Case, x: Tensor, dy: Tensor | None, out: Tensor | None) -> Callable[[], Tensor]:
         """The call on these tensors; its first execution compiles, if this case is new."""
-        tensors = [tensor for tensor in (x, dy, out) if tensor is not None]
+        tensors = [*arrays_of(x, dy), *([] if out is None else [out])]
         return partial(self._graph(case, tensors).run, *tensors)
 
     def compile(self, case: Case, x: Tensor, dy: Tensor | None, out: Tensor | None) -> Callable[[], Tensor]:
@@ -93,8 +94,17 @@ class TorchCompile(TorchEager):
         shapes = tuple((tuple(tensor.shape), tensor.stride()) for tensor in tensors)
         # Dynamo guards on the thread count, and Inductor writes it into its OpenMP pragmas
         threads = torch.get_num_threads()
-        slope = repr(case.negative_slope)  # tells -0.0 from 0.0 and finds NaN again
-        key = (case.op, case.direction, case.placement, case.dtype, case.device, slope, threads, shapes)
+        values = repr(case.values)  # tells -0.0 from 0.0 and finds NaN again
+        key = (
+            op_of(case.op),
+            case.direction,
+            case.placement,
+            case.dtype,
+            case.device,
+            values,
+            threads,
+            shapes,
+        )
         if key not in self._graphs:
             self._graphs[key] = Graph(_source(case))
         self._last = self._graphs[key]
@@ -118,16 +128,22 @@ class Graph:
 
 def _source(case: Case) -> Function:
     """The function to compile, of the tensors that the case has: x[, dy][, out]."""
-    op, slope = op_of(case.op), case.negative_slope
+    op, values = op_of(case.op), case.values
     if case.direction == "forward":
-        kernel = op.torch_traced(torch, slope)
+        kernel = op.torch_traced(torch, values)
         forward: dict[str, Function] = {
             "new": lambda x: kernel(x),  # noqa: PLW0108  it has to be a Python function
             "out": lambda x, out: out.copy_(kernel(x)),
             "inplace": lambda x: x.copy_(kernel(x)),
         }
+        if case.arrays == 2:
+            forward = {
+                "new": lambda x, r: kernel(x, r),  # noqa: PLW0108  as above
+                "out": lambda x, r, out: out.copy_(kernel(x, r)),
+                "inplace": lambda x, r: r.copy_(kernel(x, r)),
+            }
         return forward[case.placement]
-    gradient = op.torch_traced_backward(torch, slope)
+    gradient = op.torch_traced_backward(torch, values)
     backward: dict[str, Function] = {
         "new": lambda x, dy: gradient(dy, x),
         "out": lambda x, dy, out: out.copy_(gradient(dy, x)),

@@ -11,7 +11,8 @@ import torch
 from kernels.api import Case
 from kernels.backends import _torch_arrays
 from kernels.gpu import torch_card
-from kernels.ops import op_of
+from kernels.ops import op_of, why_not
+from kernels.ops.formula import target_of
 
 __all__ = ["TorchEager"]
 
@@ -21,7 +22,7 @@ _DEFAULT_THREADS = torch.get_num_threads()
 
 
 class TorchEager:
-    """aten's relu and leaky_relu, forward and backward."""
+    """aten's own functions, forward and backward."""
 
     name = "torch_eager"
     distribution = "torch"
@@ -31,6 +32,10 @@ class TorchEager:
         self._on_card = False
 
     def why_not(self, case: Case) -> str | None:
+        """None on the CPU, and on a card that torch sees, for an op with an expression in torch."""
+        return self.why_no_device(case) or why_not("torch", case.op, case.direction, case.placement)
+
+    def why_no_device(self, case: Case) -> str | None:
         """None on the CPU, and on a card that torch sees."""
         return None if case.device == "cpu" else torch_card.why_no_card(self.name, case.device)
 
@@ -51,11 +56,10 @@ class TorchEager:
 
     def bind(self, case: Case, x: Tensor, dy: Tensor | None, out: Tensor | None) -> Callable[[], Tensor]:
         """As `compile`, without the first execution."""
-        op, changed = op_of(case.op), x if dy is None else dy
-        target = changed if case.placement == "inplace" else out
+        op, target = op_of(case.op), target_of(case.placement, x, dy, out)
         if dy is None:
-            return op.torch_forward(torch, x, target, case.negative_slope)
-        return op.torch_backward(torch, x, dy, target, case.negative_slope)
+            return op.torch_forward(torch, x, target, case.values)
+        return op.torch_backward(torch, x, dy, target, case.values)
 
     def compile(self, case: Case, x: Tensor, dy: Tensor | None, out: Tensor | None) -> Callable[[], Tensor]:
         """Run once, on the tensors themselves: nothing compiles."""

@@ -14,6 +14,7 @@ import torch
 from kernels.api import Case
 from kernels.backends.torch_eager import TorchEager
 from kernels.gpu import torch_card
+from kernels.ops import why_not
 
 __all__ = ["CALLS", "Replay", "TorchGraph"]
 
@@ -56,7 +57,7 @@ class TorchGraph(TorchEager):
             return (
                 "the calls of a graph use the same arrays, which are then in the card's cache; use cache hot"
             )
-        return None
+        return why_not("torch", case.op, case.direction, case.placement)
 
     def compile(self, case: Case, x: Tensor, dy: Tensor | None, out: Tensor | None) -> Callable[[], Tensor]:
         """Run once outside a graph, as torch asks for; record; replay once."""

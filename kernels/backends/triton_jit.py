@@ -14,7 +14,7 @@ from functools import partial
 import torch
 import triton
 
-from kernels.api import Case
+from kernels.api import MAIN_OPS, Case
 from kernels.backends import _torch_arrays
 from kernels.gpu import torch_card
 from kernels.gpu.card import Array
@@ -40,6 +40,8 @@ class TritonJit:
             reason = torch_card.why_no_card(self.name, case.device)
             if reason is not None:
                 return reason
+        if case.op not in MAIN_OPS:
+            return f"triton_jit has kernels for {' and '.join(MAIN_OPS)} only; op is {case.op!r}"
         if case.layout != "contiguous":
             return f"triton_jit reads flat memory: layout {case.layout} would be copied first; use contiguous"
         return None

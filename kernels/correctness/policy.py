@@ -6,6 +6,8 @@ describes A, B and C); gradients likewise where x is neither 0 nor NaN.  Reporte
 of zero, the NaN payload, whatever has a subnormal for input or output (there, any result up to
 the smallest normal is accepted), ``leaky(-inf, slope 0)``, slopes inf and NaN, 0 times a dy that
 is not finite, and the gradient's convention at 0 and NaN.  No tolerance loosens any of it.
+
+Other ops are computed, not selected: each says what error is allowed, and why (`bounded`).
 """
 
 from __future__ import annotations
@@ -16,12 +18,14 @@ import numpy as np
 
 from kernels.api import Case
 from kernels.correctness import reference
+from kernels.correctness.bounded import allowed_ulps, survey_bounded
 from kernels.correctness.rules import Question
 from kernels.correctness.survey import Findings, survey
 from kernels.numbers.floats import Array, bits, blocks, flat_index, format_of, np_dtype
 from kernels.numbers.host_arrays import is_poison
 from kernels.numbers.ulp import ulp_distance
-from kernels.ops import op_of
+from kernels.ops import exact_op, op_of
+from kernels.ops.formula import Formula
 
 __all__ = ["Judgement", "describe", "judge", "unchanged"]
 
@@ -33,7 +37,7 @@ class Judgement:
     problem  None if the answer keeps the policy, else one line: what, first bad index, input, got, wanted
     max_ulp  the largest distance from `model` over the judged elements; inf where NaN meets a number
     model    "exact" where every model gives the same (relu; a slope that rounds nowhere), "A", "B", "C",
-             or "" where none fits
+             or "" where none fits; "within 4 ULP" of an op that has a bound
     notes    differences that the policy reports, by special value; only those that the input shows
     """
 
@@ -46,10 +50,10 @@ class Judgement:
 def judge(case: Case, x: Array, dy: Array | None, result: object, *, first: str = "A") -> Judgement:
     """Hold `result` against the policy, for `case.op`, `direction`, `dtype` and `negative_slope`.
 
-    `x` and `dy` (None for forward) are the inputs as they were before the call, of any one shape
-    and any strides; `case.n` and `case.layout` are not looked at.  `first` is the rounding model to try
-    first, for arrays too small to tell.  Memory beyond the arguments: a few MB.  A `result` that is still being written
-    is judged as it is when it is read, once.
+    `x` and `dy` are the inputs as they were before the call, of any one shape and any strides; `dy` is None for
+    forward, or the second input of an op that has two.  `case.n` and `case.layout` are not looked at.  `first` is the
+    rounding model to try first, for arrays too small to tell.  Memory beyond the arguments: a few MB.  A `result`
+    that is still being written is judged as it is when it is read, once.
 
     Raises ValueError if `x` and `dy` do not fit the case: the inputs are the caller's own.
     """
@@ -57,6 +61,11 @@ def judge(case: Case, x: Array, dy: Array | None, result: object, *, first: str 
     problem = _wrong_form(x, result)
     if problem or not isinstance(result, np.ndarray):
         return Judgement(problem, np.inf, "")
+    op = op_of(case.op)
+    if isinstance(op, Formula):
+        seen = survey_bounded(op, case, x, dy, result)
+        sentence = _sentence(case, x, dy, seen) if seen.wrong else None
+        return Judgement(sentence, seen.max_ulp, "" if seen.wrong else seen.model, _joined(seen))
     questions = sorted(_questions(case), key=lambda question: question.model != first)
     at_first = survey(questions, x, dy, result, stop=True)
     for found in at_first:
@@ -98,7 +107,7 @@ def unchanged(before: Array, after: Array) -> str | None:
 
 
 def _check_inputs(case: Case, x: Array, dy: Array | None) -> None:
-    if (dy is None) != (case.direction == "forward"):
+    if (dy is None) != (case.arrays == 1):
         raise ValueError(f"dy is {'missing' if dy is None else 'given'}; direction is {case.direction!r}")
     for name, array in (("x", x), ("dy", dy)):
         if array is not None and array.dtype != np_dtype(case.dtype):
@@ -125,7 +134,7 @@ def _questions(case: Case) -> list[Question]:
 
 def _all_agree(case: Case) -> bool:
     """Whether no model rounds the slope, so that all give the same (float64 has one; float32 would round)."""
-    if not op_of(case.op).scales:
+    if not exact_op(case.op).scales:
         return True
     narrow = np.dtype(np.float32) if case.dtype == "float64" else np_dtype(case.dtype)
     with np.errstate(over="ignore", under="ignore"):
@@ -141,7 +150,8 @@ def _sentence(case: Case, x: Array, dy: Array | None, found: Findings) -> str:
     if found.first is None:
         raise AssertionError("a sentence about a wrong answer was asked for a right one")
     index, x_value, source, got, wanted = found.first
-    inputs = f"x={_show(x_value)}" + (f" dy={_show(source)}" if dy is not None else "")
+    other = "dy" if case.direction == "backward" else "r"
+    inputs = f"x={_show(x_value)}" + (f" {other}={_show(source)}" if dy is not None else "")
     written = not is_poison(got)
     gave = f"gave {_show(got)}" if written else "was never written"
     what = _what(case, source, got, wanted, found.model) if written else "left unwritten"
@@ -162,6 +172,9 @@ def _what(case: Case, source: Array, got: Array, wanted: Array, model: str) -> s
             return words
     ulps = float(ulp_distance(got, wanted))
     words = f"off by {ulps:.0f} ULP" if ulps < 1e7 else f"off by {ulps:.2g} ULP"
+    op = op_of(case.op)
+    if isinstance(op, Formula):
+        return f"{words}, {allowed_ulps(op, case.direction, format_of(np_dtype(case.dtype))):g} are allowed"
     if len(_questions(case)) > 1:
         return f"{words} from rounding model {model}, the nearest"
     if case.dtype == "float64" and a == float(source) * float(np.float32(case.negative_slope)):

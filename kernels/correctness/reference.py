@@ -19,7 +19,7 @@ from functools import partial
 import numpy as np
 
 from kernels.numbers.floats import Array, blocks, format_of
-from kernels.ops import op_of
+from kernels.ops import exact_op
 
 __all__ = ["backward", "forward", "models", "scale"]
 
@@ -35,7 +35,7 @@ def forward(op: str, x: Array, negative_slope: float, model: str = "A") -> Array
     `negative_slope` is ignored by relu.  Raises ValueError for an unknown op, or for a model
     that `x.dtype` does not have; TypeError for a dtype that is not one of the four.
     """
-    kind, x = op_of(op), np.asarray(x)
+    kind, x = exact_op(op), np.asarray(x)
     scaled = partial(scale, negative_slope=negative_slope, model=model)
     result = np.empty(x.shape, x.dtype)
     for block in blocks(x.shape):
@@ -54,7 +54,7 @@ def backward(op: str, dy: Array, x: Array, negative_slope: float, model: str = "
         raise TypeError(f"dy is {dy.dtype} and x is {x.dtype}; they must be the same: convert one first")
     if dy.shape != x.shape:
         raise ValueError(f"dy has shape {dy.shape} and x {x.shape}; they must be the same")
-    kind, scaled = op_of(op), partial(scale, negative_slope=negative_slope, model=model)
+    kind, scaled = exact_op(op), partial(scale, negative_slope=negative_slope, model=model)
     result = np.empty(x.shape, x.dtype)
     for block in blocks(x.shape):
         with np.errstate(invalid="ignore"):  # as above

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from kernels.correctness import reference
 from kernels.numbers.floats import Array, Format, bits, is_nan
 from kernels.numbers.ulp import ulp_distance
-from kernels.ops import op_of
+from kernels.ops import exact_op
 
 __all__ = ["Elements", "Question", "ulps_and_excuses"]
 
@@ -35,7 +35,7 @@ class Question:
     @property
     def scales(self) -> bool:
         """Whether anything is multiplied at all: `kernels.ops.Op.scales`."""
-        return op_of(self.op).scales
+        return exact_op(self.op).scales
 
     @property
     def rounded_slope(self) -> float:

@@ -10,12 +10,13 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from kernels.api import AXIS_TABLE, USUAL, Axis, Case
+from kernels.api import AXIS_TABLE, OPS, USUAL, Axis, Case, facts_of
 
 __all__ = [
     "ABLATED",
     "NETWORK_DIRECTIONS",
     "NETWORK_OPS",
+    "SLOPED_OPS",
     "WIDTHS",
     "NetworkCase",
     "case_of",
@@ -26,6 +27,8 @@ __all__ = [
 ]
 
 NETWORK_OPS = ("mlp_relu", "mlp_leaky_relu")
+SLOPED_OPS = (*(op for op in OPS if facts_of(op).sloped), "mlp_leaky_relu")
+"""Those that have a negative slope."""
 ABLATED = "mlp_identity"
 """The network without its activation: what is measured beside it, to see what the activation costs."""
 NETWORK_DIRECTIONS = ("forward", "train_step")
@@ -48,8 +51,12 @@ def words_of(axis: Axis) -> tuple[str, ...]:
 
 
 def is_allowed(axis: Axis, word: str) -> bool:
-    """Whether `word` may stand in an axis' column; `layout` may be a network's widths besides."""
-    return word in words_of(axis) or (axis.name == "layout" and WIDTHS.fullmatch(word) is not None)
+    """Whether `word` may stand in an axis' column: a user's own op, and for `layout` a network's widths, besides."""
+    return (
+        axis.allows(word)
+        or word in words_of(axis)
+        or (axis.name == "layout" and WIDTHS.fullmatch(word) is not None)
+    )
 
 
 def parse_widths(text: str) -> tuple[int, int, int]:
@@ -107,6 +114,11 @@ class NetworkCase(Case):
     def slope(self) -> float:
         """What a negative element is multiplied by: 1.0 where there is no activation."""
         return 1.0 if self.op == ABLATED else self.negative_slope
+
+    @property
+    def arrays(self) -> int:
+        """The batch, and in training its targets."""
+        return 1 if self.direction == "forward" else 2
 
     @property
     def parameters(self) -> int:

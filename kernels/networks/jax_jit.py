@@ -71,7 +71,7 @@ def _forward(case: NetworkCase, weights: Parameters, x: jax.Array) -> jax.Array:
     w1, b1, w2, b2 = weights
     h = x @ w1.T + b1
     if case.activation is not None:
-        h = op_of(case.activation).jax_forward(jax, case.negative_slope)(h)
+        h = op_of(case.activation).jax_forward(jax, {"negative_slope": case.negative_slope})(h)
     return h @ w2.T + b2
 
 

@@ -70,7 +70,7 @@ class TorchCompileMlp(TorchCompile):
 def _activation(case: NetworkCase) -> Callable[[Tensor], Tensor]:
     if case.activation is None:
         return lambda h: h
-    return op_of(case.activation).torch_traced(torch, case.negative_slope)
+    return op_of(case.activation).torch_traced(torch, {"negative_slope": case.negative_slope})
 
 
 def _forward(case: NetworkCase) -> Callable[..., Tensor]:

@@ -14,6 +14,7 @@ import numpy as np
 from kernels.api import Case
 from kernels.numba_cpu.elements import CARRIER
 from kernels.ops import op_of
+from kernels.ops.formula import arrays_of
 
 __all__ = ["CacheWatch", "bind_loop", "library_versions"]
 
@@ -21,15 +22,15 @@ Array = np.ndarray[Any, Any]
 
 
 def bind_loop(
-    loop: Callable[..., None], case: Case, x: Array, dy: Array | None, out: Array | None
+    loop: Callable[..., None], case: Case, x: Any, dy: Array | None, out: Array | None
 ) -> Callable[[], Array]:
-    """The call of ``loop(x[, dy], out[, slope])`` on these arrays; it is not executed here.
+    """The call of ``loop(x[, r][, dy], out[, slope])`` on these arrays; it is not executed here.
 
     Numba sees 16-bit floats as integers (`CARRIER`), and arrays that are all Fortran-contiguous
     transposed, so that the loop runs along memory.  For placement ``new`` the call allocates.
     """
-    inputs = [array for array in (x, dy) if array is not None]
-    slope = (_typed_slope(case, x.dtype),) if op_of(case.op).scales else ()
+    inputs = list(arrays_of(x, dy))
+    slope = (_typed_slope(case, inputs[0].dtype),) if getattr(op_of(case.op), "scales", False) else ()
     if case.placement == "new":
         return _allocating(loop, case, inputs, slope)
     target = out if case.placement == "out" else inputs[-1]

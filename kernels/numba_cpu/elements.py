@@ -67,6 +67,31 @@ def _product(v: types.Type, slope: types.Type) -> Callable[..., Any]:
     return lambda v, slope: v * slope
 
 
+@overload(scalars.widened, strict=False, inline="always")  # as above
+def _widened(v: types.Type) -> Callable[..., Any]:
+    if v == types.uint16:
+        return _from_half
+    if v == types.int16:
+        return _from_bfloat
+    return lambda v: v
+
+
+@overload(scalars.narrowed, strict=False, inline="always")  # as above
+def _narrowed(f: types.Type, v: types.Type) -> Callable[..., Any]:
+    if v == types.uint16:
+        return lambda f, v: _to_half(f)
+    if v == types.int16:
+        return lambda f, v: _to_bfloat(f)
+    kind = np.float32 if v == types.float32 else np.float64
+    return lambda f, v: kind(f)
+
+
+@overload(scalars.typed, strict=False, inline="always")  # as above
+def _typed(v: types.Type, value: types.Type) -> Callable[..., Any]:
+    kind = np.float32 if v == types.float32 else np.float64
+    return lambda v, value: kind(value)
+
+
 # Numba adds two uint32 in 64 bits: each sum is cut back, or the loop would use vectors half as wide.
 
 

@@ -25,9 +25,10 @@ Entry = Callable[..., Any]
 """A compiled function that takes positional arguments of exactly its types."""
 
 
-def digest(*modules: Any) -> str:
-    """Eight hex digits that change with the source of `modules`."""
-    return f"{zlib.crc32(b''.join(Path(module.__file__).read_bytes() for module in modules)):08x}"
+def digest(*sources: Any) -> str:
+    """Eight hex digits that change with the source of modules, or of files."""
+    files = [source if isinstance(source, Path) else Path(source.__file__) for source in sources]
+    return f"{zlib.crc32(b''.join(file.read_bytes() for file in files)):08x}"
 
 
 def jit(function: Callable[..., Any], name: str, signature: Any = None, *, parallel: bool = False) -> Any:

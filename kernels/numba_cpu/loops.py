@@ -6,20 +6,24 @@
 from __future__ import annotations
 
 import functools
+import re
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numba import prange
 from numba.extending import register_jitable
 
-from kernels.api import Case
+from kernels.api import Case, facts_of
 from kernels.numba_cpu import elements
 from kernels.numba_cpu.bind import CacheWatch, bind_loop, library_versions
 from kernels.numba_cpu.disk_cache import why_not_compiled
 from kernels.numba_cpu.entry import digest, jit
-from kernels.ops import op_of, scalars
+from kernels.ops import exact_op, op_of, scalars, why_not
+from kernels.ops.formula import Formula
+from kernels.ops.scalars import narrowed, widened
 
 __all__ = ["PlainLoops", "plain_loop"]
 
@@ -41,10 +45,10 @@ class PlainLoops:
         self._watch = CacheWatch()
 
     def why_not(self, case: Case) -> str | None:
-        """None on the CPU, where Numba compiles."""
+        """None on the CPU, where Numba compiles, for an op with an expression for it."""
         if case.device != "cpu":
             return f"{self.name} runs on the CPU only; device is {case.device!r}"
-        return why_not_compiled()
+        return why_not_compiled() or why_not("numba", case.op, case.direction, case.placement)
 
     def adopt(self, host: Array, case: Case) -> Array:
         """`host` itself."""
@@ -76,10 +80,50 @@ class PlainLoops:
         return library_versions()
 
 
-@functools.cache
 def plain_loop(op: str, direction: str, parallel: bool) -> Any:
-    """Numba's dispatcher of ``loop(x[, dy], out[, slope])`` for one- and two-dimensional arrays."""
+    """Numba's dispatcher of ``loop(x[, r][, dy], out[, slope])`` for one- and two-dimensional arrays."""
     kind = op_of(op)
+    return (
+        _of_formula(kind, op, direction, parallel)
+        if isinstance(kind, Formula)
+        else _exact(op, direction, parallel)
+    )
+
+
+@functools.cache
+def _of_formula(kind: Formula, op: str, direction: str, parallel: bool) -> Any:
+    """Of an op's expression for one element, whose parameters are constants."""
+    facts = facts_of(op)
+    function = kind.scalar(direction, dict(facts.params))
+    two_inputs = direction == "forward" and facts.inputs == 2
+    element = _of_two if two_inputs else _gradient if direction == "backward" else _of_one
+    source = digest(elements, scalars, Path(function.__code__.co_filename))
+    make = _forward if element is _of_one else _backward
+    values = "_".join(f"{name}{value!r}" for name, value in facts.params)
+    name = f"{op}{values}_{direction}_{'parallel' if parallel else 'serial'}_{source}"
+    return jit(make(element(_jitable(function))), re.sub(r"\W", "_", name), parallel=parallel)
+
+
+# In the type that holds an element: 16-bit floats are computed in float32, and rounded once.
+
+
+def _of_one(function: Any) -> Any:
+    return register_jitable(lambda v: narrowed(function(widened(v)), v))
+
+
+def _of_two(function: Any) -> Any:
+    return register_jitable(
+        lambda r, v: narrowed(function(widened(v), widened(r)), v)
+    )  # as `_backward` gives them
+
+
+def _gradient(function: Any) -> Any:
+    return register_jitable(lambda g, v: narrowed(function(widened(g), widened(v)), v))
+
+
+@functools.cache
+def _exact(op: str, direction: str, parallel: bool) -> Any:
+    kind = exact_op(op)
     element = _jitable(kind.scalar if direction == "forward" else kind.scalar_derivative)
     make = {
         ("forward", False): _forward,

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from kernels.ops import Array, Call, Target
+from kernels.ops import Array, Call, Target, Values
 from kernels.ops.scalars import at_most_zero, positive, product
 
 scales = True
@@ -38,9 +38,9 @@ def scalar_derivative(g: Any, v: Any, slope: Any) -> Any:
     return g if positive(v) else product(g, slope)
 
 
-def numpy_forward(x: Array, target: Target, slope: float) -> Call:
+def numpy_forward(x: Array, target: Target, values: Values) -> Call:
     """The larger of x and slope * x (the smaller for a slope above 1), where that is the same; else by a mask."""
-    rounded = x.dtype.type(slope)
+    rounded = x.dtype.type(values["negative_slope"])
     if 0 < rounded <= 1:
         return _by(np.maximum, x, target, rounded)
     if 1 < rounded < np.inf:
@@ -83,10 +83,10 @@ def _by_mask(x: Array, target: Target, slope: Any) -> Call:
     return into
 
 
-def numpy_backward(x: Array, dy: Array, target: Target, slope: float) -> Call:
+def numpy_backward(x: Array, dy: Array, target: Target, values: Values) -> Call:
     """dy times 1 or the slope, which are chosen by integer arithmetic on their bits."""
     multiply, greater, add, zero, dtype = np.multiply, np.greater, np.add, x.dtype.type(0), x.dtype
-    low, one = np.array([dtype.type(slope), 1], dtype).view(f"u{dtype.itemsize}")
+    low, one = np.array([dtype.type(values["negative_slope"]), 1], dtype).view(f"u{dtype.itemsize}")
     step = np.array([one], low.dtype) - low  # wraps round, and so does adding it to `low`
 
     def new() -> Array:
@@ -105,19 +105,19 @@ def numpy_backward(x: Array, dy: Array, target: Target, slope: float) -> Call:
     return into
 
 
-def numpy_may_warn(slope: float) -> bool:
+def numpy_may_warn(values: Values) -> bool:
     """Where 0 is multiplied by an infinity, or a product overflows."""
-    return not 0 < slope <= 1
+    return not 0 < values["negative_slope"] <= 1
 
 
-def jax_forward(jax: Any, slope: float) -> Callable[[Any], Any]:
+def jax_forward(jax: Any, values: Values) -> Callable[[Any], Any]:
     """JAX's own."""
-    return partial(jax.nn.leaky_relu, negative_slope=slope)
+    return partial(jax.nn.leaky_relu, negative_slope=values["negative_slope"])
 
 
-def torch_forward(torch: Any, x: Any, target: Any, slope: float) -> Callable[[], Any]:
+def torch_forward(torch: Any, x: Any, target: Any, values: Values) -> Callable[[], Any]:
     """torch's own."""
-    nn = torch._C._nn
+    nn, slope = torch._C._nn, values["negative_slope"]
     if target is None:
         return partial(nn.leaky_relu, x, slope)
     if target is x:
@@ -125,20 +125,21 @@ def torch_forward(torch: Any, x: Any, target: Any, slope: float) -> Callable[[],
     return partial(nn.leaky_relu, x, slope, out=target)
 
 
-def torch_backward(torch: Any, x: Any, dy: Any, target: Any, slope: float) -> Callable[[], Any]:
+def torch_backward(torch: Any, x: Any, dy: Any, target: Any, values: Values) -> Callable[[], Any]:
     """aten's leaky_relu_backward; False: it is given x, not the result."""
-    packet = torch.ops.aten.leaky_relu_backward
+    packet, slope = torch.ops.aten.leaky_relu_backward, values["negative_slope"]
     if target is None:
         return partial(packet.default, dy, x, slope, False)
     return partial(packet.grad_input, dy, x, slope, False, grad_input=target)
 
 
-def torch_traced(torch: Any, slope: float) -> Callable[[Any], Any]:
+def torch_traced(torch: Any, values: Values) -> Callable[[Any], Any]:
     """torch's own."""
+    slope = values["negative_slope"]
     return lambda x: torch.nn.functional.leaky_relu(x, slope)
 
 
-def torch_traced_backward(torch: Any, slope: float) -> Callable[[Any, Any], Any]:
+def torch_traced_backward(torch: Any, values: Values) -> Callable[[Any, Any], Any]:
     """aten's leaky_relu_backward, as above."""
-    aten = torch.ops.aten
+    aten, slope = torch.ops.aten, values["negative_slope"]
     return lambda dy, x: aten.leaky_relu_backward.default(dy, x, slope, False)

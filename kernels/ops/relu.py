@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from kernels.ops import Array, Call, Target
+from kernels.ops import Array, Call, Target, Values
 from kernels.ops.scalars import at_most_zero, positive, zero
 
 scales = False
@@ -37,12 +37,12 @@ def scalar_derivative(g: Any, v: Any) -> Any:
     return g if positive(v) else zero(g)
 
 
-def numpy_forward(x: Array, target: Target, slope: float) -> Call:
+def numpy_forward(x: Array, target: Target, values: Values) -> Call:
     """One ufunc."""
     return partial(np.maximum, x, x.dtype.type(0), out=target)
 
 
-def numpy_backward(x: Array, dy: Array, target: Target, slope: float) -> Call:
+def numpy_backward(x: Array, dy: Array, target: Target, values: Values) -> Call:
     """The bits of dy times 0 or 1: a product of floats would turn an infinite dy into NaN."""
     multiply, greater, nought, dtype = np.multiply, np.greater, x.dtype.type(0), x.dtype
     dy_bits = dy.view(f"u{dtype.itemsize}")
@@ -61,17 +61,17 @@ def numpy_backward(x: Array, dy: Array, target: Target, slope: float) -> Call:
     return into
 
 
-def numpy_may_warn(slope: float) -> bool:
+def numpy_may_warn(values: Values) -> bool:
     """Never."""
     return False
 
 
-def jax_forward(jax: Any, slope: float) -> Callable[[Any], Any]:
+def jax_forward(jax: Any, values: Values) -> Callable[[Any], Any]:
     """JAX's own."""
     return jax.nn.relu  # type: ignore[no-any-return]  # a framework that comes as an argument has no types
 
 
-def torch_forward(torch: Any, x: Any, target: Any, slope: float) -> Callable[[], Any]:
+def torch_forward(torch: Any, x: Any, target: Any, values: Values) -> Callable[[], Any]:
     """torch's own; into an array its clamp_min, which is the same kernel: relu's would allocate and copy."""
     if target is None:
         return partial(torch.relu, x)
@@ -80,7 +80,7 @@ def torch_forward(torch: Any, x: Any, target: Any, slope: float) -> Callable[[],
     return partial(torch.clamp_min, x, 0, out=target)
 
 
-def torch_backward(torch: Any, x: Any, dy: Any, target: Any, slope: float) -> Callable[[], Any]:
+def torch_backward(torch: Any, x: Any, dy: Any, target: Any, values: Values) -> Callable[[], Any]:
     """aten's threshold_backward."""
     packet = torch.ops.aten.threshold_backward
     if target is None:
@@ -88,12 +88,12 @@ def torch_backward(torch: Any, x: Any, dy: Any, target: Any, slope: float) -> Ca
     return partial(packet.grad_input, dy, x, 0, grad_input=target)
 
 
-def torch_traced(torch: Any, slope: float) -> Callable[[Any], Any]:
+def torch_traced(torch: Any, values: Values) -> Callable[[Any], Any]:
     """torch's own."""
     return torch.relu  # type: ignore[no-any-return]  # as above
 
 
-def torch_traced_backward(torch: Any, slope: float) -> Callable[[Any, Any], Any]:
+def torch_traced_backward(torch: Any, values: Values) -> Callable[[Any, Any], Any]:
     """aten's threshold_backward."""
     aten = torch.ops.aten
     return lambda dy, x: aten.threshold_backward.default(dy, x, 0)

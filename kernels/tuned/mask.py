@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from kernels.api import OPS
+from kernels.api import MAIN_OPS
 from kernels.numba_cpu import threads
 from kernels.numbers.floats import format_of
 from kernels.tuned.bind import Walk, bind_addresses
@@ -80,8 +80,8 @@ def _rounded(dtype: np.dtype[Any], op: str, slope: float) -> float:
 
 
 def _check(array: Array, out: Array, bits: Array, op: str, name: str) -> None:
-    if op not in OPS:
-        raise ValueError(f"op is {op!r}; allowed: {', '.join(OPS)}")
+    if op not in MAIN_OPS:
+        raise ValueError(f"op is {op!r}; allowed: {', '.join(MAIN_OPS)}")
     for label, value in ((name, array), ("out", out), ("bits", bits)):
         if not isinstance(value, np.ndarray) or not value.flags.c_contiguous:
             raise ValueError(f"{label} is not a C-contiguous numpy.ndarray; give np.ascontiguousarray of it")

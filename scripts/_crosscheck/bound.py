@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.arrays.call_ring import aliases
+from bench.arrays.call_ring import aliases, operands
 from kernels.api import Backend, Case
 from kernels.correctness.policy import unchanged
 from kernels.numbers import host_arrays
@@ -27,8 +27,8 @@ class Bound:
     def __init__(self, backend: Backend, case: Case, *, misaligned: bool = False) -> None:
         self._backend, self._case = backend, case
         self.x = _array(host_arrays.host_array, case, misaligned)
-        backward, given = case.direction == "backward", case.placement == "out"
-        self._dy = _array(host_arrays.host_array, case, misaligned) if backward else None
+        two, given = case.arrays == 2, case.placement == "out"
+        self._dy = _array(host_arrays.host_array, case, misaligned) if two else None
         self._out = _array(host_arrays.output_array, case, misaligned) if given else None
         self._run: Callable[[], Any] | None = None
         self._aliased = False
@@ -56,7 +56,7 @@ class Bound:
             handles = [None if array is None else self._backend.adopt(array, self._case) for array in arrays]
             self._aliased = aliases(self._backend, self.x, handles[0])
             with np.errstate(all="ignore"):
-                self._run = self._backend.compile(self._case, *handles)
+                self._run = self._backend.compile(self._case, *operands(self._case, *handles))
             self._write(x, dy)  # in place, the first execution has overwritten them
         return self._run
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from kernels.api import Backend, Case
+from kernels.api import Backend, Case, facts_of
 from kernels.correctness.policy import Judgement, judge
 from kernels.numbers.floats import Array
 from kernels.numbers.host_arrays import ALIGNMENT
@@ -56,7 +56,7 @@ class Outcome:
         self.max_ulp = max(self.max_ulp, judgement.max_ulp)
         if judgement.model:
             self.models.add(judgement.model)
-        ordinary = case.op == "relu" or case.negative_slope == SLOPES[0]
+        ordinary = not facts_of(case.op).sloped or case.negative_slope == SLOPES[0]
         for name, answers in judgement.notes.items():
             if ordinary or "slope" in name or "x<0" in name:
                 self.notes.setdefault(name, set()).update(answers.split("|"))

@@ -15,7 +15,8 @@ _SHORT = {"float16": "f16", "bfloat16": "bf16", "float32": "f32", "float64": "f6
 _LEGEND = (
     "model: how slope * x is rounded. A: the slope to the dtype, then the product.",
     "  B: float32 slope and product, then 16 bits. C: float64 slope and product,",
-    "  then the dtype. exact: nothing is rounded. Anything else: what went wrong.",
+    "  then the dtype. exact: nothing is rounded. within 4 ULP: what is allowed, of an op",
+    "  with a bound. Anything else: what went wrong.",
     "ULP: from that model at most, over all that the policy judges; 0 is right.",
     "-0: what op(-0) is. g(0), g(NaN): the multiple of dy where x is 0 or NaN.",
     "These and subnormals are reported, never judged. Payloads of NaN, slopes inf",

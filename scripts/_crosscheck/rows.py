@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass, fields, replace
 
-from kernels.api import DTYPES, PLACEMENTS, Case
+from kernels.api import DTYPES, PLACEMENTS, Case, facts_of
 from scripts._crosscheck.checking import About, Outcome
 
 __all__ = ["COLUMNS", "Row", "condensed", "row_of"]
@@ -71,7 +71,7 @@ def row_of(backend: str, case: Case, outcome: Outcome, about: About) -> Row:
     """The row of an outcome."""
     notes = {name: "|".join(sorted(answers)) for name, answers in outcome.notes.items()}
     declared = [f"{name}: {why}" for name, why in about.deviations.items() if name in notes]
-    short = "relu" if case.op == "relu" else "leaky"
+    short = "leaky" if facts_of(case.op).sloped else case.op
     judged = outcome.status in ("ok", "incorrect")
     row = Row(
         backend,
@@ -90,7 +90,7 @@ def row_of(backend: str, case: Case, outcome: Outcome, about: About) -> Row:
         subnormals=notes.pop("subnormals", ""),
         grad_zero=notes.pop("grad(0)", ""),
         grad_nan=notes.pop("grad(nan)", ""),
-        slopes=" ".join(f"{slope:g}" for slope in outcome.slopes) if case.op == "leaky_relu" else "",
+        slopes=" ".join(f"{slope:g}" for slope in outcome.slopes) if facts_of(case.op).sloped else "",
         lengths=" ".join(map(str, sorted(outcome.lengths))),
         layouts=" ".join(outcome.layouts),
         calls=outcome.calls,

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from kernels.api import Case
+from kernels.api import Case, facts_of
 from kernels.numbers import host_arrays
 from kernels.numbers.floats import FORMATS, Array
 
@@ -51,7 +51,7 @@ def trials(case: Case) -> Iterator[Trial]:
     main = case.placement == "new"
     yield _long(case, 0.01, must=True)
     yield _sweep(case, 17, must=main)
-    slopes = SLOPES[1:] if case.op == "leaky_relu" else ()
+    slopes = SLOPES[1:] if facts_of(case.op).sloped else ()
     for slope in slopes[:3]:
         yield _long(case, slope, must=main)
     for n in _SWEPT[1:]:
@@ -67,7 +67,7 @@ def trials(case: Case) -> Iterator[Trial]:
 
 
 def _long(case: Case, slope: float, *, must: bool = False) -> Trial:
-    name = f"length {_LENGTH}" if case.op == "relu" else f"slope {slope:g}"
+    name = f"slope {slope:g}" if facts_of(case.op).sloped else f"length {_LENGTH}"
     return Trial(name, replace(case, n=_LENGTH, negative_slope=slope), _long_values, must)
 
 
@@ -81,7 +81,7 @@ def _long_values(case: Case) -> tuple[Array, Array | None]:
     patterns = _patterns(case)
     special = host_arrays.specials(case.dtype)
     left, right = np.resize(np.repeat(special, special.size), case.n), np.resize(special, case.n)
-    if case.direction == "forward":
+    if case.arrays == 1:
         return np.stack([patterns, left, plain]), None
     return np.stack([patterns, plain, left, plain]), np.stack([plain, patterns, right, other])
 
@@ -91,7 +91,7 @@ def _swept_values(case: Case) -> tuple[Array, Array | None]:
     special = host_arrays.specials(case.dtype)
     index = (np.arange(special.size)[:, None] + np.arange(case.n)) % special.size
     swept = special[index]
-    if case.direction == "forward":
+    if case.arrays == 1:
         return swept, None
     plain = np.broadcast_to(_plain(case, 1)[0], swept.shape)
     return np.concatenate([swept, plain]), np.concatenate([plain, swept])
@@ -101,7 +101,7 @@ def _plain(case: Case, rows: int) -> tuple[Array, Array | None]:
     values = np.empty((rows, case.n), host_arrays.np_dtype(case.dtype))
     for seed, row in enumerate(values):
         host_arrays.fill(row, "normal", seed)
-    return values, (values[::-1] if case.direction == "backward" else None)
+    return values, (values[::-1] if case.arrays == 2 else None)
 
 
 def _patterns(case: Case) -> Array:

@@ -26,7 +26,8 @@ from bench.run.run import Run
 from bench.stats.frames import timed
 from bench.stats.verdicts import Rounds
 from bench.text.units import count_text
-from kernels.api import AXES, OPS, Case
+from kernels.api import AXES, Case
+from kernels.networks.case import NETWORK_OPS
 from scripts._shared.pairs import SPREAD_COLUMNS, Gain, Timed, gain, timed_of
 
 __all__ = ["Arms", "Figures", "Name", "add_run_options", "measure", "settings_of"]
@@ -149,7 +150,7 @@ class Figures:
 
 
 def _groups(frame: pd.DataFrame) -> Iterator[tuple[tuple[Case, Name], pd.DataFrame]]:
-    frame = frame[(frame["role"] != "twin") & frame["op"].isin(OPS)]
+    frame = frame[(frame["role"] != "twin") & ~frame["op"].isin(NETWORK_OPS)]
     for key, group in frame.groupby([*AXES, "backend", "variant"], observed=True, sort=False):
         *axes, backend, variant = key
         case = Case(**dict(zip(AXES, axes, strict=True)))  # type: ignore[arg-type]  # pandas loses the axes' types

@@ -14,6 +14,7 @@ from bench.records.schema import STATUSES
 from bench.stats.fastest import COMPETING, RULE
 from bench.text.units import count_text
 from kernels.api import AXIS_TABLE
+from kernels.networks.case import SLOPED_OPS
 
 __all__ = [
     "LEGEND",
@@ -34,7 +35,6 @@ __all__ = [
 
 RARE_AXES = ("machine", *(axis.name for axis in AXIS_TABLE if not axis.always))
 """The columns that are said once where they do not vary, and in every title where they do."""
-_SLOPED = ("leaky_relu", "mlp_leaky_relu")
 _MOST_RUNS = 8
 _MOST_PROBLEMS = 20
 _GRAVEST_FIRST = (*(status for status in STATUSES if status not in ("skipped", "noisy")), "skipped", "noisy")
@@ -80,7 +80,7 @@ def clean(text: str) -> str:
 
 def matters(axis: str, operation: str) -> bool:
     """Whether `axis` means anything to `operation`: only the leaky ones have a slope."""
-    return axis != "negative_slope" or operation in _SLOPED
+    return axis != "negative_slope" or operation in SLOPED_OPS
 
 
 def axis_text(axis: str, value: Any) -> str:
@@ -99,7 +99,7 @@ def varies(cells: pd.DataFrame, axis: str) -> bool:
     """Whether `cells` differ in `axis`; a slope that is not used does not count."""
     values = cells[axis]
     if axis == "negative_slope":
-        values = values[cells["op"].isin(_SLOPED)]
+        values = values[cells["op"].isin(SLOPED_OPS)]
     return bool(values.nunique(dropna=False) > 1)
 
 
@@ -117,7 +117,7 @@ def run_lines(cells: pd.DataFrame) -> Iterator[str]:
 
 def constant_lines(cells: pd.DataFrame, rare: Sequence[str]) -> Iterator[str]:
     """At most one line: the rare axes that are the same in all of `cells`; `rare` are those that vary."""
-    leaky = cells[cells["op"].isin(_SLOPED)].head(1)
+    leaky = cells[cells["op"].isin(SLOPED_OPS)].head(1)
     row = next((leaky if len(leaky) else cells.head(1)).itertuples())
     constant = [axis for axis in RARE_AXES[1:] if axis not in rare and matters(axis, str(row.op))]
     if constant:

@@ -13,7 +13,8 @@ from bench.records.columns import TIMED
 from bench.stats.fastest import COMPETING, mark_standings
 from bench.stats.frames import group_ids
 from bench.stats.latency_fit import fit_lines
-from kernels.api import AXES, ITEMSIZES, OPS
+from kernels.api import AXES, ITEMSIZES
+from kernels.networks.case import NETWORK_OPS
 
 __all__ = ["ARM_COLUMNS", "CASE", "NEEDED", "Keep", "arms", "fastest", "fits", "prepare", "ranked"]
 
@@ -167,7 +168,7 @@ def fits(cells: pd.DataFrame, keep: Keep) -> tuple[pd.DataFrame, int]:
     Columns: the case's but n, backend, variant, role, ``sizes``, ``latency_s``, ``bandwidth_gb_per_s``
     (NaN where larger tensors take no longer) and ``worst_miss`` (a fraction of the measured time).
     """
-    rows = np.flatnonzero(cells["timed"] & cells["role"].isin(_FITTED_ROLES) & cells["op"].isin(OPS))
+    rows = np.flatnonzero(cells["timed"] & cells["role"].isin(_FITTED_ROLES) & ~cells["op"].isin(NETWORK_OPS))
     keys = [*_CASE_BUT_N, "backend", "variant", "role"]
     some = cells[[*keys, "n", "bytes_moved", "time_s"]].iloc[rows]
     line = group_ids(some, keys)

@@ -14,7 +14,7 @@ from bench.plan.experiments import Experiment, Variant, arm_label
 from bench.stats.estimates import Interval
 from bench.text.sizes import format_size
 from bench.text.units import number_text, ratio_text, seconds_text
-from kernels.api import DIRECTIONS, OPS, Case
+from kernels.api import DIRECTIONS, MAIN_OPS, Case
 from scripts._plugins.forward_backward import kept_bytes, pair_bytes
 from scripts._shared.measured import Arms, Figures, Name
 
@@ -98,14 +98,14 @@ def _can(names: tuple[Name, ...], placement: str) -> tuple[Name, ...]:
 
 
 def _forward_out(large: int) -> Iterator[Target]:
-    for op in OPS:
+    for op in MAIN_OPS:
         case = Case(op, placement="out", n=large)
         yield Target("forward-out", case, _can(_FOUR, "out"), 1.4)
         yield Target("forward-out", case, _COPIES, 0.95, against="the copy ceiling")
 
 
 def _forward_new(large: int) -> Iterator[Target]:
-    for op in OPS:
+    for op in MAIN_OPS:
         case = Case(op, n=large)
         variants = tuple(("torch_eager", variant.name) for variant in _ALLOCATOR)
         yield Target("forward-new", case, (_TORCH,), 5.0, against="torch_eager as installed")
@@ -114,12 +114,12 @@ def _forward_new(large: int) -> Iterator[Target]:
 
 def _backward_out(large: int) -> Iterator[Target]:
     others = _named("torch_eager", "torch_compile", "numpy_ufunc", "numba_parallel")
-    for op in OPS:
+    for op in MAIN_OPS:
         yield Target("backward-out", Case(op, "backward", "out", n=large), others, 1.35)
 
 
 def _pair(large: int) -> Iterator[Target]:
-    for op in OPS:
+    for op in MAIN_OPS:
         case = Case(op, "backward", "out", n=large)
         ours = "pair_numba_tuned"
         moved = pair_bytes(ours, case)
@@ -127,7 +127,7 @@ def _pair(large: int) -> Iterator[Target]:
 
 
 def _16ki(_large: int) -> Iterator[Target]:
-    for op in OPS:
+    for op in MAIN_OPS:
         for direction in DIRECTIONS:
             for placement in ("out", "new"):
                 case = Case(op, direction, placement, n=1 << 14)
@@ -135,20 +135,20 @@ def _16ki(_large: int) -> Iterator[Target]:
 
 
 def _tiny(_large: int) -> Iterator[Target]:
-    for op in OPS:
+    for op in MAIN_OPS:
         for n in (1, 16, 64, 256, 1024):
             yield Target("tiny", Case(op, placement="out", n=n), (_TORCH,), 2.0)
 
 
 def _half(large: int) -> Iterator[Target]:
-    for op in OPS:
+    for op in MAIN_OPS:
         for dtype in ("float16", "bfloat16"):
             for n, at_least in ((large, 1.4), (1 << 14, 1.0)):
                 yield Target("half", Case(op, placement="out", dtype=dtype, n=n), (_TORCH,), at_least)
 
 
 def _layouts(large: int) -> Iterator[Target]:
-    for op in OPS:
+    for op in MAIN_OPS:
         for layout in ("strided", "transposed"):
             for placement in ("out", "new"):
                 case = Case(op, placement=placement, n=min(large, 1 << 24), layout=layout)

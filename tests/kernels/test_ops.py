@@ -3,37 +3,48 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from kernels.api import DTYPES, OPS
-from kernels.correctness import reference
+from kernels.api import DIRECTIONS, DTYPES, MAIN_OPS, OPS, PLACEMENTS, Case, facts_of
+from kernels.correctness import bounded, reference
+from kernels.correctness.policy import judge
 from kernels.numbers.floats import is_nan, np_dtype
 from kernels.numbers.host_arrays import specials
 from kernels.numbers.ulp import same_bits
-from kernels.ops import Op, leaky_relu, op_of, relu
+from kernels.ops import ExactOp, Op, exact_op, formula, leaky_relu, op_of, relu, scalars
+from kernels.ops.formula import Formula
 
-FILES: dict[str, Op] = {"relu": relu, "leaky_relu": leaky_relu}  # where mypy holds them to the protocol
+FILES: dict[str, ExactOp] = {"relu": relu, "leaky_relu": leaky_relu}  # where mypy holds them to the protocol
+FORMULAS: dict[str, Formula] = {name: op for name in OPS if isinstance(op := op_of(name), Formula)}
+AN_OP: Op = FORMULAS["silu"]  # likewise
+HELPERS = {"__init__", "scalars", "formula", "own"}
 
 
 def test_every_op_has_a_file_and_every_file_is_an_op() -> None:
-    assert tuple(FILES) == OPS
+    assert tuple(FILES) == MAIN_OPS
     assert all(op_of(name) is op for name, op in FILES.items())
     found = {path.stem for path in Path(str(relu.__file__)).parent.glob("*.py")}
-    assert found - {"__init__", "scalars"} == set(OPS)
+    assert found - HELPERS == {*FILES, *FORMULAS} == set(OPS)
 
 
 def test_an_unknown_op_is_a_sentence() -> None:
-    with pytest.raises(ValueError, match="op is 'gelu'; allowed: relu, leaky_relu"):
-        op_of("gelu")
+    with pytest.raises(ValueError, match="op is 'gleu'; allowed: relu, leaky_relu"):
+        op_of("gleu")
+
+
+def test_an_op_with_a_bound_has_no_exact_answer() -> None:
+    with pytest.raises(ValueError, match="op silu has no exact answer"):
+        exact_op("silu")
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("name", OPS)
+@pytest.mark.parametrize("name", FILES)
 def test_the_formula_of_one_element_is_the_reference(name: str, dtype: str) -> None:
     """As it stands, in NumPy's scalars; what Numba compiles of it is held to the policy with the backends."""
-    op, kind = op_of(name), np_dtype(dtype)
+    op, kind = FILES[name], np_dtype(dtype)
     x = specials(dtype)
     dy = np.resize(np.array([1.5, -3.0, np.inf, 0.0], kind), x.shape)
     with np.errstate(all="ignore"):
@@ -45,3 +56,87 @@ def test_the_formula_of_one_element_is_the_reference(name: str, dtype: str) -> N
     assert same_bits(y[numbers], wanted[numbers])
     assert is_nan(y[~numbers]).all()
     assert same_bits(dx[numbers], gradient[numbers])
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("direction", DIRECTIONS)
+@pytest.mark.parametrize("name", FORMULAS)
+def test_the_expression_of_one_element_keeps_the_bound(name: str, direction: str, dtype: str) -> None:
+    """As it stands, in NumPy's scalars, of ordinary numbers."""
+    op, case = FORMULAS[name], Case(name, direction, dtype=dtype, n=500)
+    if op.lacks("numba", name, direction, "new") is not None:
+        pytest.skip("has none")
+    arrays = [
+        np.random.default_rng(seed).normal(0, 4, 500).astype(np_dtype(dtype)) for seed in range(case.arrays)
+    ]
+    function: Any = op.scalar(direction, dict(facts_of(name).params))
+    ordered = arrays[::-1] if direction == "backward" else arrays
+    result = [
+        scalars.narrowed(function(*map(scalars.widened, element)), element[0])
+        for element in zip(*ordered, strict=True)
+    ]
+    x, other = arrays[0], arrays[1] if case.arrays == 2 else None
+    assert judge(case, x, other, np.array(result, x.dtype)).problem is None
+
+
+@pytest.mark.parametrize("name", FORMULAS)
+def test_an_answer_beyond_the_bound_is_wrong_and_says_where(name: str) -> None:
+    case = Case(name, n=2000)
+    x = np.linspace(0.5, 5.5, 2000, dtype=np.float32)
+    other = x[::-1].copy() if case.arrays == 2 else None
+    right = bounded.expected(FORMULAS[name], case, x, other).astype(np.float32)
+    assert judge(case, x, other, right).problem is None
+    wrong = right.copy()
+    wrong.view(np.uint32)[1234] += 40
+    problem = judge(case, x, other, wrong).problem or ""
+    assert "off by 40 ULP" in problem
+    assert "at index 1234 of 2000" in problem
+    assert "(1 of 2000 elements wrong)" in problem
+
+
+@pytest.mark.parametrize("name", FORMULAS)
+def test_a_lost_nan_and_one_that_is_made_are_wrong(name: str) -> None:
+    case = Case(name, n=4)
+    x = np.array([1.0, np.nan, 2.0, 3.0], np.float32)
+    other = np.ones(4, np.float32) if case.arrays == 2 else None
+    right = bounded.expected(FORMULAS[name], case, x, other).astype(np.float32)
+    lost, made = np.nan_to_num(right), right.copy()
+    made[3] = np.nan
+    assert "drops NaN" in (judge(case, x, other, lost).problem or "")
+    assert "makes NaN" in (judge(case, x, other, made).problem or "")
+    made.view(np.uint32)[3] = 0x7FE5A5A5
+    assert "left unwritten" in (judge(case, x, other, made).problem or "")
+
+
+@pytest.mark.parametrize("name", [name for name, op in FORMULAS.items() if op.derivative is not None])
+def test_the_derivative_is_that_of_the_reference(name: str) -> None:
+    """By central differences in float64, away from kinks."""
+    op, values = FORMULAS[name], dict(facts_of(name).params)
+    x, h = np.linspace(-8.05, 8.05, 322), 1e-5
+    assert op.derivative is not None
+    difference = (op.reference(x + h, **values) - op.reference(x - h, **values)) / (2 * h)
+    away = (
+        np.all([np.abs(x - kink) > 1e-3 for kink in op.kinks], axis=0) if op.kinks else np.full(x.shape, True)
+    )
+    np.testing.assert_allclose(op.derivative(x, **values)[away], difference[away], rtol=1e-6, atol=1e-8)
+
+
+def test_what_an_expression_lacks_is_a_sentence() -> None:
+    every = [
+        op.lacks(framework, name, direction, placement)
+        for name, op in FORMULAS.items()
+        for framework in ("numpy", "numba", "jax", "torch", "compiled")
+        for direction in DIRECTIONS
+        for placement in PLACEMENTS
+    ]
+    said = {reason for reason in every if reason is not None}
+    assert all(len(reason.split()) > 5 for reason in said)
+    assert any("NumPy has no erf" in reason for reason in said)
+    assert any("use placement new" in reason for reason in said)
+
+
+def test_a_call_writes_in_place_into_the_last_array_that_it_reads() -> None:
+    assert formula.target_of("inplace", "x", None, None) == "x"
+    assert formula.target_of("inplace", "x", "dy", None) == "dy"
+    assert formula.target_of("inplace", ("x", "r"), None, None) == "r"
+    assert formula.target_of("out", "x", None, "out") == "out"

@@ -353,8 +353,7 @@ class TestFilters:
         [
             (
                 ["--ops", "rely"],
-                "--ops: 'rely' is not known; allowed: relu, leaky_relu, mlp_relu, mlp_leaky_relu; "
-                "did you mean 'relu'",
+                "--ops: 'rely' is not known; allowed: relu, leaky_relu, relu6",
             ),
             (["--dtypes", "float32,"], "--dtypes: 'float32,' has an empty item"),
             (["--format", "html"], "--format: 'html' is not known; allowed: terminal, markdown, csv, latex"),

@@ -31,7 +31,7 @@ BAD: list[tuple[str, object, str]] = [
         "'numpy_ufunc,,numba_jit' has an empty item; allowed: a comma list",
     ),
     ("backends", "", "has an empty item"),
-    ("ops", "relu,gelu", "'gelu' is not known; allowed: relu, leaky_relu.*did you mean 'relu'"),
+    ("ops", "relu,relo", "'relo' is not known; allowed: relu, leaky_relu.*did you mean 'relu'"),
     ("directions", "forwards", "'forwards' is not known; allowed: forward, backward.*did you mean 'forward'"),
     ("placements", "in-place", "'in-place' is not known; allowed: new, out, inplace.*did you mean 'inplace'"),
     (

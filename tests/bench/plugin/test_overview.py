@@ -10,7 +10,7 @@ import pytest
 from bench.plugin.not_ok import Trouble, not_ok
 from bench.plugin.overview import entries, grids, lines
 from bench.records.schema import Cell
-from kernels.api import DIRECTIONS, OPS, PLACEMENTS
+from kernels.api import DIRECTIONS, MAIN_OPS, PLACEMENTS
 from tests.factories import cell, experiment
 
 TIMES = {"numpy_ufunc": 4e-3, "torch_eager": 1e-3, "numba_jit": 1.01e-3, "jax_jit": 1.025e-3}
@@ -26,7 +26,7 @@ def whole_run(**axes: Any) -> list[list[Cell]]:
     """Both ops, both directions, all placements, many sizes."""
     return [
         experiment(TIMES, op=op, direction=direction, placement=placement, n=n, **axes)
-        for op in OPS
+        for op in MAIN_OPS
         for direction in DIRECTIONS
         for placement in PLACEMENTS
         for n in SIZES

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kernels.api import DIRECTIONS, DTYPES, OPS, PLACEMENTS, Case
+from kernels.api import DIRECTIONS, DTYPES, MAIN_OPS, PLACEMENTS, Case
 from kernels.correctness import reference
 from kernels.numbers import host_arrays
 from tests.calls import CPU_BACKENDS, Driver, check, load
@@ -76,7 +76,7 @@ def test_numpy_does_not_warn_of_ordinary_special_values(dtype: str) -> None:
     special = host_arrays.specials(dtype)
     with np.errstate(invalid="ignore"):
         special = special * special.dtype.type(1)  # quiets them
-    for op, direction, slope in product(OPS, DIRECTIONS, (0.0, 0.01, 1.5)):
+    for op, direction, slope in product(MAIN_OPS, DIRECTIONS, (0.0, 0.01, 1.5)):
         case = Case(op, direction, dtype=dtype, n=special.size, negative_slope=slope)
         dy = special[::-1].copy() if direction == "backward" else None
         load("numpy_ufunc").compile(case, special, dy, None)()
@@ -177,7 +177,7 @@ def test_torch_compile_never_recompiles_nor_falls_back() -> None:
     assert backend.compile_report()["recompiles"] == 0
 
 
-@pytest.mark.parametrize(("op", "direction", "placement"), list(product(OPS, DIRECTIONS, PLACEMENTS)))
+@pytest.mark.parametrize(("op", "direction", "placement"), list(product(MAIN_OPS, DIRECTIONS, PLACEMENTS)))
 def test_torch_compile_makes_one_kernel(op: str, direction: str, placement: str) -> None:
     """Writing into `out` or in place costs no second pass over memory."""
     backend, case = load("torch_compile"), Case(op, direction, placement, n=71)

@@ -8,14 +8,14 @@ from itertools import product
 import numpy as np
 import pytest
 
-from kernels.api import DIRECTIONS, DTYPES, OPS, PLACEMENTS, Backend, Case
+from kernels.api import DIRECTIONS, DTYPES, MAIN_OPS, PLACEMENTS, Backend, Case
 from kernels.correctness import policy
 from kernels.numbers import host_arrays
 from tests.calls import CPU_BACKENDS, Driver, check, load
 
 pytestmark = pytest.mark.slow
 
-CASES = [Case(*axes) for axes in product(OPS, DIRECTIONS, PLACEMENTS, DTYPES)]
+CASES = [Case(*axes) for axes in product(MAIN_OPS, DIRECTIONS, PLACEMENTS, DTYPES)]
 EVERY_CASE = pytest.mark.parametrize(
     "case", CASES, ids=lambda case: f"{case.op}-{case.direction}-{case.placement}-{case.dtype}"
 )
@@ -70,7 +70,7 @@ def test_layouts(case: Case, name: str, layout: str) -> None:
 
 
 @pytest.mark.parametrize("direction", DIRECTIONS)
-@pytest.mark.parametrize("op", OPS)
+@pytest.mark.parametrize("op", MAIN_OPS)
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
 @EVERY_BACKEND
 def test_every_bit_pattern_of_16_bits(dtype: str, op: str, direction: str, name: str) -> None:
@@ -156,7 +156,7 @@ def test_adopt_aliases_the_host_array(name: str, dtype: str, layout: str) -> Non
 @EVERY_BACKEND
 def test_results_lie_where_the_placement_says(name: str, direction: str) -> None:
     backend = load(name)
-    for op, placement in product(OPS, PLACEMENTS):
+    for op, placement in product(MAIN_OPS, PLACEMENTS):
         case = Case(op, direction, placement, n=71)
         if backend.why_not(case) is not None:
             continue

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kernels.api import DATA, DIRECTIONS, DTYPES, LAYOUTS, OPS, Backend, Case
+from kernels.api import DATA, DIRECTIONS, DTYPES, LAYOUTS, MAIN_OPS, Backend, Case
 from kernels.correctness import reference
 from kernels.correctness.policy import describe, judge, unchanged
 from kernels.numbers import host_arrays
@@ -53,7 +53,7 @@ def inputs(case: Case, seed: int = 1) -> tuple[np.ndarray, np.ndarray | None]:
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("data", DATA)
 def test_every_model_of_the_reference_passes(data: str, layout: str, dtype: str) -> None:
-    for op in OPS:
+    for op in MAIN_OPS:
         for direction in DIRECTIONS:
             for model in reference.models(dtype):
                 case = Case(op, direction, dtype=dtype, n=3000, layout=layout, data=data)
@@ -69,7 +69,7 @@ def test_every_model_of_the_reference_passes(data: str, layout: str, dtype: str)
 def test_all_16_bit_patterns(slope: float, direction: str, dtype: str) -> None:
     x = every_pattern(dtype)
     dy = None if direction == "forward" else np.roll(x[::-1], 4321)
-    for op in OPS:
+    for op in MAIN_OPS:
         case = Case(op, direction, dtype=dtype, n=x.size, negative_slope=slope)
         for model in reference.models(dtype):
             right = answer(case, x, dy, model)
@@ -201,7 +201,7 @@ def test_notes_are_taken_where_nearly_everything_is_special() -> None:
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_normal_numbers_may_not_be_flushed(dtype: str) -> None:
     x = array(dtype, 1, FORMATS[dtype].tiny, FORMATS[dtype].tiny * 2)
-    for op in OPS:
+    for op in MAIN_OPS:
         assert "at index 1 of 3" in str(
             judge(Case(op, dtype=dtype), x, None, array(dtype, 1, 0, x[2])).problem
         )
@@ -466,7 +466,7 @@ def test_inputs_that_do_not_fit_the_case_are_the_callers_error() -> None:
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("op", OPS)
+@pytest.mark.parametrize("op", MAIN_OPS)
 @pytest.mark.parametrize("direction", DIRECTIONS)
 def test_empty_and_0d(direction: str, op: str, dtype: str) -> None:
     case = Case(op, direction, dtype=dtype)
@@ -528,7 +528,7 @@ def test_big_arrays_need_little_memory() -> None:
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("direction", DIRECTIONS)
-@pytest.mark.parametrize("op", OPS)
+@pytest.mark.parametrize("op", MAIN_OPS)
 def test_one_bit_among_ordinary_numbers_is_seen(op: str, direction: str, dtype: str) -> None:
     case, rng = Case(op, direction, dtype=dtype, n=150_000), np.random.default_rng()
     x, dy = inputs(case)
@@ -574,7 +574,7 @@ class Finished(np.ndarray):
         return seen
 
 
-@pytest.mark.parametrize("op", OPS)
+@pytest.mark.parametrize("op", MAIN_OPS)
 def test_what_is_finished_while_it_is_judged_is_not_right(op: str) -> None:
     """Under whatever model is tried next."""
     case = Case(op, n=1000)
@@ -692,7 +692,7 @@ def test_every_mutant_is_a_backend_and_tried() -> None:
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_the_honest_backend_passes_everywhere(layout: str, dtype: str) -> None:
-    for op in OPS:
+    for op in MAIN_OPS:
         for direction in DIRECTIONS:
             for placement in ("new", "out"):
                 for data in ("normal", "special"):

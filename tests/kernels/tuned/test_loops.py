@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kernels.api import DIRECTIONS, DTYPES, OPS
+from kernels.api import DIRECTIONS, DTYPES, MAIN_OPS
 from kernels.tuned.bind import Walk, streams, walk_of
 from kernels.tuned.caches import Caches, cache_sizes, caches, read_caches
 from kernels.tuned.choice import STREAMING_SWITCH, TABLE, Thresholds, choose, forced_streaming, thresholds
@@ -48,7 +48,7 @@ def test_the_table_is_complete() -> None:
     wanted = {
         f"{element} {dtype} {shape}"
         for element, kind in ELEMENTS.items()
-        if kind.op in OPS
+        if kind.op in MAIN_OPS
         for dtype, shape in itertools.product(DTYPES, shapes)
     }
     assert set(table.parallel_from) == wanted
