@@ -48,7 +48,8 @@ def expected(op: Formula, case: Case, x: Array, other: Array | None) -> Array:
 def survey_bounded(op: Formula, case: Case, x: Array, other: Array | None, result: Array) -> Findings:
     """Hold every element of `result` against the bound; all arrays agree in shape and dtype."""
     form = format_of(x.dtype)
-    found = Findings(f"within {allowed_ulps(op, case.direction, form):g} ULP")
+    limit = allowed_ulps(op, case.direction, form)
+    found = Findings(f"within {limit:g} ULP" if limit else "exact")
     for block in blocks(x.shape):
         parts = [np.array(array[block]).reshape(-1) for array in (x, other, result) if array is not None]
         second = None if other is None else parts[1]

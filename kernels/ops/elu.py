@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from kernels.ops import Array
-from kernels.ops.formula import Allowed, Expression, Formula
+from kernels.ops.formula import LIBM, Allowed, Expression, Formula
 from kernels.ops.scalars import typed
 
 __all__ = ["op"]
@@ -76,8 +76,8 @@ def _torch_backward(torch: Any, alpha: float) -> Any:
 op = Formula(
     reference=reference,
     derivative=derivative,
-    forward=Allowed(4, 1),
-    backward=Allowed(4, 1),
+    forward=Allowed(4, 1, source=LIBM),
+    backward=Allowed(4, 1, source=LIBM),
     kinks=(0.0,),
     numpy=Expression(_numpy, _numpy_backward),
     numba=Expression(_numba, _numba_backward),

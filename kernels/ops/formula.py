@@ -15,7 +15,7 @@ import numpy as np
 
 from kernels.ops import Array, Call, Target, Values
 
-__all__ = ["EXACT", "Allowed", "Expression", "Formula", "arrays_of", "aten_backward", "target_of"]
+__all__ = ["EXACT", "LIBM", "Allowed", "Expression", "Formula", "arrays_of", "aten_backward", "target_of"]
 
 Make = Callable[..., Callable[..., Any]]
 """``make(framework, **parameters)``: the function of one parameter set, of x (and r), or of dy and x."""
@@ -39,6 +39,7 @@ class Allowed:
     """Where the numbers come from."""
 
 
+LIBM = "an exp, expm1 or tanh is within 2 in libm, SVML and Sleef (their documentation), and a few operations follow"
 EXACT = Allowed(0.0, 0.0, source="one operation of IEEE 754, or none")
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from kernels.ops import Array
-from kernels.ops.formula import Allowed, Expression, Formula, aten_backward
+from kernels.ops.formula import LIBM, Allowed, Expression, Formula, aten_backward
 from kernels.ops.scalars import typed
 
 __all__ = ["op"]
@@ -70,8 +70,8 @@ def _torch_backward(torch: Any) -> Any:
 op = Formula(
     reference=reference,
     derivative=derivative,
-    forward=Allowed(4, 1),
-    backward=Allowed(4, 1, scale=np.ones_like),
+    forward=Allowed(4, 1, source=LIBM),
+    backward=Allowed(4, 1, scale=np.ones_like, source=LIBM),
     numpy=Expression(_numpy, _numpy_backward),
     numba=Expression(_numba, _numba_backward),
     jax=Expression(lambda jax: jax.nn.sigmoid),

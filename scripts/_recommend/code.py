@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from bench.text.commands import as_typed
-from kernels.api import Case
+from kernels.api import MAIN_OPS, Case
 
 __all__ = ["Code", "code_for", "framework_of", "plain_code"]
 
@@ -71,6 +71,8 @@ def framework_of(backend: str) -> str | None:
 
 def code_for(case: Case, use: str, now: str, environ: Mapping[str, str]) -> Code | None:
     """How who uses the backend `now` gets to `use`; None where nothing is known to work."""
+    if case.op not in MAIN_OPS:
+        return None  # the functions, and the lines here, are those two's
     theirs, ours = framework_of(now), framework_of(use)
     if theirs is None or ours is None or case.device != "cpu" or case.layout != "contiguous":
         return None
@@ -87,6 +89,8 @@ def code_for(case: Case, use: str, now: str, environ: Mapping[str, str]) -> Code
 
 def plain_code(case: Case, backend: str) -> Code | None:
     """How the backend is called by those who use its framework anyway."""
+    if case.op not in MAIN_OPS:
+        return None
     framework = framework_of(backend)
     if backend == "torch_compile":
         return _compiled(case)
