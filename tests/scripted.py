@@ -84,7 +84,7 @@ class FakePool:
     """Arms whose calls take `PER_CALL_S` each of the surroundings' time, as told changed.
 
     `probes` is what the probes tell instead, in seconds per call; `refusals` are arms that fail, with the request at
-    which they do.
+    which they do.  `takes` tells how many seconds of its time a request takes; batches take theirs besides.
     """
 
     def __init__(
@@ -94,14 +94,15 @@ class FakePool:
         *,
         probe_s: float = PER_CALL_S,
         refusals: dict[Arm, type[ArmRequest[Any]]] | None = None,
+        takes: Callable[[Arm, ArmRequest[Any]], float] = lambda _arm, _request: 0.0,
     ) -> None:
         self.batches: list[tuple[Arm, Sample]] = []
         """All batches that were asked for, in their order."""
         self.asked = Arm("nobody")
         """Whose batch it is, while `change` is asked."""
         self.requests: Counter[type[ArmRequest[Any]]] = Counter()
-        self._around, self.change, self._probe_s = surroundings, change, probe_s
-        self._refusals = refusals or {}
+        self._around, self.change, self.probe_s = surroundings, change, probe_s
+        self._refusals, self._takes = refusals or {}, takes
 
     def open(self, arms: Sequence[Arm], threads: int) -> dict[Arm, Loaded | ArmError]:
         return {arm: Loaded(0.0, {}) for arm in arms}
@@ -110,10 +111,11 @@ class FakePool:
         self.requests[type(request)] += 1
         if self._refusals.get(arm) is type(request):
             raise ArmError("failed", f"refuses {request.name!r}")
+        self._around.now += self._takes(arm, request)
         if isinstance(request, TimeBatch):
             return self._batch(arm, request)
         answers = {
-            Raced: True, Prepare: Prepared(), Probe: self._probe_s, Finish: Finished(None, {}),
+            Raced: True, Prepare: Prepared(), Probe: self.probe_s, Finish: Finished(None, {}),
             Dispatch: PER_CALL_S, DeviceTime: None,
         }  # fmt: skip
         return answers.get(type(request))

@@ -30,11 +30,13 @@ class TimePlan:
     """What a run may take; times in seconds."""
 
     seconds: float
-    """In all, start-up included; compiling comes on top."""
+    """In all, start-up and compiling included."""
     start_up_s: float
     """About what starting every arm's process once takes."""
     processes: int
     """In how many processes each arm is measured."""
+    compile_s: float = 0.0
+    """About what compilers take whose caches do not hold the cases."""
 
 
 def time_plan(settings: Settings, chosen: Sequence[Experiment]) -> TimePlan:

@@ -1,75 +1,116 @@
-"""How a run's seconds are shared out among its experiments."""
+"""How a run's seconds are shared out among its visits, and what is left of them.
+
+What is left, less what starting, compiling and preparing will take, is for rounds: more weight, more time.  The share
+of a visit and the time left come from the same look ahead, so they cannot contradict each other.
+"""
 
 from __future__ import annotations
 
-from statistics import median
+import itertools
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from operator import itemgetter
 
-__all__ = ["Budget"]
+from bench.plan.experiments import weight
+from bench.run.time_left import Pace, Visit
+
+__all__ = ["Budget", "Share"]
 
 _WORTH = 1.5
-"""Experiments are measured again if there is time for so many times what they take besides rounds: some of it is left
+"""An experiment is measured again if there is time for so many times what it takes besides rounds: some of it is left
 for rounds then."""
+_STARTS = 2.0
+"""Processes are started anew if there is so many times as much time as that takes."""
 
-_LAST = 3
-"""Experiments that the estimate of preparing rests on: the last ones are like the next one in size."""
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What a visit may have, and what it is expected to take, in seconds."""
+
+    rounds_s: float
+    """For its rounds."""
+    expected_s: float
+    """All that it will take: with starting its processes, if it is the first in them, compiling and preparing."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Pass:
+    """Visits in processes of the same number, and what each takes besides rounds, the first with starting them."""
+
+    visits: Sequence[Visit]
+    fixed: Sequence[float]
+    weights: Sequence[float]
+    begins: bool
+    """Whether processes are started for it."""
 
 
 class Budget:
-    """Shares `allowed_s` among experiments: preparing, rounds and last looks.  More weight, more time in rounds.
+    """Shares `allowed_s` out; `most_s` is what the rounds of one visit may take at most."""
 
-    What preparing will take is estimated from the last experiments, so that later ones do not pay for it.  Processes
-    are started `starts` times, which takes about `start_up_s`, and later as long as it took the last time.
-    """
-
-    def __init__(self, allowed_s: float, start_up_s: float = 0.0, starts: int = 0) -> None:
-        self._left_s, self._start_up_s, self._starts = allowed_s, start_up_s, starts
-        self._beside_per_weight: list[float] = []
-        self._beside_s = self._weights = 0.0
+    def __init__(self, allowed_s: float, pace: Pace, most_s: float = math.inf) -> None:
+        self._left_s, self._pace, self._most_s = allowed_s, pace, most_s
 
     @property
     def left_s(self) -> float:
         """Seconds not yet spent."""
         return max(self._left_s, 0.0)
 
-    @property
-    def _measuring_s(self) -> float:
-        return self._left_s - self._starts * self._start_up_s
-
-    def rounds_s(self, weight: float, weights_left: float) -> float:
-        """Seconds for the rounds of an experiment of that weight, one of those that weigh `weights_left` together."""
-        return max(self.share_s(weight, weights_left) - self._beside * weight, 0.0)
-
-    def share_s(self, weight: float, weights_left: float) -> float:
-        """Seconds for all of such an experiment."""
-        return max(self._measuring_s, 0.0) * weight / (weights_left or 1.0)
-
-    @property
-    def _beside(self) -> float:
-        """Seconds besides rounds that a weight of 1 takes; 0 before it is known: the first ones fill caches."""
-        known = self._beside_per_weight[-_LAST:]
-        return min(median(known), self._usually) if len(known) == _LAST else 0.0
-
-    @property
-    def _usually(self) -> float:
-        """The same, of all that were measured: the last ones may have been unlike the next."""
-        return self._beside_s / self._weights if self._weights else 0.0
-
-    def has_time(self, weights: float) -> bool:
-        """Whether experiments that weigh so much can be measured in processes that are started for them."""
-        return self._left_s > self._start_up_s + _WORTH * self._usually * weights
-
-    def spend(self, weight: float, seconds: float, rounds_s: float) -> None:
-        """An experiment took so many seconds, and its rounds so many of them."""
+    def spend(self, seconds: float) -> None:
+        """So many are gone."""
         self._left_s -= seconds
-        beside_s = max(seconds - rounds_s, 0.0)
-        self._beside_per_weight.append(beside_s / weight)
-        self._beside_s, self._weights = self._beside_s + beside_s, self._weights + weight
 
-    def start_up(self, seconds: float) -> None:
-        """Starting all processes took so many."""
-        self._left_s -= seconds
-        self._start_up_s, self._starts = seconds, max(self._starts - 1, 0)
+    def affordable(self, visits: Iterable[Visit]) -> Sequence[Visit]:
+        """Those of these visits for which there is time, in processes that are started for them."""
+        return self._affordable(self._left_s, visits)
 
-    def renounce(self, starts: int) -> None:
-        """So many starts are not made."""
-        self._starts = max(self._starts - starts, 0)
+    def _affordable(self, left_s: float, visits: Iterable[Visit]) -> Sequence[Visit]:
+        found: list[Visit] = []
+        if left_s <= _STARTS * self._pace.starting_s:
+            return found
+        left_s -= self._pace.starting_s
+        for visit in visits:
+            needed_s = _WORTH * self._beside_s(visit)
+            if needed_s <= left_s:
+                left_s -= needed_s
+                found.append(visit)
+        return found
+
+    def shares(self, visits: Iterable[Visit], process: int) -> Iterator[Share]:
+        """Of each visit, in their order, the first of which comes next; processes of that number are there.
+
+        Those for which there will be no time are left out.
+        """
+        passes, left_s = list(self._passes(visits, process)), self._left_s
+        for place, planned in enumerate(passes):
+            now, later = planned, passes[place + 1 :]
+            if now.begins and now.visits[0][1] > 1:
+                now = self._pass(self._affordable(left_s, now.visits), begins=True)
+            for share in self._shared(now, left_s, later):
+                left_s -= share.expected_s
+                yield share
+
+    def _passes(self, visits: Iterable[Visit], process: int) -> Iterator[_Pass]:
+        for number, group in itertools.groupby(visits, key=itemgetter(1)):
+            yield self._pass(list(group), begins=number != process)
+            process = number
+
+    def _pass(self, visits: Sequence[Visit], *, begins: bool) -> _Pass:
+        fixed = list(map(self._beside_s, visits))
+        if begins and fixed:
+            fixed[0] += self._pace.starting_s
+        return _Pass(visits, fixed, [weight(experiment) for experiment, _ in visits], begins)
+
+    def _beside_s(self, visit: Visit) -> float:
+        return self._pace.beside_s(visit) + self._pace.compile_s(visit)
+
+    def _shared(self, now: _Pass, left_s: float, later: Sequence[_Pass]) -> Iterator[Share]:
+        """Of one pass, others being still to come."""
+        fixed_s = sum(sum(each.fixed) for each in (now, *later))
+        weights = sum(sum(each.weights) for each in (now, *later))
+        for visit, mine_s, mine in zip(now.visits, now.fixed, now.weights, strict=True):
+            rounds_s = min(max(left_s - fixed_s, 0.0) * mine / weights, self._most_s)
+            likely_s = max(self._pace.rounds_s(visit, rounds_s), self._pace.least_s(visit))
+            share = Share(rounds_s, mine_s + likely_s)
+            left_s, fixed_s, weights = left_s - share.expected_s, fixed_s - mine_s, weights - mine
+            yield share

@@ -35,9 +35,11 @@ class Measured:
 
     states: Sequence[ArmState]
     rounds_s: float = 0.0
-    """What the rounds took."""
+    """What the rounds took, from the first batch to the last."""
     renewed_s: float = 0.0
-    """What compiling ahead and starting arms anew that had compiled took."""
+    """What compiling took, and starting arms anew that had."""
+    limited: bool = False
+    """Whether the rounds ended because their time was up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,20 +98,22 @@ def in_rounds(
     if visit.process > 1:
         for state in states:
             state.renew(visit.process)
-    renewed_s = prepare(experiment, pool, states, in_turn=in_turn)
-    began = surroundings.monotonic()
+    renewed_s = prepare(experiment, pool, states, in_turn=in_turn, now=surroundings.monotonic)
+    rounds_s, limited = 0.0, False
     if any(state.alive and not state.arm.is_control for state in states):
         _calibrate(pool, states, limits.batch_s, limits.warm_s)
         race = Race(states, visit.evidence, seed)
         watch = surroundings.watch(case.device)
-        for number in Rounds(pool, states, limits, race, watch=watch, surroundings=surroundings).run():
+        rounds = Rounds(pool, states, limits, race, watch=watch, surroundings=surroundings)
+        began = surroundings.monotonic()
+        for number in rounds.run():
             visit.observer.round(number, states)
             yield states
+        rounds_s, limited = surroundings.monotonic() - began, rounds.limited
         _finish(pool, states, case.threads, on_card=case.device != "cpu", in_turn=in_turn)
-    rounds_s = surroundings.monotonic() - began
     learn_slopes(visit.evidence, states)
     _release(pool, states)
-    return Measured(states, rounds_s, renewed_s)
+    return Measured(states, rounds_s, renewed_s, limited)
 
 
 def prove(experiment: Experiment, pool: Pool) -> Sequence[ArmState]:

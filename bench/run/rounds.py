@@ -84,24 +84,30 @@ class Rounds:
         self._pool, self._limits, self._race = pool, limits, race
         self._witness = surroundings.witness({pool.pid(state.arm) for state in states if state.alive})
         self._latest: ArmState | None = None
+        self._took: dict[int, float] = {}
+        """Seconds from asking for the last batch of each arm to its answer, by the identity of its state."""
+        self.limited = False
+        """Whether the rounds ended because the next one would have ended too late."""
         self._began = surroundings.monotonic()
 
     def run(self) -> Iterator[int]:
         """Measure until nothing is due or time is up; the number of rounds so far, after each."""
         for number in range(self._limits.max_rounds):
-            if self._is_late(number):
-                return
-            due = deque((state, 0) for state in self._race.due(number))
+            due = self._race.due(number)
             if not due:
                 return
-            self._round(due, number)
+            if not self._fits(due, number):
+                self.limited = True
+                return
+            self._round(deque((state, 0) for state in due), number)
             yield number + 1
 
-    def _is_late(self, number: int) -> bool:
-        """Whether the time is up, with so many rounds made."""
+    def _fits(self, due: Sequence[ArmState], number: int) -> bool:
+        """Whether a whole round of these, after so many, ends in time: of half a one, pairs would have nothing."""
         took_s = self._surroundings.monotonic() - self._began
-        return (number >= LEAST_ROUNDS and took_s >= self._limits.seconds) or (
-            number >= FEWEST and took_s >= self._limits.most_s
+        end_s = took_s + sum(self._took.get(id(state), 0.0) for state in due)
+        return (number < LEAST_ROUNDS or end_s <= self._limits.seconds) and (
+            number < FEWEST or end_s <= self._limits.most_s
         )
 
     def _round(self, due: deque[tuple[ArmState, int]], number: int) -> None:
@@ -122,8 +128,6 @@ class Rounds:
             state.iterations = shorter or state.iterations
             self._note(state, sample, number, order)
             order += 1
-            if self._is_late(number):
-                return
         if self._watch.throttled():
             self._watch.cool()
 
@@ -136,7 +140,9 @@ class Rounds:
         except ArmError as error:
             state.fail(error.status, error.reason)
             return None
-        problem = _impossible(sample, asked, self._surroundings.clock()) or sample.problem
+        answered = self._surroundings.clock()
+        self._took[id(state)] = answered - asked
+        problem = _impossible(sample, asked, answered) or sample.problem
         if problem is not None:
             state.fail("mistrusted", f"in round {number}: {problem}")
             return None

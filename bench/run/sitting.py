@@ -5,7 +5,7 @@ Imports NumPy and SciPy, which collecting a plan must not need; `bench.run.run` 
 
 from __future__ import annotations
 
-import itertools
+import math
 from collections.abc import Callable, Iterable, Sequence
 
 from bench.judging.ceiling import Copies
@@ -16,7 +16,7 @@ from bench.plan.settings import Settings
 from bench.plan.time_plan import TimePlan
 from bench.run import experiment as measuring
 from bench.run.arm_state import ArmState
-from bench.run.budget import Budget
+from bench.run.budget import Budget, Share
 from bench.run.evidence import Evidence, learn
 from bench.run.inline_pool import InlinePool
 from bench.run.judged import is_resolved
@@ -59,16 +59,18 @@ class Sitting:
     ) -> None:
         self._settings, self._account, self._surroundings = settings, account, surroundings
         self._start = start or pool_of
-        self._processes = allowed.processes
+        self._processes, most_s = allowed.processes, settings.max_seconds
         weights = sum(map(weight, left))
         visit_s = allowed.seconds / (self._processes * weights or 1.0)
-        self._visits = Visits(
-            left, lambda each: (settings.max_seconds or 0.0) / self._processes or visit_s * weight(each)
-        )
-        self._weights_left = self._processes * weights
-        self.budget = Budget(allowed.seconds, allowed.start_up_s, self._processes * self._visits.blocks)
-        self._observer, self._pace = observer, Pace(allowed.seconds, surroundings.monotonic())
-        self._visited = 0
+        self._visits = Visits(left, lambda each: (most_s or 0.0) / self._processes or visit_s * weight(each))
+        self._most_s = math.inf if most_s is None else most_s / self._processes
+        self._pace = Pace(allowed.start_up_s, allowed.compile_s / (len(left) or 1))
+        self._budget = Budget(allowed.seconds, self._pace, self._most_s)
+        self._since = surroundings.monotonic()
+        """When the last thing that the time left depends on happened."""
+        self._end = self._since + allowed.seconds
+        self._ahead: Sequence[Share] | None = None
+        self._observer, self._visited = observer, 0
         self._pool: Pool | None = None
         self._pool_process = 0
         self._spread, self._slow, self._copies = ProcessSpread(), SlowCpus(), Copies()
@@ -79,13 +81,27 @@ class Sitting:
             self._spread.learn(case.bytes_moved, arms)
 
     def seconds_left(self) -> float:
-        """What the visits to come will take, at the pace so far."""
-        visits = list(self._visits.left(self._processes))
-        processes = [self._pool_process, *(process for _, process in visits)]
-        starts = sum(one != other for one, other in itertools.pairwise(processes))
-        unlimited = self._settings.max_seconds is not None and self._settings.minutes is None
-        budget_s = None if unlimited else self.budget.left_s
-        return self._pace.seconds_left(visits, starts, budget_s, self._surroundings.monotonic())
+        """What the visits to come will take, at the pace so far; until one was made, what was announced."""
+        now = self._surroundings.monotonic()
+        if not self._pace.known:
+            return max(self._end - now, 0.0)
+        expected = [share.expected_s for share in self._shares()]
+        return sum(expected) - min(now - self._since, *expected[:1], math.inf)
+
+    def _shares(self) -> Sequence[Share]:
+        """Of the visits to come, the next one, or the one under way, first."""
+        if self._ahead is None:
+            self._ahead = list(self._budget.shares(self._visits.left(self._processes), self._pool_process))
+        return self._ahead
+
+    def _spent(self, seconds: float) -> None:
+        """Something has ended that took so many."""
+        self._budget.spend(seconds)
+        self._changed()
+
+    def _changed(self) -> None:
+        """What will come is another now."""
+        self._ahead, self._since = None, self._surroundings.monotonic()
 
     def close(self) -> None:
         """End all processes."""
@@ -97,33 +113,35 @@ class Sitting:
         over: list[Experiment] = []
         while wanted not in over:
             due = self._visits.due(wanted)
-            if due.process > 1 and due.process != self._pool_process and not self._has_time(wanted):
-                over += [self._renounced(each, ended) for each in self._visits.block(wanted)]
-                continue
+            if due.process > 1 and due.process != self._pool_process:
+                renounced = self._too_many(wanted)
+                over += [self._renounced(each, ended) for each in renounced]
+                if due in renounced:
+                    continue
             evidence = self._evidence(due.experiment)
-            states, took_s = self._visit(due, evidence)
+            states, rounds_s = self._visit(due, evidence)
             evidence = learn(evidence, states)
-            if self._goes_on(due, states, evidence, due.spent_s + took_s):
-                self._visits.again(due, states, due.spent_s + took_s)
+            if self._goes_on(due, states, evidence, due.rounds_s + rounds_s):
+                self._visits.again(due, states, due.rounds_s + rounds_s)
+                self._changed()
                 continue
             over.append(self._ended(due, states, evidence, ended))
 
     def _ended(self, due: Due, states: Sequence[ArmState], evidence: Evidence, ended: Ended) -> Experiment:
         self._visits.end(due)
+        self._changed()
         self._spread = evidence.spread
         ended(due.experiment, states, evidence)
         return due.experiment
 
-    def _has_time(self, wanted: Experiment) -> bool:
-        """Whether the block of `wanted` can be measured in one more process of its arms."""
-        return self.budget.has_time(sum(weight(each.experiment) for each in self._visits.block(wanted)))
+    def _too_many(self, wanted: Experiment) -> list[Due]:
+        """What of the block of `wanted` there is no time for in one more process of its arms."""
+        visits = {(each.experiment, each.process): each for each in self._visits.block(wanted)}
+        affordable = self._budget.affordable(visits)
+        return [due for visit, due in visits.items() if visit not in affordable]
 
     def _renounced(self, due: Due, ended: Ended) -> Experiment:
         """The experiment ends with the processes that it was measured in."""
-        left = max(self._processes - due.process + 1, 0)
-        self._weights_left = max(self._weights_left - left * weight(due.experiment), 0.0)
-        if self._visits.block(due.experiment) == (due,):
-            self.budget.renounce(left)
         return self._ended(due, due.states, learn(self._evidence(due.experiment), due.states), ended)
 
     def _evidence(self, experiment: Experiment) -> Evidence:
@@ -140,33 +158,28 @@ class Sitting:
         )
 
     def _visit(self, due: Due, evidence: Evidence) -> tuple[Sequence[ArmState], float]:
-        """Measure an experiment in one process of its arms; their states, and the seconds that it took."""
+        """Measure an experiment in one process of its arms; their states, and the seconds of its rounds."""
         self._observer.visit(due.experiment, due.process)
         experiment, pool = due.experiment, self._pool_of(due)
-        limits = self._limits(experiment)
+        limits = self._limits(due)
         states = due.states or [ArmState(arm) for arm in experiment.arms]
         visit = measuring.Visit(evidence, states, due.process, self._observer)
         begin = self._surroundings.monotonic()
         measured = measuring.run(experiment, pool, limits, self._visited, self._surroundings, visit=visit)
-        now = self._surroundings.monotonic()
-        took_s = now - begin - measured.renewed_s
-        self._pace.visited(experiment, due.process, _took(now - begin, limits, due.process, measured), now)
+        took_s = self._surroundings.monotonic() - begin
+        self._pace.visited((experiment, due.process), _took(took_s, due.process, measured))
         self._visited += 1
-        self.budget.spend(weight(experiment), took_s, measured.rounds_s)
-        self._weights_left = max(self._weights_left - weight(experiment), 0.0)
+        self._spent(took_s)
         self._account.add_renewed(measured.renewed_s)
         self._account.rounds_s += measured.rounds_s
-        return measured.states, took_s
+        return measured.states, measured.rounds_s
 
-    def _limits(self, experiment: Experiment) -> measuring.Limits:
-        """Of its rounds in one process."""
-        share_s = self.budget.rounds_s(weight(experiment), self._weights_left)
-        most_s = self._settings.max_seconds
-        if most_s is None:
-            most_s = _FEW_ROUNDS * self.budget.share_s(weight(experiment), self._weights_left)
-            return measuring.Limits.of(self._settings.profile, share_s, most_s)
-        most_s /= self._processes
-        return measuring.Limits.of(self._settings.profile, min(most_s, share_s), most_s)
+    def _limits(self, due: Due) -> measuring.Limits:
+        """Of the rounds of the visit that comes next."""
+        most_s = min(self._most_s, (self._settings.max_seconds or math.inf) - due.rounds_s)
+        share_s = min(self._shares()[0].rounds_s, most_s)
+        most_s = min(_FEW_ROUNDS * share_s, most_s)
+        return measuring.Limits.of(self._settings.profile, share_s, most_s)
 
     def _pool_of(self, due: Due) -> Pool:
         """The processes that the experiment is due in; those of other visits are ended."""
@@ -177,14 +190,13 @@ class Sitting:
         pool = WatchedPool(self._start(self._settings, due.process), self._observer)
         self._pool, self._pool_process = pool, due.process
         self._pool.open(due.experiment.arms, due.experiment.case.threads)
-        now = self._surroundings.monotonic()
-        took_s = now - begin
-        self._pace.started(took_s, now)
+        took_s = self._surroundings.monotonic() - begin
+        self._pace.started(took_s)
+        self._spent(took_s)
         self._account.start_up_s += took_s
-        self.budget.start_up(took_s)
         return self._pool
 
-    def _goes_on(self, due: Due, states: Sequence[ArmState], evidence: Evidence, spent_s: float) -> bool:
+    def _goes_on(self, due: Due, states: Sequence[ArmState], evidence: Evidence, rounds_s: float) -> bool:
         """Whether the experiment is to be measured in another process of its arms."""
         settings = self._settings
         if not any(state.timed and not state.arm.is_control for state in states):
@@ -194,20 +206,25 @@ class Sitting:
         if settings.resolve is None or settings.inline or due.process >= MOST_PROCESSES:
             return False
         most_s = settings.max_seconds
-        has_time = self.budget.has_time(weight(due.experiment)) if most_s is None else spent_s < most_s
+        again = (due.experiment, due.process + 1)
+        if most_s is None:
+            has_time = bool(self._budget.affordable([again]))
+        else:
+            has_time = rounds_s + self._pace.least_s(again) <= most_s
         return has_time and not is_resolved(states, evidence)
 
 
-def _took(seconds: float, limits: measuring.Limits, process: int, measured: measuring.Measured) -> Took:
-    """What a visit took."""
+def _took(seconds: float, process: int, measured: measuring.Measured) -> Took:
+    """What a visit took, of so many seconds."""
     batches = [b for state in measured.states for b in state.batches if b.process == process]
     fewest = sum(b.timed_s for b in batches if b.round < LEAST_ROUNDS)
     share = fewest / sum(b.timed_s for b in batches) if batches else 1.0
     return Took(
         measured.rounds_s,
         measured.rounds_s * share,
-        seconds - measured.rounds_s,
-        measured.rounds_s >= limits.seconds,
+        seconds - measured.rounds_s - measured.renewed_s,
+        measured.renewed_s,
+        measured.limited,
     )
 
 

@@ -26,7 +26,7 @@ class TimeAccount:
     renewed_s: float = 0.0
     """Of that, what starting anew took (see `bench.run.pool`)."""
     rounds_s: float = 0.0
-    """In rounds: probing, batches and what lies between them, and the last looks."""
+    """In rounds: batches, and what lies between them."""
     timed_s: float = 0.0
     """In the timed calls of batches."""
     measured: int = 0

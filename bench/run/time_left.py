@@ -1,21 +1,38 @@
-"""How much longer a run will take, from the pace that was observed.
+"""What the visits to come will take, from those that were made.
 
-What a visit will take is foreseen from the same experiment in the process before; where there was none, from the weight
-of the experiment and what the last ones of that process took.
+A visit is foreseen part by part.  Where the same experiment was visited in a process before, it is expected to take
+that again, as much longer or shorter as the others of this pass do; else it takes what those of a like weight took,
+most of all the last ones.  Compiling has a pace of its own: only first processes do it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import math
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from statistics import fmean
 
 from bench.plan.experiments import Experiment, weight
+from kernels.api import Case
 
-__all__ = ["Pace", "Took"]
+__all__ = ["Pace", "Took", "Visit"]
 
-_LAST = 6
-"""Visits that a pace rests on: the last ones are like the next ones in size, and of the same hour."""
+_OTHER_SIZE = 2.0
+"""A visit of e times the weight counts e**-2 as much for what a weight takes: there are many of each size."""
+_FADES = 0.9
+"""Each visit counts so much of the one that follows it: the machine was another then."""
+_OTHER_PASS = 0.1
+"""Visits in processes of another number count so much of those of the same: evidence is new in the first."""
+_OTHER_END = 0.25
+"""The same for experiments of which one, in the process before, had more to find out than it had time for."""
+_OWN = 3.0
+"""What the same experiment needed in the process before counts for its rounds, beside the others."""
+_LAST = 40
+"""Visits that are looked at: of older ones, next to nothing counts."""
+_MEGABYTE = 0.07
+"""What a megabyte of a case adds to preparing and judging an arm, in what those of a small case take."""
+_LAST_COMPILED = 6
+"""Visits that the pace of compiling rests on: the first of a kind of case compiles more than those that follow."""
 
 Visit = tuple[Experiment, int]
 """An experiment, and the number of the process of its arms."""
@@ -28,82 +45,143 @@ class Took:
     rounds_s: float
     least_s: float
     beside_s: float
+    """Preparing, probing, last looks."""
+    compile_s: float = 0.0
+    """Compiling, and starting arms anew that had."""
     limited: bool = False
     """Whether the rounds ended because their time was up."""
 
 
+Part = Callable[[Took], float]
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """A visit that was made."""
+
+    experiment: Experiment
+    weight: float
+    process: int
+    took: Took
+    before: Took | None
+    """What the same experiment took in the process before."""
+
+
 class Pace:
-    """Foresees the rest of a run that was announced to take `announced_s` from `now` on, all in seconds."""
+    """Foresees visits.
 
-    def __init__(self, announced_s: float, now: float) -> None:
-        self._end, self._since = now + announced_s, now
-        self._took: dict[Visit, Took] = {}
-        self._starts: list[float] = []
+    Before any was seen, starting all processes takes `start_up_s`, and compiling `compile_s` in each first process.
+    """
 
-    def started(self, seconds: float, now: float) -> None:
+    def __init__(self, start_up_s: float = 0.0, compile_s: float = 0.0) -> None:
+        self.starting_s = start_up_s
+        """What the next start of all processes will take."""
+        self._planned_compile_s = compile_s
+        self._took: dict[tuple[Case, int], Took] = {}
+        self._made: list[_Made] = []
+        self._compiled: list[float] = []
+
+    @property
+    def known(self) -> bool:
+        """Whether there is anything to go by."""
+        return bool(self._made)
+
+    def started(self, seconds: float) -> None:
         """Starting the processes of all arms took so many."""
-        self._starts.append(seconds)
-        self._since = now
+        self.starting_s = seconds
 
-    def visited(self, experiment: Experiment, process: int, took: Took, now: float) -> None:
+    def visited(self, visit: Visit, took: Took) -> None:
         """A visit has ended."""
-        self._took[experiment, process] = took
-        self._since = now
+        experiment, process = visit
+        self._made.append(_Made(experiment, weight(experiment), process, took, self._before(visit)))
+        self._took[experiment.case, process] = took
+        if process == 1:
+            self._compiled.append(took.compile_s)
 
-    def seconds_left(self, visits: Sequence[Visit], starts: int, budget_s: float | None, now: float) -> float:
-        """What these visits will take, the first of which is under way, and so many starts of all processes.
+    def compile_s(self, visit: Visit) -> float:
+        """Of the visit.  The very first one does what is done once for a backend, and is no rule."""
+        if visit[1] > 1:
+            return 0.0
+        seen = self._compiled[1:][-_LAST_COMPILED:]
+        return fmean(seen) if seen else self._planned_compile_s
 
-        `budget_s` is what may be spent, shared out by weight; None: each visit has as long as those before.
+    def beside_s(self, visit: Visit) -> float:
+        """Of the visit, without compiling."""
+        return self._foreseen(visit, lambda took: took.beside_s, _preparing)
+
+    def least_s(self, visit: Visit) -> float:
+        """What its fewest rounds will take."""
+        return self._foreseen(visit, lambda took: took.least_s, weight)
+
+    def rounds_s(self, visit: Visit, most_s: float) -> float:
+        """What its rounds will take if they may take `most_s`: the mean over what others would have taken.
+
+        Those whose time was up show only that it is longer (a survival curve, as Kaplan and Meier draw it).
         """
-        if not self._took:
-            return max(self._end - now, 0.0)
-        starting_s = starts * fmean(self._starts) if self._starts else 0.0
-        ahead = list(self._ahead(visits, None if budget_s is None else budget_s - starting_s))
-        return starting_s + sum(ahead) - min(now - self._since, sum(ahead[:1]))
+        mine, before, seen = weight(visit[0]), self._before(visit), []
+        for made, counts in self._alike(mine, visit[1]):
+            same_end = before is None or (made.before is not None and made.before.limited is before.limited)
+            seen.append(
+                (
+                    made.took.rounds_s * mine / made.weight,
+                    made.took.limited,
+                    counts if same_end else counts * _OTHER_END,
+                )
+            )
+        if before is not None:
+            seen.append((before.rounds_s, before.limited, _OWN))
+        return _mean_of_at_most(most_s, seen)
 
-    def _ahead(self, visits: Sequence[Visit], left_s: float | None) -> Iterator[float]:
-        """Seconds of each visit, in their order."""
-        weights = sum(weight(experiment) for experiment, _ in visits)
-        besides = [self._foreseen(visit, lambda took: took.beside_s) for visit in visits]
-        beside_s = sum(besides)
-        for visit, beside in zip(visits, besides, strict=True):
-            mine = weight(visit[0])
-            rounds_s = self._foreseen(visit, lambda took: took.rounds_s)
-            if left_s is not None:
-                share_s = max(left_s - beside_s, 0.0) * mine / weights
-                limited = self._limited(visit)
-                rounds_s = limited * share_s + (1 - limited) * min(rounds_s, share_s)
-                rounds_s = max(rounds_s, self._foreseen(visit, lambda took: took.least_s))
-                left_s -= rounds_s + beside
-            weights, beside_s = weights - mine, beside_s - beside
-            yield rounds_s + beside
-
-    def _limited(self, visit: Visit) -> float:
-        """How likely the visit is to take whatever it may."""
+    def _foreseen(self, visit: Visit, part: Part, size: Callable[[Experiment], float]) -> float:
+        """That part of what it will take; where it is the first, as its size is to those of the others."""
         before = self._before(visit)
-        seen = [self._took[before]] if before is not None else list(self._took.values())[-_LAST:]
-        return fmean(took.limited for took in seen)
+        if before is not None:
+            return part(before) * self._ratio(visit[1], part)
+        alike = list(self._alike(weight(visit[0]), visit[1]))
+        sizes = sum(counts * size(made.experiment) for made, counts in alike)
+        seen = sum(counts * part(made.took) for made, counts in alike)
+        return size(visit[0]) * seen / sizes if sizes else 0.0
 
-    def _before(self, visit: Visit) -> Visit | None:
+    def _alike(self, mine: float, process: int) -> Iterable[tuple[_Made, float]]:
+        """The last visits, with what each counts for one of that weight in such a process."""
+        for age, made in enumerate(reversed(self._made[-_LAST:])):
+            counts = _FADES**age * math.exp(-_OTHER_SIZE * abs(math.log(mine / made.weight)))
+            yield made, counts if made.process == process else counts * _OTHER_PASS
+
+    def _before(self, visit: Visit) -> Took | None:
         """The last visit of the same experiment, if there was one."""
         experiment, process = visit
-        earlier = ((experiment, p) for p in range(process - 1, 0, -1))
-        return next((each for each in earlier if each in self._took), None)
+        earlier = ((experiment.case, number) for number in range(process - 1, 0, -1))
+        return next((self._took[each] for each in earlier if each in self._took), None)
 
-    def _foreseen(self, visit: Visit, part: Callable[[Took], float]) -> float:
-        """That part of what it will take."""
-        before = self._before(visit)
-        if before is None:
-            return weight(visit[0]) * self._per_weight(visit[1], part)
-        return part(self._took[before]) * self._ratio(visit[1], part)
+    def _ratio(self, process: int, part: Part) -> float:
+        """How much longer visits in that process take than the same experiments in the one before.
 
-    def _per_weight(self, process: int, part: Callable[[Took], float]) -> float:
-        seen = [visit for visit in self._took if visit[1] == process] or list(self._took)
-        weights = sum(weight(experiment) for experiment, _ in seen[-_LAST:])
-        return sum(part(self._took[visit]) for visit in seen[-_LAST:]) / weights
+        One more visit counts that took the same: of few, one would decide.
+        """
+        last = self._made[-_LAST:]
+        now = earlier = fmean(part(made.took) for made in last)
+        for age, made in enumerate(reversed(last)):
+            if made.process == process and made.before is not None:
+                now += _FADES**age * part(made.took)
+                earlier += _FADES**age * part(made.before)
+        return now / earlier if earlier else 1.0
 
-    def _ratio(self, process: int, part: Callable[[Took], float]) -> float:
-        """How much longer visits in that process take than the same experiments in the one before."""
-        seen = [e for e, p in self._took if p == process and (e, p - 1) in self._took][-_LAST:]
-        earlier = sum(part(self._took[experiment, process - 1]) for experiment in seen)
-        return sum(part(self._took[experiment, process]) for experiment in seen) / earlier if earlier else 1.0
+
+def _preparing(experiment: Experiment) -> float:
+    return len(experiment.arms) * (1.0 + _MEGABYTE * experiment.case.bytes_moved / 1e6)
+
+
+def _mean_of_at_most(most: float, seen: Iterable[tuple[float, bool, float]]) -> float:
+    """The mean of min(x, `most`), of (x, whether it is longer than that, what it counts)."""
+    ordered = sorted(seen)
+    left = sum(counts for _, _, counts in ordered)
+    mean, longer, last = 0.0, 1.0, 0.0
+    for value, is_longer, counts in ordered:
+        if value >= most:
+            break
+        mean, last = mean + longer * (value - last), value
+        if not is_longer:
+            longer *= max(1.0 - counts / left, 0.0)
+        left -= counts
+    return mean + longer * (most - last) if longer else mean

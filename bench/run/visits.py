@@ -31,8 +31,8 @@ class Due:
     process: int = 1
     states: Sequence[ArmState] = ()
     """Of its arms, from the process before."""
-    spent_s: float = 0.0
-    """What its visits took."""
+    rounds_s: float = 0.0
+    """What its rounds took so far."""
 
 
 class Visits:
@@ -65,17 +65,25 @@ class Visits:
         """The experiment has ended."""
         self._block_of(due.experiment).remove(due)
 
-    def again(self, due: Due, states: Sequence[ArmState], spent_s: float) -> None:
+    def again(self, due: Due, states: Sequence[ArmState], rounds_s: float) -> None:
         """The experiment goes on in another process, when the others of its block have been visited."""
         block = self._block_of(due.experiment)
         block.remove(due)
-        block.append(Due(due.experiment, due.process + 1, states, due.spent_s + spent_s))
+        block.append(Due(due.experiment, due.process + 1, states, rounds_s))
 
     def left(self, processes: int) -> Iterator[tuple[Experiment, int]]:
-        """All visits to come, in their order, each with its process, if each experiment is visited in so many."""
+        """All visits to come, in their order, each with its process, if each experiment is visited in so many.
+
+        One that is due in a process beyond them is visited once more.
+        """
         for block in self._blocks:
-            for process in range(1, processes + 1):
-                yield from ((due.experiment, process) for due in block if due.process <= process)
+            last = max([processes, *(due.process for due in block)])
+            for process in range(1, last + 1):
+                yield from (
+                    (due.experiment, process)
+                    for due in block
+                    if due.process <= process <= max(processes, due.process)
+                )
 
     def _block_of(self, experiment: Experiment) -> list[Due]:
         return next(block for block in self._blocks if any(due.experiment == experiment for due in block))

@@ -1,4 +1,4 @@
-"""How much longer a run takes is foreseen from what was seen: of the same experiments, and of those of a like size."""
+"""How long a visit takes is foreseen from what was seen: of the same experiment, and of those of a like size."""
 
 from __future__ import annotations
 
@@ -14,51 +14,59 @@ LARGE = [Experiment(Case("relu", n=n), ARMS) for n in range(1 << 24, (1 << 24) +
 
 
 def paced(*, limited: bool = False) -> Pace:
-    """A run announced to take 100 s, whose small experiments were all visited once, in 2 s each."""
-    pace = Pace(100.0, now=0.0)
-    pace.started(5.0, now=5.0)
+    """A run whose small experiments were all visited once, in 2 s each."""
+    pace = Pace()
     for experiment in SMALL:
-        pace.visited(experiment, 1, Took(1.8, 0.3, 0.2, limited), now=20.0)
+        pace.visited((experiment, 1), Took(1.8, 0.3, 0.2, limited=limited))
     return pace
 
 
-def test_until_something_was_seen_the_announced_time_holds() -> None:
-    pace = Pace(100.0, now=7.0)
-    visits = [(experiment, 1) for experiment in SMALL]
-    assert pace.seconds_left(visits, 1, 100.0, now=7.0) == 100.0
-    assert pace.seconds_left(visits, 1, 100.0, now=47.0) == 60.0
-    assert pace.seconds_left(visits, 1, 100.0, now=207.0) == 0.0
+def test_second_visits_take_as_long_as_the_first_until_they_are_seen_to_be_shorter() -> None:
+    pace, again = paced(), (SMALL[7], 2)
+    assert pace.beside_s(again) == pytest.approx(0.2)
+    assert pace.rounds_s(again, 10.0) == pytest.approx(1.8, rel=0.01)
+    for experiment in SMALL[:6]:
+        pace.visited((experiment, 2), Took(0.9, 0.3, 0.1))
+    assert 0.1 < pace.beside_s(again) < 0.13
+    assert 0.9 < pace.rounds_s(again, 10.0) < 1.4
 
 
-def test_the_second_visits_take_as_long_as_the_first_until_they_are_seen_to_be_shorter() -> None:
-    pace = paced()
-    visits = [(experiment, 2) for experiment in SMALL]
-    assert pace.seconds_left(visits, 1, None, now=20.0) == pytest.approx(8 * 2.0 + 5.0)
-    pace.visited(SMALL[0], 2, Took(0.9, 0.3, 0.1), now=21.0)
-    assert pace.seconds_left(visits[1:], 0, None, now=21.0) == pytest.approx(7 * 1.0)
-
-
-def test_those_never_visited_take_as_long_as_their_weight_says() -> None:
+def test_those_never_visited_take_what_their_weight_says() -> None:
     share = weight(LARGE[0]) / weight(SMALL[0])
-    left = paced().seconds_left([(experiment, 1) for experiment in LARGE], 0, None, now=20.0)
-    assert left == pytest.approx(4 * 2.0 * share, rel=0.01)
+    pace, visit = paced(), (LARGE[0], 1)
+    assert share < pace.beside_s(visit) / 0.2 < 3 * share  # each byte is looked at
+    assert pace.least_s(visit) == pytest.approx(0.3 * share, rel=0.01)
+    assert pace.rounds_s(visit, 100.0) == pytest.approx(1.8 * share, rel=0.01)
 
 
-def test_a_budget_shortens_rounds_but_not_below_the_fewest() -> None:
-    visits = [(experiment, 2) for experiment in SMALL]
-    assert paced().seconds_left(visits, 0, 10.0, now=20.0) == pytest.approx(10.0)
-    assert paced().seconds_left(visits, 0, 1.0, now=20.0) == pytest.approx(8 * 0.5)
-    assert paced().seconds_left(visits, 0, 50.0, now=20.0) == pytest.approx(8 * 2.0)
+def test_a_like_size_tells_more_than_another_one() -> None:
+    pace = paced()
+    for experiment in LARGE[:2]:
+        pace.visited((experiment, 1), Took(1.0, 0.3, 6.0))
+    assert pace.beside_s((LARGE[2], 1)) == pytest.approx(6.0, rel=0.1)
+    assert pace.beside_s((SMALL[0], 1)) < 1.0
 
 
-def test_who_could_not_end_in_time_takes_all_that_is_left() -> None:
-    visits = [(experiment, 2) for experiment in SMALL]
-    assert paced(limited=True).seconds_left(visits, 0, 50.0, now=20.0) == pytest.approx(50.0)
-    assert paced(limited=True).seconds_left(visits, 1, 50.0, now=20.0) == pytest.approx(50.0)
-    assert paced(limited=True).seconds_left(visits, 0, None, now=20.0) == pytest.approx(8 * 2.0)
+def test_who_could_not_end_takes_whatever_it_may() -> None:
+    assert paced(limited=True).rounds_s((SMALL[0], 2), 50.0) == pytest.approx(50.0)
+    assert paced(limited=True).rounds_s((LARGE[0], 1), 50.0) == pytest.approx(50.0)
+    assert paced().rounds_s((SMALL[0], 2), 0.5) == pytest.approx(0.5)
 
 
-def test_it_counts_down_while_a_visit_is_under_way_but_not_into_the_next() -> None:
-    visits = [(experiment, 2) for experiment in SMALL[:3]]
-    left = [paced().seconds_left(visits, 0, None, now=20.0 + passed) for passed in (0.0, 1.5, 30.0)]
-    assert left == pytest.approx([6.0, 4.5, 4.0])
+def test_half_of_them_did_not_end() -> None:
+    """Two of four ended after 1 s; of the others it is known that they take more than 3 s."""
+    pace = Pace()
+    for experiment, limited in zip(SMALL, (False, True, False, True), strict=False):
+        pace.visited((experiment, 1), Took(3.0 if limited else 1.0, 0.1, 0.0, limited=limited))
+    assert pace.rounds_s((SMALL[4], 1), 1.0) == pytest.approx(1.0)
+    assert pace.rounds_s((SMALL[4], 1), 5.0) == pytest.approx(1.0 + 0.5 * 4.0, rel=0.1)
+
+
+def test_the_first_compilation_is_no_rule_and_second_processes_compile_nothing() -> None:
+    pace = Pace(compile_s=3.0)
+    assert pace.compile_s((SMALL[0], 1)) == 3.0
+    pace.visited((SMALL[0], 1), Took(1.0, 0.1, 0.1, compile_s=20.0))
+    assert pace.compile_s((SMALL[1], 1)) == 3.0
+    pace.visited((SMALL[1], 1), Took(1.0, 0.1, 0.1, compile_s=2.0))
+    assert pace.compile_s((SMALL[2], 1)) == 2.0
+    assert pace.compile_s((SMALL[0], 2)) == 0.0
