@@ -1,7 +1,7 @@
 """What ``--callable`` says: whose function it is, what it computes, on which arrays.  Standard library only.
 
-``[NAME=][OP@][KIND:]FILE:FUNCTION``, as in ``my.py:relu``, ``torch:my.py:relu``, ``c:libfast.so:relu_f32`` or
-``fast=leaky_relu@my.py:f``.  Nothing of the file is imported here.
+``[NAME=][OP@][KIND:]FILE:FUNCTION``, as in ``MY.py:relu``, ``torch:MY.py:relu``, ``c:libfast.so:relu_f32`` or
+``fast=leaky_relu@MY.py:f``.  Nothing of the file is imported here.
 """
 
 from __future__ import annotations

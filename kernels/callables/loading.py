@@ -36,7 +36,7 @@ def module_at(path: str) -> ModuleType:
     """The module in that file, imported now; what lies beside it can be imported by it, as in a script."""
     folder, name = str(Path(path).parent), f"relu_bench_callable_{Path(path).stem}"
     if folder not in sys.path:
-        sys.path.append(folder)  # at the end: a numpy.py beside it must not take NumPy's place
+        sys.path.append(folder)  # at the end: a file of NumPy's name beside it must not take NumPy's place
     found = importlib.util.spec_from_file_location(name, path)
     if found is None or found.loader is None:
         raise ImportError(f"{path} is no Python source")

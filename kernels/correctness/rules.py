@@ -34,7 +34,7 @@ class Question:
 
     @property
     def scales(self) -> bool:
-        """Whether anything is multiplied at all: `kernels.ops.Op.scales`."""
+        """Whether anything is multiplied at all."""
         return exact_op(self.op).scales
 
     @property
