@@ -18,7 +18,7 @@ from bench.plan.time_plan import TimePlan, time_plan
 from bench.run.arm_state import ArmState
 from bench.run.evidence import Evidence
 from bench.run.progress import Silent
-from bench.run.sitting import Sitting
+from bench.run.sitting import Ended, Sitting
 from bench.run.time_account import TimeAccount
 from kernels.api import Case
 from tests.scripted import PER_CALL_S, FakePool, FakeSurroundings, seconds_of
@@ -95,6 +95,8 @@ class Machine:
         self.around = FakeSurroundings()
         self.pools: list[tuple[int, FakePool]] = []
         self.ended: dict[Case, Sequence[ArmState]] = {}
+        self.evidence: dict[Case, Evidence] = {}
+        self.blocks: list[Sequence[Ended]] = []
         self.estimates: list[tuple[float, float]] = []
         """Of each visit, the time at its beginning then and the seconds that were said to be left."""
         self.sitting: Sitting | None = None
@@ -148,6 +150,7 @@ class Machine:
 
     def end(self, experiment: Experiment, states: Sequence[ArmState], evidence: Evidence) -> None:
         self.ended[experiment.case] = states
+        self.evidence[experiment.case] = evidence
 
     def asks(self) -> None:
         """Note what is said to be left."""
@@ -179,7 +182,7 @@ class Machine:
         )
         for experiment in chosen:
             if experiment.case not in self.ended:
-                sitting.measure(experiment, self.end)
+                sitting.measure(experiment, self.end, self.blocks.append)
         return sitting
 
     def rounds(self, process: int, n: int = 64) -> Counter[str]:

@@ -7,40 +7,34 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from bench.machine import environment, spoilers
+from bench.machine import environment
 from bench.machine.surroundings import HERE, Surroundings
 from bench.plan.experiments import Arm, Experiment, experiments, weight
 from bench.plan.settings import Settings
 from bench.plan.time_plan import time_plan
 from bench.records.columns import TIMED
-from bench.records.errors import RunFilesError
 from bench.records.lines import Key, key_of
 from bench.records.lock import alone_in
 from bench.records.schema import Cell, CellName
 from bench.records.writing import RunFiles
+from bench.run import identity
 from bench.run.progress import SILENT, Observer
 from bench.run.time_account import TimeAccount
-from bench.text.hints import did_you_mean
 from kernels.api import Case
 
 if TYPE_CHECKING:
     from bench.run.arm_state import ArmState
     from bench.run.evidence import Evidence
-    from bench.run.sitting import Sitting
+    from bench.run.sitting import Ended, Sitting
     from bench.stats.verdicts import Rounds
 
 __all__ = ["CellResult", "Run", "plan"]
 
 _RETRIED = frozenset({"noisy", "incorrect", "mistrusted", "failed", "crashed", "timeout", "oom"})
-_MOST_NAMED = 8
-"""Runs that an error names: the newest, where ids are times."""
 _PASSED = frozenset({"ok", "noisy", "skipped"})
 
 
@@ -74,7 +68,7 @@ class Run:
     ) -> None:
         self.settings, self._surroundings, self._observer = settings, surroundings, observer
         self.chosen = tuple(chosen)
-        self.run_id = settings.run_id or _new_run_id(settings.results)
+        self.run_id = settings.run_id or identity.new_run_id(settings.results)
         self.files = RunFiles(settings.results / self.run_id)
         self.account = TimeAccount()
         self._machine = environment.machine_name()
@@ -90,7 +84,7 @@ class Run:
 
     def __enter__(self) -> Run:
         if self.settings.retry_failed and not self.files.cells_path.exists():
-            self._refuse_retry()
+            raise identity.no_such_run(self.run_id, self.settings.results)
         with contextlib.ExitStack() as held:
             held.enter_context(alone_in(self.files.folder))
             self._go_on()
@@ -101,11 +95,9 @@ class Run:
         """Read what there is of the run, and see what is left."""
         stored = self.files.open()
         before = self.files.environment()
-        now = environment.describe(_plain(self.settings, self._allowed.processes))
-        now |= {"warnings": spoilers.warnings()}
-        now |= _cards("cards", self._devices)
+        now = identity.conditions(self.settings, self._allowed.processes, self._devices)
         if before is not None:
-            self._check_same(before, now)
+            identity.check_same(self.run_id, before, now)
         else:
             self.files.write_environment(now)
         self._environment = before or now
@@ -128,25 +120,9 @@ class Run:
         if self._sitting is not None:
             self._sitting.close()
         if self.account.measured:
-            sitting = self.account.sitting() | _cards("cards_after", self._devices)
+            sitting = self.account.sitting() | identity.cards("cards_after", self._devices)
             self._environment.setdefault("sittings", []).append(sitting)
             self.files.write_environment(self._environment)
-
-    def _refuse_retry(self) -> None:
-        there = sorted(path.parent.name for path in self.settings.results.glob("*/cells.csv"))
-        known = f"there is {', '.join(there[-_MOST_NAMED:])}" if there else "there is none at all"
-        raise RunFilesError(
-            f"--retry-failed: no run {self.run_id!r} under {self.settings.results}/; {known}"
-            f"{did_you_mean(self.run_id, there)}"
-        )
-
-    def _check_same(self, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-        changed = [name for name in environment.DIFFERS if before.get(name) != now.get(name)]
-        if changed:
-            raise RunFilesError(
-                f"run {self.run_id} was made under another {changed[0]} "
-                f"({before.get(changed[0])} then, {now.get(changed[0])} now); choose another --run-id"
-            )
 
     def key(self, experiment: Experiment, arm: Arm) -> Key:
         """What names this cell in the files."""
@@ -172,10 +148,10 @@ class Run:
         return self._allowed.seconds if self._sitting is None else self._sitting.seconds_left()
 
     def measure(self, experiment: Experiment) -> bool:
-        """Measure the experiment if that has not been done; whether it was done now."""
+        """Measure the experiment, and those of its block, if that has not been done; whether it was done now."""
         if self._complete(experiment):
             return False
-        self._sit().measure(experiment, self._end)
+        self._sit().measure(experiment, self._end, self._judge_again)
         return True
 
     def result(self, experiment: Experiment, arm: Arm) -> CellResult:
@@ -215,51 +191,26 @@ class Run:
 
     def _end(self, experiment: Experiment, states: Sequence[ArmState], evidence: Evidence) -> None:
         """Write down an experiment that has ended."""
-        from bench.run import rows  # noqa: PLC0415  # as above
-
-        stamp = rows.Stamp(self.run_id, self._machine, environment.utc_now())
-        cells = rows.cells_of(experiment, states, stamp, evidence)
-        rounds = rows.rounds_of(experiment, states, stamp, evidence)
-        self.files.append(cells, rounds, rows.compiles_of(experiment, states, stamp))
+        self._store([(experiment, states, evidence)])
         self._left.remove(experiment)
-        seconds: dict[Key, dict[tuple[int, int], float]] = {key_of(cell): {} for cell in cells}
-        for each in rounds:
-            seconds[key_of(each)][each.process, each.round] = each.seconds
-        self._rows |= {key_of(cell): cell for cell in cells}
-        self._rounds |= seconds
         self.account.count(experiment, states)
         self._observer.ended(experiment)
 
+    def _judge_again(self, block: Sequence[Ended]) -> None:
+        """Write the experiments of a block anew, with all that it has shown of processes and slow CPUs."""
+        if len(block) > 1:
+            self._store(block)
 
-def _new_run_id(results: Path) -> str:
-    """The time, and a number where another run began in the same second."""
-    now = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
-    names = itertools.chain([now], (f"{now}-{number}" for number in itertools.count(2)))
-    return next(name for name in names if not (results / name).exists())
+    def _store(self, ended: Sequence[Ended]) -> None:
+        from bench.run import rows  # noqa: PLC0415  # as above
 
-
-def _cards(name: str, devices: Sequence[str]) -> dict[str, Any]:
-    """The cards among the devices, as they are now, for environment.json; nothing for CPUs alone."""
-    if set(devices) <= {"cpu"}:
-        return {}
-    from bench.machine import nvidia  # noqa: PLC0415  # costs nothing where no card is asked for
-
-    return {name: nvidia.describe(devices)}
-
-
-def _plain(settings: Settings, processes: int) -> dict[str, Any]:
-    return {
-        "profile": settings.profile_name,
-        "backends": list(settings.backends),
-        "variants": {variant.name: dict(variant.environ) for variant in settings.variants},
-        "plugins": dict(settings.plugins),
-        "baseline": settings.baseline,
-        "resolve": settings.resolve,
-        "processes": processes,
-        "target_ci": settings.target_ci,
-        "minutes": settings.minutes,
-        "max_seconds": settings.max_seconds,
-        "cell_timeout": settings.cell_timeout,
-        "isolation": "inline" if settings.inline else "process",
-        "grids": [{axis: list(values) for axis, values in grid.items()} for grid in settings.grids],
-    }
+        stamp = rows.Stamp(self.run_id, self._machine, environment.utc_now())
+        cells = [cell for each in ended for cell in rows.cells_of(*each[:2], stamp, each[2])]
+        rounds = [found for each in ended for found in rows.rounds_of(*each[:2], stamp, each[2])]
+        compiles = [found for each in ended for found in rows.compiles_of(*each[:2], stamp)]
+        self.files.append(cells, rounds, compiles)
+        seconds: dict[Key, dict[tuple[int, int], float]] = {key_of(cell): {} for cell in cells}
+        for one in rounds:
+            seconds[key_of(one)][one.process, one.round] = one.seconds
+        self._rows |= {key_of(cell): cell for cell in cells}
+        self._rounds |= seconds

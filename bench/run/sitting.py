@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 
 from bench.judging.ceiling import Copies
 from bench.machine.surroundings import HERE, Surroundings
@@ -32,11 +33,13 @@ from bench.stats.slow_cpus import SlowCpus
 from bench.stats.verdicts import RESOLVE, Rounds
 from kernels.api import Case
 
-__all__ = ["Sitting", "pool_of"]
+__all__ = ["End", "Ended", "Sitting", "pool_of"]
 
 _FEW_ROUNDS = 1.5
 """An experiment that has fewer rounds than it needs may take so many times its share; later ones get less."""
-Ended = Callable[[Experiment, Sequence[ArmState], Evidence], None]
+Ended = tuple[Experiment, Sequence[ArmState], Evidence]
+"""An experiment that has ended, its arms, and what its verdicts rest on."""
+End = Callable[[Experiment, Sequence[ArmState], Evidence], None]
 """What is done with an experiment that has ended."""
 
 
@@ -71,6 +74,8 @@ class Sitting:
         self._end = self._since + allowed.seconds
         self._ahead: Sequence[Share] | None = None
         self._observer, self._visited = observer, 0
+        self._over: list[Ended] = []
+        """Of the block that is being measured."""
         self._pool: Pool | None = None
         self._pool_process = 0
         self._spread, self._slow, self._copies = ProcessSpread(), SlowCpus(), Copies()
@@ -108,10 +113,21 @@ class Sitting:
         if self._pool is not None:
             self._pool.close()
 
-    def measure(self, wanted: Experiment, ended: Ended) -> None:
-        """Measure until `wanted` has ended; others of its block may be measured, and end, on the way."""
-        over: list[Experiment] = []
-        while wanted not in over:
+    def measure(
+        self,
+        wanted: Experiment,
+        ended: End,
+        block_ended: Callable[[Sequence[Ended]], None] = lambda _: None,
+    ) -> None:
+        """Measure until all of the block of `wanted` have ended.
+
+        `ended` is told of each as soon as it has, and `block_ended` of all in the end: those that ended first then
+        rest on all that the last ones have shown.
+        """
+        self._over = []
+        block, over = [due.experiment for due in self._visits.block(wanted)], list[Experiment]()
+        while left := [each for each in block if each not in over]:
+            wanted = left[0]
             due = self._visits.due(wanted)
             if due.process > 1 and due.process != self._pool_process:
                 renounced = self._too_many(wanted)
@@ -126,11 +142,13 @@ class Sitting:
                 self._changed()
                 continue
             over.append(self._ended(due, states, evidence, ended))
+        block_ended([(one, states, replace(found, spread=self._spread)) for one, states, found in self._over])
 
-    def _ended(self, due: Due, states: Sequence[ArmState], evidence: Evidence, ended: Ended) -> Experiment:
+    def _ended(self, due: Due, states: Sequence[ArmState], evidence: Evidence, ended: End) -> Experiment:
         self._visits.end(due)
         self._changed()
         self._spread = evidence.spread
+        self._over.append((due.experiment, states, evidence))
         ended(due.experiment, states, evidence)
         return due.experiment
 
@@ -140,7 +158,7 @@ class Sitting:
         affordable = self._budget.affordable(visits)
         return [due for visit, due in visits.items() if visit not in affordable]
 
-    def _renounced(self, due: Due, ended: Ended) -> Experiment:
+    def _renounced(self, due: Due, ended: End) -> Experiment:
         """The experiment ends with the processes that it was measured in."""
         return self._ended(due, due.states, learn(self._evidence(due.experiment), due.states), ended)
 

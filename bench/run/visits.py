@@ -54,7 +54,7 @@ class Visits:
         return sum(map(bool, self._blocks))
 
     def block(self, wanted: Experiment) -> Sequence[Due]:
-        """All visits that the block of `wanted` still has to come, the next one first."""
+        """All visits that the block of `wanted` still has to come, the next one first; none once it has ended."""
         return tuple(self._block_of(wanted))
 
     def due(self, wanted: Experiment) -> Due:
@@ -86,4 +86,5 @@ class Visits:
                 )
 
     def _block_of(self, experiment: Experiment) -> list[Due]:
-        return next(block for block in self._blocks if any(due.experiment == experiment for due in block))
+        mine = (block for block in self._blocks if any(due.experiment == experiment for due in block))
+        return next(mine, [])

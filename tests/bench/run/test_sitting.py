@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from bench.plan.experiments import Arm, Experiment
 from bench.plan.options import parse
 from bench.plan.time_plan import TimePlan
+from bench.records.columns import TIMED
+from bench.records.writing import RunFiles
 from bench.run.arm_state import ArmState, Batch
 from bench.run.progress import Silent
 from bench.run.race import CONTROL_ROUNDS, LEAST_ROUNDS
 from bench.run.rounds import FEWEST
-from bench.run.run import plan
+from bench.run.run import Run, plan
 from bench.run.sitting import Sitting
 from bench.run.time_account import TimeAccount
 from kernels.api import Case
@@ -35,6 +38,39 @@ def test_a_block_is_measured_in_one_process_before_the_next() -> None:
     machine.measured({}, sizes=(64, 65, 66))
     assert [process for process, _ in machine.pools] == [1, 2]
     assert len(machine.ended) == 3
+
+
+def test_verdicts_rest_on_all_that_their_block_has_shown() -> None:
+    """Processes differ; by the first experiment alone that is known badly."""
+    machine = Machine(0.005, between=0.05)
+    machine.measured({}, sizes=range(64, 70))
+    (block,) = machine.blocks
+    assert [experiment.case for experiment, _, _ in block] == list(machine.ended)
+    sds = [evidence.spread.spread("quick", 8 * 64).sd for _, _, evidence in block]
+    first, last = (machine.evidence[Case("relu", n=n)].spread.spread("quick", 8 * 64).sd for n in (64, 69))
+    assert sds == [last] * 6
+    assert first != last
+    for _, states, evidence in block:  # each arm's own processes still count
+        assert set(evidence.own) == {state.arm for state in states}
+
+
+def test_what_a_run_writes_is_judged_with_all_that_its_block_has_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In its files as in its answers: the first experiment's cells know of processes as much as the last one's."""
+    machine = Machine(0.005, between=0.05)
+    monkeypatch.setattr("bench.run.sitting.pool_of", machine.start)
+    chosen = [Experiment(Case("relu", n=n), ARMS) for n in range(64, 70)]
+    settings = parse({"results": str(tmp_path), "run_id": "r", "processes": "2"})
+    with Run(settings, chosen, machine.around) as run:
+        assert run.measure(chosen[0])
+        assert not any(map(run.measure, chosen[1:]))
+        shown = run.rows()
+    stored = RunFiles(run.files.folder).open()
+    assert [each.cell for each in stored.values()] == shown
+    assert {cell.kind_sd for cell in shown if cell.status in TIMED} == {shown[-1].kind_sd}
+    assert len({cell.process_df for cell in shown if cell.backend == "near"}) == 1
+    assert run.account.measured == len(chosen)
 
 
 def test_blocks_end_before_a_run_that_dies_loses_much() -> None:

@@ -1,0 +1,78 @@
+"""Which run it is: its id, the conditions that it was begun under, and whether one that goes on has the same."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from bench.machine import environment, spoilers
+from bench.plan.settings import Settings
+from bench.records.errors import RunFilesError
+from bench.text.hints import did_you_mean
+
+__all__ = ["cards", "check_same", "conditions", "new_run_id", "no_such_run"]
+
+_MOST_NAMED = 8
+"""Runs that an error names: the newest, where ids are times."""
+
+
+def new_run_id(results: Path) -> str:
+    """The time, and a number where another run began in the same second."""
+    now = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+    names = itertools.chain([now], (f"{now}-{number}" for number in itertools.count(2)))
+    return next(name for name in names if not (results / name).exists())
+
+
+def no_such_run(run_id: str, results: Path) -> RunFilesError:
+    """What ``--retry-failed`` says where there is nothing to retry."""
+    there = sorted(path.parent.name for path in results.glob("*/cells.csv"))
+    known = f"there is {', '.join(there[-_MOST_NAMED:])}" if there else "there is none at all"
+    return RunFilesError(
+        f"--retry-failed: no run {run_id!r} under {results}/; {known}{did_you_mean(run_id, there)}"
+    )
+
+
+def conditions(settings: Settings, processes: int, devices: Sequence[str]) -> dict[str, Any]:
+    """What environment.json says: the machine, the options, what may spoil the run, and the cards."""
+    found = environment.describe(_plain(settings, processes))
+    return found | {"warnings": spoilers.warnings()} | cards("cards", devices)
+
+
+def check_same(run_id: str, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    """Raises RunFilesError where rows of both would not belong together."""
+    changed = [name for name in environment.DIFFERS if before.get(name) != now.get(name)]
+    if changed:
+        raise RunFilesError(
+            f"run {run_id} was made under another {changed[0]} "
+            f"({before.get(changed[0])} then, {now.get(changed[0])} now); choose another --run-id"
+        )
+
+
+def cards(name: str, devices: Sequence[str]) -> dict[str, Any]:
+    """The cards among the devices, as they are now, for environment.json; nothing for CPUs alone."""
+    if set(devices) <= {"cpu"}:
+        return {}
+    from bench.machine import nvidia  # noqa: PLC0415  # costs nothing where no card is asked for
+
+    return {name: nvidia.describe(devices)}
+
+
+def _plain(settings: Settings, processes: int) -> dict[str, Any]:
+    return {
+        "profile": settings.profile_name,
+        "backends": list(settings.backends),
+        "variants": {variant.name: dict(variant.environ) for variant in settings.variants},
+        "plugins": dict(settings.plugins),
+        "baseline": settings.baseline,
+        "resolve": settings.resolve,
+        "processes": processes,
+        "target_ci": settings.target_ci,
+        "minutes": settings.minutes,
+        "max_seconds": settings.max_seconds,
+        "cell_timeout": settings.cell_timeout,
+        "isolation": "inline" if settings.inline else "process",
+        "grids": [{axis: list(values) for axis, values in grid.items()} for grid in settings.grids],
+    }
