@@ -12,6 +12,7 @@ from kernels.registry import available, load
 
 if TYPE_CHECKING:
     from kernels.functional import leaky_relu, leaky_relu_backward, relu, relu_backward
+    from kernels.recorder.session import recording
 
 __all__ = [
     "Backend",
@@ -20,6 +21,7 @@ __all__ = [
     "leaky_relu",
     "leaky_relu_backward",
     "load",
+    "recording",
     "relu",
     "relu_backward",
 ]
@@ -28,14 +30,17 @@ _FUNCTIONS = ("leaky_relu", "leaky_relu_backward", "relu", "relu_backward")
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _FUNCTIONS:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from kernels import functional
+    if name == "recording":
+        from kernels.recorder.session import recording as value
+    elif name in _FUNCTIONS:
+        from kernels import functional
 
-    value = getattr(functional, name)
+        value = getattr(functional, name)
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     globals()[name] = value
     return value
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_FUNCTIONS})
+    return sorted({*globals(), *_FUNCTIONS, "recording"})

@@ -11,9 +11,13 @@ from pathlib import Path
 from bench.plan.option_values import axis_value, option_flag
 from bench.records.reading import ReadError
 from kernels.api import AXIS_TABLE, USUAL, Case
+from kernels.recorder.cases_file import CasesFileError, read_recording
 from scripts._recommend.answer import answer
 from scripts._recommend.as_json import as_json
 from scripts._recommend.commands import command
+from scripts._recommend.model import program_answer, smallest_swapped
+from scripts._recommend.model_json import program_json
+from scripts._recommend.model_text import program_report
 from scripts._recommend.ranking import Answer, Missing
 from scripts._recommend.runs import gather
 from scripts._recommend.sentences import headline
@@ -44,6 +48,7 @@ examples:
   python scripts/recommend.py --op leaky_relu --n 16Mi --now torch_eager
   python scripts/recommend.py --n 1Mi --direction backward --placement out results/reference/amd-epyc-2c
   python scripts/recommend.py --n 4Mi --json | python -m json.tool
+  python scripts/recommend.py --cases cases.json
 
 keys of --json: schema (3), question, machine, this_machine, runs, warnings, answers and missing (one entry for each
 placement). An answer has placement, basis (measured, fitted, extrapolated), no_answer (null, or reason, disturbed,
@@ -64,6 +69,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     Raises ReadError or UsageError, each of one line.
     """
     options = _parse(argv)
+    if options.cases is not None:
+        return _program(options)
     cases = _cases(options)
     evidence = gather(options.run, options.results, cases[0])
     found = [answer(evidence, case, options.now) for case in cases]
@@ -87,6 +94,26 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0 if any(each.distrust is None for each in answers) else 1
 
 
+def _program(options: argparse.Namespace) -> int:
+    """The answer for a whole program.  Raises UsageError."""
+    try:
+        recording = read_recording(options.cases)
+    except CasesFileError as error:
+        raise cli.UsageError(f"--cases {error}") from error
+    if not recording.used:
+        raise cli.UsageError(
+            f"--cases {options.cases}: the program ran no activation that this suite measures"
+        )
+    evidence = gather(options.run, options.results, recording.used[0].case)
+    found = program_answer(evidence, recording, options.now, smallest_swapped())
+    if options.json:
+        json.dump(program_json(found), sys.stdout, indent=2, allow_nan=False)
+        print()
+    else:
+        to_terminal(program_report(found, ", ".join(evidence.paths)))
+    return 0 if found.known and not found.doubts else 1
+
+
 def _print_commands(lines: Sequence[str]) -> None:
     """Unfolded at any width, so that they can be copied."""
     if lines:
@@ -97,7 +124,14 @@ def _print_commands(lines: Sequence[str]) -> None:
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = cli.Parser(description=__doc__ or "", epilog=_EPILOG)
     parser.add_argument("run", nargs="*", metavar="RUN", help="the runs to rest on")
-    parser.add_argument("--n", type=cli.size, required=True, metavar="N", help="elements: 1000, 1Ki, 4Mi")
+    question = parser.add_mutually_exclusive_group(required=True)
+    question.add_argument("--n", type=cli.size, metavar="N", help="elements: 1000, 1Ki, 4Mi")
+    question.add_argument(
+        "--cases",
+        type=Path,
+        metavar="FILE",
+        help="instead: all activations that scripts/record.py saw a program run",
+    )
     parser.add_argument("--results", type=Path, default=Path("results"), metavar="DIR", help="where runs lie")
     for axis in _ASKED:
         default = None if axis.name == "placement" else USUAL[axis.name]

@@ -17,7 +17,8 @@ from bench.plan import callables
 from bench.plan import option_values as values_as
 from bench.plan.experiments import BASELINE, CONTROLS, STAND_IN, Variant
 from bench.plan.option_values import OptionError, taken
-from bench.plan.profiles import PROFILES, Grid, Profile
+from bench.plan.profiles import PROFILES, Grid
+from bench.plan.recorded import recorded_grids
 from bench.plan.settings import NetworkWish, Settings
 from kernels import registry
 from kernels.api import AXIS_TABLE, USUAL, Axis
@@ -56,6 +57,7 @@ OPTIONS: tuple[OptionSpec, ...] = (
     ),
     OptionSpec("backends", "A,B", "backends to measure (default: all that serve the devices asked for)"),
     *map(_axis_option, AXIS_TABLE),
+    OptionSpec("cases", "FILE", "what scripts/record.py saw a program run, in place of the profile's cases"),
     OptionSpec("batches", "A,B", "networks: rows of the input batch, as in 1,32"),
     OptionSpec("widths", "A,B", "networks: input-hidden-output, as in 10-5-3,784-256-10"),
     OptionSpec(
@@ -124,7 +126,7 @@ def parse(raw: Mapping[str, Any]) -> Settings:
     plugins = _plugins(values["plugin"]) | _callables(values["callable"], axes)
     known = _known()
     profile = PROFILES[_one_of("profile", values, tuple(PROFILES))]
-    grids = _grids(profile, axes)
+    grids = _grids(_recorded(values) or profile.grids, axes)
     named = None if values["backends"] is None else _with(plugins, _list_of("backends", values, known))
     backends = _with(plugins, _serving(known, grids)) if named is None else named
     baseline, note = _baseline(values, known)
@@ -259,14 +261,19 @@ def _axes(values: Mapping[str, Any]) -> dict[str, tuple[Any, ...]]:
     }
 
 
-def _grids(profile: Profile, axes: Mapping[str, tuple[Any, ...]]) -> tuple[Grid, ...]:
-    """The profile's grids, the axes replaced that were given; networks' words are none of activations."""
+def _recorded(values: Mapping[str, Any]) -> tuple[Grid, ...]:
+    """The grids of a program's own cases, none where no file of them was named."""
+    return () if values["cases"] is None else taken("cases", recorded_grids, values["cases"])
+
+
+def _grids(grids: Sequence[Grid], axes: Mapping[str, tuple[Any, ...]]) -> tuple[Grid, ...]:
+    """The grids, the axes replaced that were given; networks' words are none of activations."""
     table = {axis.name: axis for axis in AXIS_TABLE}
     override = {
         name: tuple(value for value in given if not table[name].values or table[name].allows(value))
         for name, given in axes.items()
     }
-    return tuple({**grid, **override} for grid in profile.grids)
+    return tuple({**grid, **override} for grid in grids)
 
 
 def _network(
@@ -285,7 +292,10 @@ def _network(
         backends=backends,
         threads=axes.get("threads", (USUAL["threads"],)),
         slopes=axes.get("negative_slope", (USUAL["negative_slope"],)),
-        foreign=tuple(axis.option for axis in AXIS_TABLE if axis.name in axes and _is_foreign(axis, axes)),
+        foreign=(
+            *(axis.option for axis in AXIS_TABLE if axis.name in axes and _is_foreign(axis, axes)),
+            *(() if values["cases"] is None else ("cases",)),
+        ),
     )
 
 

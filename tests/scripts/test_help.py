@@ -60,7 +60,10 @@ def test_examples_work_when_pasted(
         drawn = (
             name == "report" and "--check" not in arguments
         )  # a page takes seconds; its own tests draw some
-        if _READS.search(" ".join([script, *arguments])) and not (drawn or _writes(arguments)):
+        needs_a_file = "--cases" in arguments
+        if _READS.search(" ".join([script, *arguments])) and not (
+            drawn or needs_a_file or _writes(arguments)
+        ):
             untried = ["--no-try"] * (
                 name == "recommend" and tried
             )  # one answer's code is tried; it takes seconds

@@ -1,0 +1,227 @@
+"""A program under observation: its first steps with every activation counted, the later ones only timed.
+
+Counting sees each operator that torch runs, below autograd and so in the backward pass as well (a
+`TorchDispatchMode`), and slows a program; so the steps that are timed run without it.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from torch.optim import optimizer
+from torch.utils import _python_dispatch as dispatch
+
+from kernels.recorder.activations import call_of, is_backward, is_plain
+from kernels.recorder.cases_file import Recording, Steps, write_recording
+from kernels.recorder.swapping import Swapping
+from kernels.recorder.tally import Event, summed
+
+__all__ = ["Session", "recording"]
+
+COUNTED = 3
+"""Steps in which calls are counted: more than one, since the first may differ."""
+_FORWARDS = 4
+"""Forward passes without any backward after which a program counts as one that infers."""
+_FORWARDS_OF_ONE_STEP = 256
+"""Forward passes without a step of an optimizer after which no more gradients are taken to be accumulated."""
+_TIMED = 200
+"""Steps that are timed at most: their median is known long before."""
+
+
+class _Watch(dispatch.TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch has no hints here
+    """Tells every operator: its name and overload, its arguments, its result and its seconds."""
+
+    def __init__(self, tell: Callable[[str, str, tuple[Any, ...], Any, float], None]) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._tell = tell
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        begin = time.perf_counter()
+        result = func(*args, **(kwargs or {}))
+        seconds = time.perf_counter() - begin
+        namespace, _, name = func._schema.name.partition("::")
+        if namespace == "aten":
+            self._tell(name, func._overloadname, args, result, seconds)
+        return result
+
+
+class Session:
+    """What is seen of a program between `begin` and `end`, which the thread calls that runs it."""
+
+    def __init__(self, program: str, *, swap: bool = False) -> None:
+        self.program = program
+        self._swapping = Swapping(random.Random(0)) if swap else None
+        self._events: list[Event] = []
+        self._names: dict[int, str] = {}
+        self._stack: list[nn.Module] = []
+        self._roots: list[nn.Module] = []
+        self._saved: dict[int, str] = {}
+        self._forwards = self._optimized = 0
+        self._trains = False
+        self._what = ""
+        self._begun_at = 0.0
+        self._last: float | None = None
+        self._seconds: list[float] = []
+        self._hooks: list[Any] = []
+        self._watch = _Watch(self._note)
+        self._counting = False
+        self._threads = torch.get_num_threads()
+
+    def begin(self) -> None:
+        """Watch from now on."""
+        modules = torch.nn.modules.module
+        self._step_hook = optimizer.register_optimizer_step_post_hook(self._optimizer_stepped)
+        self._hooks = [
+            modules.register_module_forward_pre_hook(self._entered),
+            modules.register_module_forward_hook(self._left, always_call=True),
+        ]
+        self._watch.__enter__()  # type: ignore[no-untyped-call]
+        self._counting = True
+
+    def end(self) -> Recording:
+        """Watch no more; what was seen."""
+        self._stop_counting()
+        for hook in (*self._hooks, self._step_hook):
+            hook.remove()
+        if self._swapping is not None:
+            self._swapping.back()
+        by_optimizer = self._optimized > 0
+        what = (
+            "optimizer.step" if by_optimizer else f"forward of {_kind(self._roots)}" if self._forwards else ""
+        )
+        many = self._optimized if by_optimizer else self._forwards
+        used, unmeasured = summed(self._events, by_optimizer=by_optimizer, steps=min(many, COUNTED) or 1)
+        theirs, ours = self._swapping.pairs() if self._swapping is not None else (self._seconds, [])
+        return Recording(
+            self.program,
+            torch.__version__,
+            _was_compiled(),
+            Steps(what or "the whole program", min(many, COUNTED), tuple(theirs), tuple(ours)),
+            used,
+            unmeasured,
+        )
+
+    @property
+    def swapped(self) -> int:
+        """How many modules were swapped by turns."""
+        return self._swapping.modules if self._swapping is not None else 0
+
+    def _note(self, name: str, overload: str, args: tuple[Any, ...], result: Any, seconds: float) -> None:
+        self._trains |= is_backward(name)
+        call = call_of(name, overload, args, self._threads)
+        if call is None:
+            return
+        if call.direction == "backward":
+            where = self._saved.get(args[1].data_ptr(), "")
+        else:
+            where = self._names.get(id(self._stack[-1]), "") if self._stack else ""
+            # Autograd keeps relu's result and leaky_relu's input: by them the gradient's call finds its module.
+            for kept in (args[0], result):
+                if is_plain(kept):
+                    self._saved[kept.data_ptr()] = where
+        on_cpu = call.device == "cpu"
+        self._events.append(Event(call, where, self._forwards, self._optimized, seconds if on_cpu else None))
+
+    def _entered(self, module: nn.Module, _: Any) -> None:
+        if not self._stack:
+            self._enter_root(module)
+        self._stack.append(module)
+
+    def _enter_root(self, module: nn.Module) -> None:
+        if not any(module is root for root in self._roots):
+            self._roots.append(module)
+            kind = type(module).__name__
+            self._names |= {id(each): name or kind for name, each in module.named_modules()}
+        self._begun_at = time.perf_counter()
+
+    def _left(self, _: nn.Module, __: Any, ___: Any) -> None:
+        if self._stack:
+            self._stack.pop()
+        if self._stack:
+            return
+        self._forwards += 1
+        if not self._optimized and self._forwards >= (_FORWARDS_OF_ONE_STEP if self._trains else _FORWARDS):
+            self._switch_to_timing(self._roots[-1])
+
+    def _optimizer_stepped(self, *_: Any) -> None:
+        self._optimized += 1
+        if self._counting and self._optimized >= COUNTED:
+            self._switch_to_timing(None)
+        elif not self._counting:
+            self._timed_step(time.perf_counter())
+
+    def _switch_to_timing(self, root: nn.Module | None) -> None:
+        """From counting to timing; `root`: the module whose forward is a step, None for steps of an optimizer."""
+        if not self._stop_counting():
+            return
+        for hook in self._hooks:
+            hook.remove()
+        self._stack.clear()
+        self._hooks = []
+        if root is not None:
+            self._hooks = [
+                root.register_forward_pre_hook(self._forward_begins),
+                root.register_forward_hook(self._forward_ends),
+            ]
+        if self._swapping is not None:
+            self._swapping.begin(self._roots)
+
+    def _stop_counting(self) -> bool:
+        """Whether no mode of ours watches any more; not where the program has put one of its own on top."""
+        if self._counting and dispatch._get_current_dispatch_mode_stack()[-1:] == [self._watch]:
+            self._watch.__exit__(None, None, None)  # type: ignore[no-untyped-call]
+            self._counting = False
+        return not self._counting
+
+    def _forward_begins(self, *_: Any) -> None:
+        self._begun_at = time.perf_counter()
+
+    def _forward_ends(self, *_: Any) -> None:
+        self._forwards += 1
+        self._keep(time.perf_counter() - self._begun_at)
+
+    def _timed_step(self, now: float) -> None:
+        if self._last is not None:
+            self._keep(now - self._last)
+        self._last = time.perf_counter()
+
+    def _keep(self, seconds: float) -> None:
+        if self._swapping is not None:
+            self._swapping.stepped(seconds)
+        elif len(self._seconds) < _TIMED:
+            self._seconds.append(seconds)
+
+
+def _kind(roots: list[nn.Module]) -> str:
+    return type(roots[-1]).__name__ if roots else "a module"
+
+
+def _was_compiled() -> bool:
+    """Whether torch.compile compiled anything: it is imported only where it did."""
+    import sys  # noqa: PLC0415
+
+    utils: Any = sys.modules.get("torch._dynamo.utils")
+    return bool(utils is not None and utils.counters["frames"])
+
+
+@contextmanager
+def recording(path: str | Path, *, swap: bool = False) -> Iterator[Session]:
+    """Record the activations that torch runs in this thread in the block, and write them to the JSON file `path`.
+
+    The first three steps are counted (`optimizer.step`, or the outermost module's forward where nothing trains), the
+    later ones timed.  `swap`: every second timed step runs with our kernels in place of nn.ReLU and nn.LeakyReLU.
+    Raises OSError if the file cannot be written.
+    """
+    session = Session("", swap=swap)
+    session.begin()
+    try:
+        yield session
+    finally:
+        write_recording(Path(path), session.end())

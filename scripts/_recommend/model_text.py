@@ -1,0 +1,119 @@
+"""The answer for a recorded program, as people read it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from bench.stats.estimates import Interval
+from bench.text.commands import as_typed
+from bench.text.sizes import format_size
+from bench.text.units import count_text, number_text, percent_text, seconds_text
+from scripts._recommend.model import OURS, Part, Program
+from scripts._recommend.ranking import Answer, arm_of
+from scripts._recommend.sentences import times_text
+from scripts._shared.remarks import clean
+from scripts._shared.tables import Block, Report, Section
+
+__all__ = ["program_report"]
+
+_WORTH = 0.01
+"""Of a step: what saves less is hardly worth a change of a program."""
+_MOST_NAMES = 4
+
+
+def program_report(program: Program, run: str) -> Report:
+    """The answer, the code, and a row for each kind of call."""
+    intro = [*_answer(program), *_beside(program)]
+    headers = ("activation", "placement", "dtype", "n", "calls", "now", "of a step", "fastest", "over now")
+    right = (False, False, False, True, True, True, True, False, True)
+    section = Section("", headers, [_row(program, part) for part in program.parts], right)
+    return Report(intro, [Block(f"Activations of a step, from {run}", [section])])
+
+
+def _answer(program: Program) -> Iterator[str]:
+    step, saving, share = program.step, program.saving, program.share
+    if program.doubts:
+        yield as_typed(f"No answer: {program.doubts[0]}. Run `pytest bench/ --cases` again when it is quiet.")
+    spent = f"Activations take {seconds_text(program.spent_s)} of a step"
+    yield (
+        f"{spent}."
+        if step is None
+        else (
+            f"Activations take {percent_text(program.spent_s / step.value)} of a step of {seconds_text(step.value)}."
+        )
+    )
+    if program.doubts:
+        return
+    if saving is None:
+        yield "No run has an arm that could take torch's place in a PyTorch program."
+        return
+    found, unit = (share, percent_text) if share is not None else (saving.seconds, seconds_text)
+    now = next((arm_of(each.now) for each in program.known), "what is used now")
+    yield from _verdict(program, found, f"{saving.arm} instead of {now}", unit is percent_text)
+
+
+def _verdict(program: Program, found: Interval, what: str, as_share: bool) -> Iterator[str]:
+    saving = program.saving
+    assert saving is not None  # told before
+    bounds = (
+        f"{_amount(found.value, as_share)} ({_amount(found.lo, as_share)} to {_amount(found.hi, as_share)})"
+    )
+    of = " of it" if as_share else " a step"
+    if found.hi <= 0:
+        yield f"Keep what you have: {what} saves nothing: {bounds}{of}."
+        return
+    if found.lo <= 0:
+        yield f"Not known whether it is worth it: {what} saves {bounds}{of}."
+        return
+    yield f"{what} saves {bounds}{of}."
+    if as_share and found.hi < _WORTH:
+        yield f"It is not worth it: that is less than {percent_text(_WORTH)} of a step."
+        return
+    names = [clean(name) or "(no module)" for name in saving.layers]
+    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+    yield f"{count_text(len(names), 'layer makes', 'layers make')} 90% of that: {', '.join(names[:_MOST_NAMES])}{more}."
+    if saving.arm == OURS:
+        yield as_typed(
+            "The code: `from kernels.torch_module import replace_activations; replace_activations(model)`"
+        )
+
+
+def _beside(program: Program) -> Iterator[str]:
+    swapped = program.swapped
+    if swapped is not None:
+        yield (
+            f"Tried in the program itself, step by step: {_amount(swapped.value, True)} "
+            f"({_amount(swapped.lo, True)} to {_amount(swapped.hi, True)}) less."
+        )
+    if program.recording.compiled:
+        yield (
+            "torch.compile was at work: the figures are those of the program without it; a compiler fuses activations."
+        )
+    missing = [part for part in program.parts if not isinstance(part.found, Answer)]
+    if missing:
+        kinds = count_text(len(missing), "kind", "kinds")
+        yield as_typed(f"Not measured: {kinds} of calls; run `pytest bench/ --cases` of the file.")
+    for each in program.recording.unmeasured:
+        yield f"Not counted: {number_text(each.calls)} calls a step of {clean(each.op)}: {clean(each.why)}."
+
+
+def _row(program: Program, part: Part) -> tuple[str, ...]:
+    case = part.case
+    slope = f" {case.negative_slope:g}" if case.op == "leaky_relu" else ""
+    head = (
+        f"{case.op}{slope} {case.direction}",
+        case.placement,
+        case.dtype,
+        format_size(case.n),
+        number_text(part.calls),
+    )
+    if not isinstance(part.found, Answer):
+        return (*head, "not measured", "", "", "")
+    now_s = float(part.found.now["time_s"])
+    share = "" if program.step is None else percent_text(part.calls * now_s / program.step.value)
+    return (*head, seconds_text(now_s), share, arm_of(part.found.best), times_text(part.found.over_now))
+
+
+def _amount(value: float, as_share: bool) -> str:
+    sign = "-" if value < 0 else ""
+    return f"{sign}{(percent_text if as_share else seconds_text)(abs(value))}"

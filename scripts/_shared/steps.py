@@ -1,0 +1,39 @@
+"""What the steps of a recorded program tell: how long one takes, and what swapping activations in it saved."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from bench.stats.estimates import Interval, centre
+from bench.stats.significance import t_bound
+
+__all__ = ["FEWEST", "saved_by_swapping", "step_time"]
+
+FEWEST = 5
+"""Steps below which an interval says nothing."""
+
+
+def step_time(seconds: Sequence[float]) -> Interval | None:
+    """Seconds of a step, the trimmed mean with its interval in this process; None of too few."""
+    if len(seconds) < FEWEST:
+        return None
+    found = _middle(np.log(np.array(seconds)))
+    return Interval(*(float(np.exp(value)) for value in found))
+
+
+def saved_by_swapping(theirs: Sequence[float], ours: Sequence[float]) -> Interval | None:
+    """The share of a step that went away with our kernels, from pairs of steps; None of too few pairs."""
+    if min(len(theirs), len(ours)) < FEWEST:
+        return None
+    value, lo, hi = _middle(np.log(np.array(ours) / np.array(theirs)))
+    return Interval(*(float(-np.expm1(each)) for each in (value, hi, lo)))
+
+
+def _middle(samples: npt.NDArray[np.float64]) -> tuple[float, float, float]:
+    value, variance = centre(samples)
+    kept = len(samples) - 2 * (len(samples) // 4)
+    half = float(t_bound(np.array(kept - 1.0))) * float(np.sqrt(variance))
+    return float(value), float(value) - half, float(value) + half

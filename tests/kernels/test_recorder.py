@@ -1,0 +1,209 @@
+"""What is recorded of a program: every activation it runs, once, with its tensor and its module; and its steps."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("torch", reason="needs PyTorch")
+
+import torch
+from torch import nn
+from torch.nn import functional
+from torch.utils.flop_counter import FlopCounterMode
+
+import kernels
+from kernels.recorder.cases_file import CasesFileError, Recording, Used, read_recording
+from kernels.torch_module import TunedReLU
+
+
+class Net(nn.Module):
+    """A module, one in place, a call of a function, and an activation that this suite may not measure."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.ReLU())
+        self.leaky = nn.LeakyReLU(0.2, inplace=True)
+        self.last = nn.Conv2d(4, 4, 1)
+
+    def forward(self, x: Any) -> Any:
+        x = self.leaky(self.last(self.first(x)))
+        return functional.hardswish(torch.relu(x[:, :1] + 1))
+
+
+def train(model: nn.Module, steps: int, dtype: Any = torch.float32) -> None:
+    optimizer = torch.optim.SGD(model.parameters(), 0.01)
+    for _ in range(steps):
+        optimizer.zero_grad()
+        model(torch.ones(2, 3, 8, 8, dtype=dtype)).sum().backward()
+        optimizer.step()
+
+
+def infer(model: nn.Module, steps: int) -> None:
+    with torch.no_grad():
+        for _ in range(steps):
+            model(torch.ones(2, 3, 8, 8))
+
+
+def recorded(folder: Path, program: Callable[[], Any], *, swap: bool = False) -> Recording:
+    with kernels.recording(folder / "cases.json", swap=swap):
+        program()
+    return read_recording(folder / "cases.json")
+
+
+def found(recording: Recording) -> dict[tuple[str, str, str], Used]:
+    return {(used.op, used.direction, used.where[0]): used for used in recording.used}
+
+
+def test_a_training_step_is_counted_forward_and_backward_by_module(tmp_path: Path) -> None:
+    model = Net()
+    recording = recorded(tmp_path, lambda: train(model, 12))
+    calls = found(recording)
+    assert set(calls) == {
+        (op, direction, where)
+        for op, where in (("relu", "first.1"), ("leaky_relu", "leaky"), ("relu", "Net"))
+        for direction in ("forward", "backward")
+    }
+    assert {used.calls for used in calls.values()} == {1.0}
+    assert {used.where: used.shape for used in calls.values()} == {
+        ("first.1",): (2, 4, 8, 8),
+        ("leaky",): (2, 4, 8, 8),
+        ("Net",): (2, 1, 8, 8),
+    }
+    assert calls["leaky_relu", "forward", "leaky"].placement == "inplace"
+    assert calls["leaky_relu", "backward", "leaky"].placement == "new"
+    assert calls["leaky_relu", "forward", "leaky"].negative_slope == 0.2
+    assert calls["relu", "forward", "Net"].case.n == 128
+    assert [(each.op, each.calls) for each in recording.unmeasured] == [("hardswish", 2.0)]
+    assert recording.steps.what == "optimizer.step"
+    assert recording.steps.counted == 3
+    assert len(recording.steps.seconds) == 12 - 3 - 1  # the time between two of those that only were timed
+
+
+def test_where_nothing_trains_a_step_is_a_forward_of_the_outermost_module(tmp_path: Path) -> None:
+    model = Net()
+    recording = recorded(tmp_path, lambda: infer(model, 12))
+    assert {used.direction for used in recording.used} == {"forward"}
+    assert {used.calls for used in recording.used} == {1.0}
+    assert recording.steps.what == "forward of Net"
+    assert len(recording.steps.seconds) == 12 - 4
+
+
+def test_gradients_that_are_accumulated_make_one_step(tmp_path: Path) -> None:
+    model = Net()
+
+    def program() -> None:
+        optimizer = torch.optim.SGD(model.parameters(), 0.01)
+        for number in range(32):
+            model(torch.ones(2, 3, 8, 8)).sum().backward()
+            if number % 8 == 7:
+                optimizer.step()
+
+    recording = recorded(tmp_path, program)
+    assert recording.steps.what == "optimizer.step"
+    assert {used.calls for used in recording.used} == {8.0}
+
+
+def test_layout_dtype_and_threads_are_those_of_the_tensor(tmp_path: Path) -> None:
+    x = torch.ones(8, 6)
+
+    def program() -> None:
+        torch.relu(x.t())  # another order of dimensions: the same memory
+        torch.relu(x[:, ::2])
+        torch.relu(x.to(torch.bfloat16))
+        torch.relu(torch.ones(0))  # nothing to compute
+        torch.relu(torch.ones(3, dtype=torch.int32))
+
+    recording = recorded(tmp_path, program)
+    assert [(used.layout, used.dtype, used.shape) for used in recording.used] == [
+        ("contiguous", "float32", (6, 8)),
+        ("strided", "float32", (8, 3)),
+        ("contiguous", "bfloat16", (8, 6)),
+    ]
+    assert "int32" in recording.unmeasured[0].why
+    assert recording.steps == type(recording.steps)("the whole program", 0, (), ())
+
+
+def test_a_watcher_of_the_programs_own_is_left_alone(tmp_path: Path) -> None:
+    """A mode that was entered after ours is on top of it: ours stays until that has gone."""
+    model, flops = Net(), []
+
+    def program() -> None:
+        with FlopCounterMode(display=False) as counter:
+            train(model, 5)
+        flops.append(counter.get_total_flops())
+        train(model, 4)
+
+    recording = recorded(tmp_path, program)
+    with FlopCounterMode(display=False) as counter:
+        train(Net(), 5)
+    assert flops == [counter.get_total_flops()]
+    assert {used.calls for used in recording.used} == {1.0}
+    assert not torch.utils._python_dispatch._get_current_dispatch_mode_stack()
+
+
+@pytest.mark.slow
+def test_swapping_is_undone_and_changes_no_result(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    plain = Net()
+    torch.manual_seed(0)
+    swapped = Net()
+    train(plain, 14)
+    recording = recorded(tmp_path, lambda: train(swapped, 14), swap=True)
+    assert not any(isinstance(each, TunedReLU) for each in swapped.modules())
+    for one, other in zip(plain.parameters(), swapped.parameters(), strict=True):
+        assert torch.equal(one, other)
+    assert (
+        len(recording.steps.seconds) == len(recording.steps.ours) == 3
+    )  # pairs of 10 timed steps, but for two
+
+
+def test_an_error_in_the_program_goes_through_and_what_was_seen_stays(tmp_path: Path) -> None:
+    def program() -> None:
+        torch.relu(torch.ones(3))
+        raise RuntimeError("out of luck")
+
+    with pytest.raises(RuntimeError, match="out of luck"):
+        recorded(tmp_path, program)
+    assert read_recording(tmp_path / "cases.json").used[0].op == "relu"
+    assert not torch.utils._python_dispatch._get_current_dispatch_mode_stack()
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda raw: raw.update(schema=2), "schema is 2; allowed: 1"),
+        (lambda raw: raw["used"][0].update(op="relux"), "op is 'relux'"),
+        (lambda raw: raw["used"][0].update(calls=-1.0), "calls is -1.0; allowed: 0 or more"),
+        (lambda raw: raw["used"][0].update(shape=[1.5]), "shape has 1.5"),
+        (lambda raw: raw["used"][0].update(shape="3"), "shape is '3'; allowed: a list"),
+        (lambda raw: raw["steps"].update(seconds=[0.0]), "seconds are 0.0; allowed: more than 0"),
+        (lambda raw: raw.pop("used"), "used is missing"),
+    ],
+)
+def test_a_file_that_is_no_recording_is_refused_in_a_line(
+    tmp_path: Path, change: Callable[[Any], Any], said: str
+) -> None:
+    recorded(tmp_path, lambda: torch.relu(torch.ones(3)))
+    path = tmp_path / "cases.json"
+    raw = json.loads(path.read_text())
+    change(raw)
+    path.write_text(json.dumps(raw))
+    with pytest.raises(CasesFileError) as caught:
+        read_recording(path)
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("content", [b"", b"null", b"[1]", b"\xff\xfe", b'{"schema": 1', b"[" * 100_000])
+def test_bytes_that_are_no_recording_are_refused_in_a_line(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "cases.json"
+    path.write_bytes(content)
+    with pytest.raises(CasesFileError) as caught:
+        read_recording(path)
+    assert str(caught.value).startswith(str(path))
+    assert "\n" not in str(caught.value)
