@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from kernels.api import DTYPES, OPS
 
-__all__ = ["Call", "call_of", "is_backward", "is_plain"]
+__all__ = ["Call", "Seen", "call_of", "is_backward", "is_plain"]
 
-_BACKWARDS: Mapping[str, str] = {"threshold_backward": "relu"}
-"""Operators of a gradient whose name is not that of their op; threshold_backward is what relu's gradient is."""
-_KNOWN = (
-    *("relu", "leaky_relu", "threshold", "hardtanh", "elu", "gelu", "silu", "mish", "sigmoid", "tanh", "glu"),
-    *("hardswish", "hardsigmoid", "softplus", "log_sigmoid", "_prelu_kernel", "rrelu_with_noise"),
+_NAMES: Mapping[str, str] = {"threshold_backward": "relu", "_prelu_kernel": "prelu", "hardtanh": "relu6"}
+"""Operators whose name is not their op's; threshold_backward is the gradient of relu."""
+_OTHERS = (
+    *("threshold", "glu", "mish", "softplus", "log_sigmoid", "hardswish", "hardsigmoid", "rrelu_with_noise"),
+    *("softshrink", "hardshrink"),
 )
-"""Names of activations in ATen, without ``_`` and ``_backward``: what is none of `OPS` is told, not measured."""
+"""Activations in ATen that are no op of ours: they are told, not measured."""
+_DEVICES = ("cpu", "cuda")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,37 +39,50 @@ class Call:
     why: str = ""
 
 
+class Seen(NamedTuple):
+    """One call of an operator of ATen: ``aten::name.overload(*args, **options)``."""
+
+    name: str
+    overload: str
+    args: tuple[Any, ...]
+    options: Mapping[str, Any]
+
+
 def is_backward(name: str) -> bool:
     """Whether an operator is part of a backward pass."""
     return name.endswith("_backward")
 
 
-def call_of(name: str, overload: str, args: tuple[Any, ...], default_threads: int) -> Call | None:
-    """What ``aten::name.overload(*args)`` is; None if it is no activation, or of no plain tensor.
+def call_of(seen: Seen, default_threads: int) -> Call | None:
+    """What the call is; None if it is no activation, or of no plain tensor.
 
     `default_threads`: what torch has when nobody sets it.
     """
+    name, overload, args, options = seen
     backward = is_backward(name)
-    op = _BACKWARDS.get(name) or name.removesuffix("_backward").removesuffix("_")
-    if op not in _KNOWN or len(args) <= backward:
+    base = name.removesuffix("_backward").removesuffix("_")
+    op = _NAMES.get(name) or _NAMES.get(base) or base
+    tensors = [each for each in args if isinstance(each, Tensor)]
+    if (op not in OPS and op not in _OTHERS) or len(tensors) <= backward:
         return None
-    x = args[1] if backward else args[0]
+    x = tensors[backward]  # of a gradient's call the first is dy
     if not is_plain(x) or not x.numel():
         return None
-    slope = _slope(op, args, backward=backward)
-    why = _why_not(op, x, slope, name, args)
+    numbers = [each for each in args[1:] if not isinstance(each, Tensor)]
+    op = "gelu_tanh" if op == "gelu" and options.get("approximate") == "tanh" else op
+    slope = float(numbers[0]) if op == "leaky_relu" and numbers else 0.01 if op == "leaky_relu" else 0.0
     threads = torch.get_num_threads()
     return Call(
         op,
         "backward" if backward else "forward",
         "out" if overload in ("out", "grad_input") else "inplace" if name.endswith("_") else "new",
-        str(x.dtype).removeprefix("torch."),
+        _dtype(x),
         tuple(x.shape),
         "contiguous" if _dense(x) else "strided",
         x.device.type,
         0 if threads == default_threads or x.device.type != "cpu" else threads,
-        0.0 if math.isnan(slope) else slope,
-        why,
+        slope,
+        _why_not(op, x, numbers, tensors),
     )
 
 
@@ -78,24 +91,21 @@ def is_plain(x: Any) -> bool:
     return isinstance(x, Tensor) and type(x) in (Tensor, torch.nn.Parameter) and not x.is_meta
 
 
-def _slope(op: str, args: tuple[Any, ...], *, backward: bool) -> float:
-    if op != "leaky_relu":
-        return 0.0
-    at = 2 if backward else 1
-    given = args[at] if len(args) > at else 0.01
-    return float(given) if isinstance(given, int | float) else math.nan
+def _dtype(x: Tensor) -> str:
+    return str(x.dtype).removeprefix("torch.")
 
 
-def _why_not(op: str, x: Tensor, slope: float, name: str, args: tuple[Any, ...]) -> str:
-    if op not in OPS:
-        return f"this suite measures {', '.join(OPS)}"
-    if str(x.dtype).removeprefix("torch.") not in DTYPES:
-        return f"dtype {str(x.dtype).removeprefix('torch.')}; this suite has {', '.join(DTYPES)}"
-    if x.device.type not in ("cpu", "cuda"):
-        return f"device {x.device.type}; this suite has cpu and cuda"
-    if name == "threshold_backward" and len(args) > 2 and args[2] != 0:
-        return "a threshold other than 0"
-    return "a slope that is no number" if math.isnan(slope) else ""
+def _why_not(op: str, x: Tensor, numbers: Sequence[Any], tensors: Sequence[Tensor]) -> str:
+    reasons = (
+        (op not in OPS, f"this suite measures {', '.join(OPS)}"),
+        (_dtype(x) not in DTYPES, f"dtype {_dtype(x)}; this suite has {', '.join(DTYPES)}"),
+        (x.device.type not in _DEVICES, f"device {x.device.type}; this suite has {', '.join(_DEVICES)}"),
+        (op == "relu" and any(numbers), "a threshold other than 0"),
+        (op == "relu6" and list(numbers[:2]) != [0, 6], "hardtanh with other bounds than relu6's"),
+        (op == "elu" and any(number != 1 for number in numbers[:3]), "an alpha or a scale other than 1"),
+        (op == "prelu" and tensors[-1].numel() > 1, "slopes by channel"),
+    )
+    return next((reason for holds, reason in reasons if holds), "")
 
 
 def _dense(x: Tensor) -> bool:

@@ -18,7 +18,7 @@ from torch import nn
 from torch.optim import optimizer
 from torch.utils import _python_dispatch as dispatch
 
-from kernels.recorder.activations import call_of, is_backward, is_plain
+from kernels.recorder.activations import Seen, call_of, is_backward, is_plain
 from kernels.recorder.cases_file import Recording, Steps, write_recording
 from kernels.recorder.swapping import Swapping
 from kernels.recorder.tally import Event, summed
@@ -36,19 +36,20 @@ _TIMED = 200
 
 
 class _Watch(dispatch.TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch has no hints here
-    """Tells every operator: its name and overload, its arguments, its result and its seconds."""
+    """Tells every operator of ATen that is called, its result and its seconds."""
 
-    def __init__(self, tell: Callable[[str, str, tuple[Any, ...], Any, float], None]) -> None:
+    def __init__(self, tell: Callable[[Seen, Any, float], None]) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._tell = tell
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         begin = time.perf_counter()
-        result = func(*args, **(kwargs or {}))
+        options = kwargs or {}
+        result = func(*args, **options)
         seconds = time.perf_counter() - begin
         namespace, _, name = func._schema.name.partition("::")
         if namespace == "aten":
-            self._tell(name, func._overloadname, args, result, seconds)
+            self._tell(Seen(name, func._overloadname, args, options), result, seconds)
         return result
 
 
@@ -113,21 +114,25 @@ class Session:
         """How many modules were swapped by turns."""
         return self._swapping.modules if self._swapping is not None else 0
 
-    def _note(self, name: str, overload: str, args: tuple[Any, ...], result: Any, seconds: float) -> None:
-        self._trains |= is_backward(name)
-        call = call_of(name, overload, args, self._threads)
+    def _note(self, seen: Seen, result: Any, seconds: float) -> None:
+        self._trains |= is_backward(seen.name)
+        call = call_of(seen, self._threads)
         if call is None:
             return
         if call.direction == "backward":
-            where = self._saved.get(args[1].data_ptr(), "")
+            kept = [self._saved.get(each.data_ptr()) for each in seen.args[1:] if is_plain(each)]
+            where = next(filter(None, kept), "")
         else:
             where = self._names.get(id(self._stack[-1]), "") if self._stack else ""
             # Autograd keeps relu's result and leaky_relu's input: by them the gradient's call finds its module.
-            for kept in (args[0], result):
+            for kept in (seen.args[0], result):
                 if is_plain(kept):
                     self._saved[kept.data_ptr()] = where
         on_cpu = call.device == "cpu"
-        self._events.append(Event(call, where, self._forwards, self._optimized, seconds if on_cpu else None))
+        forwards = (
+            self._forwards if self._stack else max(self._forwards - 1, 0)
+        )  # a gradient's is the last forward's
+        self._events.append(Event(call, where, forwards, self._optimized, seconds if on_cpu else None))
 
     def _entered(self, module: nn.Module, _: Any) -> None:
         if not self._stack:

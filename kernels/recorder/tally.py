@@ -14,7 +14,7 @@ __all__ = ["Event", "summed"]
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A call, the module that made it, and how many forward passes and steps of an optimizer came before."""
+    """A call, the module that made it, and to which forward pass and step of an optimizer it belongs, from 0."""
 
     call: Call
     where: str

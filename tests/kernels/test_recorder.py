@@ -128,6 +128,46 @@ def test_layout_dtype_and_threads_are_those_of_the_tensor(tmp_path: Path) -> Non
     assert recording.steps == type(recording.steps)("the whole program", 0, (), ())
 
 
+@pytest.mark.parametrize(
+    ("call", "op"),
+    [
+        (functional.relu6, "relu6"),
+        (functional.silu, "silu"),
+        (functional.gelu, "gelu"),
+        (lambda x: functional.gelu(x, approximate="tanh"), "gelu_tanh"),
+        (functional.elu, "elu"),
+        (torch.sigmoid, "sigmoid"),
+        (torch.tanh, "tanh"),
+        (nn.PReLU(), "prelu"),
+    ],
+)
+def test_other_activations_are_the_ops_of_this_suite(
+    tmp_path: Path, call: Callable[[Any], Any], op: str
+) -> None:
+    x = torch.ones(6, 7, requires_grad=True)
+    recording = recorded(tmp_path, lambda: call(x).sum().backward())
+    assert [(used.op, used.direction, used.shape) for used in recording.used] == [
+        (op, "forward", (6, 7)),
+        (op, "backward", (6, 7)),
+    ]
+    assert not recording.unmeasured
+
+
+@pytest.mark.parametrize(
+    ("call", "why"),
+    [
+        (functional.hardtanh, "other bounds"),
+        (lambda x: functional.elu(x, alpha=2.0), "an alpha or a scale"),
+        (nn.PReLU(7), "slopes by channel"),
+        (functional.mish, "this suite measures"),
+    ],
+)
+def test_what_is_no_case_of_an_op_is_told(tmp_path: Path, call: Callable[[Any], Any], why: str) -> None:
+    recording = recorded(tmp_path, lambda: call(torch.ones(6, 7)))
+    assert not recording.used
+    assert why in recording.unmeasured[0].why
+
+
 def test_a_watcher_of_the_programs_own_is_left_alone(tmp_path: Path) -> None:
     """A mode that was entered after ours is on top of it: ours stays until that has gone."""
     model, flops = Net(), []
