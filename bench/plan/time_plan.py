@@ -39,20 +39,24 @@ class TimePlan:
     """About what compilers take whose caches do not hold the cases."""
 
 
-def time_plan(settings: Settings, chosen: Sequence[Experiment]) -> TimePlan:
-    """For these experiments, under ``--minutes`` or ``--max-seconds``, else with the profile's seconds."""
+def time_plan(settings: Settings, chosen: Sequence[Experiment], compile_s: float = 0.0) -> TimePlan:
+    """For these experiments, under ``--minutes`` or ``--max-seconds``, else with the profile's seconds.
+
+    Compilers take about `compile_s` of it, once.
+    """
     start_up_s = _START_UP_S * len({arm for each in chosen for arm in each.arms})
     if settings.inline:
         start_up_s = 0.0
     measuring_s = _measuring_s(settings, chosen)
     if settings.minutes is not None:
-        measuring_s = max(60 * settings.minutes - start_up_s, 0.0)
+        measuring_s = max(60 * settings.minutes - start_up_s - compile_s, 0.0)
     processes = settings.processes
     if processes is None:
         processes = _processes(settings.profile.processes, measuring_s, start_up_s, sum(map(weight, chosen)))
     if settings.minutes is not None:
-        return TimePlan(60 * settings.minutes, start_up_s, processes)
-    return TimePlan(measuring_s + processes * start_up_s, start_up_s, processes)
+        return TimePlan(60 * settings.minutes, start_up_s, processes, compile_s)
+    seconds = measuring_s + processes * start_up_s + compile_s
+    return TimePlan(seconds, start_up_s, processes, compile_s)
 
 
 def _processes(most: int, measuring_s: float, start_up_s: float, weights: float) -> int:

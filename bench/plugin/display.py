@@ -6,6 +6,7 @@ does a thread draw: a sign of life is worth its milliseconds then.
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from bench.plan.experiments import Arm, Experiment
 from bench.plugin import texts
+from bench.plugin.promise import Promise
 from bench.run.progress import Observer, Silent
 from bench.run.run import Run
 
@@ -77,13 +79,14 @@ class Lines:
     def __init__(self, write: Callable[[str], None], clock: Callable[[], float] = time.monotonic) -> None:
         self._write, self._clock = write, clock
         self._run: Run | None = None
+        self._promise = Promise(math.inf, clock())
         self._doing: Doing | None = None
         self._latest, self._end = clock(), 0.0
         self._lock = threading.Lock()
 
     def begins(self, run: Run) -> None:
         """Say what is about to happen."""
-        self._run = run
+        self._run, self._promise = run, Promise(run.seconds_left(), self._clock())
         self._line(texts.announcement(run))
 
     def _line(self, text: str) -> None:
@@ -95,6 +98,9 @@ class Lines:
         """Note it."""
         self._doing = Doing(experiment, process)
         self._foresee()
+        now = self._clock()
+        if self._run is not None and self._promise.visit(self._end - now, now):
+            self._line(texts.told_anew(self._run, self._end - now))
 
     def waits(self, arms: Sequence[Arm], doing: str) -> None:
         """Note it; a line where the last one is a minute old."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 import time
@@ -19,6 +20,7 @@ from rich.text import Text
 from bench.plan.experiments import Arm, Experiment
 from bench.plugin import texts
 from bench.plugin.display import Doing
+from bench.plugin.promise import Promise
 from bench.run.run import Run
 from bench.stats.fastest import COMPETING
 from bench.text.units import count_text, seconds_text
@@ -71,12 +73,14 @@ class LiveDisplay:
         )
         self._lock = threading.Lock()
         self._run: Run | None = None
+        self._promise = Promise(math.inf, time.monotonic())
         self._seen: _Seen | None = None
         self._drawn = self._began = 0.0
 
     def begins(self, run: Run) -> None:
         """Say what is about to happen, and begin to draw."""
         self._run, self._began = run, time.monotonic()
+        self._promise = Promise(run.seconds_left(), self._began)
         self._fit()
         self._console.print(Text(texts.announcement(run)))
 
@@ -89,7 +93,14 @@ class LiveDisplay:
                 seen.recent, seen.others = before.recent, _others(before.states) or before.others
                 self._note(before.doing.experiment, _so_far(before))
             self._foresee(seen)
+            self._tell_anew(seen.end)
         self._draw(0.0)
+
+    def _tell_anew(self, end: float) -> None:
+        """Above the display, where it stays."""
+        now = time.monotonic()
+        if self._run is not None and self._promise.visit(end - now, now):
+            self._console.print(Text(texts.told_anew(self._run, end - now)))
 
     def waits(self, arms: Sequence[Arm], doing: str) -> None:
         """Show it, if it is time."""

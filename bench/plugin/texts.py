@@ -14,7 +14,7 @@ from bench.run.run import Run
 from bench.stats.fastest import COMPETING
 from bench.text.units import count_text, seconds_text
 
-__all__ = ["announcement", "arms", "experiment_line", "leader", "span", "statuses", "until"]
+__all__ = ["announcement", "arms", "experiment_line", "leader", "span", "statuses", "told_anew", "until"]
 
 _MOST_NAMED = 2
 """Arms that are named; of more, their number is told."""
@@ -46,8 +46,19 @@ def announcement(run: Run) -> str:
     )
     seconds = run.seconds_left()
     when = f", about {span(seconds)}, done by {until(seconds)}" if left else ""
+    if left and round(run.compile_s):
+        when += (
+            f" ({span(run.compile_s)} of it for compilers, whose caches are not known to hold these cases)"
+        )
     notes = filter(None, [run.settings.baseline_note, *run.files.warnings])
     return "\n".join([f"run {run.run_id}: {what}{when}; files in {run.files.folder}/", *notes])
+
+
+def told_anew(run: Run, seconds: float) -> str:
+    """That the run will end later than was announced, and what went into compilers so far."""
+    compiled_s = run.account.renewed_s
+    why = f"; compilers took {span(compiled_s)} so far" if round(compiled_s) else ""
+    return f"this takes longer than was announced: about {span(seconds)} more, done by {until(seconds)}{why}"
 
 
 def arms(named: Sequence[Arm]) -> str:

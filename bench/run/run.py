@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from bench.machine import environment
 from bench.machine.surroundings import HERE, Surroundings
+from bench.plan.cold_caches import compile_s
 from bench.plan.experiments import Arm, Experiment, experiments, weight
 from bench.plan.settings import Settings
 from bench.plan.time_plan import time_plan
@@ -75,7 +76,7 @@ class Run:
         self._left = list(self.chosen)
         self._rows: dict[Key, Cell] = {}
         self._rounds: dict[Key, Rounds] = {}
-        self._allowed = time_plan(settings, self.chosen)
+        self._allowed = time_plan(settings, self.chosen, compile_s(settings.results, self.chosen))
         self._sitting: Sitting | None = None
 
     @property
@@ -106,7 +107,8 @@ class Run:
         self._rounds = {key: each.rounds for key, each in stored.items()}
         self._left = [experiment for experiment in self.chosen if not self._complete(experiment)]
         share = sum(map(weight, self._left)) / (sum(map(weight, self.chosen)) or 1.0)
-        seconds = self._allowed.seconds * share  # what a run that goes on had is spent
+        once_s = self._allowed.compile_s
+        seconds = (self._allowed.seconds - once_s) * share + once_s  # what a run that goes on had is spent
         self._allowed = dataclasses.replace(self._allowed, seconds=seconds)
         for experiment in self._left:  # measured again as a whole: none of its old rows may be replayed
             for arm in experiment.arms:
@@ -140,6 +142,11 @@ class Run:
     def processes(self) -> int:
         """In how many processes each arm is to be measured."""
         return self._allowed.processes
+
+    @property
+    def compile_s(self) -> float:
+        """Seconds of the announced time that are expected to go to compilers."""
+        return self._allowed.compile_s
 
     def seconds_left(self) -> float:
         """What the experiments still to come will take, at the pace so far."""

@@ -18,6 +18,7 @@ from bench.plugin.display import Lines
 from bench.plugin.live import LiveDisplay
 from bench.plugin.texts import span
 from bench.run.arm_state import ArmState
+from bench.run.time_account import TimeAccount
 from kernels.api import Case
 from tests.factories import experiment
 from tests.running import ROOT, Outcome, bench, command, environ
@@ -42,10 +43,11 @@ class StandInRun:
         self.run_id, self.chosen, self.left = "run", (SMALL, LARGE, LARGE), (LARGE, LARGE)
         self.files = type("Files", (), {"folder": tmp_path, "warnings": []})()
         self.settings = type("Settings", (), {"baseline_note": ""})()
-        self.processes = 2
+        self.processes, self.compile_s, self.seconds = 2, 0.0, 100.0
+        self.account = TimeAccount(renewed_s=40.0)
 
     def seconds_left(self) -> float:
-        return 100.0
+        return self.seconds
 
     def rows(self, _experiments: Any = None) -> Any:
         return experiment({"numpy_ufunc": 4e-3, "torch_eager": 1e-3})
@@ -88,6 +90,29 @@ class TestLines:
             "[1/3] relu-forward-new-float32-64: torch_eager leads with 1.00 ms, 4.00x numpy_u"
         )
         assert told[2].endswith("; 100 s left")
+
+    def test_what_compilers_take_is_announced(self, stand_in: Any) -> None:
+        told: list[str] = []
+        stand_in.compile_s = 30.0
+        Lines(told.append).begins(stand_in)
+        assert "about 100 s" in told[0]
+        assert "30 s of it for compilers" in told[0]
+
+    def test_a_promise_that_cannot_be_kept_is_said_anew_once(self, stand_in: Any) -> None:
+        told: list[str] = []
+        now = [0.0]
+        lines = Lines(told.append, clock=lambda: now[0])
+        lines.begins(stand_in)
+        for now[0], stand_in.seconds in ((0.0, 500.0), (10.0, 100.0), (20.0, 100.0), (24.0, 100.0)):
+            lines.visit(LARGE, 1)
+        assert len(told) == 1
+        for now[0], stand_in.seconds in ((30.0, 170.0), (50.0, 180.0)):
+            lines.visit(LARGE, 1)
+        assert len(told) == 2
+        assert re.fullmatch(
+            r"this takes longer than was announced: about 3 min more, done by [\d:]+; compilers took 40 s so far",
+            told[1],
+        )
 
     def test_nothing_after_the_end(self, stand_in: Any) -> None:
         told: list[str] = []
