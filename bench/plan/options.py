@@ -6,6 +6,7 @@ Knows nothing of pytest: a sweep or a script parses the same words with the same
 from __future__ import annotations
 
 import itertools
+import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from bench.plan.experiments import BASELINE, CONTROLS, STAND_IN, Variant
 from bench.plan.option_values import OptionError, taken
 from bench.plan.profiles import PROFILES, Grid
 from bench.plan.recorded import recorded_grids
-from bench.plan.settings import NetworkWish, Settings
+from bench.plan.settings import FORCE, NetworkWish, Settings
 from kernels import registry
 from kernels.api import AXIS_TABLE, USUAL, Axis
 from kernels.networks.case import words_of
@@ -107,6 +108,13 @@ OPTIONS: tuple[OptionSpec, ...] = (
     OptionSpec("results", "DIR", "where runs are written (default results/)", "results"),
     OptionSpec("run_id", "ID", "name of the run; one that exists goes on where it stopped"),
     OptionSpec("retry_failed", None, "with --run-id: measure again what did not end ok", False, "store_true"),
+    OptionSpec(
+        "force",
+        None,
+        f"measure even while another run is being measured on this machine (or: {FORCE}=1)",
+        False,
+        "store_true",
+    ),
 )
 
 
@@ -154,6 +162,7 @@ def parse(raw: Mapping[str, Any]) -> Settings:
         results=Path(_folder(values["results"])),
         run_id=run_id,
         retry_failed=bool(values["retry_failed"]),
+        force=bool(values["force"]) or os.environ.get(FORCE, "0") not in ("", "0"),
     )
 
 

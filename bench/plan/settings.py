@@ -10,7 +10,10 @@ from bench.plan.experiments import Variant
 from bench.plan.profiles import Grid, Profile
 from kernels.networks.case import NETWORK_OPS
 
-__all__ = ["NetworkWish", "Settings"]
+__all__ = ["FORCE", "NetworkWish", "Settings"]
+
+FORCE = "RELU_BENCH_FORCE"
+"""The environment variable that says what --force says, to scripts too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,3 +67,5 @@ class Settings:
     results: Path
     run_id: str | None
     retry_failed: bool
+    force: bool
+    """Measure even while another run is being measured on this machine."""

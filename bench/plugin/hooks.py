@@ -229,7 +229,7 @@ def run(request: pytest.FixtureRequest) -> Iterator[Run]:
             _note_path(run, config.getoption("run_path"))
             yield run
     except RunFilesError as error:
-        pytest.exit(f"--run-id/--results: {error}", returncode=pytest.ExitCode.USAGE_ERROR)
+        pytest.exit(str(error), returncode=pytest.ExitCode.USAGE_ERROR)
 
 
 def _note_path(run: Run, file: str | None) -> None:
@@ -246,7 +246,7 @@ def measured(cell: PlannedCell, run: Run, request: pytest.FixtureRequest) -> Cel
     try:
         run.measure(cell.experiment)
     except RunFilesError as error:  # what cannot be stored is not worth measuring
-        pytest.exit(f"--run-id/--results: {error}", returncode=pytest.ExitCode.USAGE_ERROR)
+        pytest.exit(str(error), returncode=pytest.ExitCode.USAGE_ERROR)
     result = run.result(cell.experiment, cell.arm)
     found = result.cell
     if found.status == "skipped":

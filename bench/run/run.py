@@ -19,7 +19,7 @@ from bench.plan.settings import Settings
 from bench.plan.time_plan import time_plan
 from bench.records.columns import TIMED
 from bench.records.lines import Key, key_of
-from bench.records.lock import alone_in
+from bench.records.lock import alone_in, alone_on_this_machine
 from bench.records.schema import Cell, CellName
 from bench.records.writing import RunFiles
 from bench.run import identity
@@ -89,6 +89,8 @@ class Run:
         with contextlib.ExitStack() as held:
             held.enter_context(alone_in(self.files.folder))
             self._go_on()
+            if self._left and not self.settings.force:
+                held.enter_context(alone_on_this_machine(f"run {self.files.folder}"))
             self._held = held.pop_all()
         return self
 

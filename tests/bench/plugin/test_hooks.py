@@ -281,7 +281,7 @@ def test_a_run_of_another_machine_is_not_gone_on_with(tmp_path: Path) -> None:
     (folder / "environment.json").write_text(json.dumps({"machine": "another"}))
     outcome = bench(tmp_path, *ARMS, *FEW, *QUIETLY)
     assert outcome.code == pytest.ExitCode.USAGE_ERROR
-    assert "--run-id/--results: run run was made under another machine (another then, " in outcome.text
+    assert "run run was made under another machine (another then, " in outcome.text
     assert "choose another --run-id" in outcome.text
     assert "Traceback" not in outcome.text
 
