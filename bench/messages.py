@@ -158,7 +158,10 @@ class ArmCalls(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Open(Request[Loaded]):
-    """The first request: import this backend, or control, in this role.  `plugins` maps names to ``MODULE:CLASS``."""
+    """The first request: import this backend, or control, in this role.  `plugins` maps names to ``MODULE:CLASS``.
+
+    Or to a user's own op (`kernels.own_op`), which every arm has to know.
+    """
 
     backend: str
     role: Annotated[str, OneOf(ROLES)]

@@ -27,6 +27,7 @@ from bench.records.schema import RUN_FILES
 from bench.text.hints import did_you_mean
 from kernels import registry
 from kernels.api import AXIS_TABLE, DIRECTIONS, DTYPES, MAIN_OPS, PLACEMENTS, Axis, Case
+from kernels.own_op import OP_FORM, checked
 from scripts._crosscheck.process import Limits, outcomes
 from scripts._crosscheck.report import report
 from scripts._crosscheck.rows import COLUMNS, Row, row_of
@@ -47,6 +48,7 @@ examples:
   python scripts/crosscheck.py --backends jax_jit,torch_eager --dtypes float32 --csv matrix.csv
   python scripts/crosscheck.py --plugin examples.numexpr_relu:NumexprRelu --backends numexpr --seconds 60
   python scripts/crosscheck.py --ops all --dtypes float32 --placements new
+  python scripts/crosscheck.py --op examples/own_op.py:Swish --seconds 0.2
   python scripts/crosscheck.py --ops leaky_relu --directions backward --placements new,inplace
 
 exit status: 0 if every backend keeps the policy; 1 if one breaks it, or fails, crashes or hangs, or if
@@ -66,15 +68,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = _parse(argv)
     plugins = _plugins(options.plugin) | _callables(options)
     names = _backends(options.backends, options.devices, plugins)
+    ops = _own_ops(options.op)
+    named = () if options.ops is None and ops else options.ops or _TRIED["op"]
     subjects = [
         Case(op, direction, placement, dtype, device=device)
         for op, direction, placement, device, dtype in product(
-            options.ops, options.directions, options.placements, options.devices, options.dtypes
+            (*named, *ops), options.directions, options.placements, options.devices, options.dtypes
         )
     ]
     rows: list[Row] = []
     with _csv_file(options.csv) as write, _progress(len(names) * len(subjects)) as advance:
-        for row in _rows(names, plugins, subjects, options):
+        for row in _rows(names, plugins | ops, subjects, options):
             rows.append(row)
             write(row)
             advance()
@@ -95,12 +99,15 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
         parser.add_argument(
             f"--{axis.option}",
             type=cli.option_type(axis_list(axis)),
-            default=_TRIED[axis.name],
+            default=None if axis.own else _TRIED[axis.name],
             metavar="A,B",
             help=f"of {', '.join(axis.values)} (default: {_default(axis)})",
         )
     parser.add_argument(
         "--devices", type=cli.devices, default=("cpu",), metavar="A,B", help="cpu (default), cuda, cuda:0 …"
+    )
+    parser.add_argument(
+        "--op", action="append", default=[], metavar=OP_FORM, help="try this op of your own (docs/ops.md)"
     )
     parser.add_argument(
         "--plugin",
@@ -126,6 +133,14 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
         help="a combination that takes longer is ended (default 300)",
     )
     return parser.parse_args(argv)
+
+
+def _own_ops(texts: Sequence[str]) -> dict[str, str]:
+    """Users' own ops by name, with what stands for each."""
+    try:
+        return dict(map(checked, texts))
+    except ValueError as error:
+        raise cli.UsageError(f"argument --op: {error}") from error
 
 
 def _default(axis: Axis) -> str:

@@ -15,6 +15,7 @@ from bench.messages import ARM_REQUESTS, ArmRequest, Open
 from bench.plan.experiments import CONTROLS
 from kernels import registry
 from kernels.api import Backend
+from kernels.own_op import is_op_spec, load_ops
 from kernels.plugins import instantiate, one_line
 
 __all__ = ["Worker", "load_backend", "main", "refusal", "server_of"]
@@ -29,9 +30,11 @@ _OUT_OF_MEMORY = (
 
 
 def load_backend(name: str, plugins: Mapping[str, str]) -> Backend:
-    """The backend called `name`; `plugins` maps names to ``MODULE:CLASS``."""
+    """The backend called `name`; `plugins` maps names to ``MODULE:CLASS``, or to a user's own op."""
     for plugin, spec in plugins.items():
-        registry.register(spec, plugin)
+        if not is_op_spec(spec):
+            registry.register(spec, plugin)
+    load_ops(plugins)
     return registry.load(name)
 
 
@@ -40,6 +43,7 @@ def server_of(wanted: Open) -> ArmServer:
 
     def load() -> Backend:
         if wanted.is_control:
+            load_ops(wanted.plugins)
             return instantiate(CONTROLS[wanted.backend])
         return load_backend(wanted.backend, wanted.plugins)
 

@@ -24,6 +24,7 @@ from bench.plan.settings import FORCE, NetworkWish, Settings
 from kernels import registry
 from kernels.api import AXIS_TABLE, USUAL, Axis
 from kernels.networks.case import words_of
+from kernels.own_op import OP_FORM, checked
 
 __all__ = ["MOST_PROCESSES", "OPTIONS", "OptionError", "OptionSpec", "parse"]
 
@@ -72,6 +73,13 @@ OPTIONS: tuple[OptionSpec, ...] = (
         "plugin",
         "MODULE:CLASS",
         "measure this backend too, beside --backends; may be given again",
+        [],
+        "append",
+    ),
+    OptionSpec(
+        "op",
+        OP_FORM,
+        "measure this op of your own, a class of a few functions (docs/ops.md), beside --ops; may be given again",
         [],
         "append",
     ),
@@ -130,7 +138,8 @@ def parse(raw: Mapping[str, Any]) -> Settings:
     Raises OptionError for the first value that is not allowed.
     """
     values = {spec.name: spec.default for spec in OPTIONS} | {k: v for k, v in raw.items() if v is not None}
-    axes = _axes(values)
+    ops = _own_ops(values["op"])
+    axes = _axes(values, tuple(ops))
     plugins = _plugins(values["plugin"]) | _callables(values["callable"], axes)
     known = _known()
     profile = PROFILES[_one_of("profile", values, tuple(PROFILES))]
@@ -148,7 +157,7 @@ def parse(raw: Mapping[str, Any]) -> Settings:
         network=_network(values, axes, named),
         backends=backends,
         variants=_variants(values["variant"], backends),
-        plugins=plugins,
+        plugins=plugins | ops,
         baseline=baseline,
         baseline_note=note,
         resolve=_fraction("resolve", values, 0.001, 1.0),
@@ -261,13 +270,28 @@ def _serving(known: Sequence[str], grids: Sequence[Grid]) -> tuple[str, ...]:
     return tuple(name for name in known if kinds.intersection(registry.devices(name)))
 
 
-def _axes(values: Mapping[str, Any]) -> dict[str, tuple[Any, ...]]:
-    """The values of each axis whose option was given, networks' words among them."""
-    return {
-        axis.name: taken(axis.option, values_as.axis_list(axis, words_of(axis)), values[axis.option])
+def _own_ops(texts: Sequence[str]) -> dict[str, str]:
+    """Users' own ops by name, with what stands for each."""
+    found: dict[str, str] = {}
+    for text in texts:
+        name, spec = taken("op", checked, text)
+        if found.setdefault(name, spec) != spec:
+            raise OptionError("op", f"two ops are called {name!r}; rename one of the classes")
+    return found
+
+
+def _axes(values: Mapping[str, Any], ops: tuple[str, ...]) -> dict[str, tuple[Any, ...]]:
+    """The values of each axis whose option was given, networks' words among them, and each --op among the ops."""
+    found = {
+        axis.name: taken(
+            axis.option,
+            values_as.axis_list(axis, (*words_of(axis), *(ops if axis.own else ()))),
+            values[axis.option],
+        )
         for axis in AXIS_TABLE
         if values[axis.option] is not None
     }
+    return {**found, "op": tuple(dict.fromkeys((*found.get("op", ()), *ops)))} if ops else found
 
 
 def _recorded(values: Mapping[str, Any]) -> tuple[Grid, ...]:

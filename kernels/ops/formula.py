@@ -25,11 +25,12 @@ Make = Callable[..., Callable[..., Any]]
 class Allowed:
     """How far an answer may be from the right one, rounded once to the dtype, in units of its last place (ULP).
 
-    In 16 bits honest backends compute in float32 and round once at the end, or they round each step: `ulps16`.
+    Two rounding models are honest in 16 bits, and `ulps16` allows for both: float32 throughout and one rounding at
+    the end (NumPy, Numba and torch here), or a rounding at each step (XLA).
     """
 
     ulps: float
-    ulps16: float = 1.0
+    ulps16: float = 4.0
     scale: Callable[[Array], Array] | None = None
     """Of wide x: an ULP is one at this magnitude at least, where terms of that size cancel; of backward, times dy."""
     power: int = 0
@@ -68,6 +69,8 @@ class Formula:
     derivative  op'(x), likewise; None where there is no gradient, for the reason in `no_gradient`
     kinks       where the derivative jumps: there it is a convention, and not judged
     traced      what torch.compile is given where it is not `torch`
+    about       why an expression is missing, by framework
+    spec        of a user's own: the file and the class
     warns       whether NumPy warns of ordinary numbers, as ``exp`` does where it overflows
     """
 
@@ -84,6 +87,7 @@ class Formula:
     torch: Expression | None = None
     traced: Expression | None = None
     about: Mapping[str, str] = field(default_factory=dict)
+    spec: str = ""
 
     def allowed(self, direction: str) -> Allowed:
         """The error that is allowed in a direction."""

@@ -50,8 +50,8 @@ def _numba_backward(_: Any) -> Any:
 op = Formula(
     reference=reference,
     derivative=derivative,
-    forward=Allowed(8, 1, power=1, scale=np.abs, source=_ERF),
-    backward=Allowed(8, 1, power=2, scale=lambda x: 1 + np.abs(x), source=_ERF),
+    forward=Allowed(8, 4, power=1, scale=np.abs, source=_ERF),
+    backward=Allowed(8, 4, power=2, scale=lambda x: 1 + np.abs(x), source=_ERF),
     numba=Expression(_numba, _numba_backward),
     jax=Expression(lambda jax: partial(jax.nn.gelu, approximate=False)),
     torch=Expression(

@@ -108,8 +108,8 @@ def _torch_backward(torch: Any) -> Any:
 op = Formula(
     reference=reference,
     derivative=derivative,
-    forward=Allowed(4, 1, power=3, scale=np.abs, source=LIBM),
-    backward=Allowed(4, 1, power=3, scale=lambda x: 1 + np.abs(x) * (1 + 3 * _CUBE * x * x), source=LIBM),
+    forward=Allowed(4, 4, power=3, scale=np.abs, source=LIBM),
+    backward=Allowed(4, 4, power=3, scale=lambda x: 1 + np.abs(x) * (1 + 3 * _CUBE * x * x), source=LIBM),
     numpy=Expression(_numpy, _numpy_backward),
     numba=Expression(_numba, _numba_backward),
     jax=Expression(lambda jax: partial(jax.nn.gelu, approximate=True)),

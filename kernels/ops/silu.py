@@ -69,8 +69,8 @@ def _numba_backward(_: Any) -> Any:
 op = Formula(
     reference=reference,
     derivative=derivative,
-    forward=Allowed(4, 1, power=1, source=LIBM),
-    backward=Allowed(4, 1, power=1, scale=lambda x: 1 + np.abs(x), source=LIBM),
+    forward=Allowed(4, 4, power=1, source=LIBM),
+    backward=Allowed(4, 4, power=1, scale=lambda x: 1 + np.abs(x), source=LIBM),
     numpy=Expression(_numpy, _numpy_backward),
     numba=Expression(_numba, _numba_backward),
     jax=Expression(lambda jax: jax.nn.silu),

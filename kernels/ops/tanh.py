@@ -56,8 +56,8 @@ def _torch_backward(torch: Any) -> Any:
 op = Formula(
     reference=reference,
     derivative=derivative,
-    forward=Allowed(4, 1, source=LIBM),
-    backward=Allowed(4, 1, scale=np.ones_like, source=LIBM),
+    forward=Allowed(4, 4, source=LIBM),
+    backward=Allowed(4, 4, scale=np.ones_like, source=LIBM),
     numpy=Expression(lambda numpy: numpy.tanh, _numpy_backward),
     numba=Expression(_numba, _numba_backward),
     jax=Expression(lambda jax: jax.nn.tanh),
