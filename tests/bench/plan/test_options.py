@@ -32,6 +32,7 @@ BAD: list[tuple[str, object, str]] = [
     ),
     ("backends", "", "has an empty item"),
     ("ops", "relu,relo", "'relo' is not known; allowed: relu, leaky_relu.*did you mean 'relu'"),
+    ("op", ["nowhere.py:Mine"], "there is no file nowhere.py"),
     ("cases", "no_such.json", "no_such.json: cannot be read: No such file or directory"),
     ("directions", "forwards", "'forwards' is not known; allowed: forward, backward.*did you mean 'forward'"),
     ("placements", "in-place", "'in-place' is not known; allowed: new, out, inplace.*did you mean 'inplace'"),
