@@ -127,8 +127,8 @@ class Lines:
     def tick(self) -> None:
         """A line where the last one is a minute old."""
         if self._run is not None and self._doing is not None and self._clock() - self._latest >= _MINUTE_S:
-            left = texts.span(max(self._end - self._clock(), 0.0))
-            self._line(f"  {self._doing.text(self._run.processes)}; {left} left")
+            left = texts.time_left(self._end - self._clock())
+            self._line(f"  {self._doing.text(self._run.processes)}; {left}")
 
     def close(self) -> None:
         """Nothing more is shown."""

@@ -24,6 +24,7 @@ from bench.plugin.quiet import Quiet, display_of
 from bench.plugin.refusals import pytest_benchmark_compare_machine_info, refuse, timing_is_off
 from bench.plugin.replay import Replay
 from bench.plugin.spelling import misspelt
+from bench.plugin.terminating import as_interrupt
 from bench.records.errors import RunFilesError
 from bench.run.gate_only import GateOnly
 from bench.run.run import CellResult, Run, plan
@@ -223,7 +224,7 @@ def run(request: pytest.FixtureRequest) -> Iterator[Run]:
     display = config.stash[_DISPLAY]
     try:
         made = Run(config.stash[_SETTINGS], config.stash[_PLANNED], observer=display)
-        with made as run, ticking(display):
+        with as_interrupt(), made as run, ticking(display):
             config.stash[_RUN] = run
             display.begins(run)
             _note_path(run, config.getoption("run_path"))

@@ -189,9 +189,8 @@ class LiveDisplay:
         head = Table.grid(padding=(0, 1))
         head.add_column(no_wrap=True)
         head.add_column(no_wrap=True, overflow="ellipsis")
-        head.add_row(
-            bar, f"{texts.span(left_s)} left, done by {texts.until(left_s)}; {seen.experiments} ended"
-        )
+        until = f", done by {texts.until(left_s)}" if left_s >= 0.5 else ""
+        head.add_row(bar, f"{texts.time_left(left_s)}{until}; {seen.experiments} ended")
         waited = f" for {now - seen.since:.0f} s" if now - seen.since >= 1 else ""
         lines = [seen.doing.text(processes) + waited]
         lines += [f"  {label}: {leader}" for label, leader in seen.recent.items()]

@@ -14,7 +14,17 @@ from bench.run.run import Run
 from bench.stats.fastest import COMPETING
 from bench.text.units import count_text, seconds_text
 
-__all__ = ["announcement", "arms", "experiment_line", "leader", "span", "statuses", "told_anew", "until"]
+__all__ = [
+    "announcement",
+    "arms",
+    "experiment_line",
+    "leader",
+    "span",
+    "statuses",
+    "time_left",
+    "told_anew",
+    "until",
+]
 
 _MOST_NAMED = 2
 """Arms that are named; of more, their number is told."""
@@ -28,6 +38,11 @@ def span(seconds: float) -> str:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)
     return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60:02} min"
+
+
+def time_left(seconds: float) -> str:
+    """``40 s left``; of a time that is over nothing is promised any more."""
+    return f"{span(seconds)} left" if seconds >= 0.5 else "longer than was foreseen"
 
 
 def until(seconds: float) -> str:
@@ -47,11 +62,16 @@ def announcement(run: Run) -> str:
     seconds = run.seconds_left()
     when = f", about {span(seconds)}, done by {until(seconds)}" if left else ""
     if left and round(run.compile_s):
-        when += (
-            f" ({span(run.compile_s)} of it for compilers, whose caches are not known to hold these cases)"
-        )
+        when += f" ({_compilers(run.compile_s, seconds)}, whose caches are not known to hold these cases)"
     notes = filter(None, [run.settings.baseline_note, *run.files.warnings])
     return "\n".join([f"run {run.run_id}: {what}{when}; files in {run.files.folder}/", *notes])
+
+
+def _compilers(compile_s: float, seconds: float) -> str:
+    """What they will take of so many seconds."""
+    if compile_s >= seconds:
+        return f"later if it really takes {span(compile_s)} for compilers alone"
+    return f"{span(compile_s)} of it for compilers"
 
 
 def told_anew(run: Run, seconds: float) -> str:
@@ -97,5 +117,5 @@ def experiment_line(run: Run, ended: Experiment) -> str:
     done = f"{total - len(run.left):{len(str(total))}}/{total}"
     troubles = [cell for cell in cells if cell.status not in ("ok", "noisy", "skipped")]
     trouble = f"; {statuses(troubles)}" if troubles else ""
-    left = f"{span(run.seconds_left())} left" if run.left else "done"
-    return f"[{done}] {ended.label}: {leader(cells)}{trouble}; {left}"
+    when = time_left(run.seconds_left()) if run.left else "done"
+    return f"[{done}] {ended.label}: {leader(cells)}{trouble}; {when}"

@@ -122,9 +122,18 @@ class Sitting:
         """Measure until all of the block of `wanted` have ended.
 
         `ended` is told of each as soon as it has, and `block_ended` of all in the end: those that ended first then
-        rest on all that the last ones have shown.
+        rest on all that the last ones have shown.  Interrupted, `ended` is told of those that were measured in fewer
+        processes than they were to be.
         """
         self._over = []
+        try:
+            self._measure_block(wanted, ended)
+        except KeyboardInterrupt:
+            self._keep(ended)
+            raise
+        block_ended([(one, states, replace(found, spread=self._spread)) for one, states, found in self._over])
+
+    def _measure_block(self, wanted: Experiment, ended: End) -> None:
         block, over = [due.experiment for due in self._visits.block(wanted)], list[Experiment]()
         while left := [each for each in block if each not in over]:
             wanted = left[0]
@@ -142,7 +151,13 @@ class Sitting:
                 self._changed()
                 continue
             over.append(self._ended(due, states, evidence, ended))
-        block_ended([(one, states, replace(found, spread=self._spread)) for one, states, found in self._over])
+
+    def _keep(self, ended: End) -> None:
+        """Experiments that were measured in a process end with that; what was under way in another is dropped."""
+        for due in self._visits.begun():
+            for state in due.states:
+                state.batches = [batch for batch in state.batches if batch.process < due.process]
+            self._renounced(due, ended)
 
     def _ended(self, due: Due, states: Sequence[ArmState], evidence: Evidence, ended: End) -> Experiment:
         self._visits.end(due)

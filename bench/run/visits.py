@@ -61,6 +61,10 @@ class Visits:
         """What to measure next so that `wanted`, which has visits to come, ends."""
         return self._block_of(wanted)[0]
 
+    def begun(self) -> Sequence[Due]:
+        """Those of which a process has been measured, and which go on in another."""
+        return tuple(due for block in self._blocks for due in block if due.states)
+
     def end(self, due: Due) -> None:
         """The experiment has ended."""
         self._block_of(due.experiment).remove(due)

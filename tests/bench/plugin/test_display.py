@@ -85,6 +85,9 @@ class TestLines:
         now[0] = 100.0
         lines.tick()
         assert len(told) == 2
+        now[0] = 121.0
+        lines.tick()
+        assert told.pop().endswith("torch_eager being timed; longer than was foreseen")
         lines.ended(SMALL)
         assert told[2].startswith(
             "[1/3] relu-forward-new-float32-64: torch_eager leads with 1.00 ms, 4.00x numpy_u"
@@ -96,7 +99,10 @@ class TestLines:
         stand_in.compile_s = 30.0
         Lines(told.append).begins(stand_in)
         assert "about 100 s" in told[0]
-        assert "30 s of it for compilers" in told[0]
+        assert "(30 s of it for compilers" in told[0]
+        stand_in.compile_s = 150.0
+        Lines(told.append).begins(stand_in)
+        assert "(later if it really takes 2 min for compilers alone" in told[1]
 
     def test_a_promise_that_cannot_be_kept_is_said_anew_once(self, stand_in: Any) -> None:
         told: list[str] = []

@@ -213,6 +213,38 @@ def test_the_time_is_kept_and_told_from_the_third_visit_on(course: Course) -> No
     tells_the_time_left(machine, began, 3)
 
 
+@pytest.mark.parametrize(("process", "kept"), [(1, 1), (2, 2)])
+def test_who_interrupts_a_run_keeps_what_was_measured_in_a_process(process: int, kept: int) -> None:
+    """In the middle of the second visit of that process; of two experiments, the first, or both, were visited once."""
+    machine = Machine(0.005)
+    settings, chosen = parse({"results": "nowhere"}), [Experiment(Case("relu", n=n), ARMS) for n in (64, 65)]
+    watcher = Interrupter(process, n=65)
+    sitting = Sitting(
+        settings, chosen, TimePlan(60.0, 0.0, 2), machine.around,
+        account=TimeAccount(), observer=watcher, start=machine.start,
+    )  # fmt: skip
+    with pytest.raises(KeyboardInterrupt):
+        sitting.measure(chosen[0], machine.end)
+    assert [case.n for case in machine.ended] == [64, 65][:kept]
+    for n in (64, 65)[:kept]:
+        assert min(machine.rounds(1, n).values()) >= LEAST_ROUNDS
+    assert 65 not in {case.n for case in machine.ended} or not machine.rounds(2, 65)
+
+
+class Interrupter(Silent):
+    """Interrupts after the third round of an experiment in a process."""
+
+    def __init__(self, process: int, n: int) -> None:
+        self._wanted, self._now = (n, process), (0, 0)
+
+    def visit(self, experiment: Experiment, process: int) -> None:
+        self._now = experiment.case.n, process
+
+    def round(self, number: int, states: Sequence[ArmState]) -> None:
+        if self._now == self._wanted and number == 3:
+            raise KeyboardInterrupt
+
+
 class Watcher(Silent):
     """Remembers what it is told."""
 

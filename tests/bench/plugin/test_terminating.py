@@ -1,0 +1,58 @@
+"""A run that is told to end, by whoever starts and ends jobs, ends soon and keeps what it has."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.running import ended, read, start, wait_until, workers_of
+
+pytestmark = pytest.mark.slow
+
+OPTIONS = (
+    *("--backends", "numpy_ufunc", "--ops", "relu", "--directions", "forward", "--placements", "out"),
+    *("--sizes", "64,128", "--processes", "2", "--max-seconds", "4"),
+)
+
+
+def arms_of(process: subprocess.Popen[str]) -> set[psutil.Process]:
+    """The arms' processes; a run starts others, too."""
+    return {each for each in workers_of(process.pid) if is_arm(each)}
+
+
+def is_arm(process: psutil.Process) -> bool:
+    try:
+        return "bench.arm.worker" in process.cmdline()
+    except psutil.Error:  # it has ended
+        return False
+
+
+def stopped(process: subprocess.Popen[str]) -> str:
+    """What it prints after a SIGTERM; it ends within seconds, and its arms with it."""
+    arms = arms_of(process)
+    process.send_signal(signal.SIGTERM)
+    text, _ = process.communicate(timeout=20)
+    assert process.returncode == pytest.ExitCode.INTERRUPTED, text
+    assert "Traceback" not in text
+    wait_until(lambda: all(map(ended, arms)), "the arms to end", 10)
+    return text
+
+
+def test_while_processes_start(tmp_path: Path) -> None:
+    process = start(tmp_path, *OPTIONS)
+    wait_until(lambda: bool(arms_of(process)), "the first arm")
+    assert "2 experiments left: go on with --run-id run" in stopped(process)
+
+
+def test_in_the_second_process_of_the_arms_what_the_first_told_is_kept(tmp_path: Path) -> None:
+    process = start(tmp_path, *OPTIONS)
+    wait_until(lambda: bool(arms_of(process)), "the first arms")
+    first = arms_of(process)
+    wait_until(lambda: bool(arms_of(process)) and not arms_of(process) & first, "the second ones")
+    stopped(process)
+    assert {cell["n"] for cell in read(tmp_path / "run" / "cells.csv")} == {"64", "128"}
+    assert {row["process"] for row in read(tmp_path / "run" / "rounds.csv")} == {"1"}
