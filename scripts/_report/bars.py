@@ -8,12 +8,18 @@ import altair as alt
 
 from scripts._report.charts import CEILING, ONE, POINTS
 from scripts._report.data import Arm
-from scripts._report.style import SECONDS_LABEL, Layers, color_of, decades, seconds_axis, shape_of, tips
+from scripts._report.style import (
+    SECONDS_LABEL,
+    SHADES,
+    Layers,
+    color_of,
+    decades,
+    seconds_axis,
+    shape_of,
+    tips,
+)
 
-__all__ = ["SHADES", "beside", "changes", "dots", "ledger", "placements", "rounds"]
-
-SHADES = ("#12436D", "#5B8DB8", "#A9BFD3")
-"""For what is no backend: placements, phases, runs. One hue, since the others belong to backends."""
+__all__ = ["beside", "changes", "dots", "ledger", "placements", "rounds"]
 
 
 def dots(arms: Sequence[Arm], *, log: bool) -> Layers:
@@ -62,7 +68,7 @@ def beside(*, log: bool) -> Layers:
     scale, axis = seconds_axis("time per call", log=log)
     x, low = alt.X("y:Q", scale=scale, axis=axis), alt.X("lo:Q", scale=scale, axis=axis)
     key = alt.Legend(orient="top", title=None, labelLimit=300, columns=1)
-    shades = alt.Scale(range=list(SHADES))
+    shades = alt.Scale(range="ordinal")
     run = alt.Color("run:N", sort=None, scale=shades, legend=None)
     base = alt.Chart(alt.NamedData(POINTS)).encode(
         y=alt.Y("arm:N", sort=None, title=None), yOffset=alt.YOffset("run:N", sort=None), color=run
@@ -80,29 +86,30 @@ def beside(*, log: bool) -> Layers:
 def changes(*, log: bool) -> Layers:
     """The time in other runs over that in one, a row for each arm and run, with a line where nothing changed.
 
-    Records: arm, run, shade, y, lo, hi, label, and text for the tooltip.
+    Records: arm, run, place (of the run among those drawn by `beside`), y, lo, hi, label, and text for the tooltip.
     """
     label = "format(datum.value, '.3~r') + 'x'"
     title = "time over that of the run chosen (above 1 is slower)"
-    scale = alt.Scale(type="log" if log else "linear", zero=False, nice=False, padding=24)
+    scale = alt.Scale(**({"type": "log"} if log else {"zero": False}), nice=False, padding=24)
     axis = decades(label, title) if log else alt.Axis(labelExpr=label, title=title, tickCount=5)
+    shades = alt.Scale(domain=list(range(len(SHADES))), range="ordinal")
     x, low = alt.X("y:Q", scale=scale, axis=axis), alt.X("lo:Q", scale=scale, axis=axis)
     base = alt.Chart(alt.NamedData(POINTS)).encode(
         y=alt.Y("arm:N", sort=None, title=None),
         yOffset=alt.YOffset("run:N", sort=None),
-        color=alt.Color("shade:N", scale=None),
+        color=alt.Color("place:N", scale=shades, legend=None),
     )
     rule = base.mark_rule(strokeWidth=2.5, opacity=0.75).encode(x=low, x2="hi:Q")
     points = base.mark_point(size=75, strokeWidth=2, filled=True, opacity=1).encode(
         x=x, tooltip=tips("arm", "run", "ratio", "verdict", "would be seen")
     )
-    text = base.mark_text(dy=-11, fontSize=11).encode(
-        x=x, text="label:N", color=alt.value(alt.ExprRef("ink"))
-    )
+    named = base.encode(x=x, text="label:N", color=alt.value(alt.ExprRef("ink")))
+    halo = named.mark_text(dy=-11, fontSize=11, stroke=alt.ExprRef("paper"), strokeWidth=4)
+    text = named.mark_text(dy=-11, fontSize=11)
     one = alt.Chart(alt.NamedData(ONE)).mark_rule(
         strokeDash=[7, 4], strokeWidth=2, color=alt.ExprRef("muted")
     )
-    return alt.layer(one.encode(x=x), rule, points, text).properties(height=alt.Step(40))
+    return alt.layer(one.encode(x=x), rule, points, halo, text).properties(height=alt.Step(40))
 
 
 def ledger() -> Layers:
@@ -112,7 +119,7 @@ def ledger() -> Layers:
     """
     phases = ["import", "first call", "second call"]
     key = alt.Legend(orient="top", title=None, symbolOpacity=1)
-    scale = alt.Scale(domain=phases, range=list(SHADES))
+    scale = alt.Scale(domain=phases, range="ordinal")
     base = alt.Chart(alt.NamedData(POINTS)).encode(
         y=alt.Y("arm:N", sort=None, title=None),
         yOffset=alt.YOffset("phase:N", sort=phases),

@@ -13,13 +13,13 @@ from bench.plan.experiments import arm_label
 from bench.records.schema import VERDICTS
 from bench.stats.verdicts import Rounds
 from kernels.networks.case import WIDTHS
-from scripts._report import bars, charts
+from scripts._report import charts
 from scripts._report.data import SLICE, Arm, arms_of, likeness, rows_of
 from scripts._report.gains import Gain
 from scripts._report.rounds import by_process
 from scripts._report.sections import SECTIONS
 from scripts._report.specs import specs_of
-from scripts._report.style import theme
+from scripts._report.style import SHADES, theme
 from scripts._report.trust import trust_lines
 from scripts._shared.remarks import NOISY, axis_text, clean, varies
 from scripts._shared.trust import LARGEST_FLOOR, MOST_DISTURBED
@@ -78,7 +78,7 @@ def payload(
         "charts": [section.id for section in SECTIONS],
         "specs": specs_of(arms),
         "shift": charts.SHIFT_PX,
-        "shades": bars.SHADES,
+        "shades": len(SHADES),
         "limits": {"disturbed": MOST_DISTURBED, "visible": LARGEST_FLOOR},
         "trust": trust_lines(everything),
         "themes": {"light": theme(dark=False), "dark": theme(dark=True)},

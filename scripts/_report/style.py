@@ -12,6 +12,7 @@ from scripts._report.data import Arm
 __all__ = [
     "PAPER",
     "SECONDS_LABEL",
+    "SHADES",
     "SIZE_LABEL",
     "Layers",
     "color_of",
@@ -26,6 +27,10 @@ __all__ = [
 Layers = alt.LayerChart | alt.FacetChart  # as Altair has it; none of ours is the latter
 PAPER = {"light": "#ffffff", "dark": "#16181c"}
 """The page's background, as in page.css."""
+
+SHADES = ("#12436D", "#5B8DB8", "#A9BFD3")
+DARK_SHADES = ("#DCE8F2", "#7FB0DA", "#3F76A8")
+"""For what is no backend: placements, phases, runs. One hue, since the others belong to backends."""
 
 SIZE_LABEL = (
     "datum.value % 1073741824 == 0 ? datum.value / 1073741824 + 'Gi' :"
@@ -80,6 +85,7 @@ def theme(*, dark: bool) -> dict[str, Any]:
         "range": {
             "diverging": [*diverging[:2], middle, *diverging[2:]],
             "ramp": [middle, "#00795a"],
+            "ordinal": list(DARK_SHADES if dark else SHADES),
         },
     }
 
@@ -93,13 +99,13 @@ def decades(label: str, title: str, *, told: Sequence[int] = (1, 2, 5)) -> alt.A
 
 
 def seconds_axis(title: str, *, log: bool) -> tuple[alt.Scale, alt.Axis]:
-    """The scale and the axis of times: logarithmic, or linear around what differs."""
+    """The scale and the axis of times: logarithmic, or linear around what differs.  No label is cut or touches one."""
     if log:
-        return alt.Scale(type="log", nice=False, padding=12), decades(
-            SECONDS_LABEL, title, told=(1, 2, 3, 5, 7)
-        )
+        axis = decades(SECONDS_LABEL, title, told=(1, 2, 3, 5, 7))
+        axis.labelBound, axis.labelSeparation = True, 5
+        return alt.Scale(type="log", nice=False, padding=12), axis
     scale = alt.Scale(zero=False, nice=False, padding=12)
-    return scale, alt.Axis(labelExpr=SECONDS_LABEL, title=title, tickCount=5)
+    return scale, alt.Axis(labelExpr=SECONDS_LABEL, title=title, tickCount=5, labelBound=True)
 
 
 def tips(*fields: str) -> list[alt.Tooltip]:

@@ -17,7 +17,7 @@ function badge({ rows, unresolved, busy, blind }) {
   const words = { none: "○ Do not rely on it", partly: "◐ Partly resolved", all: "● Resolved" }[level];
   byId("trust").className = level;
   byId("trust").hidden = !rows.length;
-  byId("trust").textContent = `${words}: ${resolved} of ${rows.length} ${level === "none" ? "resolved " : ""}here`;
+  byId("trust").textContent = level === "none" ? words : `${words}: ${resolved} of ${rows.length} here`;
   byId("trusted").textContent = data.trust[valueOf("run_id")] ?? "";
 }
 
@@ -38,8 +38,8 @@ function answer() {
   byId("answers-title").textContent = `Fastest by ${sizeWord()}`;
   byId("answers").replaceChildren(table("The fastest set, with the figures of the first of it",
     [sizeWord(), "fastest set", "not known (would be seen)", "time", `over ${nowName()}`, "of copy"], sizes().map((n) => {
-      const { leader, same, unresolved } = standings(at(n)), top = leader[0];
-      return [sizeText(n), listed([...leader, ...same]), listed(unresolved, open),
+      const { leader, same, unresolved, busy, blind } = known(n), top = leader[0];
+      return [sizeText(n), busy ? "no answer: busy" : blind ? "no answer: too noisy" : listed([...leader, ...same]), listed(unresolved, open),
         ...(top ? [about(top), ratioText(over(top)), percent(top.ceiling_fraction)] : ["-", "-", "-"])];
     }), 3));
 }
@@ -50,24 +50,33 @@ function where() {
   return `${words.join(" ")}, ${what}`;
 }
 
-function reasons({ leader, same, unresolved, disturbed, visible, busy, blind }) {
+function reasons(found) {
   if (!shown().length) return ["Switch one on below."];
-  if (!leader.length) return ["What stood in the way is listed under Contention and status."];
-  const best = leader[0], now = over(best), name = nowName();
+  if (!found.leader.length) return ["What stood in the way is listed under Contention and status."];
+  return found.busy || found.blind ? refusal(found) : evidence(found);
+}
+
+function refusal({ leader, unresolved, disturbed, visible, busy, blind }) {
   const needed = Math.max(0, ...unresolved.map((row) => row.resolve_s || 0));
   return [
     busy ? `During ${percent(disturbed)} of the batches others used the CPU: measure again on a quiet machine.` : "",
     blind ? `A difference of less than ${percent(visible)} could not have been seen.` : "",
     needed > 0 && Number.isFinite(needed) ? `About ${lasting(needed)} more of rounds would tell.` : "",
-    busy || blind ? `The smallest time is ${best.arm}'s:` : "",
+    `${leader[0].arm} has the smallest time, ${about(leader[0])} (95 %: ${interval(leader[0])}), which says little.`];
+}
+
+function evidence({ leader, same, unresolved }) {
+  const best = leader[0], now = over(best), name = nowName();
+  const open_ = now.word === "unresolved";
+  return [
     `${about(best)} per call (95 %: ${interval(best)}).`,
     best.arm === name ? (state.now ? `That is what you use now: nothing here beats it.` : "That is the baseline itself: nothing here beats it.")
-      : Number.isNaN(now.value) ? `${name} was not timed here.` : `${ratioText(now)} as fast as ${name}${now.word === "unresolved" ? " (unresolved)" : ""}.`,
+      : Number.isNaN(now.value) ? `${name} was not timed here.` : `${ratioText(now)} as fast as ${name}${open_ ? " (unresolved)" : ""}.`,
+    open_ && Number.isFinite(now.floor) ? `The smallest difference from ${name} that would have been seen is ${percent(now.floor)}.` : "",
     Number.isNaN(best.ceiling_fraction) ? "" : `${percent(best.ceiling_fraction)} of the bandwidth of a copy.`,
     same.length ? `Figures are ${best.arm}'s; the others are the same.` : "",
     unresolved.length ? `Not known whether as fast: ${listed(unresolved, open)}.` : "",
-    best.break_even_calls > 0 ? `Its longer first call is paid back after ${calls(best.break_even_calls)} calls.` : "",
-    Number.isNaN(now.floor) || now.floor === 0 ? "" : `A difference of ${percent(now.floor)} from ${name} would have been seen.`];
+    best.break_even_calls > 0 ? `Its longer first call is paid back after ${calls(best.break_even_calls)} call${best.break_even_calls === 1 ? "" : "s"}.` : ""];
 }
 
 function equivalence() {

@@ -37,7 +37,7 @@ function runs() {
   const order = [...mine.keys()];
   const rows = [state.slice, ...same.filter((slice) => slice !== state.slice)].flatMap((slice, i) =>
     slices[slice].filter((row) => row.n === state.n && row.timed && mine.has(row.arm))
-      .map((row) => ({ row, run: name(slice), shade: data.shades[i % data.shades.length], change: gain(row, mine.get(row.arm)) })));
+      .map((row) => ({ row, run: name(slice), place: i % data.shades, change: gain(row, mine.get(row.arm)) })));
   rows.sort((a, b) => order.indexOf(a.row.arm) - order.indexOf(b.row.arm));
   const few = new Set(rows.map(({ run }) => run)).size < 2;
   for (const id of ["runs", "changes"]) byId(`${id}-section`).hidden = few;
@@ -54,7 +54,7 @@ function changes(rows) {
   if (!rows.length) return;
   const word = ({ change }) => OPPOSITE[change.word] ?? change.word;
   const mark = (each) => ({ same: "= ", unresolved: "? " })[word(each)] ?? "";
-  const points = cropped(rows.map((each) => ({ arm: each.row.arm, run: each.run, shade: each.shade, y: each.change.value,
+  const points = cropped(rows.map((each) => ({ arm: each.row.arm, run: each.run, place: each.place, y: each.change.value,
     lo: within(each.change.lo, each.change.value), hi: within(each.change.hi, each.change.value),
     label: `${mark(each)}${ratio(each.change.value)}`, ratio: ratioText(each.change), verdict: word(each), "would be seen": percent(each.change.floor) })));
   draw("changes", scaleFor("changes", [...points, { y: 1 }]), points, { one: [{ y: 1 }] }, { y: "ratio", lo: "ratio_lo", hi: "ratio_hi" });
