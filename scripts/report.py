@@ -14,6 +14,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from bench.records.find_runs import find_runs
 from bench.records.reading import ReadError, read_cells
+from bench.text.commands import command_line
 from scripts._report.data import COLUMNS, reduce
 from scripts._report.figures import FigureError, as_png, as_svg, figures
 from scripts._report.gains import between_runs, within_runs
@@ -153,9 +154,8 @@ def _write(path: Path, content: bytes, option: str) -> None:
     """Put `content` at `path`, all of it or nothing; its folder must be there."""
     folder = path.parent
     if not folder.exists():
-        raise cli.UsageError(
-            f"{option} {path}: there is no folder {folder}; create it first: mkdir -p {folder}"
-        )
+        make = command_line("mkdir", "-p", folder)
+        raise cli.UsageError(f"{option} {path}: there is no folder {folder}; create it first: {make}")
     try:
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
         try:

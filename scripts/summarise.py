@@ -13,7 +13,7 @@ import pandas as pd
 
 from bench.records.find_runs import find_runs, has_rows
 from bench.records.reading import ReadError, read_cells, read_rounds
-from bench.text.commands import as_typed
+from bench.text.commands import command_line
 from scripts._shared import cli
 from scripts._shared.explain import EXPLAINED, explained, labels
 from scripts._shared.filters import add_filters, chosen
@@ -30,6 +30,7 @@ _WIDE = 120
 _LINES = 38
 """Lines of the overview's tables: with what stands around them they fit on a screen of 60."""
 _FORMATS = ("terminal", "markdown", "csv", "latex")
+_RESULTS = Path("results")
 _EPILOG = """\
 RUN is a run's directory, the id of a run under --results, or a CSV file with the columns of cells.csv,
 whoever wrote it; without any, the newest run under --results. Several are read as one.
@@ -71,11 +72,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return update(options.update, as_markdown(summary), "summary", check=options.check)
     if terminal:
         to_terminal(summary)
-        print(
-            as_typed(
-                f"\nHow a row came about, and why: python scripts/summarise.py --explain {labels(cells[:1])[0]}"
-            )
-        )
+        where = [] if options.results == _RESULTS else ["--results", options.results]
+        explain = ("scripts/summarise.py", *options.run, *where, "--explain", labels(cells[:1])[0])
+        print(f"\nHow a row came about, and why: {command_line('python', *explain)}")
     else:
         sys.stdout.write(as_markdown(summary) if options.format == "markdown" else as_latex(summary))
     return 0
@@ -84,7 +83,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = cli.Parser(description=__doc__ or "", epilog=_EPILOG)
     parser.add_argument("run", nargs="*", metavar="RUN", help="what to read (default: the newest run)")
-    parser.add_argument("--results", type=Path, default=Path("results"), metavar="DIR", help="where runs lie")
+    parser.add_argument("--results", type=Path, default=_RESULTS, metavar="DIR", help="where runs lie")
     parser.add_argument("--format", type=cli.one_of(_FORMATS), metavar="F", help=f"{', '.join(_FORMATS)}")
     parser.add_argument(
         "--tables",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import itemgetter
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -19,11 +20,11 @@ from bench.records.columns import TIMED
 from bench.records.schema import Cell, values_of
 from bench.run.run import Run
 from bench.stats.fastest import COMPETING, standings
-from bench.text.commands import as_typed
+from bench.text.commands import command_line
 from bench.text.sizes import format_size
 from bench.text.units import count_text, seconds_text
 
-__all__ = ["Write", "summary", "table"]
+__all__ = ["Write", "next_commands", "summary", "table"]
 
 Write = Callable[[str], None]
 """Prints one line."""
@@ -52,20 +53,25 @@ def summary(run: Run, write: Write, width: int, *, tables: bool = False) -> None
         write(line)
     _how_it_went(run, cells, write)
     if run.left:
-        write(f"{count_text(len(run.left), 'experiment')} left: go on with --run-id {run.run_id}")
+        again = command_line("--run-id", run.run_id)
+        write(f"{count_text(len(run.left), 'experiment')} left: go on with {again}")
     if cells:
         write(f"files: {run.files.cells_path}, rounds.csv and environment.json beside it")
-        for what, command in _next(run, format_size(max(cell.case.n for cell in cells))):
-            write(as_typed(f"{what + ':':<12} {command}"))
+        for what, command in next_commands(run.files.folder, format_size(max(cell.case.n for cell in cells))):
+            write(f"{what + ':':<12} {command}")
 
 
-def _next(run: Run, size: str) -> Sequence[tuple[str, str]]:
+def next_commands(folder: Path, size: str) -> Sequence[tuple[str, str]]:
     """What to type next, and what for."""
-    return (
-        ("all tables", f"python scripts/summarise.py {run.files.folder} --tables all"),
-        ("as a page", f"python scripts/report.py {run.files.folder}"),
-        ("what to use", f"python scripts/recommend.py {run.files.folder} --n {size}"),
-    )
+    asked = {
+        "all tables": ("summarise", "--tables", "all"),
+        "as a page": ("report",),
+        "what to use": ("recommend", "--n", size),
+    }
+    return [
+        (what, command_line("python", f"scripts/{name}.py", folder, *more))
+        for what, (name, *more) in asked.items()
+    ]
 
 
 def _overview(run: Run, write: Write, width: int, most_lines: int) -> None:

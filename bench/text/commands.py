@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+import shlex
 
-__all__ = ["as_typed"]
+__all__ = ["as_typed", "command_line"]
 
 _ROOT = __name__.rpartition("bench.")[0]
 _BENCH = re.compile(r"pytest bench/(?:(test_\w+)\.py)?")
@@ -19,3 +20,8 @@ def as_typed(text: str, root: str = _ROOT) -> str:
     return _BENCH.sub(
         lambda found: f"pytest --pyargs {root}bench" + (f".{found[1]}" if found[1] else ""), text
     )
+
+
+def command_line(*words: object, root: str = _ROOT) -> str:
+    """These words of a command as a line for a shell, quoted where that takes it, as it is typed here."""
+    return as_typed(shlex.join(map(str, words)), root)

@@ -15,6 +15,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from bench.text.commands import command_line
 from scripts._claims.catalogue import CATALOGUE
 from scripts._claims.model import Claim, Figure, Part, Point, Rule
 from scripts._claims.table import literature
@@ -118,7 +119,8 @@ def _points_csv(points: Mapping[str, Sequence[Point]]) -> str:
 
 def read(folder: Path) -> Measured:
     """What `texts` wrote into `folder`.  Verdicts are counted anew.  Raises StoredError."""
-    claims, points, described = read_texts(folder, FILES, f"run claims.py --figures {folder}")
+    remedy = "run " + command_line("claims.py", "--figures", folder)
+    claims, points, described = read_texts(folder, FILES, remedy)
     try:
         environment = json.loads(described)
         for key, inner in (("options", "seeds"), ("packages", "torch")):

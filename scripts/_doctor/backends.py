@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import shlex
 import shutil
 import subprocess
 import sysconfig
@@ -107,7 +108,7 @@ def compiler() -> Finding:
     effect = "torch_compile is skipped"
     if path is None and len(name.split()) > 1:
         said = f"CXX is {name!r}, and torch.compile takes a program without options"
-        return Finding("C++ compiler", WARNING, said, effect, f"export CXX={name.split()[0]}")
+        return Finding("C++ compiler", WARNING, said, effect, f"export CXX={shlex.quote(name.split()[0])}")
     if len(tempfile.gettempdir().split()) > 1:
         said = f"the temporary folder is {tempfile.gettempdir()!r}, and torch.compile fails where a path has a space"
         return Finding("C++ compiler", WARNING, said, effect, "set TMPDIR to a path without spaces")

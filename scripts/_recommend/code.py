@@ -6,6 +6,7 @@ one), as far as the case has them, and, in PyTorch, a `model`.
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -29,12 +30,17 @@ _TORCH: Mapping[tuple[str, str, str], str] = {
     ("relu", "backward", "new"): "dx = torch.ops.aten.threshold_backward(dy, x, 0)",
     ("relu", "backward", "out"): "torch.ops.aten.threshold_backward(dy, x, 0, grad_input=dx)",
     ("leaky_relu", "backward", "new"): "dx = torch.ops.aten.leaky_relu_backward(dy, x, {slope}, False)",
-    (
-        "leaky_relu",
-        "backward",
-        "out",
-    ): "torch.ops.aten.leaky_relu_backward(dy, x, {slope}, False, grad_input=dx)",
+    ("leaky_relu", "backward", "out"): (
+        "torch.ops.aten.leaky_relu_backward(dy, x, {slope}, False, grad_input=dx)"
+    ),
+    ("relu", "backward", "inplace"): "torch.ops.aten.threshold_backward(dy, x, 0, grad_input=dy)",
+    ("leaky_relu", "backward", "inplace"): (
+        "torch.ops.aten.leaky_relu_backward(dy, x, {slope}, False, grad_input=dy)"
+    ),
 }
+_COMPILES = "The first call compiles, and the first with another shape does again."
+_JAX_LEAKY = "lambda v: jax.numpy.where(v > 0, v, {slope} * v)"
+"""The gradient of JAX's own at 0 is 1, everyone else's the slope."""
 _SETTINGS = {
     "THP_MEM_ALLOC_ENABLE": "torch then asks for huge pages (2 MiB) for large results, one page fault in place of 512",
     "MALLOC_MMAP_THRESHOLD_": "glibc then keeps large blocks for the next call instead of returning them to the system",
@@ -113,20 +119,28 @@ def _with(code: Code, environ: Mapping[str, str]) -> Code:
 
 
 def _compiled(case: Case) -> Code | None:
-    plain = _TORCH.get((case.op, case.direction, case.placement))
-    if plain is None or case.direction != "forward" or case.placement != "new":
-        return None  # a function of one's own, whose shape depends on what is around it
-    expression = plain.removeprefix("y = ").format(slope=case.negative_slope)
-    return Code(("import torch", f"activate = torch.compile(lambda x: {expression})"), "y = activate(x)")
+    plain = _TORCH.get((case.op, case.direction, "new"))
+    if plain is None:
+        return None
+    result, _, expression = plain.format(slope=case.negative_slope).partition(" = ")
+    name, inputs = ("activate", ["x"]) if case.direction == "forward" else ("differentiate", ["dy", "x"])
+    target = {"new": "", "out": result, "inplace": inputs[0]}[case.placement]
+    body = f"{target}.copy_({expression})" if target else expression
+    words = ", ".join([*inputs, *([result] if case.placement == "out" else [])])
+    call = f"{name}({words})" if target else f"{result} = {name}({words})"
+    return Code(("import torch", f"{name} = torch.compile(lambda {words}: {body})"), call, note=_COMPILES)
 
 
 def _jitted(case: Case) -> Code | None:
-    if case.direction != "forward" or case.placement != "new":
+    if case.placement != "new":
         return None
     slope = "" if case.op == "relu" else f", {case.negative_slope}"
-    return Code(
-        ("import jax", f"activate = jax.jit(lambda x: jax.nn.{case.op}(x{slope}))"), "y = activate(x)"
-    )
+    if case.direction == "forward":
+        function = f"activate = jax.jit(lambda x: jax.nn.{case.op}(x{slope}))"
+        return Code(("import jax", function), "y = activate(x)")
+    forward = "jax.nn.relu" if case.op == "relu" else _JAX_LEAKY.format(slope=case.negative_slope)
+    function = f"differentiate = jax.jit(lambda dy, x: jax.vjp({forward}, x)[1](dy)[0])"
+    return Code(("import jax", function), "dx = differentiate(dy, x)")
 
 
 def _called(case: Case, backend: str, wrap: str = "{}") -> str:
@@ -169,7 +183,10 @@ def _from_torch(case: Case, backend: str) -> Code | None:
         jitted = _jitted(case)
         if jitted is None or case.dtype == "float64":  # which JAX takes for float32, unless told otherwise
             return None
-        call = "y = torch.from_dlpack(activate(jax.dlpack.from_dlpack(x.detach())))"
+        result, _, call = jitted.call.partition(" = ")
+        for name in ("dy", "x"):
+            call = re.sub(rf"\b{name}\b", f"jax.dlpack.from_dlpack({name}.detach())", call)
+        call = f"{result} = torch.from_dlpack({call})"
         return Code(("import torch", *jitted.setup), call, note=note, leaves=True)
     setup: tuple[str, ...] = (_import(), "import torch")
     wrap, back = "{}.detach().numpy()", "torch.from_numpy({})"

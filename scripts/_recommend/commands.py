@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from bench.plan.option_values import option_flag
-from bench.text.commands import as_typed
+from bench.text.commands import command_line
 from bench.text.sizes import format_size
 from kernels.api import AXIS_TABLE, Case
 
@@ -58,7 +57,7 @@ def command(
         words += [option_flag(option), value]
     for variant in variants:
         words += ["--variant", variant]
-    return as_typed(shlex.join(words))
+    return command_line(*words)
 
 
 def variants_for(backend: str) -> Mapping[str, Mapping[str, str]]:

@@ -96,7 +96,7 @@ def _compiled(lines: Lines, names: dict[str, Any], framework: str) -> Callable[[
 
     def waited() -> None:
         exec(code, names)  # as above
-        jax.block_until_ready(names.get("y", names.get("dx")))  # type: ignore[no-untyped-call]  # jax's own
+        jax.block_until_ready((names["y"], names["dx"]))  # type: ignore[no-untyped-call]  # jax's own
 
     return waited
 

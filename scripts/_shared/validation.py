@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from bench.text.commands import command_line
 from scripts._shared.cli import UsageError
 from scripts._shared.markers import replaced, update
 from scripts._shared.stored import (
@@ -123,7 +124,8 @@ class Study(Generic[Row]):
     def page(self, options: argparse.Namespace) -> int:
         """Write or check the section from --read; returns the exit status.  Nothing kept yet is said there."""
         if not options.read.exists():
-            text = f"{NOT_MEASURED} The command: `python scripts/{self.name}.py --save {options.read}`."
+            command = command_line("python", f"scripts/{self.name}.py", "--save", options.read)
+            text = f"{NOT_MEASURED} The command: `{command}`."
             return update(options.update, text, self.name, check=options.check)
         return update(options.update, self._text(self._all(options.read)), self.name, check=options.check)
 
@@ -131,7 +133,7 @@ class Study(Generic[Row]):
         return [self._load(each) for each in _folders(folder)]
 
     def _load(self, folder: Path) -> tuple[Sequence[Row], Mapping[str, Any]]:
-        remedy = f"run {self.name}.py --save {folder}"
+        remedy = "run " + command_line(f"{self.name}.py", "--save", folder)
         table, environment = read_texts(folder, (_ROWS, ENVIRONMENT), remedy)
         try:
             rows, where = rows_from(self.kind, table), json.loads(environment)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -128,4 +129,16 @@ class TestWhat:
 
     def test_tables_end_with_where_to_ask(self, run: Path, capsys: pytest.CaptureFixture[str]) -> None:
         last = said(capsys, run, "--tables", "fastest").splitlines()[-1]
-        assert last.endswith("summarise.py --explain relu-forward-new-float32-1Ki-numpy_ufunc")
+        assert last.endswith(f"summarise.py {run} --explain relu-forward-new-float32-1Ki-numpy_ufunc")
+
+    @pytest.mark.parametrize("by_name", [False, True])
+    def test_what_they_end_with_can_be_typed(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str], by_name: bool
+    ) -> None:
+        """Whatever the folder and the arm are called."""
+        run = write_run(tmp_path / "tom's runs" / "my run", experiment({"numpy_ufunc[it's]": 1e-3}))
+        where = [run.name, "--results", run.parent] if by_name else [run]
+        _, _, command = said(capsys, *where, "--tables", "fastest").splitlines()[-1].partition(": ")
+        python, script, *words = shlex.split(command)
+        assert (python, script) == ("python", "scripts/summarise.py")
+        assert "numpy_ufunc[it's] of run run1" in said(capsys, *words)

@@ -103,22 +103,67 @@ def test_forward(
     assert np.array_equal(as_float(result), wanted(op, "forward"))
 
 
+BACKWARD = [
+    *product(["torch_eager", "numpy_ufunc"], ["numba_tuned"], ["new", "out", "inplace"]),
+    *product(["torch_compile"], ["torch_eager"], ["new", "out", "inplace"]),
+    ("torch_eager", "jax_jit", "new"),
+    ("jax_jit", "numba_tuned", "new"),
+]
+
+
+def run_backward(run: Path, capsys: pytest.CaptureFixture[str], now: str, **axes: Any) -> None:
+    framework = {"torch": "torch", "jax": "jax"}.get(now.partition("_")[0], "numpy")
+    names = arrays(framework, axes["dtype"])
+    exec("\n".join(lines_of(printed(capsys, run, now, direction="backward", **axes))), names)
+    result = names["dy" if axes["placement"] == "inplace" else "dx"]
+    assert isinstance(result, type(names["x"]))
+    assert np.array_equal(as_float(result), wanted(axes["op"], "backward"))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize("op", ["relu", "leaky_relu"])
+@pytest.mark.parametrize("ways", BACKWARD, ids="-".join)
+def test_backward(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], ways: tuple[str, str, str], op: str, dtype: str
+) -> None:
+    now, use, placement = ways
+    axes = {"op": op, "dtype": dtype, "placement": placement}
+    run_backward(recommended(tmp_path, now, use, direction="backward", **axes), capsys, now, **axes)
+
+
+def run_compiled(tmp_path: Path, capsys: pytest.CaptureFixture[str], direction: str, **axes: Any) -> None:
+    """The lines for torch.compile do what they should."""
+    run = recommended(tmp_path, "torch_eager", "torch_compile", direction=direction, **axes)
+    if direction == "backward":
+        return run_backward(run, capsys, "torch_eager", **axes)
+    names = arrays("torch", axes["dtype"])
+    exec("\n".join(lines_of(printed(capsys, run, "torch_eager", **axes))), names)
+    result = names["x" if axes["placement"] == "inplace" else "y"]
+    assert np.array_equal(as_float(result), wanted(axes["op"], "forward"))
+    return None
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch's own, of torch.jit
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 @pytest.mark.parametrize("op", ["relu", "leaky_relu"])
 @pytest.mark.parametrize(
-    "ways", list(product(["torch_eager", "numpy_ufunc"], ["new", "out", "inplace"])), ids="-".join
+    "way", list(product(["forward", "backward"], ["new", "out", "inplace"])), ids="-".join
 )
-def test_backward(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], ways: tuple[str, str], op: str, dtype: str
+def test_torch_compile(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], way: tuple[str, str], op: str, dtype: str
 ) -> None:
-    now, placement = ways
-    axes = {"op": op, "dtype": dtype, "placement": placement, "direction": "backward"}
-    names = arrays("torch" if now == "torch_eager" else "numpy", dtype)
-    exec(
-        "\n".join(lines_of(printed(capsys, recommended(tmp_path, now, "numba_tuned", **axes), now, **axes))),
-        names,
-    )
-    assert np.array_equal(as_float(names["dy" if placement == "inplace" else "dx"]), wanted(op, "backward"))
+    """The function that is compiled, without the seconds that compiling it takes."""
+    torch = pytest.importorskip("torch")
+    with torch.compiler.set_stance("force_eager"):
+        run_compiled(tmp_path, capsys, way[0], placement=way[1], op=op, dtype=dtype)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch's own, of torch.jit
+def test_torch_compile_compiles_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    backends = pytest.importorskip("kernels.backends.torch_compile")
+    if reason := backends.TorchCompile().why_not(Case("relu")):
+        pytest.skip(reason)
+    run_compiled(tmp_path, capsys, "backward", placement="out", op="leaky_relu", dtype="float32")
 
 
 def test_the_lines_for_a_model_replace_its_activations(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import shlex
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
@@ -278,6 +279,14 @@ def test_a_mistake_is_one_line(tmp_path: Path, make: Any, options: list[str], sa
         main([option.format(run=run) for option in options])
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_the_command_that_makes_a_folder_can_be_typed(tmp_path: Path) -> None:
+    folder = tmp_path / "tom's runs" / "new"
+    with pytest.raises(UsageError) as caught:
+        main([str(mixed(tmp_path / "run")), "--output", str(folder / "page.html")])
+    _, _, command = str(caught.value).partition("create it first: ")
+    assert shlex.split(command) == ["mkdir", "-p", str(folder)]
 
 
 @pytest.mark.parametrize(

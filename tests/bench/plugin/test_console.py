@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import shlex
+from pathlib import Path
 
-from bench.plugin.console import table
+from bench.plugin.console import next_commands, table
 from bench.plugin.texts import leader
 from tests.factories import cell, experiment
 
@@ -31,3 +33,11 @@ def test_a_leader_that_was_not_shown_to_be_faster_has_no_ratio() -> None:
         other = dataclasses.replace(ours, speedup=0.78, verdict=verdict)
         assert leader([base, other]) == f"torch_eager leads with 1.00 ms, {told} numpy_ufunc"
     assert leader([base]) == "numpy_ufunc leads with 1.10 ms"
+
+
+def test_what_to_type_next_holds_whatever_the_folder_is_called() -> None:
+    folder = Path("/home/tom's runs/20260102")
+    for _, command in next_commands(folder, "4Mi"):
+        python, script, *words = shlex.split(command)
+        assert (python, Path(script).parent.name) == ("python", "scripts")
+        assert words[0] == str(folder)
