@@ -141,4 +141,4 @@ class TestWhat:
         _, _, command = said(capsys, *where, "--tables", "fastest").splitlines()[-1].partition(": ")
         python, script, *words = shlex.split(command)
         assert (python, script) == ("python", "scripts/summarise.py")
-        assert "numpy_ufunc[it's] of run run1" in said(capsys, *words)
+        assert "-numpy_ufunc-it's of run run1" in said(capsys, *words)
