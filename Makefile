@@ -13,6 +13,15 @@ MACHINE = $(shell $(RUN) -c "from bench.machine.environment import machine_name;
 TEST := $(RUN) -m pytest tests/ -p no:benchmark --numprocesses 2 --dist loadfile --no-loadscope-reorder
 ARGS ?=
 
+# On Linux the usual PyTorch brings CUDA packages of gigabytes. TORCH=cpu takes PyTorch's own builds for CPUs, which
+# pip prefers, since their versions end with +cpu.
+TORCH ?= usual
+INDEX_usual :=
+INDEX_cpu := --extra-index-url https://download.pytorch.org/whl/cpu
+ifeq ($(origin INDEX_$(TORCH)),undefined)
+$(error TORCH=$(TORCH) is unknown; allowed: TORCH=cpu, which leaves out the CUDA packages)
+endif
+
 .DEFAULT_GOAL := help
 .PHONY: help bench test test-fast lint crosscheck doctor report tables reference article wheel clean
 
@@ -22,10 +31,10 @@ help:  ## list the targets
 $(READY): pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "make: no Python 3.11, 3.12 or 3.13 found; install one, or name it: make PYTHON=/path/to/python3" >&2; exit 2; }
 	@test -x $(RUN) || $(PYTHON) -m venv $(VENV)
-	$(RUN) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	$(RUN) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt $(INDEX_$(TORCH)) --editable '.[dev]'
 	@touch $@
 
-bench: $(READY)  ## the quick profile, and its page report.html (more options: make bench ARGS="--profile standard")
+bench: $(READY)  ## the quick profile, and its page report.html (more: ARGS="--profile standard", TORCH=cpu)
 	@rm -f $(NEWEST); $(RUN) -m pytest bench/ --run-path $(NEWEST) $(ARGS); status=$$?; test $$status -le 1 || exit $$status; \
 	test ! -s $(NEWEST) || $(RUN) scripts/report.py "$$(cat $(NEWEST))" || exit; exit $$status
 

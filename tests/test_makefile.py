@@ -1,0 +1,52 @@
+"""What `make` would run, by what it says itself with -n."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.running import ROOT
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A folder as after `git clone`, without a virtual environment."""
+    if shutil.which("make") is None:
+        pytest.skip("needs make: apt-get install make")
+    for name in ("Makefile", "pyproject.toml", "constraints.txt"):
+        shutil.copy(ROOT / name, tmp_path)
+    return tmp_path
+
+
+def made(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["make", "-n", *words], cwd=folder, capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+def set_up(folder: Path, *words: str) -> list[str]:
+    """The words of the one command that installs."""
+    (line,) = (line for line in made(folder, *words).stdout.splitlines() if " -m pip install " in line)
+    return line.split()
+
+
+def test_torch_comes_from_the_usual_index_unless_its_cpu_build_is_asked_for(checkout: Path) -> None:
+    assert "--extra-index-url" not in set_up(checkout, "bench")
+    words = set_up(checkout, "bench", "TORCH=cpu")
+    assert words[words.index("--extra-index-url") + 1].endswith("/whl/cpu")
+    assert words[words.index("--constraint") + 1] == "constraints.txt"
+
+
+def test_an_unknown_torch_is_refused_in_one_line(checkout: Path) -> None:
+    done = made(checkout, "bench", "TORCH=gpu")
+    assert done.returncode == 2
+    assert "TORCH=gpu is unknown; allowed: TORCH=cpu" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_make_alone_lists_the_targets(checkout: Path) -> None:
+    done = subprocess.run(["make"], cwd=checkout, capture_output=True, text=True, timeout=60, check=True)
+    assert any(line.split()[:2] == ["make", "bench"] for line in done.stdout.splitlines())
