@@ -18,8 +18,13 @@ from collections.abc import Iterator, Sequence
 from rich.console import Console
 from rich.progress import Progress
 
+from bench.plan.experiments import Experiment
 from bench.plan.options import OptionError, parse
 from bench.plan.profiles import PROFILES
+from bench.plan.settings import Settings
+from bench.plan.time_plan import time_plan
+from bench.plugin.texts import span, until
+from bench.text.units import count_text
 from scripts._plugins import slowed
 from scripts._shared.beside import HOURS, add_beside_option, beside
 from scripts._shared.cli import Parser, UsageError, comma_list, count, positive, run
@@ -88,6 +93,7 @@ def _measured(options: Namespace) -> Iterator[list[Judged]]:
         settings = dataclasses.replace(settings, plugins=slowed.PLUGINS)
     except OptionError as error:
         raise UsageError(str(error)) from error
+    print(_announced(settings, chosen, options.minutes), file=sys.stderr)
     began, longest_s = time.monotonic(), 0.0
     with (
         beside(options.beside),
@@ -103,6 +109,15 @@ def _measured(options: Namespace) -> Iterator[list[Judged]]:
             for line in troubles(fresh.cells):
                 print(line, file=sys.stderr)
             yield judged_pairs(fresh.cells, fresh.rounds, options.profile, HOURS[options.beside])
+
+
+def _announced(settings: Settings, chosen: Sequence[Sequence[Experiment]], minutes: float | None) -> str:
+    seconds = sum(time_plan(settings, some).seconds for some in chosen)
+    at_most = "" if minutes is None or 60 * minutes >= seconds else f", of which {minutes:g} min are measured"
+    return (
+        f"{count_text(len(chosen), 'run')} of {count_text(len(chosen[0]), 'experiment')} each,"
+        f" about {span(seconds)}, done by {until(seconds)}{at_most}"
+    )
 
 
 def _told(judged: Sequence[Judged]) -> int:

@@ -21,10 +21,12 @@ __all__ = ["UNKNOWN", "RoundVariance", "moderated", "round_variance"]
 
 _FEWEST = 3
 """Pairs that say how alike variances are."""
-_MOST_DF = 8.0
+_MOST_DF = 4.0
 """Degrees of freedom of what pairs have in common, however alike they are: they share rounds."""
 _LEAST = 1e-10
 """The smallest variance of a log ratio that matters: a hundred-thousandth, squared."""
+_ALIKE = 1e-3
+"""Logs of variances that differ by no more than this, squared, are alike."""
 _STEPS = 50
 
 
@@ -52,8 +54,10 @@ def round_variance(pairs: Iterable[Pair]) -> RoundVariance:
         + np.log(half)
     )
     apart = float(logs.var(ddof=1) - polygamma(1, half).mean())  # beyond what so few rounds explain
-    df = min(2 * _inverse_trigamma(apart), _MOST_DF) if apart > 0 else _MOST_DF
-    return RoundVariance(math.exp(float(logs.mean()) + float(digamma(df / 2)) - math.log(df / 2)), df)
+    middle, likeness = float(logs.mean()), _inverse_trigamma(max(apart, _ALIKE))
+    return RoundVariance(
+        math.exp(middle + float(digamma(likeness)) - math.log(likeness)), min(2 * likeness, _MOST_DF)
+    )
 
 
 def moderated(pair: Pair, common: RoundVariance) -> Pair:

@@ -61,7 +61,7 @@ class Pooling:
 
     most: float = 0.3
     """The largest standard deviation that is thought possible: small parallel calls have a tenth and more."""
-    most_df: float = 8.0
+    most_df: float = 6.0
     """Degrees of freedom of a pooled variance, however many pairs: arms of a class are not all alike."""
     tails: float = 6.0
     """Degrees of freedom of Student's t, which differences between processes follow, above 2; inf: they are normal."""
