@@ -19,6 +19,7 @@ from bench.limits import Between, Finite, OneOf, Positive, Seconds, Sized
 from bench.machine.cpu_speed import LOOK_EVERY
 from bench.machine.own_usage import Cost, Usage
 from bench.plan.experiments import SHOWING
+from bench.plan.function_case import FunctionCase
 from bench.records.schema import ROLES
 from kernels.api import Case
 from kernels.networks.case import NetworkCase
@@ -189,7 +190,7 @@ class ArmRequest(Request[A_co]):
 class Raced(ArmRequest[bool]):
     """See `ArmCalls.raced`."""
 
-    case: NetworkCase | Case
+    case: NetworkCase | FunctionCase | Case
 
     def call(self, arm: ArmCalls) -> bool:
         """Make the call."""
@@ -200,7 +201,7 @@ class Raced(ArmRequest[bool]):
 class Prepare(ArmRequest[Prepared]):
     """See `ArmCalls.prepare`."""
 
-    case: NetworkCase | Case
+    case: NetworkCase | FunctionCase | Case
     in_turn: bool = False
     where: Where = NOWHERE
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 
@@ -24,6 +25,7 @@ __all__ = [
     "UnknownBackendError",
     "available",
     "devices",
+    "forget",
     "is_installed",
     "load",
     "mend",
@@ -130,6 +132,13 @@ def register(spec: str, name: str | None = None) -> str:
     if name not in BUILTINS:
         _plugins[name] = spec
     return name
+
+
+def forget(names: Iterable[str]) -> None:
+    """Those plugins are no more; their names are free."""
+    for name in names:
+        _plugins.pop(name, None)
+        _loaded.pop(name, None)
 
 
 def plugin_name(spec: str) -> str:

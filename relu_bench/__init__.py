@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from bench.functions import compare, read_runs
     from kernels import (
         Backend,
         Case,
@@ -27,9 +28,11 @@ __all__ = [
     "Backend",
     "Case",
     "available",
+    "compare",
     "leaky_relu",
     "leaky_relu_backward",
     "load",
+    "read_runs",
     "relu",
     "relu_backward",
 ]
@@ -45,7 +48,8 @@ def __getattr__(name: str) -> Any:
         return import_module(f"{__name__}.{name}")
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.kernels"), name)
+    room = "bench.functions" if name in ("compare", "read_runs") else "kernels"
+    value = getattr(import_module(f"{__name__}.{room}"), name)
     globals()[name] = value
     return value
 

@@ -86,6 +86,16 @@ def test_its_functions_are_measured(folder: Path) -> None:
 
 
 @pytest.mark.slow
+def test_its_question_is_answered(folder: Path) -> None:
+    program = folder / "question.py"
+    program.write_text(program.read_text().replace("seconds=20", "seconds=1"))
+    done = run("python question.py", folder)
+    assert done.returncode == 0, done.stderr
+    assert "2 functions on float32 256x1024" in done.stdout
+    assert {"mine", "torch"} <= {line.split()[0] for line in done.stdout.splitlines() if line}
+
+
+@pytest.mark.slow
 def test_its_checks_run(folder: Path) -> None:
     few = ("--seconds", "0", "--dtypes", "float32", "--ops", "relu", "--directions", "forward")
     for command in _commands("python scripts/crosscheck.py", "--callable"):

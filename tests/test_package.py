@@ -162,6 +162,39 @@ def test_it_measures_a_plugin_from_any_folder_and_its_scripts_read_the_run(insta
     assert "<html" in (installed.folder / "page.html").read_text()
 
 
+def test_it_compares_functions_of_a_script(installed: Installed) -> None:
+    program = """
+import numpy as np
+import relu_bench
+
+def doubled(x):
+    return x * 2
+
+def summed(x):
+    return x + x
+
+if __name__ == "__main__":
+    found = relu_bench.compare({"doubled": doubled, "summed": summed}, np.ones(99, np.float32), seconds=1)
+    print(*sorted(row.status for row in found.functions))
+"""
+    (installed.folder / "asks.py").write_text(program)
+    done = installed.run("asks.py")
+    assert done.returncode == 0, done.stderr
+    assert set(done.stdout.split()) <= {"ok", "noisy"}
+
+
+def test_it_measures_a_function_of_a_file(installed: Installed) -> None:
+    (installed.folder / "own.py").write_text("import numpy as np\n\ndef f(x):\n    return np.maximum(x, 0)\n")
+    few = ("--ops", "relu", "--directions", "forward", "--placements", "new", "--sizes", "64")
+    asked = ("--backends", "numpy_ufunc", "--callable", "own.py:f", *few, "--benchmark-disable")
+    words = ("-m", "pytest", "-p", "no:cacheprovider", "--pyargs", "relu_bench.bench.test_activations")
+    done = installed.run(*words, *QUICK, *asked)
+    assert done.returncode == 0, done.stdout + done.stderr
+    bad = installed.run(*words, "--callable", "own.py:g")
+    assert bad.returncode == pytest.ExitCode.USAGE_ERROR
+    assert "own.py has no function 'g'" in bad.stderr
+
+
 def test_pytest_knows_our_options_only_where_the_benchmark_is_named(installed: Installed) -> None:
     assert "--target-ci" not in installed.run("-m", "pytest", "--help").stdout
     networks = ("--pyargs", "relu_bench.bench.test_network", "--layouts", "strided")

@@ -87,7 +87,7 @@ class ArmServer:
     def raced(self, case: Case) -> bool:
         """Whether a copy has chosen its way for the case before, so that others may work while it is prepared."""
         raced = getattr(self.backend, "raced", None)
-        return self._is_control and raced is not None and bool(raced(case))
+        return self._is_control and raced is not None and bool(raced(workload_of(case, self._expected).case))
 
     def prepare(self, case: Case, where: Where = NOWHERE, *, in_turn: bool = False) -> Prepared:
         """Build the inputs, or map them from `where` they are shared, compile, and pass the gate."""

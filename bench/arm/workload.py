@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from bench.arm.function import Function
 from bench.arm.network import Network
 from bench.arrays import footprint
 from bench.arrays.call_ring import Slots
@@ -20,6 +21,7 @@ from bench.judging.changing_inputs import ChangingInputs
 from bench.judging.gate import Gate
 from bench.judging.plants import Expected
 from bench.machine.own_usage import settle
+from bench.plan.function_case import FunctionCase, plain
 from kernels.api import Backend, Case
 from kernels.networks.case import NetworkCase
 
@@ -28,6 +30,10 @@ __all__ = ["Workload", "workload_of"]
 
 class Workload(Protocol):
     """One case, as an arm works on it."""
+
+    @property
+    def case(self) -> Case:
+        """What its calls are made for: of a control beside functions, the flat case of the same bytes."""
 
     def why_too_large(self, arms: int, seconds: float, *, in_turn: bool = False) -> str | None:
         """Why `arms` processes cannot hold the case, or not run it in anything like `seconds`; None if they can.
@@ -91,4 +97,8 @@ def workload_of(case: Case, expected: Expected | None = None) -> Workload:
     """The kind of work that `case` is; for a control arm with what is `expected` of it."""
     if isinstance(case, NetworkCase):
         return Network(case, expected)
+    if isinstance(case, FunctionCase):
+        if expected is None:
+            return Function(case)
+        case = plain(case)
     return _Activation(case, expected) if case.device == "cpu" else _OnCard(case, expected)

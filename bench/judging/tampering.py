@@ -100,7 +100,9 @@ def _same(one: tuple[object, ...], other: tuple[object, ...]) -> bool:
 
 
 def _parts() -> Iterator[tuple[str, tuple[object, ...]]]:
-    yield from _of_module(time.__name__, time)
+    for key, value in list(vars(time).items()):
+        if callable(value):  # no clock is the time zone, which many libraries look up when they are imported
+            yield f"{time.__name__}.{key}", _part(value)
     for name, module in list(sys.modules.items()):
         if f"{name}.".startswith(_WATCHED):
             yield from _of_module(name, module)

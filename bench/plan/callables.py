@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from bench.plan.experiments import CONTROLS
 from kernels import registry
-from kernels.api import OPS, USUAL
+from kernels.api import OPS, USUAL, is_own
 from kernels.callable_spec import parse_callable
 
 __all__ = ["CALLABLE_FORM", "CALLABLE_HELP", "adopted"]
@@ -18,21 +18,28 @@ CALLABLE_HELP = (
 )
 
 
-def adopted(texts: Sequence[str], asked: Sequence[str] = (), dtypes: Sequence[str] = ()) -> dict[str, str]:
+def adopted(
+    texts: Sequence[str],
+    asked: Sequence[str] = (),
+    dtypes: Sequence[str] = (),
+    ops: Mapping[str, str] | None = None,
+) -> dict[str, str]:
     """Each function's name with its whole text, which stands for it wherever a plugin's MODULE:CLASS may stand.
 
     `asked` are the ops that are measured, `dtypes` those of the elements; each function is tried with one of them, the
-    usual one if it is among them.  Raises ValueError in one line.
+    usual one if it is among them, `ops` the user's own with what stands for each.  Raises ValueError in one line.
     """
     usual = str(USUAL["dtype"])
     dtype = usual if usual in dtypes or not dtypes else dtypes[0]
+    asked = [op for op in asked if op in OPS or is_own(op)]
+    own = [op for op in asked if is_own(op)]
     found: dict[str, str] = {}
     for text in texts:
-        spec = parse_callable(text, OPS, asked)
+        spec = parse_callable(text, (*OPS, *own), asked)
         _check_name(spec.name, text)
         from kernels.callables import refuse  # noqa: PLC0415  # NumPy, which a plan without functions does not need
 
-        refuse(spec, dtype)
+        refuse(spec, dtype, ops or {})
         found[registry.register(str(spec), spec.name)] = str(spec)
     return found
 

@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from bench.plan.function_case import FunctionCase
 from bench.plan.option_values import device_kind
 from bench.plan.profiles import Grid
 from bench.text.sizes import format_size
@@ -115,7 +116,7 @@ class Experiment:
 
 def case_label(case: Case) -> str:
     """The name of a case, short and unique in a run: of the rarer axes it has what differs from the usual."""
-    if isinstance(case, NetworkCase):
+    if isinstance(case, NetworkCase | FunctionCase):
         return case.label
     usual = Case(case.op)
     values = [(axis, getattr(case, axis.name)) for axis in AXIS_TABLE]

@@ -140,7 +140,7 @@ def parse(raw: Mapping[str, Any]) -> Settings:
     values = {spec.name: spec.default for spec in OPTIONS} | {k: v for k, v in raw.items() if v is not None}
     ops = _own_ops(values["op"])
     axes = _axes(values, tuple(ops))
-    plugins = _plugins(values["plugin"]) | _callables(values["callable"], axes)
+    plugins = _plugins(values["plugin"]) | _callables(values["callable"], axes, ops)
     known = _known()
     profile = PROFILES[_one_of("profile", values, tuple(PROFILES))]
     grids = _grids(_recorded(values) or profile.grids, axes)
@@ -252,9 +252,11 @@ def _plugins(specs: Sequence[str]) -> dict[str, str]:
     return plugins
 
 
-def _callables(texts: Sequence[str], axes: Mapping[str, tuple[Any, ...]]) -> dict[str, str]:
+def _callables(
+    texts: Sequence[str], axes: Mapping[str, tuple[Any, ...]], ops: Mapping[str, str]
+) -> dict[str, str]:
     try:
-        return callables.adopted(texts, axes.get("op", ()), axes.get("dtype", ()))
+        return callables.adopted(texts, axes.get("op", ()), axes.get("dtype", ()), ops)
     except ValueError as error:
         raise OptionError("callable", str(error)) from error
 

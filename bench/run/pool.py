@@ -24,7 +24,6 @@ from bench.messages import ArmRequest, Loaded, Open, Prepare, Prepared, Release,
 from bench.plan.experiments import Arm, Variant
 from bench.run.process import ArmError, ChildProcess, ask_all
 from kernels.api import Case
-from kernels.networks.case import NetworkCase
 
 __all__ = ["SEED", "Compiler", "Pool", "ProcessPool", "told_where"]
 
@@ -66,7 +65,7 @@ class Pool(Protocol):
 
 def told_where(request: ArmRequest[A], shared: SharedInputs) -> ArmRequest[A]:
     """The request, with the place of the inputs that it needs."""
-    if not isinstance(request, Prepare) or isinstance(request.case, NetworkCase):
+    if not isinstance(request, Prepare) or type(request.case) is not Case:
         return request
     where = shared.where(request.case)
     return replace(request, where=where)  # type: ignore[return-value]  # as the request is, so is its copy

@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from kernels.api import Case
+from kernels.api import AXES, Case, facts_of
 from kernels.callable_spec import CallableSpec
 from kernels.callables.signature import C_FUNCTION, Takes, takes_of
 from kernels.delegate import Delegate
 
-__all__ = ["Adopted"]
+__all__ = ["Adopted", "wrong_kind"]
 
 Call = Callable[[], Any]
 _BASES: Mapping[str, str] = {
@@ -35,7 +35,7 @@ class Adopted(Delegate):
         """Raises ValueError for a function of other arguments than are given to it."""
         super().__init__(_BASES[spec.kind])
         self.name, self.spec = spec.name, spec
-        self.takes = C_FUNCTION if spec.kind == "c" else _takes(spec, function)
+        self.takes = _takes(spec, function)
         self._function = function
         self._compiled: dict[tuple[object, ...], Callable[..., Any]] = {}
 
@@ -50,7 +50,7 @@ class Adopted(Delegate):
             return f"{spec.name} has threads of its own, which nothing here sets; leave out --threads"
         if spec.kind == "c" and (case.dtype, case.layout) != ("float32", "contiguous"):
             return f"{spec.name} takes float pointers: dtype float32, layout contiguous"
-        return self.takes.why_not(case) or self._base.why_not(case)
+        return self.takes.why_not(case) or self._base.why_not(_of_relu(case))
 
     def card(self, device: str) -> Any:
         """What the harness needs of the card."""
@@ -60,6 +60,9 @@ class Adopted(Delegate):
         """Compile under jax.jit where it is JAX's, and run once, on the arrays themselves."""
         call = self.bind(case, x, dy, out)
         result = call()
+        wrong = None if case.placement == "out" else wrong_kind(result, x)
+        if wrong is not None:
+            raise TypeError(f"{self.name} {wrong}")
         if out is not None and result is not out:  # None, or another handle on the same memory
             call = partial(_giving, call, out)
             result = out
@@ -70,7 +73,7 @@ class Adopted(Delegate):
         """As `compile`, without the first execution."""
         if self.spec.kind == "c":
             return _c_call(self._function, x, out)
-        arrays = (x,) if dy is None else (dy, x)
+        arrays = (*(() if dy is None else (dy,)), *(x if isinstance(x, tuple) else (x,)))
         if self.spec.kind == "jax":
             return partial(self._jitted(case, arrays), *arrays)
         given = self.takes.keywords(case)
@@ -89,9 +92,28 @@ class Adopted(Delegate):
         return self._compiled[key]
 
 
+def wrong_kind(result: object, like: object) -> str | None:
+    """Whether a result is no array of the framework that `like` is of."""
+    like = like[0] if isinstance(like, tuple) else like
+    if isinstance(result, type(like)):
+        return None
+    return f"returned {type(result).__name__}, wanted {type(like).__name__}"
+
+
+def _of_relu(case: Case) -> Case:
+    """What the base is asked about: its arrays have to serve the case, and not its own kernels."""
+    return Case(**{axis: getattr(case, axis) for axis in AXES} | {"op": "relu"})
+
+
 def _takes(spec: CallableSpec, function: Callable[..., Any]) -> Takes:
+    op = facts_of(spec.op)
+    if spec.kind == "c":
+        if op.inputs > 1:
+            raise ValueError(f"{spec.function} is called with one array, and {spec.op} has {op.inputs}")
+        return C_FUNCTION
+    parameters = [name for name, _ in op.params] + ["negative_slope"] * op.sloped
     try:
-        takes = takes_of(function)
+        takes = takes_of(function, op, parameters)
     except ValueError as error:
         raise ValueError(f"{spec.function} {error}") from None
     if spec.kind == "jax" and not takes.new:

@@ -5,16 +5,18 @@ A function that ends its process, or takes too long, is left to the run, where i
 
 from __future__ import annotations
 
+import json
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from kernels.api import Case
+from kernels.api import Case, facts_of
 from kernels.callable_spec import CallableSpec, spec_of_text
-from kernels.callables.adopted import Adopted
+from kernels.callables.adopted import Adopted, wrong_kind
 from kernels.callables.loading import loaded
 from kernels.numbers.host_arrays import aligned_empty, np_dtype
+from kernels.own_op import load_ops
 from kernels.plugins import one_line, replies, reply
 
 __all__ = ["answer", "refuse"]
@@ -24,19 +26,22 @@ _TRIAL_S = 20
 _N = 1024
 
 
-def refuse(spec: CallableSpec, dtype: str = "float32") -> None:
+def refuse(spec: CallableSpec, dtype: str, ops: Mapping[str, str]) -> None:
     """Import it, look at its arguments, and call it once with elements of that dtype.
+
+    `ops` are users' own ops, as `kernels.own_op` tells them.
 
     Raises ValueError in one line, for what it raises, and for a result of another kind, shape or dtype.
     """
-    found = replies(__name__, (str(spec), dtype), what=f"{spec.path}:{spec.function}")
+    found = replies(__name__, (str(spec), dtype, json.dumps(dict(ops))), what=f"{spec.path}:{spec.function}")
     for problem in found:
         if problem:
             raise ValueError(problem)
 
 
-def answer(text: str, dtype: str) -> None:
+def answer(text: str, dtype: str, ops: str) -> None:
     """Reply with what is wrong, or with nothing, once before the trial and once after it."""
+    load_ops(json.loads(ops))
     for problem in _problems(spec_of_text(text), dtype):
         reply(problem)
         if problem:
@@ -79,13 +84,15 @@ def _tried(backend: Adopted, case: Case) -> str:
     x[...] = np.linspace(-2.0, 2.0, _N)
     backward, given = case.direction == "backward", case.placement == "out"
     try:
-        handles = [backend.adopt(x.copy(), case) if there else None for there in (True, backward, given)]
-        result = backend.compile(case, *handles)()
-        backend.sync(result)
+        dy, out = (backend.adopt(x.copy(), case) if there else None for there in (backward, given))
+        inputs = tuple(backend.adopt(x.copy(), case) for _ in range(facts_of(case.op).inputs))
+        handles = (inputs if len(inputs) > 1 else inputs[0]), dy, out
+        result = backend.bind(case, *handles)()
         called = f"{backend.spec.function}{backend.takes.text}, called with {_N} elements of {case.dtype},"
-        if not isinstance(result, type(handles[0])):
-            return f"{called} returned {type(result).__name__}, wanted {type(handles[0]).__name__}"
-        found = backend.to_numpy(result)
+        wrong = None if given else wrong_kind(result, handles[0])
+        if wrong is not None:
+            return f"{called} {wrong}"
+        found = backend.to_numpy(handles[2] if given else result)
     except Exception as error:  # noqa: BLE001  # whatever a user's function raises is passed on
         return f"{backend.spec.function} called with {_N} elements of {case.dtype} raised {one_line(error)}"
     if found.shape != x.shape or found.dtype != x.dtype:

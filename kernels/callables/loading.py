@@ -1,11 +1,12 @@
-"""A function fetched from the file that it is in: Python source, or a shared library."""
+"""A function fetched from where it is: a file of Python, a module, a shared library, or this process itself."""
 
 from __future__ import annotations
 
 import ctypes
 import importlib.util
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -13,15 +14,22 @@ from typing import Any
 from kernels.callable_spec import CallableSpec
 from kernels.plugins import nearest, one_line
 
-__all__ = ["loaded", "module_at"]
+__all__ = ["GIVEN", "giving", "importing", "loaded"]
+
+GIVEN = "<given>"
+"""Stands for a file where the function was handed over in this process."""
+_given: dict[str, Callable[..., Any]] = {}
+_importing: list[str] = []
 
 
 def loaded(spec: CallableSpec) -> Callable[..., Any]:
     """The function itself.  Raises ValueError in one line: the file raises, or has no such function."""
     if spec.kind == "c":
         return _symbol(spec.path, spec.function)
+    if spec.path == GIVEN:
+        return _given[spec.function]
     try:
-        module = module_at(spec.path)
+        module = _module_at(spec.path) if spec.path.endswith(".py") else importlib.import_module(spec.path)
     except Exception as error:
         raise ValueError(f"importing {spec.path} raised {one_line(error)}") from error
     found = getattr(module, spec.function, None)
@@ -32,7 +40,23 @@ def loaded(spec: CallableSpec) -> Callable[..., Any]:
     return found  # type: ignore[no-any-return]  # callable, as has just been seen
 
 
-def module_at(path: str) -> ModuleType:
+@contextmanager
+def giving(functions: Mapping[str, Callable[..., Any]]) -> Iterator[None]:
+    """Hand functions over by name, for as long as the block lasts."""
+    _given.update(functions)
+    try:
+        yield
+    finally:
+        for name in functions:
+            del _given[name]
+
+
+def importing() -> str | None:
+    """The file that is being imported for a function of it, if one is."""
+    return _importing[-1] if _importing else None
+
+
+def _module_at(path: str) -> ModuleType:
     """The module in that file, imported now; what lies beside it can be imported by it, as in a script."""
     folder, name = str(Path(path).parent), f"relu_bench_callable_{Path(path).stem}"
     if folder not in sys.path:
@@ -42,7 +66,11 @@ def module_at(path: str) -> ModuleType:
         raise ImportError(f"{path} is no Python source")
     module = importlib.util.module_from_spec(found)
     sys.modules[name] = module  # where dataclasses and Numba's caches look for it
-    found.loader.exec_module(module)
+    _importing.append(path)
+    try:
+        found.loader.exec_module(module)
+    finally:
+        _importing.pop()
     return module
 
 

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
-from kernels.api import Case
+from kernels.api import Case, OpFacts
 
 __all__ = ["C_FUNCTION", "Takes", "takes_of"]
-
-_PARAMETERS = ("negative_slope",)
-"""Parameters of ops that a function may ask for by name."""
-_ALLOWED = f"allowed: (x), (x, out), (dy, x) and (dy, x, out), each also with {', '.join(_PARAMETERS)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,15 +42,18 @@ class Takes:
 
     def keywords(self, case: Case) -> dict[str, Any]:
         """What is given by name: the case's parameters that it asks for."""
-        return {name: getattr(case, name) for name in self.parameters}
+        return {name: case.values[name] for name in self.parameters}
 
 
 C_FUNCTION = Takes("(const float *x, float *out, size_t n)", out=True)
 """``new`` by an array that is allocated for each call, as a wrapper in Python would do it."""
 
 
-def takes_of(function: Callable[..., Any]) -> Takes:
-    """From its signature; one that has none, as a builtin, takes (x).  Raises ValueError for what cannot be called."""
+def takes_of(function: Callable[..., Any], op: OpFacts, parameters: Collection[str]) -> Takes:
+    """From its signature; one that has none, as a builtin, takes (x).
+
+    `parameters` are the op's, which a function may ask for by name.  Raises ValueError for what cannot be called.
+    """
     try:
         given = inspect.signature(function).parameters.values()
     except (ValueError, TypeError):
@@ -63,11 +62,11 @@ def takes_of(function: Callable[..., Any]) -> Takes:
     text = f"({', '.join(each.name for each in named)})"
     arrays = [each.name for each in named if each.kind != each.KEYWORD_ONLY]
     backward = arrays[:1] == ["dy"]
-    rest = named[2 if backward else 1 :]
-    needless = [each for each in rest if each.name in ("out", *_PARAMETERS) or each.default is each.empty]
-    unknown = [each.name for each in needless if each.name not in ("out", *_PARAMETERS)]
-    if unknown or len(arrays) < 1 + backward:
-        raise ValueError(f"takes {text}; {_ALLOWED}")
+    count = op.inputs + backward
+    rest = named[count:]
+    unknown = [e for e in rest if e.name not in ("out", *parameters) and e.default is e.empty]
+    if unknown or len(arrays) < count or (backward and op.inputs > 1):
+        raise ValueError(f"takes {text}; allowed: {_allowed(op, parameters)}")
     out = next((each for each in rest if each.name == "out"), None)
     return Takes(
         text,
@@ -75,5 +74,10 @@ def takes_of(function: Callable[..., Any]) -> Takes:
         new=out is None or out.default is not out.empty,
         out=out is not None,
         out_by_name=out is not None and (out.kind == out.KEYWORD_ONLY or rest[0] is not out),
-        parameters=tuple(each.name for each in rest if each.name in _PARAMETERS),
+        parameters=tuple(each.name for each in rest if each.name in parameters),
     )
+
+
+def _allowed(op: OpFacts, parameters: Collection[str]) -> str:
+    forms = "(x), (x, out), (dy, x) and (dy, x, out)" if op.inputs == 1 else "(x, r) and (x, r, out)"
+    return f"{forms}, each also with {', '.join(parameters)}" if parameters else forms

@@ -338,6 +338,15 @@ def test_replacing_a_judge_is_seen(name: str, monkeypatch: pytest.MonkeyPatch) -
     assert tampering.replaced(before) == name
 
 
+def test_a_library_that_looks_up_the_time_zone_replaces_no_clock() -> None:
+    """As pandas does when it is imported, which a function's file may do."""
+    before = tampering.snapshot()
+    watch = tampering.Watch(before)
+    time.tzset()
+    assert watch.replaced() is None
+    assert tampering.replaced(before) is None
+
+
 def _code(name: str) -> FunctionType:
     """The function behind a dotted name, out of what wraps it."""
     found: Any = pkgutil.resolve_name(name)

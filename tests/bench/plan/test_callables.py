@@ -9,7 +9,8 @@ import pytest
 
 from bench.plan.callables import adopted
 from bench.plan.options import OptionError, parse
-from kernels import registry
+from kernels import api, registry
+from tests.running import ROOT
 
 pytestmark = pytest.mark.usefixtures("own_registry")
 
@@ -75,3 +76,13 @@ def test_a_name_that_another_has(mine: str, name: str) -> None:
         registry.register(f"good=relu@numpy:{mine}:good", "good")
     with pytest.raises(ValueError, match=f"'{name}' is the name of .*, as in mine={mine}:good"):
         adopted([f"{name}={mine}:good"])
+
+
+def test_a_function_of_ones_own_op_gets_the_parameters_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(api, "_OWN", {})
+    path = tmp_path / "mine.py"
+    path.write_text("def swish(x, beta):\n    return x / (1 + (-beta * x).clip(-9, 9))\n")
+    settings = parse({"op": [f"{ROOT}/examples/own_op.py:Swish"], "callable": [f"{path}:swish"]})
+    assert settings.plugins["swish"] == f"swish=Swish@numpy:{path}:swish"

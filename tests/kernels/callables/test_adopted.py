@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kernels.api import OPS, Case
+from kernels.api import OPS, Case, facts_of
 from kernels.callable_spec import CallableSpec, is_callable_spec, parse_callable, spec_of_text
 from kernels.callables.adopted import Adopted
 from kernels.callables.loading import loaded
@@ -134,7 +134,7 @@ def _gradient(dy, x, out=None):  # type: ignore[no-untyped-def]
     ],
 )
 def test_the_arguments_say_what_is_served(function: Callable[..., object], served: set[object]) -> None:
-    takes = takes_of(function)
+    takes = takes_of(function, facts_of("relu"), ())
     cases = [
         Case("relu", direction, placement)
         for direction in ("forward", "backward")
@@ -154,7 +154,7 @@ def _nothing():  # type: ignore[no-untyped-def]
 @pytest.mark.parametrize("function", [_pair, _nothing])
 def test_other_arguments_are_refused(function: Callable[..., object]) -> None:
     with pytest.raises(ValueError, match=r"takes \(.*\); allowed: \(x\), \(x, out\), \(dy, x\)"):
-        takes_of(function)
+        takes_of(function, facts_of("relu"), ())
 
 
 PROGRAM = """
@@ -198,6 +198,18 @@ def test_a_slope_is_given_by_name(mine: str) -> None:
     backend = adopted(f"leaky_relu@{mine}:leaky")
     case = Case("leaky_relu", negative_slope=0.25)
     assert called(backend, case, X[:4]).tolist() == [-0.5, 0, 0, 1.5]
+
+
+def test_an_op_of_two_inputs_and_a_parameter_of_an_op(file: Writer) -> None:
+    text = "def both(x, r):\n    return (x + r).clip(0)\n\ndef linear(x, alpha):\n    return x * alpha\n"
+    path = file("more.py", text)
+    backend = adopted(f"add_relu@{path}:both")
+    case = Case("add_relu", n=4)
+    call = backend.compile(case, (X[:4], np.ones(4, np.float32)), None, None)
+    assert call().tolist() == [0, 1, 1, 2.5]
+    assert called(adopted(f"elu@{path}:linear"), Case("elu"), X[:4]).tolist() == X[:4].tolist()
+    with pytest.raises(ValueError, match=r"takes \(x, alpha\); allowed: \(x\)"):
+        adopted(f"{path}:linear")
 
 
 def test_a_gradient_is_given_dy_first(mine: str) -> None:

@@ -1,0 +1,67 @@
+"""The right results, by the function that is the reference, in a process of its own: it may crash, or import much."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bench.arrays.function_ring import inputs_of, write
+from bench.plan.function_case import FunctionCase
+from kernels.api import DTYPES
+from kernels.callable_spec import CallableSpec, spec_of_text
+from kernels.callables.adopted import Adopted
+from kernels.callables.loading import loaded
+from kernels.plugins import one_line, replies, reply
+
+__all__ = ["answer", "kind_of_results", "make_results"]
+
+Kind = tuple[tuple[int, ...], str]
+
+
+def kind_of_results(spec: CallableSpec, case: FunctionCase) -> Kind:
+    """Have another process leave the results for all inputs in the case's folder; their shape and dtype.
+
+    Raises ValueError in one line: what the reference raised, or what it returned instead of an array.
+    """
+    words = (str(spec), case.folder, case.dtype, ",".join(map(str, case.shape)), str(case.variants))
+    found = replies(__name__, words, what=f"{spec.name}, which says what is right")[-1]
+    if "error" in found:
+        raise ValueError(f"{spec.name}, which says what is right: {found['error']}")
+    return tuple(found["shape"]), str(found["dtype"])
+
+
+def answer(text: str, folder: str, dtype: str, shape: str, variants: str) -> None:
+    """What runs in that process."""
+    sizes = tuple(int(size) for size in shape.split(","))
+    n = int(np.prod(sizes))
+    case = FunctionCase("function", dtype=dtype, n=n, shape=sizes, folder=folder, variants=int(variants))
+    try:
+        spec = spec_of_text(text)
+        found, name = make_results(Adopted(spec, loaded(spec)), case)
+    except Exception as error:  # noqa: BLE001  # whatever a user's function raises is passed on
+        reply({"error": str(error) if isinstance(error, ValueError) else one_line(error)})
+        return
+    reply({"shape": list(found), "dtype": name})
+
+
+def make_results(backend: Adopted, case: FunctionCase) -> Kind:
+    """Call the reference with every input and write down its results.  Raises ValueError, and whatever it raises."""
+    reason = backend.why_not(case)
+    if reason is not None:
+        raise ValueError(reason)
+    kinds: set[Kind] = set()
+    for number, x in enumerate(inputs_of(case)):
+        result = backend.compile(case, backend.adopt(x, case), None, None)()
+        backend.sync(result)
+        found = backend.to_numpy(result) if hasattr(result, "shape") else result
+        if not isinstance(found, np.ndarray) or found.dtype.name not in DTYPES or not found.size:
+            what = (
+                f"{found.dtype} of shape {found.shape}"
+                if isinstance(found, np.ndarray)
+                else type(result).__name__
+            )
+            raise ValueError(f"returned {what}; allowed: one array of {', '.join(DTYPES)}")
+        kinds.add((found.shape, found.dtype.name))
+        write(case, "y", number, found)
+    if len(kinds) > 1:
+        raise ValueError(f"returned arrays of different kinds for inputs of one kind: {sorted(kinds)}")
+    return kinds.pop()

@@ -1,0 +1,253 @@
+"""`relu_bench.compare`: the harness around functions of a user's own, on their own array; and `read_runs`."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import pytest
+
+import relu_bench
+from bench.functions import Comparison, read_runs
+from bench.functions.located import kind_of_array, located
+from kernels import registry
+from kernels.callables.loading import GIVEN
+from tests.running import ROOT, ended, environ, wait_until, workers_of
+
+compare = relu_bench.compare
+Array = np.ndarray[Any, Any]
+X = np.linspace(-2, 2, 1200, dtype=np.float32).reshape(30, 40)
+
+
+def doubled(x: Array) -> Array:
+    return x * 2
+
+
+def added(x: Array) -> Array:
+    return x + x
+
+
+def halved(x: Array) -> Array:
+    return x / 2
+
+
+def raises(x: Array) -> Array:
+    raise RuntimeError("not today")
+
+
+def dies(x: Array) -> Array:
+    ctypes.string_at(0)
+    return x
+
+
+# --- in processes -----------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def measured() -> Comparison:
+    functions = {"doubled": doubled, "added": added, "halved": halved, "raises": raises, "dies": dies}
+    return compare(functions, X, seconds=1)
+
+
+@pytest.mark.slow
+def test_each_function_gets_its_own_outcome(measured: Comparison) -> None:
+    assert {row.name: row.status for row in measured.functions if row.time_s is None} == {
+        "halved": "incorrect",
+        "raises": "failed",
+        "dies": "crashed",
+    }
+    assert measured["halved"].reason.startswith("element 0 is -1, wanted -4")
+    assert measured["raises"].reason == "RuntimeError: not today"
+    assert "SIGSEGV" in measured["dies"].reason
+    for name in ("doubled", "added"):
+        row = measured[name]
+        assert row.time_lo_s is not None
+        assert row.time_hi_s is not None
+        assert row.time_s is not None
+        assert 0 < row.time_lo_s <= row.time_s <= row.time_hi_s
+        assert row.ceiling_fraction is not None
+    assert measured["doubled"].speedup == 1.0
+    assert measured["added"].verdict in ("faster", "slower", "same", "unresolved")
+    assert measured.baseline == "doubled"
+
+
+@pytest.mark.slow
+def test_a_comparison_is_read_by_people_and_by_programs(measured: Comparison) -> None:
+    text = repr(measured)
+    assert text.startswith("5 functions on float32 30x40, ")
+    assert "each in processes of its own" in text
+    assert "raises: failed: RuntimeError: not today" in text
+    assert "<table>" in measured._repr_html_()
+    frame = measured.to_pandas()
+    assert list(frame["name"]) == [row.name for row in measured.functions]
+    assert frame["time_s"].iloc[0] == measured.functions[0].time_s
+    told = json.loads(measured.to_json())
+    assert [row["name"] for row in told["functions"]] == list(frame["name"])
+    assert told["baseline"] == "doubled"
+    with pytest.raises(KeyError):
+        measured["nobody"]
+
+
+PROGRAM = """
+import numpy as np
+import relu_bench
+
+def f(x):
+    return x + x
+
+if {guard}:
+    relu_bench.compare({{"f": f}}, np.ones(1000, np.float32), seconds=60)
+"""
+
+
+@pytest.mark.slow
+def test_an_interrupt_leaves_nothing_behind(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(PROGRAM.format(guard='__name__ == "__main__"'))
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # inherited by what is started, and never reset
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    (tmp_path / "tmp").mkdir()
+    process = subprocess.Popen(
+        [sys.executable, str(tmp_path / "mine.py")],
+        env={**environ(), "PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path / "tmp")},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    workers: list[psutil.Process] = []
+
+    def all_there() -> bool:
+        workers[:] = workers_of(process.pid)
+        return len(workers) >= 5
+
+    wait_until(all_there, "the arms' processes")
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+    wait_until(lambda: all(map(ended, workers)), "the end of all of them")
+    assert not list((tmp_path / "tmp").iterdir())
+
+
+@pytest.mark.slow
+def test_a_script_that_compares_when_it_is_imported_is_told_so(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(PROGRAM.format(guard="True"))
+    done = subprocess.run(
+        [sys.executable, str(tmp_path / "mine.py")],
+        env={**environ(), "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert 'put the call under if __name__ == "__main__":' in done.stderr.splitlines()[-1]
+
+
+# --- inline -----------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_inline_takes_closures_and_finds_what_is_remembered() -> None:
+    kept: list[Array] = []
+    two = 2
+
+    def remembers(x: Array) -> Array:
+        kept.append(x * two)
+        return kept[0]
+
+    def overwrites(x: Array) -> Array:
+        x *= two
+        return x
+
+    functions: dict[str, Callable[..., Any] | str] = {
+        "right": lambda x: x * two,
+        "remembers": remembers,
+        "overwrites": overwrites,
+    }
+    found = compare(functions, X, seconds=1, isolation="inline", reference=doubled)
+    assert found["right"].status in ("ok", "noisy")
+    assert found["remembers"].status == "incorrect"
+    assert "writes into its input x" in found["overwrites"].reason
+    assert "not for figures to quote" in repr(found)
+    assert not {"right", "remembers"}.intersection(registry.names())
+
+
+@pytest.mark.slow
+def test_a_result_may_have_another_shape() -> None:
+    functions = {
+        "sum": lambda x: x.sum(axis=1),
+        "mean": lambda x: x.mean(axis=1) * x.shape[1],
+        "first": lambda x: x[:, 0].copy(),
+    }
+    found = compare(functions, X, seconds=1, isolation="inline", rtol=1e-4, atol=1e-3)
+    assert {row.status for row in found.functions if row.name != "first"} <= {"ok", "noisy"}
+    assert found["sum"].ceiling_fraction is None
+    assert found["first"].status == "incorrect"
+
+
+# --- refused ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("functions", "x", "more", "wanted"),
+    [
+        ({"f": lambda x: x}, X, {}, "'f' is a lambda, which no other process can find: put it into a file"),
+        ({"a b": doubled}, X, {}, "'a b' is no name of a function"),
+        ({"numpy_ufunc": doubled}, X, {}, "is the name of a built-in; choose another"),
+        ({"f": "nowhere.py:f"}, X, {}, "there is no file nowhere.py"),
+        ({"f": 3}, X, {}, "'f' is a int; allowed: a function, or text"),
+        ({}, X, {}, "no mapping of names to functions"),
+        ({"f": doubled}, [1.0], {}, "x is a list; allowed: an array of NumPy or JAX, or a torch tensor"),
+        ({"f": doubled}, X.astype(int), {}, "x has the dtype int64; allowed: float16"),
+        ({"f": doubled}, X.T, {}, "x is not C-contiguous; give np.ascontiguousarray"),
+        ({"f": doubled}, X[:0], {}, "x has the shape \\(0, 40\\); allowed: .* one element or more"),
+        ({"f": doubled}, X, {"seconds": 0}, "seconds is 0; allowed"),
+        ({"f": doubled}, X, {"isolation": "thread"}, "isolation is 'thread'; allowed: 'process', 'inline'"),
+        ({"f": raises}, X, {}, "f, which says what is right: RuntimeError: not today"),
+        ({"f": dies}, X, {}, "f, which says what is right: importing it ended Python, exit status -11"),
+    ],
+)
+def test_what_cannot_be_compared_is_one_line(functions: Any, x: Any, more: Any, wanted: str) -> None:
+    with pytest.raises((ValueError, TypeError), match=wanted) as caught:
+        compare(functions, x, **more)
+    assert "\n" not in str(caught.value)
+
+
+# --- where functions are found ----------------------------------------------------------------
+
+
+def test_a_function_is_found_by_its_module_and_called_with_its_frameworks_arrays() -> None:
+    import jax
+    import torch
+
+    def place(function: Callable[..., Any] | str, inline: bool = False) -> tuple[str, str, str]:
+        spec = located("f", function, "numpy", inline=inline)
+        return spec.kind, spec.path, spec.function
+
+    assert place(doubled) == ("numpy", __name__, "doubled")
+    assert place(torch.relu) == ("torch", "torch", "relu")
+    assert place(torch.nn.functional.relu) == ("torch", "torch.nn.functional", "relu")
+    assert place(jax.nn.relu)[0] == "jax"
+    assert place(np.positive) == ("numpy", "numpy", "positive")
+    assert place(lambda x: x, inline=True)[1] == GIVEN
+    assert kind_of_array(torch.ones(1)) == "torch"
+    assert kind_of_array(jax.numpy.ones(1)) == "jax"
+
+
+# --- runs that were made -----------------------------------------------------------------------
+
+
+def test_the_rows_of_a_run_are_tables() -> None:
+    runs = read_runs(ROOT / "results" / "reference" / "amd-epyc-2c-network")
+    assert runs.cells["run_id"].nunique() == 1
+    assert runs.cells["time_s"].dtype == np.float64
+    assert set(runs.rounds["backend"]) <= set(runs.cells["backend"])
+    assert relu_bench.read_runs is read_runs
+
+
+def test_what_is_no_run_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="'nothing': no such directory, file or run; there is no run under"):
+        read_runs("nothing", results=tmp_path)
