@@ -56,6 +56,7 @@ class Loaded:
     """The backend is imported."""
 
     import_s: Seconds
+    python: str
     versions: dict[str, str]
 
 

@@ -105,7 +105,7 @@ class FakePool:
         self._refusals, self._takes = refusals or {}, takes
 
     def open(self, arms: Sequence[Arm], threads: int) -> dict[Arm, Loaded | ArmError]:
-        return {arm: Loaded(0.0, {}) for arm in arms}
+        return {arm: Loaded(0.0, "3.11.7", {}) for arm in arms}
 
     def call(self, arm: Arm, request: ArmRequest[Any]) -> Any:
         self.requests[type(request)] += 1

@@ -6,6 +6,7 @@ The coordinator says what to do and when.  Everything here runs in the arm's own
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Callable
 from typing import Any
 
@@ -82,7 +83,11 @@ class ArmServer:
         start = clock()
         backend = self.backend
         import_s = clock() - start
-        return Loaded(import_s, {str(name): str(version) for name, version in backend.versions().items()})
+        return Loaded(
+            import_s,
+            platform.python_version(),
+            {str(name): str(version) for name, version in backend.versions().items()},
+        )
 
     def raced(self, case: Case) -> bool:
         """Whether a copy has chosen its way for the case before, so that others may work while it is prepared."""

@@ -70,6 +70,8 @@ class Variant:
     environ: tuple[tuple[str, str], ...] = ()
     backend: str = ""
     """The one backend that it applies to; empty: every backend."""
+    python: str = ""
+    """The interpreter that it runs in; empty: this one."""
 
 
 @dataclass(frozen=True, slots=True)

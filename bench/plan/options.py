@@ -5,7 +5,6 @@ Knows nothing of pytest: a sweep or a script parses the same words with the same
 
 from __future__ import annotations
 
-import itertools
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,11 +15,12 @@ from typing import Any
 
 from bench.plan import callables
 from bench.plan import option_values as values_as
-from bench.plan.experiments import BASELINE, CONTROLS, STAND_IN, Variant
+from bench.plan.experiments import BASELINE, CONTROLS, STAND_IN
 from bench.plan.option_values import OptionError, taken
 from bench.plan.profiles import PROFILES, Grid
 from bench.plan.recorded import recorded_grids
 from bench.plan.settings import FORCE, NetworkWish, Settings
+from bench.plan.variants import variants_of
 from kernels import registry
 from kernels.api import AXIS_TABLE, USUAL, Axis
 from kernels.networks.case import words_of
@@ -66,6 +66,13 @@ OPTIONS: tuple[OptionSpec, ...] = (
         "variant",
         "NAME[@BACKEND]:K=V[,K=V]",
         "measure also with these environment variables set",
+        [],
+        "append",
+    ),
+    OptionSpec(
+        "arm",
+        "NAME@BACKEND:python=PATH[,K=V]",
+        "measure the backend also in another Python, with the versions that are installed there",
         [],
         "append",
     ),
@@ -156,7 +163,7 @@ def parse(raw: Mapping[str, Any]) -> Settings:
         grids=grids,
         network=_network(values, axes, named),
         backends=backends,
-        variants=_variants(values["variant"], backends),
+        variants=variants_of(values["variant"], values["arm"], backends),
         plugins=plugins | ops,
         baseline=baseline,
         baseline_note=note,
@@ -339,24 +346,3 @@ def _is_foreign(axis: Axis, axes: Mapping[str, tuple[Any, ...]]) -> bool:
     if axis.name in _FREE_OF_NETWORKS:
         return False
     return axis.name in _OTHERWISE_OF_NETWORKS or axes[axis.name] != (USUAL[axis.name],)
-
-
-def _variants(texts: Sequence[str], measured: Sequence[str]) -> tuple[Variant, ...]:
-    variants = []
-    for text in texts:
-        match = re.fullmatch(r"([\w.-]+)(?:@([\w.-]+))?:(.+)", text)
-        pairs = [pair.partition("=") for pair in match[3].split(",")] if match else []
-        if match is None or any(not sign or not re.fullmatch(r"[A-Za-z_]\w*", key) for key, sign, _ in pairs):
-            raise OptionError(
-                "variant",
-                f"{text!r} is no variant; allowed: NAME[@BACKEND]:K=V[,K=V], as thp:THP_MEM_ALLOC_ENABLE=1",
-            )
-        word = partial(values_as.one_of, measured)
-        backend = taken("variant", word, match[2]) if match[2] else ""
-        variants.append(Variant(match[1], tuple((key, value) for key, _, value in pairs), backend))
-    for one, other in itertools.combinations(variants, 2):
-        if one.name == other.name and (one.backend == other.backend or "" in (one.backend, other.backend)):
-            raise OptionError(
-                "variant", f"{one.name!r} is given twice for a backend; give each variant a name of its own"
-            )
-    return tuple(variants)

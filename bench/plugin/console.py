@@ -21,6 +21,7 @@ from bench.records.schema import Cell, values_of
 from bench.run.run import Run
 from bench.stats.fastest import COMPETING, standings
 from bench.text.commands import command_line
+from bench.text.installs import install_lines
 from bench.text.sizes import format_size
 from bench.text.units import count_text, seconds_text
 
@@ -90,6 +91,11 @@ def _overview(run: Run, write: Write, width: int, most_lines: int) -> None:
 
 def _how_it_went(run: Run, cells: Sequence[Cell], write: Write) -> None:
     write(f"{count_text(len(cells), 'cell')}: {statuses(cells)}" if cells else "nothing was measured")
+    labels = (
+        (cell.backend, arm_label(cell.backend, cell.variant), cell.python, cell.versions) for cell in cells
+    )
+    for line in install_lines(labels):
+        write(line)
     account = run.account
     if not account.measured:
         return

@@ -65,6 +65,7 @@ def _plain(settings: Settings, processes: int) -> dict[str, Any]:
         "profile": settings.profile_name,
         "backends": list(settings.backends),
         "variants": {variant.name: dict(variant.environ) for variant in settings.variants},
+        "interpreters": {variant.name: variant.python for variant in settings.variants if variant.python},
         "plugins": dict(settings.plugins),
         "baseline": settings.baseline,
         "resolve": settings.resolve,

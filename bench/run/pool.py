@@ -22,6 +22,7 @@ from bench.channel import Request
 from bench.machine.environment import last_level_cache, usable_cpus
 from bench.messages import ArmRequest, Loaded, Open, Prepare, Prepared, Release, Trim
 from bench.plan.experiments import Arm, Variant
+from bench.plan.interpreters import own_caches
 from bench.run.process import ArmError, ChildProcess, ask_all
 from kernels.api import Case
 
@@ -88,6 +89,18 @@ Member = Arm | Compiler
 """What a process is kept for."""
 
 
+def _environ(variant: Variant) -> dict[str, str]:
+    apart = own_caches(variant.python) if variant.python else {}
+    return apart | dict(variant.environ)
+
+
+def _told_whose(member: Member, outcome: Loaded | ArmError) -> Loaded | ArmError:
+    """Of another Python the reason says which: what lacks is to be installed there."""
+    if isinstance(outcome, ArmError) and member.variant.python:
+        return ArmError(outcome.status, f"{outcome.reason} (in {member.variant.python})")
+    return outcome
+
+
 class ProcessPool:
     """One process for each arm, and one for each compiler that has had to work.
 
@@ -122,7 +135,10 @@ class ProcessPool:
         new = [each for each in members if each not in self._processes and not self._hopeless(each)]
         for member in new:
             self._processes[member] = ChildProcess(
-                worker.__name__, dict(member.variant.environ), random_layout=self._random_layout
+                worker.__name__,
+                _environ(member.variant),
+                python=member.variant.python,
+                random_layout=self._random_layout,
             )
         opening = [
             Open(
@@ -134,7 +150,8 @@ class ProcessPool:
             )
             for member in new
         ]
-        self._loaded.update(zip(new, self._ask(new, opening), strict=True))
+        loaded = map(_told_whose, new, self._ask(new, opening))
+        self._loaded.update(zip(new, loaded, strict=True))
 
     def _hopeless(self, member: Member) -> bool:
         """Whether its import has failed for good; one that took too long or died gets a second chance."""

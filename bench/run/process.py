@@ -23,6 +23,7 @@ from typing import Any, Generic, TypeVar
 from bench.channel import Channel, Refusal, Request, answer_in, send_request
 from bench.codec import MessageError
 from bench.machine.address_layout import HASH_SEED, filled_up, fixed_layout
+from bench.plan.interpreters import search_path
 
 __all__ = ["ArmError", "ChildProcess", "Pending", "ask_all"]
 
@@ -48,20 +49,26 @@ class ChildProcess:
     """One ``python -m MODULE FD`` and the socket to it, of which FD is the other end.
 
     `environ` is set before the process exists, so that allocators and libraries read it at start.  `random_layout`:
-    the address space is laid out as the system does it for anybody, and not as for all others here.
+    the address space is laid out as the system does it for anybody, and not as for all others here.  `python`: another
+    interpreter, with packages of its own.
     """
 
     def __init__(
-        self, module: str, environ: Mapping[str, str] | None = None, *, random_layout: bool = False
+        self,
+        module: str,
+        environ: Mapping[str, str] | None = None,
+        *,
+        python: str = "",
+        random_layout: bool = False,
     ) -> None:
         ours, theirs = socket.socketpair()
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115  # lives as long as the process
-        path = os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)
+        path = search_path() if python else os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)
         number = f"{theirs.fileno():09}"  # as long whatever it is, for the layout's sake
         shared = {**HASH_SEED, **SHARED_CARD, **os.environ, "PYTHONPATH": path}
         with contextlib.nullcontext() if random_layout else fixed_layout():
             self._popen = subprocess.Popen(
-                [sys.executable, "-m", module, number],
+                [python or sys.executable, "-m", module, number],
                 env=filled_up({**shared, **(environ or {})}, shared),
                 pass_fds=(theirs.fileno(),),
                 stdin=subprocess.DEVNULL,

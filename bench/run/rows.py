@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bench.judging.ceiling import Limit
+from bench.messages import Loaded
 from bench.plan.experiments import SHOWING, Experiment
 from bench.records.columns import TIMED
 from bench.records.schema import KINDS, SCHEMA, Cell, Compile, Round
@@ -198,6 +199,8 @@ def _cell(experiment: Experiment, state: ArmState, stamp: Stamp, common: _Common
         status="",
         baseline=common.baseline.arm.backend,
         import_s=state.loaded.import_s if state.loaded else None,
+        python=state.loaded.python if state.loaded else "",
+        versions=_versions(state.loaded) if state.loaded else "",
         contended_rounds=state.contended if state.batches else None,
     )
     if prepared is not None:
@@ -211,6 +214,11 @@ def _cell(experiment: Experiment, state: ArmState, stamp: Stamp, common: _Common
             threads_effective=prepared.threads_effective,
         )
     return cell
+
+
+def _versions(loaded: Loaded) -> str:
+    """``numba 0.61.2; llvmlite 0.44.0``, as they may stand in a file."""
+    return _one_line("; ".join(f"{name} {version}" for name, version in loaded.versions.items()))
 
 
 def _with_times(cell: Cell, state: ArmState, common: _Common) -> Cell:

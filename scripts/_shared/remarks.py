@@ -12,6 +12,7 @@ from bench.plugin.not_ok import Trouble
 from bench.records.baselines import stand_in_lines
 from bench.records.schema import STATUSES
 from bench.stats.fastest import COMPETING, RULE
+from bench.text.installs import install_lines
 from bench.text.units import count_text
 from kernels.api import AXIS_TABLE
 from kernels.networks.case import SLOPED_OPS
@@ -113,6 +114,17 @@ def run_lines(cells: pd.DataFrame) -> Iterator[str]:
         yield f"Run {run_id}{where}: {count_text(int(statuses.sum()), 'cell')} ({', '.join(parts)})."
     if len(counts) > _MOST_RUNS:
         yield f"And {count_text(len(counts) - _MOST_RUNS, 'more run')}."
+    if "python" in cells:
+        yield from _installs(cells)
+
+
+def _installs(cells: pd.DataFrame) -> Iterator[str]:
+    """The versions of arms of one run that have the same backend and differ in them."""
+    columns = ["backend", "variant", "python", "versions"]
+    for _, run in cells.groupby("run_id", observed=True):
+        rows = [tuple(map(str, row)) for row in run[columns].drop_duplicates().itertuples(index=False)]
+        arms = [(row[0], arm_label(row[0], row[1]), row[2], row[3]) for row in rows]
+        yield from (f"{clean(line)}." for line in install_lines(arms))
 
 
 def constant_lines(cells: pd.DataFrame, rare: Sequence[str]) -> Iterator[str]:

@@ -26,6 +26,7 @@ NEEDED = (
     *("time_s", "time_lo_s", "time_hi_s", "bytes_moved", "gb_per_s", "ceiling_gb_per_s", "ceiling_fraction"),
     *("baseline", "speedup", "speedup_lo", "speedup_hi", "noise_floor", "verdict", "first_call_s"),
     *("leader", "leader_verdict", "over_leader", "over_leader_lo", "over_leader_hi", "leader_noise_floor"),
+    *("python", "versions"),
 )
 """The columns of cells.csv that a summary is made of."""
 

@@ -63,7 +63,7 @@ SAMPLE = Sample(
         (Mapping[str, str], {"a": "b"}),
         (Inner | Other, Other(1.0)),
         (Case | NetworkCase, NetworkCase("mlp_relu")),
-        (Loaded, Loaded(0.5, {"numpy": "2"})),
+        (Loaded, Loaded(0.5, "3.11.7", {"numpy": "2"})),
         (Prepared, Prepared(None, GateReport(None, 0.5, "x"), 0.1, None, 2, {"cache_hit": 0})),
         (Sample, SAMPLE),
         (Open, Open("numpy_ufunc", "twin", {"a": "b:C"}, 1, 1 << 20)),

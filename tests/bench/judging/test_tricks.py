@@ -392,7 +392,7 @@ class SlowClock:
         self.factor = factor
 
     def open(self, arms: Sequence[Arm], threads: int) -> dict[Arm, Loaded | ArmError]:
-        return {arm: Loaded(0.0, {}) for arm in arms}
+        return {arm: Loaded(0.0, "3.11.7", {}) for arm in arms}
 
     def call(self, arm: Arm, request: ArmRequest[Any]) -> Any:
         assert isinstance(request, TimeBatch)

@@ -34,6 +34,7 @@ BAD: list[tuple[str, object, str]] = [
     ("ops", "relu,relo", "'relo' is not known; allowed: relu, leaky_relu.*did you mean 'relu'"),
     ("op", ["nowhere.py:Mine"], "there is no file nowhere.py"),
     ("cases", "no_such.json", "no_such.json: cannot be read: No such file or directory"),
+    ("arm", ["old"], "'old' is no arm; allowed: NAME@BACKEND:python=PATH"),
     ("directions", "forwards", "'forwards' is not known; allowed: forward, backward.*did you mean 'forward'"),
     ("placements", "in-place", "'in-place' is not known; allowed: new, out, inplace.*did you mean 'inplace'"),
     (

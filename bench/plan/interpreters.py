@@ -1,0 +1,108 @@
+"""Other Pythons on this machine: whether an arm can run in one, and where it keeps what it compiles."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import hashlib
+import os
+import re
+import shutil
+import stat
+import subprocess
+import tempfile
+from pathlib import Path
+
+__all__ = ["own_caches", "search_path", "usable_interpreter"]
+
+OLDEST, NEWEST = (3, 11), (3, 13)
+NEEDED = ("numpy", "ml_dtypes", "psutil")
+"""What a worker imports besides its framework."""
+_LIMIT_S = 60.0
+_ASK = (
+    "import importlib.util as u, sys;"
+    f"print('%d.%d.%d' % sys.version_info[:3], *[n for n in {NEEDED!r} if u.find_spec(n) is None])"
+)
+_ANSWER = re.compile(r"(\d+)\.(\d+)\.(\d+)((?: \w+)*)")
+
+
+def usable_interpreter(text: str) -> str:
+    """The absolute path of the Python `text`, which an arm can run in.
+
+    Raises ValueError, of one line: no such file, not executable, no Python, of another version, or lacking packages.
+    """
+    path = shutil.which(text) if os.sep not in text else text
+    if path is None or not Path(path).is_file():
+        raise ValueError(f"{text!r} is no file; name a Python interpreter, as in /path/to/venv/bin/python")
+    found = _ANSWER.fullmatch(_asked(path, text))
+    if found is None:
+        raise ValueError(f"{text!r} is no Python: it did not tell its version")
+    version = int(found[1]), int(found[2])
+    if not OLDEST <= version <= NEWEST:
+        allowed = f"{OLDEST[0]}.{OLDEST[1]} to {NEWEST[0]}.{NEWEST[1]}"
+        raise ValueError(f"{text!r} is Python {found[1]}.{found[2]}; allowed: {allowed}")
+    if lacks := found[4].split():
+        raise ValueError(f"{text!r} lacks {', '.join(lacks)}: {path} -m pip install {' '.join(lacks)}")
+    return str(Path(path).absolute())
+
+
+@functools.cache
+def _asked(path: str, text: str) -> str:
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    try:
+        done = subprocess.run(
+            [path, "-c", _ASK],
+            capture_output=True,
+            text=True,
+            errors="replace",
+            stdin=subprocess.DEVNULL,
+            timeout=_LIMIT_S,
+            env=environ,
+            check=False,
+        )
+    except OSError as error:
+        raise ValueError(f"{text!r} cannot be run: {error.strerror}") from None
+    except subprocess.TimeoutExpired:
+        raise ValueError(f"{text!r} said nothing for {_LIMIT_S:g} s; name a Python interpreter") from None
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
+def search_path() -> str:
+    """Where another Python finds this suite, and nothing else of this one's packages.
+
+    A checkout's folder is that already.  An installed package lies among the others, so it is linked from a folder of
+    its own.
+    """
+    package = Path(__file__).parents[2]
+    if package.name != "relu_bench":
+        return str(package)
+    folder = _private("relu-bench-import")
+    link = folder / "relu_bench"
+    if not link.is_symlink() or link.resolve() != package.resolve():
+        with contextlib.suppress(FileNotFoundError):
+            link.unlink()
+        link.symlink_to(package)
+    return str(folder)
+
+
+def own_caches(python: str) -> dict[str, str]:
+    """Environment variables that keep what compilers of that Python cache apart from those of others.
+
+    Numba keeps one index for each function, whatever its version, and two versions would overwrite each other's.
+    """
+    folder = _private("relu-bench-caches") / hashlib.sha256(python.encode()).hexdigest()[:16]
+    return {
+        "NUMBA_CACHE_DIR": str(folder / "numba"),
+        "TORCHINDUCTOR_CACHE_DIR": str(folder / "inductor"),
+        "TRITON_CACHE_DIR": str(folder / "triton"),
+    }
+
+
+def _private(name: str) -> Path:
+    """A folder that nobody else can write to: what lies there is run."""
+    folder = Path(tempfile.gettempdir(), f"{name}-{os.getuid()}")
+    folder.mkdir(mode=0o700, exist_ok=True)
+    found = folder.lstat()
+    if stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & 0o022:
+        return folder
+    return Path(tempfile.mkdtemp(prefix=name))
