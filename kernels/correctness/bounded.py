@@ -103,13 +103,14 @@ class _Part:
             low = tiny * np.maximum(size, 1)
             error = np.abs(self.got - self.wanted)
             excused = ((np.abs(self.wanted) < low) & (np.abs(self.got) <= 4 * low)) | (
-                error <= 4 * _least(self.form) * np.maximum(size, 1)
+                error <= 16 * _least(self.form) * np.maximum(size, 1)
             )
             excused &= ~self.nan_in
-            power = self.op.allowed(self.case.direction).power
+            allowed = self.op.allowed(self.case.direction)
+            power = allowed.power
             if power:
                 excused |= (size >= _root(self.form, power)) & ~self.nan_in
-            if power and self.other is not None:
+            if allowed.ulps and self.other is not None:
                 excused |= np.abs(_widened(self.other)) * np.maximum(size, 1) ** power >= _root(self.form, 1)
         if self.case.direction == "backward":
             assert self.other is not None, "backward has dy"

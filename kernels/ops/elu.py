@@ -76,8 +76,8 @@ def _torch_backward(torch: Any, alpha: float) -> Any:
 op = Formula(
     reference=reference,
     derivative=derivative,
-    forward=Allowed(4, 4, source=LIBM),
-    backward=Allowed(4, 4, source=LIBM),
+    forward=Allowed(8, 4, source=LIBM),
+    backward=Allowed(4, 4, scale=np.ones_like, source=LIBM),
     kinks=(0.0,),
     numpy=Expression(_numpy, _numpy_backward),
     numba=Expression(_numba, _numba_backward),

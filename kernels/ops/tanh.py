@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from kernels.ops import Array
-from kernels.ops.formula import LIBM, Allowed, Expression, Formula, aten_backward
+from kernels.ops.formula import LIBM, TANH, Allowed, Expression, Formula, aten_backward
 from kernels.ops.scalars import typed
 
 __all__ = ["op"]
@@ -56,8 +56,8 @@ def _torch_backward(torch: Any) -> Any:
 op = Formula(
     reference=reference,
     derivative=derivative,
-    forward=Allowed(4, 4, source=LIBM),
-    backward=Allowed(4, 4, scale=np.ones_like, source=LIBM),
+    forward=Allowed(8, 4, source=LIBM),
+    backward=Allowed(16, 4, scale=np.ones_like, source=TANH),
     numpy=Expression(lambda numpy: numpy.tanh, _numpy_backward),
     numba=Expression(_numba, _numba_backward),
     jax=Expression(lambda jax: jax.nn.tanh),
