@@ -1,10 +1,12 @@
 """prelu: x where x > 0, else slope * x, with a slope that is learnt: an array of one element.
 
-K. He et al., arXiv:1502.01852.  Backward is the gradient of x; that of the slope is a sum over all elements.
+K. He et al., arXiv:1502.01852.  Backward gives the gradient of x; that of the slope, a sum
+over all elements, is not measured, but torch makes its terms in the same kernel.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -63,15 +65,29 @@ def _numba_backward(_: Any, slope: float) -> Any:
 
 
 def _torch(torch: Any, slope: float) -> Any:
-    weights: dict[Any, Any] = {}
+    weight = _weight(torch, slope, lambda x: 1)
+    return lambda x: torch.prelu(x, weight(x))
 
-    def prelu(x: Any) -> Any:
-        weight = weights.get(x.dtype)
-        if weight is None:
-            weight = weights[x.dtype] = torch.full((1,), slope, dtype=x.dtype, device=x.device)
-        return torch.prelu(x, weight)
 
-    return prelu
+def _torch_backward(torch: Any, slope: float) -> Any:
+    """torch has one kernel for both gradients: what autograd runs, which sums up the slope's afterwards."""
+    both, weight = (
+        torch.ops.aten._prelu_kernel_backward.default,
+        _weight(torch, slope, lambda x: int(x.dim())),
+    )
+    return lambda dy, x: both(dy, x, weight(x))[0]
+
+
+def _weight(torch: Any, slope: float, dimensions: Callable[[Any], int]) -> Callable[[Any], Any]:
+    """The slope as a tensor of one element, of x's kind, made once."""
+    made: list[Any] = []
+
+    def weight(x: Any) -> Any:
+        if not made:
+            made.append(torch.full((1,) * dimensions(x), slope, dtype=x.dtype, device=x.device))
+        return made[0]
+
+    return weight
 
 
 def _traced(torch: Any, slope: float) -> Any:
@@ -92,7 +108,6 @@ op = Formula(
     numpy=Expression(_numpy, _numpy_backward, narrow=True),
     numba=Expression(_numba, _numba_backward),
     jax=Expression(lambda jax, slope: lambda x: jax.numpy.where(x > 0, x, x * slope)),
-    torch=Expression(_torch, None, into=False),
+    torch=Expression(_torch, _torch_backward, into=False, backward_into=False),
     traced=Expression(_traced, _traced_backward),
-    about={"torch": "its gradient of prelu is one with that of the slope"},
 )
