@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import BinaryIO
 
 import pandas as pd
-from pandas.api.types import union_categoricals
 
 from bench.records.columns import FORMER_WORDS, Column, columns_of, quoted, schema_problem
 from bench.records.parsing import Form, ReadError, occurrences, parse, parse_exactly, text_dtype
 from bench.records.schema import CELL_KEY, SCHEMA, Cell, Round, fields_of, since
+from bench.records.stacking import Stack
 from bench.text.hints import did_you_mean
 from kernels.networks.case import SLOPED_OPS
 
@@ -41,23 +41,30 @@ def read_cells(paths: Iterable[Path], columns: Sequence[str] | None = None) -> p
     Raises ReadError for the first thing that is wrong.
     """
     kept = [rule for rule in columns_of(Cell) if columns is None or rule.name in {*columns, *CELL_KEY}]
-    frame = _stack([part for path in paths for part in _read(Path(path), Cell, kept)], kept)
+    frame = _stacked(paths, Cell, kept)
     frame.loc[~frame["op"].isin(SLOPED_OPS), "negative_slope"] = 0.0
     repeated = frame.duplicated(list(CELL_KEY), keep="last")
     return frame[~repeated].reset_index(drop=True) if repeated.any() else frame
 
 
-def read_rounds(paths: Iterable[Path]) -> pd.DataFrame:
-    """The rounds of one or several rounds.csv, with dtypes and errors as in `read_cells`."""
-    rules = columns_of(Round)
-    return _stack([part for path in paths for part in _read(Path(path), Round, rules)], rules)
+def read_rounds(paths: Iterable[Path], columns: Sequence[str] | None = None) -> pd.DataFrame:
+    """The rounds of one or several rounds.csv, with dtypes, errors and `columns` as in `read_cells`."""
+    kept = [rule for rule in columns_of(Round) if columns is None or rule.name in {*columns, *CELL_KEY}]
+    return _stacked(paths, Round, kept)
 
 
-_Part = dict[str, pd.Series]
+def _stacked(paths: Iterable[Path], row: type[Cell] | type[Round], kept: Sequence[Column]) -> pd.DataFrame:
+    """The columns `kept` of all files together."""
+    stacks = {rule.name: Stack(rule) for rule in kept}
+    for path in paths:
+        for frame in _read(Path(path), row, kept):
+            for rule in kept:
+                stacks[rule.name].add(_column(frame, rule))
+    return pd.DataFrame({name: stacks.pop(name).column() for name in list(stacks)}, copy=False)
 
 
-def _read(path: Path, row: type[Cell] | type[Round], kept: Sequence[Column]) -> list[_Part]:
-    """The columns `kept` of each part of a file that is not empty; its other columns are checked, too."""
+def _read(path: Path, row: type[Cell] | type[Round], kept: Sequence[Column]) -> Iterator[pd.DataFrame]:
+    """The parts of a file, which is not empty: the columns `kept`, and others, which are checked, too."""
     names = {rule.name for rule in kept}
     first = fields_of(row)[0].name
     try:
@@ -67,13 +74,14 @@ def _read(path: Path, row: type[Cell] | type[Round], kept: Sequence[Column]) -> 
             header, schema = _head(path, file, row)
             rules = columns_of(row, schema)
             form = Form(header, [rule for rule in rules if rule.name in names or not rule.free], schema)
-            found, number = list[_Part](), 2
+            found, number = False, 2
             for part in _parts(file):
                 frame = parse(part, form)
                 if frame is None:
                     frame = parse_exactly(path, number, part, form)
                 if len(frame):
-                    found.append({rule.name: _column(frame, rule) for rule in kept})
+                    found = True
+                    yield frame
                 if header[-1] in {rule.name for rule in rules}:
                     _check_end(path, number, part, header[-1])
                 number += occurrences("\n", part)
@@ -81,7 +89,6 @@ def _read(path: Path, row: type[Cell] | type[Round], kept: Sequence[Column]) -> 
         raise ReadError(f"{path}: cannot be read: {error.strerror or error}") from error
     if not found:
         raise ReadError.at(path, 2, first, "is missing: no row follows the header; measure first")
-    return found
 
 
 def _check_end(path: Path, number: int, part: bytes, last: str) -> None:
@@ -176,20 +183,3 @@ def _other_separator(header: Sequence[str]) -> str:
         if len(header) == 1 and header[0].count(separator) > 5:
             return f"separated by {name}; commas belong there"
     return ""
-
-
-def _stack(parts: Sequence[_Part], kept: Sequence[Column]) -> pd.DataFrame:
-    """The rows of all of `parts`; categories in their order, counts that every row has as whole numbers."""
-    stacked = {}
-    for rule in kept:
-        columns = [part.pop(rule.name) for part in parts]
-        if columns[0].dtype == "category":
-            union = union_categoricals(columns)
-            others = sorted(set(union.categories).difference(rule.choices))
-            column = pd.Series(union.set_categories([*rule.choices, *others], ordered=True))
-        else:
-            column = pd.concat(columns, ignore_index=True)
-        if rule.kind != "text":
-            column = column.astype("int64" if rule.kind == "count" and rule.required else "float64")
-        stacked[rule.name] = column
-    return pd.DataFrame(stacked, copy=False)

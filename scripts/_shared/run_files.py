@@ -23,11 +23,13 @@ def paths_of_runs(paths: Sequence[Path]) -> dict[str, Path]:
 def rounds_beside(cells_csv: Path) -> pd.DataFrame | None:
     """The rows of the rounds.csv beside a run's cells.csv, with slopes as in the cells; None where there are none.
 
+    Of the columns those that name a cell, and process, round, seconds and iterations.
+
     Raises ReadError for a file that is not such a one.
     """
     path = cells_csv.with_name("rounds.csv")
     if cells_csv.name != "cells.csv" or not has_rows(path):
         return None
-    rounds = read_rounds([path])
+    rounds = read_rounds([path], ("process", "round", "seconds", "iterations"))
     rounds.loc[rounds["op"] == "relu", "negative_slope"] = 0.0
     return rounds
