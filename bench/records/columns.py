@@ -62,15 +62,12 @@ _BOUNDS = (
     *("time_lo_s", "time_hi_s", "speedup_lo", "speedup_hi", "noise_floor"),
     *("over_leader_lo", "over_leader_hi", "leader_noise_floor"),
 )
-"""What one round alone leaves without a limit."""
+"""What one round alone leaves without a limit, and two rounds that differ with one far beyond any time."""
 _ANY_NUMBER = ("negative_slope", "time_lo_s")
 """A slope is any float64, and a file may hold NaN for one; the lower bound of a lone round is -inf."""
 _MAY_BE_INFINITE = ("negative_slope", "max_ulp", *_BOUNDS)
 """Besides the bounds: a slope is any float64, and the distance of NaN from a number has no end."""
-_RATIOS = (
-    *("speedup", "speedup_lo", "speedup_hi", "over_leader", "over_leader_lo", "over_leader_hi"),
-    *("ceiling_fraction", "mean_over_median"),
-)
+_RATIOS = ("speedup", "over_leader", "ceiling_fraction", "mean_over_median")
 _MOST = dict.fromkeys(_RATIOS, 1e12) | dict.fromkeys(("threads", "threads_effective"), 2.0**20)
 """The largest that can be true."""
 _MOST_A_SECOND = 1e9
@@ -178,6 +175,8 @@ class Column:
 
     @property
     def _most(self) -> float:
+        if self.name in _BOUNDS:
+            return math.inf
         if self.name == "seconds" or (self.name.endswith("_s") and self.name not in _ANY_TIME):
             return _MOST_A_SECOND
         return _MOST.get(self.name, math.inf)
