@@ -45,6 +45,10 @@ def seconds_text(seconds: float) -> str:
     return f"{number_text(rounded / unit)} {name}"
 
 
+_LONG = 1e6
+"""From here on the bound of a ratio is written with an exponent."""
+
+
 def ratio_text(value: float, low: float = math.nan, high: float = math.nan) -> str:
     """A speed-up with its interval where it has one: ``2.31x [2.25, 2.38]``."""
     if math.isnan(value):
@@ -52,7 +56,8 @@ def ratio_text(value: float, low: float = math.nan, high: float = math.nan) -> s
     if not (math.isfinite(low) and math.isfinite(high)):
         return f"{number_text(value)}x"
     decimals = _decimals(value, 3) if 1e-4 <= abs(value) < 1e7 else 2
-    return f"{number_text(value)}x [{low:.{decimals}f}, {high:.{decimals}f}]"
+    bounds = (f"{each:.{decimals}f}" if abs(each) < _LONG else number_text(each, 2) for each in (low, high))
+    return f"{number_text(value)}x [{', '.join(bounds)}]"
 
 
 def percent_text(fraction: float) -> str:

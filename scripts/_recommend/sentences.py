@@ -12,7 +12,7 @@ from bench.text.units import number_text, percent_text, ratio_text, seconds_text
 from scripts._recommend.ranking import Answer, arm_of
 from scripts._recommend.runs import Evidence
 from scripts._recommend.settings import Setting, settings
-from scripts._recommend.trust import Distrust
+from scripts._recommend.trust import Distrust, floor_text
 from scripts._shared.ratios import Ratio, Row
 from scripts._shared.why import reasons
 
@@ -141,6 +141,8 @@ def times_text(ratio: Ratio | Interval) -> str:
 def how_sure(answer: Answer) -> Iterator[str]:
     """At most one line: what the verdict on the best arm beside the one used now rests on, and what resolves it."""
     ratio = answer.over_now
+    if answer.distrust is not None:
+        return
     if answer.basis == "extrapolated":
         yield "Extrapolated: this size lies outside all measured ones, where nothing tests the curves. Measure it."
     elif arm_of(answer.best) != arm_of(answer.now) and answer.basis == "fitted":
@@ -150,7 +152,6 @@ def how_sure(answer: Answer) -> Iterator[str]:
             f"{arm_of(answer.best)} beside {arm_of(answer.now)}: {times_text(ratio)} as fast, {ratio.how}"
         )
         sure = {"faster": "sure", "same": "the same", "slower": "slower"}.get(ratio.verdict, "unresolved")
-        sure = "no answer" if answer.distrust is not None else sure
         yield f"How sure: {beside}: {sure}.{_seen(ratio)}{_needed(ratio)}"
 
 
@@ -158,7 +159,7 @@ def _seen(ratio: Ratio) -> str:
     """How small a difference this could have shown."""
     if math.isnan(ratio.noise_floor) or ratio.verdict == "same":
         return ""
-    return f" The smallest difference that would have been seen is {percent_text(ratio.noise_floor)}."
+    return f" The smallest difference that would have been seen is {floor_text(ratio.noise_floor)}."
 
 
 def _needed(ratio: Ratio) -> str:

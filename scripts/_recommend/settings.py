@@ -43,10 +43,13 @@ def settings(evidence: Evidence, answer: Answer) -> list[Setting]:
 def untried(evidence: Evidence, answer: Answer) -> list[str]:
     """Commands that would measure the settings which the runs have nothing on."""
     case, commands = answer.case, []
+    if answer.distrust is not None:  # first of all a run that is to be believed
+        again = answer.distrust.busy and answer.basis == "measured"
+        return [command(case, [case.placement]) if again else _resolving(evidence, answer)]
     measured = settings(evidence, answer)
     if answer.basis != "measured":
         commands.append(command(case, [case.placement]))
-    elif answer.distrust is not None or answer.over_now.verdict == "unresolved":
+    elif answer.over_now.verdict == "unresolved":
         commands.append(_resolving(evidence, answer))
     tried = {setting.name for setting in measured if setting.kind == "variant"}
     if case.placement == "new" and case.device == "cpu" and not tried:

@@ -10,6 +10,7 @@ import numpy as np
 
 from bench.text.sizes import format_size
 from bench.text.units import calls_text, count_text, number_text, percent_text, ratio_text, seconds_text
+from scripts._recommend.commands import command
 from scripts._recommend.ranking import Answer, Missing, arm_of, break_even
 from scripts._recommend.runs import Evidence
 from scripts._recommend.sentences import how_sure
@@ -51,6 +52,10 @@ def commands(
 ) -> list[str]:
     """What would measure that which the runs do not tell, a command a line, the most wanted first."""
     lacking = [what for _, what in missing]
+    busy = [each.case for each in answers if each.distrust is not None and each.distrust.busy]
+    if len(busy) > 1:
+        lacking.append(command(busy[0], [case.placement for case in busy]))
+        answers = [each for each in answers if each.case not in busy]
     return list(dict.fromkeys([*lacking, *(line for each in answers for line in untried(evidence, each))]))
 
 

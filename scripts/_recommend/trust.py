@@ -6,12 +6,13 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from bench.text.units import percent_text
+from bench.text.units import number_text, percent_text
 from scripts._shared.ratios import Ratio, Row
 from scripts._shared.trust import LARGEST_FLOOR, MOST_DISTURBED
 
-__all__ = ["Distrust", "distrust", "remark"]
+__all__ = ["Distrust", "distrust", "floor_text", "remark"]
 
+_ANY = 1000.0
 _MANY_DISTURBED = 0.1
 """From this share on a reader should know of it."""
 
@@ -25,6 +26,11 @@ class Distrust:
     batches: int
     noise_floor: float
 
+    @property
+    def busy(self) -> bool:
+        """Whether it was others' work."""
+        return self.disturbed > MOST_DISTURBED * self.batches
+
 
 def distrust(arms: Iterable[Row], ratio: Ratio) -> Distrust | None:
     """Why `ratio`, of two of `arms`, is not to be believed; None if it is."""
@@ -36,8 +42,15 @@ def distrust(arms: Iterable[Row], ratio: Ratio) -> Distrust | None:
     else:
         return None
     if ratio.noise_floor > LARGEST_FLOOR:
-        reason += f"; no difference below {percent_text(ratio.noise_floor)} would have been seen"
+        reason += f"; no difference below {floor_text(ratio.noise_floor)} would have been seen"
     return Distrust(reason, disturbed, batches, ratio.noise_floor)
+
+
+def floor_text(floor: float) -> str:
+    """The smallest difference that would have been seen: ``58%``, and on a busy machine ``a factor of 3.2``."""
+    if not floor >= 1:
+        return percent_text(floor)
+    return f"a factor of {number_text(1 + floor, 2)}" if floor < _ANY - 1 else "a factor of a thousand"
 
 
 def remark(arms: Iterable[Row], placement: str) -> list[str]:

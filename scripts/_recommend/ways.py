@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from bench.machine.environment import machine_name
-from bench.text.units import percent_text
 from scripts._recommend.code import Code, code_for, framework_of, plain_code
 from scripts._recommend.ranking import Answer, arm_of
 from scripts._recommend.runs import Evidence
 from scripts._recommend.sentences import times_text
 from scripts._recommend.trial import tried
+from scripts._recommend.trust import floor_text
 from scripts._shared.pairs import Gain
 from scripts._shared.trust import LARGEST_FLOOR
 
@@ -66,6 +66,6 @@ def _there_and_back(answer: Answer, way: Way, left: Gain) -> str:
     tried_text = "There and back, tried just now in your framework with both thread pools:"
     beside = f"{times_text(left.times)} as fast as {arm_of(answer.now)}"
     if not way.is_known:
-        floor = percent_text(left.verdict.noise_floor)
+        floor = floor_text(left.verdict.noise_floor)
         return f"{tried_text} {beside}, but no difference below {floor} would have been seen: no answer."
     return f"{tried_text} {beside}. {_WORTH.get(left.word, 'Whether it is worth it is not known')}."

@@ -331,7 +331,39 @@ class TestNoAnswer:
             "2.00 times (1.98 to 2.02) as fast as torch_eager, which says little. It takes a machine" in text
         )
         assert ": sure" not in text
+        assert "How sure" not in text
         assert " *" not in text.split("Settings")[0]
+
+    def test_a_busy_machine_is_asked_for_one_thing_only(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """The case again, all of it: which arm had the smallest time says little, too."""
+        cells = [
+            each
+            for placement in ("new", "out")
+            for each in experiment(
+                {"torch_eager": 2e-3, "jax_jit": 1e-3}, placement=placement, rounds=8, contended_rounds=8
+            )
+        ]
+        run = write_run(tmp_path / "run1", cells, environment=ENVIRONMENT)
+        text = said(capsys, "--n", "1Ki", run, code=1)
+        (command,) = (line for line in text.splitlines() if line.startswith("pytest "))
+        (grid,) = settings_of(command).grids
+        assert (grid["placement"], grid["n"]) == (("new", "out"), (1024,))
+        assert settings_of(command).backends == settings_of("pytest bench/").backends
+
+    def test_what_could_not_be_seen_is_said_as_a_factor(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        for floor, words in (
+            (4.0, "below a factor of 5.0 would"),
+            (1e12, "below a factor of a thousand would"),
+        ):
+            cells = experiment(
+                {"torch_eager": 2e-3, "jax_jit": 1e-3}, noise_floor=floor, leader_noise_floor=floor
+            )
+            run = write_run(tmp_path / "run1", cells)
+            assert words in said(capsys, "--n", "1Ki", "--placement", "new", run, code=1)
 
     def test_a_few_disturbed_batches_are_a_warning_like_what_the_run_noted(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -60,7 +60,7 @@ function refusal({ leader, unresolved, disturbed, visible, busy, blind }) {
   const needed = Math.max(0, ...unresolved.map((row) => row.resolve_s || 0));
   return [
     busy ? `During ${percent(disturbed)} of the batches others used the CPU: measure again on a quiet machine.` : "",
-    blind ? `A difference of less than ${percent(visible)} could not have been seen.` : "",
+    blind ? `A difference of less than ${floorText(visible)} could not have been seen.` : "",
     needed > 0 && Number.isFinite(needed) ? `About ${lasting(needed)} more of rounds would tell.` : "",
     `${leader[0].arm} has the smallest time, ${about(leader[0])} (95 %: ${interval(leader[0])}), which says little.`];
 }
@@ -72,7 +72,7 @@ function evidence({ leader, same, unresolved }) {
     `${about(best)} per call (95 %: ${interval(best)}).`,
     best.arm === name ? (state.now ? `That is what you use now: nothing here beats it.` : "That is the baseline itself: nothing here beats it.")
       : Number.isNaN(now.value) ? `${name} was not timed here.` : `${ratioText(now)} as fast as ${name}${open_ ? " (unresolved)" : ""}.`,
-    open_ && Number.isFinite(now.floor) ? `The smallest difference from ${name} that would have been seen is ${percent(now.floor)}.` : "",
+    open_ && Number.isFinite(now.floor) ? `The smallest difference from ${name} that would have been seen is ${floorText(now.floor)}.` : "",
     Number.isNaN(best.ceiling_fraction) ? "" : `${percent(best.ceiling_fraction)} of the bandwidth of a copy.`,
     same.length ? `Figures are ${best.arm}'s; the others are the same.` : "",
     unresolved.length ? `Not known whether as fast: ${listed(unresolved, open)}.` : "",

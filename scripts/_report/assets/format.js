@@ -27,12 +27,19 @@ function ratio(value, low = NaN, high = NaN) {
   if (Number.isNaN(value)) return MISSING;
   if (!Number.isFinite(low) || !Number.isFinite(high)) return `${number(value)}x`;
   const places = Math.abs(value) >= 1e-4 && Math.abs(value) < 1e7 ? decimals(value) : 2;
-  return `${number(value)}x [${low.toFixed(places)},\u00a0${high.toFixed(places)}]`;
+  const bound = (each) => (Math.abs(each) < 1e6 ? each.toFixed(places) : number(each, 2));
+  return `${number(value)}x [${bound(low)},\u00a0${bound(high)}]`;
 }
 
 function percent(fraction) {
   if (Number.isNaN(fraction)) return MISSING;
   return Math.abs(100 * fraction) >= 9.95 ? `${(100 * fraction).toFixed(0)}%` : `${(100 * fraction).toFixed(1)}%`;
+}
+
+// The smallest difference that would have been seen, which on a busy machine is no percentage.
+function floorText(fraction) {
+  if (fraction < 1 || Number.isNaN(fraction)) return percent(fraction);
+  return fraction < 999 ? `a factor of ${number(1 + fraction, 2)}` : "a factor of a thousand";
 }
 
 function calls(count) {
