@@ -21,6 +21,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar, Generic, Literal, TypeVar, get_args, get_origin
 
 from bench.codec import MessageError, decode, encode
@@ -43,7 +44,7 @@ R = TypeVar("R", bound="Request[Any]")
 MOST_BYTES = 1 << 20
 """No message is longer; the longest that is meant, a crosscheck's outcome, has some ten thousand bytes."""
 _HEADER = struct.Struct("!QQ")
-_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36  # linux/prctl.h
 
 
 class Request(Generic[A_co]):
@@ -175,9 +176,17 @@ def answer_in(frame: Frame, number: int, request: Request[A_co]) -> A_co | Refus
 
 
 def inherited(fd: int) -> Channel:
-    """In a child: the channel on the socket that it was started with.  From here on it dies with its parent."""
+    """In a child: the channel on the socket that it was started with.
+
+    From here on it dies with its parent, all that it starts is known as its own (see `bench.run.offspring`), and if
+    memory runs out, the kernel ends it and not its parent.
+    """
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        prctl = ctypes.CDLL(None).prctl
+        prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        prctl(_PR_SET_CHILD_SUBREAPER, 1)
+        with contextlib.suppress(OSError):  # /proc may be closed to us
+            Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
     faulthandler.enable()
     os.set_inheritable(fd, False)  # what this process starts has no business here
     return Channel(socket.socket(fileno=fd))
@@ -187,7 +196,7 @@ def serve(
     channel: Channel,
     kinds: Sequence[type[R]],
     answer: Callable[[R], object],
-    refusal: Callable[[Exception], Refusal],
+    refusal: Callable[[BaseException], Refusal],
 ) -> None:
     """Be the child: answer requests of these kinds until the parent hangs up.
 
@@ -205,7 +214,7 @@ def _answered(
     text: bytes,
     by_name: dict[str, type[R]],
     answer: Callable[[R], object],
-    refusal: Callable[[Exception], Refusal],
+    refusal: Callable[[BaseException], Refusal],
 ) -> bytes:
     name, _, arguments = text.partition(b" ")
     try:
@@ -213,6 +222,6 @@ def _answered(
         made = _DONE + encode(kind.answer_type, answer(decode(kind, arguments)))
         if len(made) > MOST_BYTES:
             raise MessageError(f"an answer of {len(made)} bytes; at most {MOST_BYTES} are allowed")
-    except Exception as error:  # noqa: BLE001  # whatever foreign code raises is told to the parent
+    except BaseException as error:  # noqa: BLE001  # whatever foreign code raises is told to the parent
         made = _REFUSED + encode(Refusal, refusal(error))
     return made

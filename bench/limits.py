@@ -28,7 +28,7 @@ class Between:
 
 @dataclass(frozen=True, slots=True)
 class Sized:
-    """How many items a tuple may have."""
+    """How many items a tuple or a mapping may have."""
 
     least: int
     most: int

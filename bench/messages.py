@@ -26,6 +26,7 @@ from kernels.networks.case import NetworkCase
 
 __all__ = [
     "ARM_REQUESTS",
+    "MOST_THREADS",
     "ArmCalls",
     "ArmRequest",
     "DeviceTime",
@@ -47,6 +48,12 @@ __all__ = [
 A_co = TypeVar("A_co", covariant=True)
 Look = Annotated[tuple[tuple[int, Positive], ...], Sized(1, 4096)]
 """A CPU and the seconds that the arithmetic took there (see `bench.machine.cpu_speed`)."""
+_MOST_WORDS = 64
+"""Entries that a backend says of itself, at most."""
+MOST_THREADS = 1 << 16
+"""More than any machine has CPUs."""
+CompileReport = Annotated[dict[str, Annotated[int, Between(0, 2**53)]], Sized(0, _MOST_WORDS)]
+"""What a backend's compiler did, in counts."""
 _MOST_PARTS = 64
 """Several times as many as a batch has: a message of more is refused."""
 
@@ -57,7 +64,7 @@ class Loaded:
 
     import_s: Seconds
     python: str
-    versions: dict[str, str]
+    versions: Annotated[dict[str, str], Sized(0, _MOST_WORDS)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +75,8 @@ class Prepared:
     gate: GateReport = field(default_factory=lambda: GateReport(None))
     first_call_s: Seconds | None = None
     second_call_s: Seconds | None = None
-    threads_effective: int | None = None
-    compile_report: dict[str, int] = field(default_factory=dict)
+    threads_effective: Annotated[int, Between(0, MOST_THREADS)] | None = None
+    compile_report: CompileReport = field(default_factory=dict)
 
     @property
     def has_compiled(self) -> bool:
@@ -117,7 +124,7 @@ class Finished:
     """The last look at an arm."""
 
     problem: str | None
-    compile_report: dict[str, int]
+    compile_report: CompileReport
     device_peak_bytes: int | None = None
     """The most memory of the device that the arm had at once, where its framework counts."""
     peak_bytes: Annotated[int, Between(0, 2**62)] | None = None

@@ -17,9 +17,10 @@ from typing import Any
 import numpy as np
 
 from kernels.api import OpFacts, declare_op, is_own
+from kernels.asking import replies, reply
 from kernels.ops import own
 from kernels.ops.formula import Allowed, Expression, Formula
-from kernels.plugins import nearest, one_line, replies, reply
+from kernels.plugins import nearest, one_line
 
 __all__ = ["OP_FORM", "answer", "checked", "is_op_spec", "load_ops"]
 

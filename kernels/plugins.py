@@ -7,40 +7,34 @@ from __future__ import annotations
 
 import difflib
 import importlib
-import json
 import re
-import subprocess
-import sys
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable
 
 from kernels.api import Backend
+from kernels.asking import replies, reply
 from kernels.callable_spec import is_callable_spec
 
 __all__ = [
+    "NAME",
+    "NAME_RULE",
     "answer",
     "instantiate",
     "name_in_subprocess",
     "nearest",
     "one_line",
-    "replies",
-    "reply",
     "split_spec",
 ]
 
+NAME_RULE = (
+    "a name is a str of up to 64 letters, digits, '_', '.' and '-', and begins with none of the last two"
+)
 _MEMBERS = ("why_not", "set_threads", "adopt", "compile", "sync", "to_numpy", "versions")
-_NAME = re.compile(r"[^\s,:@=]+")
-_COMPILER = re.compile(r"(\w[^\n]*)\s+Command:\s.*?\sOutput:\s", re.DOTALL)
-"""How torch's Inductor tells of a compiler that failed: the kind of error, a command of thousands of characters, and
-at last the compiler's own words."""
-_TIMEOUT_S = 300
-"""Longer than any framework takes to import, on a busy machine with cold caches."""
-_MARK = "\x1erelu-bench-plugin\x1e"
-_PROGRAM = """
-import importlib, json, sys
-sys.path[:] = json.loads(sys.argv[1])
-importlib.import_module(sys.argv[2]).answer(*sys.argv[3:])
-"""
+NAME = re.compile(r"\w[\w.-]{0,63}")
+"""What a backend may be called: it stands in options, files and tables."""
+_LONGEST = 100_000
+"""Characters of an error that are looked at."""
+_MOST_SAID = 500
+"""Of those that are passed on."""
 
 
 def split_spec(spec: str) -> tuple[str, str]:
@@ -72,8 +66,8 @@ def instantiate(spec: str) -> Backend:
             f"{spec} is no Backend: it lacks the method {', '.join(missing)}; see kernels/api.py"
         )
     name = getattr(backend, "name", None)
-    if not isinstance(name, str) or not _NAME.fullmatch(name):
-        raise ValueError(f"{spec} has the name {name!r}; a name is a str without spaces and , : @ =")
+    if type(name) is not str or not NAME.fullmatch(name):
+        raise ValueError(f"{spec} has the name {repr(name)[:80]}; {NAME_RULE}")
     return backend
 
 
@@ -98,42 +92,14 @@ def name_in_subprocess(spec: str) -> str:
     """The `.name` of the backend at ``MODULE:CLASS``.  Raises ValueError in one line."""
     what = f"plugin {spec}"
     verdict = replies(__name__, (spec,), what=what)[-1]
-    if "error" in verdict:
-        raise ValueError(f"{what}: {verdict['error']}")
-    name: str = verdict["name"]
-    return name
-
-
-def replies(module: str, words: Sequence[str], *, what: str) -> list[Any]:
-    """What ``answer(*words)`` of that module says by `reply` in a process of its own, which may die after the first.
-
-    Raises ValueError in one line where it says nothing; `what` is named in it.
-    """
-    # A script's path lacks the current folder, where a plugin often lies.
-    path = json.dumps([*(entry for entry in sys.path if isinstance(entry, str)), ""])
-    try:
-        done = subprocess.run(
-            [sys.executable, "-c", _PROGRAM, path, module, *words],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=_TIMEOUT_S,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        raise ValueError(f"{what}: importing it took more than {_TIMEOUT_S} s") from None
-    found = [part.partition("\n")[0] for part in done.stdout.split(_MARK)[1:]]
-    if not found:
-        last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
-        raise ValueError(f"{what}: importing it ended Python, exit status {done.returncode}: {last}")
-    return [json.loads(each) for each in found]
-
-
-def reply(value: object) -> None:
-    """Print it behind a mark: foreign code may print things of its own."""
-    sys.stdout.write(f"{_MARK}{json.dumps(value)}\n")
-    sys.stdout.flush()
+    error, name = (
+        (verdict.get(key) for key in ("error", "name")) if isinstance(verdict, dict) else (None, None)
+    )
+    if isinstance(error, str):
+        raise ValueError(f"{what}: {error[:_MOST_SAID]}")
+    if isinstance(name, str) and NAME.fullmatch(name):
+        return name
+    raise ValueError(f"{what}: importing it gave no name but {repr(verdict)[:80]}")
 
 
 def answer(spec: str) -> None:
@@ -143,17 +109,24 @@ def answer(spec: str) -> None:
     except ModuleNotFoundError as error:
         verdict = {"error": f"no module named {error.name!r}; install it, or add its folder to PYTHONPATH"}
     except ValueError as error:
-        verdict = {"error": " ".join(str(error).split())}
-    except Exception as error:  # noqa: BLE001  a plugin may raise anything; it is passed on, not hidden
+        verdict = {"error": " ".join(str(error)[:_LONGEST].split())[:_MOST_SAID]}
+    except BaseException as error:  # noqa: BLE001  a plugin may raise anything; it is passed on, not hidden
         verdict = {"error": one_line(error)}
     reply(verdict)
 
 
 def one_line(error: BaseException) -> str:
     """The error's type and message on one line; of a compiler that failed, what it said and not how it was called."""
-    text = str(error)
-    called = _COMPILER.search(text)
-    if called is not None:
-        said = [line for line in text[called.end() :].splitlines() if line.strip()]
-        text = called[1] + ": " + next((line for line in said if "error" in line.lower()), " ".join(said[:1]))
+    try:
+        text = str(error)[:_LONGEST]
+    except BaseException as another:  # noqa: BLE001  an error of a plugin's own may not even have a text
+        text = f"its text raises {type(another).__name__}"
+    kind, _, called = text.partition("Command:")
+    _, output, said = called.partition("Output:")
+    if (
+        kind.strip() and output
+    ):  # a compiler failed that torch's Inductor had called, with thousands of characters
+        lines = [line for line in said.splitlines() if line.strip()]
+        what = next((line for line in lines if "error" in line.lower()), " ".join(lines[:1]))
+        text = f"{kind.strip().splitlines()[-1]}: {what}"
     return " ".join(f"{type(error).__name__}: {text}".split())

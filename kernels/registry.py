@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from importlib.metadata import entry_points
 
 from kernels.api import Backend, Case
-from kernels.plugins import instantiate, name_in_subprocess, nearest, one_line, split_spec
+from kernels.plugins import NAME, NAME_RULE, instantiate, name_in_subprocess, nearest, one_line, split_spec
 
 __all__ = [
     "BUILTINS",
@@ -213,6 +213,10 @@ def available() -> dict[str, str | None]:
 def _table() -> dict[str, str]:
     table = {name: builtin.spec for name, builtin in BUILTINS.items()}
     for point in entry_points(group=ENTRY_POINT_GROUP):
+        if not NAME.fullmatch(point.name):
+            raise ValueError(
+                f"the entry point {point.name!r} = {point.value!r} names no backend: {NAME_RULE}"
+            )
         _add(table, point.name, point.value.replace(" ", ""))
     for name, spec in _plugins.items():
         _add(table, name, spec)

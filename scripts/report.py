@@ -15,6 +15,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from bench.records.find_runs import find_runs
 from bench.records.reading import ReadError, read_cells
 from bench.text.commands import command_line
+from bench.text.private import anonymous
 from scripts._report.data import COLUMNS, reduce
 from scripts._report.figures import FigureError, as_png, as_svg, figures
 from scripts._report.gains import between_runs, within_runs
@@ -61,10 +62,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         step = progress.add_task("reading")
         paths = find_runs(options.run, options.results)
         cells = prepare(read_cells(paths, COLUMNS))
+        if options.anonymise:
+            cells["reason"] = cells["reason"].map(anonymous)
         cells = ranked(chosen(cells, options))
         if options.output is not None:
             progress.update(step, description="writing the page")
-            _write(options.output, _page(cells, paths).encode("utf-8"), "--output")
+            _write(options.output, _page(cells, paths, hidden=options.anonymise).encode("utf-8"), "--output")
         progress.update(step, description="drawing the figures")
         files = _files(cells, png=options.png) if options.figures is not None else {}
     if options.output is not None:
@@ -81,6 +84,11 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
         type=Path,
         metavar="FILE",
         help="the page (default: report.html, or none if --figures is given)",
+    )
+    parser.add_argument(
+        "--anonymise",
+        action="store_true",
+        help="show no name of this host or user, and of paths only the last part",
     )
     parser.add_argument("--figures", type=Path, metavar="DIR", help="write SVG figures there")
     parser.add_argument("--png", action="store_true", help="with --figures: PNG files as well")
@@ -99,7 +107,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     return options
 
 
-def _page(cells: pd.DataFrame, paths: Sequence[Path]) -> str:
+def _page(cells: pd.DataFrame, paths: Sequence[Path], *, hidden: bool) -> str:
     """The page of `cells`, which are those of the files `paths`, or some of them."""
     reduced = reduce(cells)
     found = [each for path in paths if (each := rounds_beside(path)) is not None]
@@ -109,7 +117,8 @@ def _page(cells: pd.DataFrame, paths: Sequence[Path]) -> str:
     shown, left = drawn(rounds)
     data = payload(cells, reduced.cells, shown, [gain for gains, _ in parts for gain in gains])
     notes = [*reduced.notes, *left, *(line for _, lines in parts for line in lines)]
-    return render(cells, data, notes, _machines(paths))
+    machines = _machines(paths)
+    return render(cells, data, notes, anonymous(machines) if hidden else machines)
 
 
 def _machines(paths: Sequence[Path]) -> list[tuple[str, Environment | None]]:

@@ -1,10 +1,12 @@
-"""Backends that write to the socket on which their process is asked, instead of working."""
+"""Backends that write to the socket on which their process is asked, or do other harm, instead of working."""
 
 from __future__ import annotations
 
 import os
 import pickle
+import resource
 import struct
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -13,10 +15,12 @@ from typing import Any, ClassVar
 
 from tests.mutants import Array, HonestNumpy
 
-__all__ = ["ATTACKS", "MARK"]
+__all__ = ["ATTACKS", "LEFT", "MARK"]
 
 MARK = "RELU_BENCH_ATTACKED"
 """Names a file that is there if the coordinator has run code of an attacker's."""
+LEFT = "RELU_BENCH_LEFT"
+"""Names a file to which attackers add the ids of processes that are to outlive them."""
 _FOR_EVER_S = 600
 
 
@@ -146,6 +150,85 @@ class SaysTooMuch(Attacker):
         """Nothing more."""
 
 
+class LeavesADaemon(Attacker):
+    """Dies; what it has started is in a session of its own, has no variable of ours, and holds the socket open."""
+
+    name = "leaves_a_daemon"
+
+    def attack(self) -> None:
+        os.set_inheritable(int(sys.argv[1]), True)
+        daemon = subprocess.Popen(
+            ["sleep", str(_FOR_EVER_S)],
+            start_new_session=True,
+            close_fds=False,
+            env={"PATH": os.environ["PATH"]},
+        )
+        with Path(os.environ[LEFT]).open("a", encoding="ascii") as file:
+            file.write(f"{daemon.pid}\n")
+        os._exit(9)
+
+
+class RaisesAtLength(Attacker):
+    name = "raises_at_length"
+
+    def attack(self) -> None:
+        raise ValueError("=1+1 \x1b[2J\u202e " + "Command: y" * 100_000)
+
+
+class RaisesWithoutText(Attacker):
+    name = "raises_without_text"
+
+    class Error(Exception):
+        def __str__(self) -> str:
+            os.close(-1)
+            return ""
+
+    def attack(self) -> None:
+        raise self.Error
+
+
+class ExitsPolitely(Attacker):
+    name = "exits_politely"
+
+    def attack(self) -> None:
+        sys.exit(3)
+
+
+class EatsMemory(Attacker):
+    """Up to its limit, and goes on."""
+
+    name = "eats_memory"
+
+    def attack(self) -> None:
+        resource.setrlimit(resource.RLIMIT_AS, (2 << 30, 2 << 30))
+        held = []
+        while True:
+            try:
+                held.append(bytearray(16 << 20))
+            except MemoryError:
+                time.sleep(0.01)
+
+
+class HasLessThanNoThreads(Attacker):
+    name = "has_less_than_no_threads"
+
+    def set_threads(self, count: int) -> int:
+        return -1
+
+    def attack(self) -> None:
+        """Nothing more."""
+
+
+class HasVersionsOfAnotherKind(Attacker):
+    name = "has_versions_of_another_kind"
+
+    def versions(self) -> Any:
+        return [1]
+
+    def attack(self) -> None:
+        """Nothing more."""
+
+
 NO_ANSWER = r"sent what is no answer to 'prepare': .*; the process was ended"
 ATTACKS: dict[type[Attacker], tuple[str, str]] = {
     SaysGarbage: ("failed", NO_ANSWER),
@@ -163,5 +246,12 @@ ATTACKS: dict[type[Attacker], tuple[str, str]] = {
     HangsUp: ("crashed", "closed its connection in 'prepare' and did not end"),
     PrintsForEver: ("timeout", "no answer to 'prepare' within --cell-timeout"),
     SaysTooMuch: ("failed", r"an answer of \d+ bytes; at most 1048576 are allowed"),
+    LeavesADaemon: ("crashed", "exit status 9 in 'prepare'"),
+    RaisesAtLength: ("failed", r"^ValueError: =1\+1 \?\[2J\? Command: y"),
+    RaisesWithoutText: ("failed", "Error: its text raises OSError"),
+    ExitsPolitely: ("failed", "SystemExit: 3"),
+    EatsMemory: ("oom", "2.00 GiB of address space that it may have in use"),
+    HasLessThanNoThreads: ("failed", "set_threads returned -1; wanted the count in effect, 0 to"),
+    HasVersionsOfAnotherKind: ("failed", r"versions returned \[1\]; wanted a dict of text by text"),
 }
 """What becomes of the cell, and what its reason says."""

@@ -12,6 +12,7 @@ from typing import Any
 
 from bench.arm.call_loops import Calls
 from bench.arm.looks import Looks
+from bench.arm.said import counts_of, reason_of, threads_of, versions_of
 from bench.arm.workload import workload_of
 from bench.arrays.call_ring import Slot
 from bench.arrays.gpu_ring import CardSlots, device_seconds, steady
@@ -83,11 +84,7 @@ class ArmServer:
         start = clock()
         backend = self.backend
         import_s = clock() - start
-        return Loaded(
-            import_s,
-            platform.python_version(),
-            {str(name): str(version) for name, version in backend.versions().items()},
-        )
+        return Loaded(import_s, platform.python_version(), versions_of(backend.versions()))
 
     def raced(self, case: Case) -> bool:
         """Whether a copy has chosen its way for the case before, so that others may work while it is prepared."""
@@ -101,9 +98,9 @@ class ArmServer:
         self._work = workload_of(case, self._expected)
         skip = self._work.why_not(self.backend)
         if skip is not None:
-            return Prepared(skip=_reason(skip))
+            return Prepared(skip=reason_of(skip))
         self._acting = self._work.backend(self.backend)
-        threads = int(self.backend.set_threads(case.threads))
+        threads = threads_of(self.backend.set_threads(case.threads))
         self._gate = self._work.gate(self.backend, self._inputs, self._cache_bytes, where)
         self._slots, self._plants = self._gate.slots, self._gate.plants
         self._slots.trusted = self._is_control or not self._is_plugin
@@ -127,7 +124,7 @@ class ArmServer:
 
     def _compile_report(self) -> dict[str, int]:
         report = getattr(self.backend, "compile_report", None)
-        return {} if report is None else {str(name): int(value) for name, value in report().items()}
+        return {} if report is None else counts_of(report())
 
     def probe(self, least_s: float) -> float:
         """Seconds per call, the fastest of several probes of at least `least_s` each (or one call)."""
@@ -286,10 +283,3 @@ class ArmServer:
 
 def _tampered(part: str | None) -> str | None:
     return f"replaces {part}, a part of what times and judges it" if part else None
-
-
-def _reason(skip: object) -> str:
-    """A plugin's `why_not`, which must be a sentence where it is not None."""
-    if isinstance(skip, str) and skip.strip():
-        return str(skip)
-    raise TypeError(f"why_not returned {skip!r}; wanted None or a sentence that says why not")

@@ -53,13 +53,14 @@ def server_of(wanted: Open) -> ArmServer:
 
 def refusal(error: BaseException) -> Refusal:
     """What was raised, in one line: failed, oom, or skipped where nothing is installed."""
-    text = " ".join(str(error).split())
+    text = one_line(error)
+    own = text.partition(": ")[2]
     if isinstance(error, registry.MissingBackendError):
-        return Refusal("skipped", text)
+        return Refusal("skipped", own)
     if isinstance(error, registry.BrokenBackendError):
-        return Refusal("failed", text)
+        return Refusal("failed", own)
     oom = isinstance(error, MemoryError) or any(mark in text for mark in _OUT_OF_MEMORY)
-    return Refusal("oom" if oom else "failed", one_line(error)[:500])
+    return Refusal("oom" if oom else "failed", text[:500])
 
 
 class Worker:

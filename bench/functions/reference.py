@@ -7,10 +7,11 @@ import numpy as np
 from bench.arrays.function_ring import inputs_of, write
 from bench.plan.function_case import FunctionCase
 from kernels.api import DTYPES
+from kernels.asking import replies, reply
 from kernels.callable_spec import CallableSpec, spec_of_text
 from kernels.callables.adopted import Adopted
 from kernels.callables.loading import loaded
-from kernels.plugins import one_line, replies, reply
+from kernels.plugins import one_line
 
 __all__ = ["answer", "kind_of_results", "make_results"]
 

@@ -15,17 +15,13 @@ from typing import Any
 import psutil
 
 from bench.machine.address_layout import can_be_fixed
+from bench.machine.variables import telling
 from kernels.tuned.caches import cache_sizes, caches
 
 __all__ = ["DIFFERS", "commit", "describe", "last_level_cache", "machine_name", "utc_now"]
 
 _CPU = Path("/sys/devices/system/cpu")
 """Where Linux tells of the CPUs."""
-_RELEVANT = re.compile(
-    r"(RELU_BENCH|OMP|GOMP|KMP|MKL|OPENBLAS|NUMBA|XLA|JAX|TORCH|TORCHINDUCTOR|PYTORCH|MALLOC|THP|LD_PRELOAD|NPROC|GLIBC|CUDA|TRITON|PYTHONHASHSEED)"
-)
-"""Environment variables that may change what is measured begin like this."""
-
 DIFFERS = ("machine", "cpu", "cores", "caches", "kernel", "python", "packages", "transparent_hugepage")
 """The entries that make two runs incomparable where they differ."""
 
@@ -129,7 +125,7 @@ def describe(options: Mapping[str, Any]) -> dict[str, Any]:
         "python": platform.python_version(),
         "executable_bits": 64 if sys.maxsize > 2**32 else 32,
         "packages": _packages(),
-        "environ": {name: value for name, value in sorted(os.environ.items()) if _RELEVANT.match(name)},
+        "environ": telling(),
         "options": dict(options),
         "started_utc": utc_now(),
     }

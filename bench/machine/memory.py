@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ctypes
+import re
 import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,7 +13,7 @@ import psutil
 
 from bench.machine import cgroups
 
-__all__ = ["free_bytes", "give_back", "shortage"]
+__all__ = ["free_bytes", "give_back", "oom_kills", "shortage"]
 
 _SPARE = 512 << 20
 """Bytes that are left to whatever else runs on the machine."""
@@ -24,6 +26,16 @@ def free_bytes() -> int:
     """Bytes that can be had without swapping; the limits of all control groups above this process count."""
     free, left = int(psutil.virtual_memory().available), cgroups.memory_left()
     return free if left is None else min(free, left)
+
+
+def oom_kills() -> int:
+    """How many processes the kernel has ended for want of memory, in control groups too; 0 where it does not tell."""
+    try:
+        counters = Path("/proc/vmstat").read_text(encoding="ascii")
+    except OSError:
+        return 0
+    found = re.search(r"^oom_kill (\d+)", counters, re.MULTILINE)
+    return int(found[1]) if found else 0
 
 
 def give_back(array: np.ndarray[Any, Any]) -> None:

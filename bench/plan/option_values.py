@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
+from bench.text.foreign import plain
 from bench.text.hints import did_you_mean
 from bench.text.sizes import format_size, one_number, parse_range, parse_size
 from kernels.api import Axis, parse_device
@@ -41,12 +42,18 @@ ALL = "all"
 _MOST_THREADS = 4096
 """More than any machine has CPUs, so a larger number is a slip of the finger."""
 
+_LONGEST = 1000
+"""Characters of an error; of a longer one its middle, which is what was typed, is left out."""
+
 
 class OptionError(ValueError):
     """A value that an option does not take; one line that says what came and what is allowed."""
 
     def __init__(self, option: str, message: str) -> None:
-        super().__init__(f"{option_flag(option)}: {message}")
+        text = plain(message)
+        if len(text) > _LONGEST:
+            text = f"{text[: _LONGEST // 2]} … {text[-_LONGEST // 2 :]}"
+        super().__init__(f"{option_flag(option)}: {text}")
 
 
 def option_flag(option: str) -> str:

@@ -115,7 +115,12 @@ OPTIONS: tuple[OptionSpec, ...] = (
         "at most this long in one experiment's rounds, in all processes together (default: its share of the run)",
     ),
     OptionSpec("target_ci", "F", "go on until every time's 95 %% interval is within ± this fraction, too"),
-    OptionSpec("cell_timeout", "S", "a cell that keeps its worker longer is a timeout (default 120)", "120"),
+    OptionSpec(
+        "cell_timeout",
+        "S",
+        "a cell that keeps its worker longer, with a CPU, is a timeout (default 120)",
+        "120",
+    ),
     OptionSpec(
         "isolation", "HOW", "process (default): one per arm; inline: in this process, for --pdb", "process"
     ),
@@ -127,6 +132,13 @@ OPTIONS: tuple[OptionSpec, ...] = (
         "force",
         None,
         f"measure even while another run is being measured on this machine (or: {FORCE}=1)",
+        False,
+        "store_true",
+    ),
+    OptionSpec(
+        "anonymise",
+        None,
+        "write no name of host or user, and of paths only the last part",
         False,
         "store_true",
     ),
@@ -179,6 +191,7 @@ def parse(raw: Mapping[str, Any]) -> Settings:
         run_id=run_id,
         retry_failed=bool(values["retry_failed"]),
         force=bool(values["force"]) or os.environ.get(FORCE, "0") not in ("", "0"),
+        anonymise=bool(values["anonymise"]),
     )
 
 

@@ -69,3 +69,5 @@ class Settings:
     retry_failed: bool
     force: bool
     """Measure even while another run is being measured on this machine."""
+    anonymise: bool = False
+    """Whether the files leave out who measured, on which host, and where things lie."""

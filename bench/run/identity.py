@@ -12,6 +12,7 @@ from bench.machine import environment, spoilers
 from bench.plan.settings import Settings
 from bench.records.errors import RunFilesError
 from bench.text.hints import did_you_mean
+from bench.text.private import masked
 
 __all__ = ["cards", "check_same", "conditions", "new_run_id", "no_such_run"]
 
@@ -64,7 +65,10 @@ def _plain(settings: Settings, processes: int) -> dict[str, Any]:
     return {
         "profile": settings.profile_name,
         "backends": list(settings.backends),
-        "variants": {variant.name: dict(variant.environ) for variant in settings.variants},
+        "variants": {
+            variant.name: {name: masked(name, value) for name, value in variant.environ}
+            for variant in settings.variants
+        },
         "interpreters": {variant.name: variant.python for variant in settings.variants if variant.python},
         "plugins": dict(settings.plugins),
         "baseline": settings.baseline,

@@ -23,7 +23,10 @@ from typing import Any, Generic, TypeVar
 from bench.channel import Channel, Refusal, Request, answer_in, send_request
 from bench.codec import MessageError
 from bench.machine.address_layout import HASH_SEED, filled_up, fixed_layout
+from bench.machine.memory import oom_kills
 from bench.plan.interpreters import search_path
+from bench.run import offspring
+from bench.run.patience import Patience
 
 __all__ = ["ArmError", "ChildProcess", "Pending", "ask_all"]
 
@@ -77,6 +80,8 @@ class ChildProcess:
                 start_new_session=True,
             )
         theirs.close()
+        offspring.started(self._popen.pid)
+        self._oom_kills = oom_kills()
         self.channel = Channel(ours)
         self._requests = 0
 
@@ -88,11 +93,11 @@ class ChildProcess:
     def ask(self, request: Request[A], seconds: float) -> Pending[A]:
         """Send a request, to be answered within so many seconds; what comes of it, one at a time."""
         self._requests += 1
-        pending = Pending(self, request, self._requests, time.monotonic() + seconds)
+        pending = Pending(self, request, self._requests, seconds)
         with contextlib.suppress(
             OSError
         ):  # it died before it could be asked, or reads nothing: no answer comes
-            send_request(self.channel, self._requests, request, pending.deadline)
+            send_request(self.channel, self._requests, request, time.monotonic() + seconds)
         return pending
 
     def call(self, request: Request[A], seconds: float) -> A:
@@ -106,9 +111,12 @@ class ChildProcess:
         except subprocess.TimeoutExpired:
             self.kill()
             return ArmError("crashed", f"closed its connection in {name!r} and did not end")
-        how = f"exit status {code}" if code >= 0 else _signal_text(-code)
         said = self._said()
-        return ArmError("crashed", f"{how} in {name!r}" + (f"; it printed: {said[:300]}" if said else ""))
+        printed = f"; it printed: {said[:300]}" if said else ""
+        if code == -signal.SIGKILL and oom_kills() > self._oom_kills:
+            return ArmError("oom", f"ended by the kernel in {name!r}, for want of memory{printed}")
+        how = f"exit status {code}" if code >= 0 else f"killed by {_signal_name(-code)}"
+        return ArmError("crashed", f"{how} in {name!r}{printed}")
 
     def _said(self) -> str:
         """The line that tells of a crash, or the last one."""
@@ -128,6 +136,8 @@ class ChildProcess:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._popen.pid, signal.SIGKILL)
         self._popen.wait()
+        offspring.ended(self._popen.pid)
+        offspring.end_strays()
 
     def close(self) -> None:
         """End the process if it still runs, and free what belongs to it."""
@@ -137,10 +147,10 @@ class ChildProcess:
 
 
 class Pending(Generic[A]):
-    """A request that waits for its answer, until `deadline` (`time.monotonic`) at most."""
+    """A request that waits for its answer, for so many `seconds` at most (see `Patience`)."""
 
-    def __init__(self, process: ChildProcess, request: Request[A], number: int, deadline: float) -> None:
-        self.process, self.deadline = process, deadline
+    def __init__(self, process: ChildProcess, request: Request[A], number: int, seconds: float) -> None:
+        self.process, self.patience = process, Patience(process.pid, request.name, seconds)
         self._request, self._number = request, number
         self._outcome: tuple[A] | ArmError | None = None
 
@@ -151,18 +161,20 @@ class Pending(Generic[A]):
         return self._outcome is not None
 
     def wait(self, seconds: float) -> bool:
-        """The same after so many seconds at most, and not beyond the deadline."""
-        end = min(time.monotonic() + seconds, self.deadline)
+        """The same after so many seconds at most."""
+        end = time.monotonic() + seconds
         while not self.look():
-            if not self.process.channel.waits(end - time.monotonic()) and time.monotonic() >= end:
-                return self.look()
+            left = end - time.monotonic()
+            if left <= 0:
+                return False
+            self.process.channel.waits(min(left, self.patience.seconds))
         return True
 
     def answer(self) -> A:
         """The answer, waited for.
 
-        Raises ArmError: it raised (failed, oom), died (crashed), took too long (timeout), or sent something else
-        (failed); in the last two cases the process has been ended.
+        Raises ArmError: it raised (failed, oom), died (crashed, oom), took too long (timeout) or all memory (oom), or
+        sent something else (failed); but for the first, the process has been ended.
         """
         self.wait(float("inf"))
         assert self._outcome is not None, "decided by the deadline"
@@ -182,19 +194,20 @@ class Pending(Generic[A]):
         except MessageError as error:
             self.process.kill()
             return ArmError("failed", f"sent what is no answer to {name!r}: {error}; the process was ended")
-        if time.monotonic() < self.deadline:
+        if not self.process.alive and not self.process.channel.waits(0.0):
+            return self.process.death(name)  # a child of its own may hold the socket open
+        over = self.patience.is_over()
+        if over is None:
             return None
         self.process.kill()
-        return ArmError("timeout", f"no answer to {name!r} within --cell-timeout; the process was ended")
+        return ArmError(over[0], f"{over[1]}; the process was ended")
 
 
-def _signal_text(number: int) -> str:
+def _signal_name(number: int) -> str:
     try:
-        name = signal.Signals(number).name
+        return signal.Signals(number).name
     except ValueError:
-        name = f"signal {number}"
-    hint = " (often the kernel's out-of-memory killer)" if name == "SIGKILL" else ""
-    return f"killed by {name}{hint}"
+        return f"signal {number}"
 
 
 def ask_all(asked: Sequence[Pair[A]], seconds: float, at_once: int) -> list[A | ArmError]:
@@ -210,8 +223,8 @@ def ask_all(asked: Sequence[Pair[A]], seconds: float, at_once: int) -> list[A | 
             number = waiting.pop()
             process, request = asked[number]
             working[number] = process.ask(request, seconds)
-        soonest = min(pending.deadline for pending in working.values())
-        _wait([pending.process.channel for pending in working.values()], soonest - time.monotonic())
+        soonest = min(pending.patience.seconds for pending in working.values())
+        _wait([pending.process.channel for pending in working.values()], soonest)
         for number, pending in list(working.items()):
             if pending.look():
                 del working[number]
@@ -227,4 +240,4 @@ def _wait(channels: Sequence[Channel], seconds: float) -> None:
     poll: Any = select.poll()
     for channel in channels:
         poll.register(channel.fileno(), select.POLLIN)
-    poll.poll(None if seconds == float("inf") else max(seconds, 0.0) * 1000)
+    poll.poll(seconds * 1000)

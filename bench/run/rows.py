@@ -23,6 +23,7 @@ from bench.run.judged import with_verdicts
 from bench.stats.estimates import Interval
 from bench.stats.fastest import COMPETING
 from bench.stats.verdicts import time_of
+from bench.text.foreign import in_csv, plain
 from kernels.api import Case
 
 __all__ = ["Stamp", "cells_of", "compiles_of", "rounds_of"]
@@ -179,8 +180,8 @@ def _gb_per_s(copy: ArmState | None, bytes_moved: int, common: _Common) -> float
 
 
 def _one_line(reason: str) -> str:
-    """As it may stand in a file of lines in UTF-8, whatever a plugin has raised or printed."""
-    text = " ".join(reason.replace("\0", " ").split()).encode("utf-8", "backslashreplace").decode()
+    """As it may stand in a file that any program opens, whatever a plugin has raised or printed."""
+    text = in_csv(plain(reason))
     return text if len(text) <= _LONGEST_REASON else text[: _LONGEST_REASON - 1] + "…"
 
 
@@ -210,7 +211,7 @@ def _cell(experiment: Experiment, state: ArmState, stamp: Stamp, common: _Common
             first_call_s=first.first_call_s,
             second_call_s=first.second_call_s,
             max_ulp=prepared.gate.max_ulp,
-            special_values=prepared.gate.special_values,
+            special_values=plain(prepared.gate.special_values),
             threads_effective=prepared.threads_effective,
         )
     return cell

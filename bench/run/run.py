@@ -25,6 +25,7 @@ from bench.records.writing import RunFiles
 from bench.run import identity
 from bench.run.progress import SILENT, Observer
 from bench.run.time_account import TimeAccount
+from bench.text.private import anonymous
 from kernels.api import Case
 
 if TYPE_CHECKING:
@@ -99,6 +100,7 @@ class Run:
         stored = self.files.open()
         before = self.files.environment()
         now = identity.conditions(self.settings, self._allowed.processes, self._devices)
+        now = anonymous(now) if self.settings.anonymise else now
         if before is not None:
             identity.check_same(self.run_id, before, now)
         else:
@@ -215,6 +217,8 @@ class Run:
 
         stamp = rows.Stamp(self.run_id, self._machine, environment.utc_now())
         cells = [cell for each in ended for cell in rows.cells_of(*each[:2], stamp, each[2])]
+        if self.settings.anonymise:
+            cells = [dataclasses.replace(cell, reason=anonymous(cell.reason)) for cell in cells]
         rounds = [found for each in ended for found in rows.rounds_of(*each[:2], stamp, each[2])]
         compiles = [found for each in ended for found in rows.compiles_of(*each[:2], stamp)]
         self.files.append(cells, rounds, compiles)

@@ -12,12 +12,13 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from kernels.api import Case, facts_of
+from kernels.asking import replies, reply
 from kernels.callable_spec import CallableSpec, spec_of_text
 from kernels.callables.adopted import Adopted, wrong_kind
 from kernels.callables.loading import loaded
 from kernels.numbers.host_arrays import aligned_empty, np_dtype
 from kernels.own_op import load_ops
-from kernels.plugins import one_line, replies, reply
+from kernels.plugins import one_line
 
 __all__ = ["answer", "refuse"]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.machine.environment import DIFFERS, describe
+from bench.text.private import MASKED
 from scripts._compare.loading import LoadedRun
 from scripts._shared.cli import UsageError
 
@@ -69,8 +71,13 @@ def _recipe(name: str, run: LoadedRun, path: Path | None, now: Mapping[str, Any]
     environ = dict(environment.get("environ") or {}) if run.environment else dict(now["environ"])
     for unset in [each for each in now["environ"] if each not in environ]:
         raise UsageError(f"{unset} is set, and was not when {name} was measured; unset it for --confirm")
-    options = environment.get("options") or {}
-    return Recipe(name, environ, dict(options.get("variants") or {}), path)
+    variants = dict((environment.get("options") or {}).get("variants") or {})
+    for variable, value in itertools.chain(environ.items(), *(each.items() for each in variants.values())):
+        if value == MASKED:
+            raise UsageError(
+                f"{variable} was not stored with {name}, as it looked like a secret: no --confirm"
+            )
+    return Recipe(name, environ, variants, path)
 
 
 def plugins_of(old: Sequence[LoadedRun], new: Sequence[LoadedRun]) -> dict[str, str]:

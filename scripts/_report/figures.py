@@ -22,7 +22,7 @@ from kernels.api import AXIS_TABLE, PLACEMENTS
 from scripts._report import bars, charts
 from scripts._report.data import SLICE, Arm, arms_of, likeness, rows_of
 from scripts._report.style import theme
-from scripts._shared.remarks import axis_text
+from scripts._shared.remarks import axis_text, clean
 
 __all__ = ["FigureError", "as_png", "as_svg", "figures"]
 
@@ -91,7 +91,7 @@ def _title(cells: pd.DataFrame, text: str, lines: str) -> dict[str, Any]:
         axis.name for axis in AXIS_TABLE if not axis.always and axis.name not in (*first, "negative_slope")
     )
     axes = [axis_text(name, row[name]) for name in (*first, *others)]
-    case = f"{row['op']} {row['direction']}, {row['dtype']}, {', '.join(axes)}, {row['machine']}"
+    case = f"{row['op']} {row['direction']}, {row['dtype']}, {', '.join(axes)}, {clean(row['machine'])}"
     return {"text": text, "subtitle": [lines, case], "offset": 14, "fontSize": 15, "subtitleFontSize": 11.5}
 
 

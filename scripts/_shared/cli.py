@@ -16,6 +16,7 @@ from typing import NoReturn, TypeVar
 from bench.plan import option_values
 from bench.records.schema import RUN_FILES
 from bench.text.commands import as_typed
+from bench.text.foreign import plain
 from bench.text.hints import did_you_mean
 from bench.text.sizes import parse_size
 
@@ -57,7 +58,7 @@ class Parser(argparse.ArgumentParser):
         """Print `message` as one line to stderr and exit with 2; of an unknown option with the nearest there is."""
         unknown = re.match(r"unrecognized arguments: (--[\w-]+)", message)
         hint = did_you_mean(unknown[1], self._option_string_actions) if unknown else ""
-        self.exit(2, f"{self.prog}: error: {' '.join(message.split())}{hint} (see --help)\n")
+        self.exit(2, f"{self.prog}: error: {plain(message)}{hint} (see --help)\n")
 
 
 def option_type(parse: Callable[[str], T]) -> Callable[[str], T]:
@@ -124,7 +125,7 @@ def run(main: Callable[[], int], errors: tuple[type[Exception], ...]) -> NoRetur
         status = main()
         sys.stdout.flush()
     except errors as error:
-        print(f"{os.path.basename(sys.argv[0])}: error: {as_typed(str(error))}", file=sys.stderr)  # noqa: PTH119
+        print(f"{os.path.basename(sys.argv[0])}: error: {as_typed(plain(str(error)))}", file=sys.stderr)  # noqa: PTH119
         status = 2
     except KeyboardInterrupt:
         print(f"{os.path.basename(sys.argv[0])}: interrupted", file=sys.stderr)  # noqa: PTH119

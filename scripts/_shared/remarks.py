@@ -12,6 +12,7 @@ from bench.plugin.not_ok import Trouble
 from bench.records.baselines import stand_in_lines
 from bench.records.schema import STATUSES
 from bench.stats.fastest import COMPETING, RULE
+from bench.text.foreign import plain as clean
 from bench.text.installs import install_lines
 from bench.text.units import count_text
 from kernels.api import AXIS_TABLE
@@ -72,11 +73,6 @@ LEGEND = (
     ),
 )
 """(the table that a sentence belongs to, or "" for all; the sentence)."""
-
-
-def clean(text: str) -> str:
-    """`text` from a file on one line and without control characters."""
-    return "".join(char if char.isprintable() else "?" for char in " ".join(str(text).split()))
 
 
 def matters(axis: str, operation: str) -> bool:

@@ -15,21 +15,12 @@ from rich.text import Text
 from tabulate import tabulate
 
 from bench.plugin import overview
+from bench.text.foreign import in_csv, in_latex, in_markdown, plain
 from scripts._shared.tables import Block, Report, Section
 
 __all__ = ["as_latex", "as_markdown", "to_terminal", "write_csv"]
 
 _UNLIMITED = 100_000  # characters in a line where no terminal folds it
-_MARKDOWN = {"\\": r"\\", "|": r"\|", "*": r"\*", "<": "&lt;"}
-_LATEX = {
-    **{char: f"\\{char}" for char in "&%$#_{}"},
-    "\\": r"\textbackslash{}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-    "|": r"\textbar{}",
-}
 
 
 class _Console(Console):
@@ -100,24 +91,24 @@ def _rich_table(section: Section) -> Table:
 
 def as_markdown(report: Report) -> str:
     """`report` as GitHub-flavoured markdown; nothing in it can end a cell, a row or a comment early."""
-    parts = ["  \n".join(_markdown(line) for line in report.intro)]
+    parts = ["  \n".join(in_markdown(line) for line in report.intro)]
     for block in report.blocks:
-        parts += [f"**{_markdown(block.heading)}**"] if block.heading else []
+        parts += [f"**{in_markdown(block.heading)}**"] if block.heading else []
         for section in block.sections:
-            parts += [_markdown(section.title), _tabulated(section, "pipe", _markdown)]
-        parts += [_markdown(block.note)] if block.note else []
+            parts += [in_markdown(section.title), _tabulated(section, "pipe", in_markdown)]
+        parts += [in_markdown(block.note)] if block.note else []
     if report.problems:
         parts.append("**Not ok**")
-        parts.append("\n".join(f"- {_markdown(line)}" for line in report.problems))
+        parts.append("\n".join(f"- {in_markdown(line)}" for line in report.problems))
     if report.legend:
         parts.append("**How to read it**")
-        parts.append("\n".join(f"- {_markdown(line)}" for line in report.legend))
+        parts.append("\n".join(f"- {in_markdown(line)}" for line in report.legend))
     return "\n\n".join(parts) + "\n"
 
 
 def as_latex(report: Report) -> str:
     r"""`report` as LaTeX: a ``tabular`` per section, with the rules of ``\usepackage{booktabs}``."""
-    parts = [r"% needs \usepackage{booktabs}", *map(_latex, report.intro)]
+    parts = [r"% needs \usepackage{booktabs}", *map(in_latex, report.intro)]
     for block in report.blocks:
         parts += _latex_block(block)
     if report.problems:
@@ -128,20 +119,26 @@ def as_latex(report: Report) -> str:
 
 
 def _latex_block(block: Block) -> list[str]:
-    parts = [rf"\paragraph{{{_latex(block.heading)}}}"] if block.heading else []
+    parts = [rf"\paragraph{{{in_latex(block.heading)}}}"] if block.heading else []
     for section in block.sections:
-        title, table = _latex(section.title), _tabulated(section, "latex_booktabs", str)
+        title, table = in_latex(section.title), _tabulated(section, "latex_booktabs", str)
         parts.append(f"\\noindent {title}\n\n\\noindent\n{table}")
-    return [*parts, _latex(block.note)] if block.note else parts
+    return [*parts, in_latex(block.note)] if block.note else parts
 
 
 def _latex_list(lines: Sequence[str]) -> str:
-    return "\n".join([r"\begin{itemize}", *(rf"\item {_latex(line)}" for line in lines), r"\end{itemize}"])
+    return "\n".join([r"\begin{itemize}", *(rf"\item {in_latex(line)}" for line in lines), r"\end{itemize}"])
 
 
 def write_csv(frame: pd.DataFrame, file: TextIO | None = None) -> None:
-    """Write `frame` to `file` (standard output) as CSV: numbers as they are, unknown ones empty."""
+    """Write `frame` to `file` (standard output) as CSV: numbers as they are, unknown ones empty, no text a formula."""
+    texts = frame.select_dtypes(exclude="number").columns
+    frame = frame.assign(**{name: frame[name].map(_as_field).astype(object) for name in texts})
     frame.to_csv(file or sys.stdout, index=False, lineterminator="\n")
+
+
+def _as_field(value: object) -> object:
+    return in_csv(plain(value)) if isinstance(value, str) else value
 
 
 def _tabulated(section: Section, form: str, escape: Callable[[str], str]) -> str:
@@ -152,11 +149,3 @@ def _tabulated(section: Section, form: str, escape: Callable[[str], str]) -> str
         disable_numparse=True,
         colalign=["right" if right else "left" for right in section.right],
     )
-
-
-def _markdown(text: str) -> str:
-    return "".join(_MARKDOWN.get(char, char) for char in text)
-
-
-def _latex(text: str) -> str:
-    return "".join(_LATEX.get(char, char) for char in text)

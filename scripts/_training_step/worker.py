@@ -27,7 +27,7 @@ class _Worker:
         return self._trainer.peak() if isinstance(request, PeakOf) else self._trainer.kept()
 
 
-def _refusal(error: Exception) -> Refusal:
+def _refusal(error: BaseException) -> Refusal:
     return Refusal("failed", " ".join(str(error).split()) or type(error).__name__)
 
 

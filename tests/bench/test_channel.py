@@ -108,7 +108,7 @@ def served() -> Iterator[Channel]:
     """A channel to a thread that serves; it ends when we hang up."""
     ours, theirs = socket.socketpair()
 
-    def refusal(error: Exception) -> Refusal:
+    def refusal(error: BaseException) -> Refusal:
         return Refusal("failed", f"{type(error).__name__}: {error}")
 
     def work() -> None:

@@ -157,8 +157,8 @@ class TestWhatCannotBe:
 
     def test_a_variable_that_was_not_set(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         old, new = (run(tmp_path / name, factor, {"": {}}) for name, factor in (("old", 1.0), ("new", 1.1)))
-        monkeypatch.setenv("OMP_OF_A_TEST", "1")
-        with pytest.raises(UsageError, match="OMP_OF_A_TEST is set, and was not when OLD was measured"):
+        monkeypatch.setenv("OMP_THREAD_LIMIT", "1")
+        with pytest.raises(UsageError, match="OMP_THREAD_LIMIT is set, and was not when OLD was measured"):
             main([old, new, "--confirm"])
 
     def test_a_plugin_that_was_another(self, tmp_path: Path) -> None:

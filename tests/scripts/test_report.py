@@ -94,6 +94,19 @@ def test_names_from_files_stay_text(folder: Path) -> None:
     assert [key for _, named in page.elements for key in named if key.startswith("on")] == []
 
 
+def test_an_anonymised_page_shows_neither_host_nor_user_nor_folders(tmp_path: Path) -> None:
+    cells = [cell("x", 1e-6), cell("y", None, status="failed", reason="OSError: no /secret/place/lib.so")]
+    environment = {"cpu": "C", "environ": {"LD_PRELOAD": "/secret/place/m.so"}, "options": {"a": "/secret/b"}}
+    page = tmp_path / "page.html"
+    write_run(tmp_path / "run", cells, environment=environment)
+    assert main([str(tmp_path / "run"), "--output", str(page)]) == 0
+    assert page.read_text(encoding="utf-8").count("/secret/") >= 4
+    assert main([str(tmp_path / "run"), "--output", str(page), "--anonymise"]) == 0
+    shown = page.read_text(encoding="utf-8")
+    assert "/secret" not in shown
+    assert "lib.so" in shown
+
+
 def long(slices: int, sizes: int) -> pd.DataFrame:
     return pd.DataFrame(
         [

@@ -54,3 +54,14 @@ def test_without_git_it_has_no_commit(module: Path, monkeypatch: pytest.MonkeyPa
 @pytest.mark.skipif(not (ROOT / ".git").exists(), reason="this is no checkout")
 def test_this_checkout_is_told() -> None:
     assert environment.commit().rstrip("+") == git(ROOT, "rev-parse", "--short=7", "HEAD")
+
+
+def test_of_the_environment_only_what_moves_figures_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("TORCH_HUB_TOKEN", "JAX_API_KEY", "NUMBA_CACHE_DIR", "CUDA_HOME", "XLA_ANYTHING"):
+        monkeypatch.setenv(name, "mine")
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    monkeypatch.setenv("XLA_FLAGS", "--xla_dump_to=https://me:word@example.org")
+    told = environment.describe({})["environ"]
+    assert "mine" not in told.values()
+    assert told["OMP_NUM_THREADS"] == "3"
+    assert told["XLA_FLAGS"] == "(masked)"

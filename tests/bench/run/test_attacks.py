@@ -1,10 +1,12 @@
-"""What a plugin writes to the socket that its process is asked on costs its own cell, and nothing else."""
+"""What a plugin does, or writes to the socket that its process is asked on, costs its own cell and nothing else."""
 
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
 from bench.plan.experiments import Arm, Experiment
@@ -13,7 +15,8 @@ from bench.run.experiment import Limits, run
 from bench.run.pool import ProcessPool
 from bench.run.rows import Stamp, cells_of
 from kernels.api import Case
-from tests.attackers import ATTACKS, MARK, Attacker
+from tests.attackers import ATTACKS, LEFT, MARK, Attacker
+from tests.running import ended
 
 LIMITS = Limits(seconds=0.0, batch_s=0.001, warm_s=0.0, max_rounds=2)
 
@@ -25,9 +28,10 @@ def attacked(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Cell],
     arms = [Arm("numpy_ufunc", "baseline"), *(Arm(each.name) for each in ATTACKS), Arm("numpy_ufunc", "twin")]
     experiment = Experiment(Case("relu", n=64), tuple(arms))
     plugins = {each.name: f"tests.attackers:{each.__name__}" for each in ATTACKS}
-    pool = ProcessPool(plugins, cell_timeout=6)
+    pool = ProcessPool(plugins, cell_timeout=3)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(MARK, str(mark))
+        patch.setenv(LEFT, str(mark.with_name("left")))
         try:
             states = run(experiment, pool, LIMITS, seed=0).states
         finally:
@@ -49,3 +53,10 @@ def test_the_others_are_unharmed_and_no_code_was_run(attacked: tuple[dict[str, C
     cells, mark = attacked
     assert {cells[f"numpy_ufunc {role}"].status for role in ("baseline", "twin")} <= {"ok", "noisy"}
     assert not mark.exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="strays are adopted by way of Linux's prctl")
+def test_nobody_outlives_the_run(attacked: tuple[dict[str, Cell], Path]) -> None:
+    left = attacked[1].with_name("left").read_text(encoding="ascii").split()
+    assert left
+    assert [pid for pid in left if psutil.pid_exists(int(pid)) and not ended(psutil.Process(int(pid)))] == []

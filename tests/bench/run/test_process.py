@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ import psutil
 import pytest
 
 from bench.machine.address_layout import can_be_fixed
+from bench.machine.memory import oom_kills
 from bench.messages import Open, Prepare, Prepared, Probe
 from bench.plan.experiments import Arm, Experiment, Variant
 from bench.run.experiment import Limits, run
@@ -102,7 +104,7 @@ def test_requests_wait_their_turn_and_come_back_in_order() -> None:
     dead = probed[1]
     assert isinstance(dead, ArmError)
     assert dead.status == "crashed"
-    assert "SIGKILL (often the kernel's out-of-memory killer)" in dead.reason
+    assert "killed by SIGKILL in 'probe'" in dead.reason
     for each in processes:
         each.close()
 
@@ -226,3 +228,12 @@ def test_arms_begin_with_the_same_address_layout() -> None:
         for arm in arms:
             arm.close()
     assert libc.personality(0xFFFFFFFF) == before
+
+
+def test_a_death_for_want_of_memory_is_told_from_a_crash(monkeypatch: pytest.MonkeyPatch) -> None:
+    process = opened({})
+    os.kill(process.pid, signal.SIGKILL)
+    monkeypatch.setattr("bench.run.process.oom_kills", lambda: 1 + oom_kills())
+    with pytest.raises(ArmError, match="oom: ended by the kernel in 'probe', for want of memory"):
+        process.call(Probe(0.01), seconds=60)
+    process.close()

@@ -128,7 +128,7 @@ def test_failures_keep_their_status_and_have_a_reason_on_one_line() -> None:
     failed = ArmState(Arm("failed"), failure=("failed", "two\nlines\0 and \udc80 " + "x" * 5000))
     cell = written(CASE, states(failed))["failed candidate"]
     assert cell.status == "failed"
-    assert cell.reason.startswith("two lines and \\udc80 xxx")
+    assert cell.reason.startswith("two lines? and ? xxx")
     assert len(cell.reason) <= 1000
     assert cell.time_s is None
     assert cell.rounds is None
