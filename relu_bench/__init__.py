@@ -48,8 +48,8 @@ def __getattr__(name: str) -> Any:
         return import_module(f"{__name__}.{name}")
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    room = "bench.functions" if name in ("compare", "read_runs") else "kernels"
-    value = getattr(import_module(f"{__name__}.{room}"), name)
+    asks = name in ("compare", "read_runs")
+    value = getattr(import_module(f"{__name__}.bench.functions" if asks else f"{__name__}.kernels"), name)
     globals()[name] = value
     return value
 
