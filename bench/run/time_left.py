@@ -8,8 +8,9 @@ most of all the last ones.  Compiling has a pace of its own: only first processe
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from operator import attrgetter
 from statistics import fmean
 
 from bench.plan.experiments import Experiment, weight
@@ -53,6 +54,7 @@ class Took:
 
 
 Part = Callable[[Took], float]
+_BESIDE, _LEAST = attrgetter("beside_s"), attrgetter("least_s")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,9 @@ class Pace:
         self._took: dict[tuple[Case, int], Took] = {}
         self._made: list[_Made] = []
         self._compiled: list[float] = []
+        self._alikes: dict[tuple[float, int], list[tuple[_Made, float]]] = {}
+        self._ratios: dict[tuple[int, Part], float] = {}
+        """Both as they stand since the last visit: a long run asks for thousands that are to come."""
 
     @property
     def known(self) -> bool:
@@ -93,6 +98,7 @@ class Pace:
     def visited(self, visit: Visit, took: Took) -> None:
         """A visit has ended."""
         experiment, process = visit
+        self._alikes, self._ratios = {}, {}
         self._made.append(_Made(experiment, weight(experiment), process, took, self._before(visit)))
         self._took[experiment.case, process] = took
         if process == 1:
@@ -107,11 +113,11 @@ class Pace:
 
     def beside_s(self, visit: Visit) -> float:
         """Of the visit, without compiling."""
-        return self._foreseen(visit, lambda took: took.beside_s, _preparing)
+        return self._foreseen(visit, _BESIDE, _preparing)
 
     def least_s(self, visit: Visit) -> float:
         """What its fewest rounds will take."""
-        return self._foreseen(visit, lambda took: took.least_s, weight)
+        return self._foreseen(visit, _LEAST, weight)
 
     def rounds_s(self, visit: Visit, most_s: float) -> float:
         """What its rounds will take if they may take `most_s`: the mean over what others would have taken.
@@ -136,14 +142,21 @@ class Pace:
         """That part of what it will take; where it is the first, as its size is to those of the others."""
         before = self._before(visit)
         if before is not None:
-            return part(before) * self._ratio(visit[1], part)
-        alike = list(self._alike(weight(visit[0]), visit[1]))
+            if (visit[1], part) not in self._ratios:
+                self._ratios[visit[1], part] = self._ratio(visit[1], part)
+            return part(before) * self._ratios[visit[1], part]
+        alike = self._alike(weight(visit[0]), visit[1])
         sizes = sum(counts * size(made.experiment) for made, counts in alike)
         seen = sum(counts * part(made.took) for made, counts in alike)
         return size(visit[0]) * seen / sizes if sizes else 0.0
 
-    def _alike(self, mine: float, process: int) -> Iterable[tuple[_Made, float]]:
+    def _alike(self, mine: float, process: int) -> list[tuple[_Made, float]]:
         """The last visits, with what each counts for one of that weight in such a process."""
+        if (mine, process) not in self._alikes:
+            self._alikes[mine, process] = list(self._counting(mine, process))
+        return self._alikes[mine, process]
+
+    def _counting(self, mine: float, process: int) -> Iterator[tuple[_Made, float]]:
         for age, made in enumerate(reversed(self._made[-_LAST:])):
             counts = _FADES**age * math.exp(-_OTHER_SIZE * abs(math.log(mine / made.weight)))
             yield made, counts if made.process == process else counts * _OTHER_PASS

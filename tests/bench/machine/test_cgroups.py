@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -74,3 +78,46 @@ def test_pages_of_files_that_are_given_back_at_once_are_not_used_up(mount: Path)
     (mount / "own").write_text("0::/\n")
     group(mount, memory__max=2 * GIB, memory__current=2 * GIB, memory__stat=f"anon 1\ninactive_file {GIB}")
     assert cgroups.memory_left() == GIB
+
+
+@pytest.fixture
+def small_group() -> Iterator[Path]:
+    """A real group below our own, of 8 GiB; skips where none can be made (it takes root)."""
+    mine = next((folder for folder in cgroups._folders("memory") if folder.is_dir()), None)
+    if mine is None:
+        pytest.skip("no control groups")
+    group = mine / f"relu-bench-test-{os.getpid()}"
+    names = ("memory.limit_in_bytes", "memory.max")
+    try:
+        group.mkdir()
+    except OSError as error:
+        pytest.skip(f"no group can be made: {error}")
+    try:
+        limit = next((group / name for name in names if (group / name).exists()), None)
+        if limit is None:
+            pytest.skip("the memory of groups below ours is not limited")
+        limit.write_text(str(8 * GIB))
+        yield group
+    finally:
+        group.rmdir()
+
+
+IN_GROUP = """
+import os, sys
+from pathlib import Path
+Path(sys.argv[1], "cgroup.procs").write_text(str(os.getpid()))
+from bench.arrays.footprint import why_too_large
+from bench.machine import cgroups, memory
+from kernels.api import Case
+case = Case("relu", direction="backward", n=64 << 20)
+print(cgroups.memory_limit(), memory.free_bytes() <= cgroups.memory_limit())
+print(why_too_large(case, 12) is None, why_too_large(case, 12, in_turn=True))
+"""
+
+
+def test_a_real_limit_is_seen_and_8_gib_hold_64mi_backward_in_turn(small_group: Path) -> None:
+    """For twelve arms at once that is not enough."""
+    done = subprocess.run(
+        [sys.executable, "-c", IN_GROUP, str(small_group)], capture_output=True, text=True, check=False
+    )
+    assert done.stdout.splitlines() == [f"{8 * GIB} True", "False None"], done.stderr
