@@ -62,7 +62,8 @@ def judged_pairs(
         leads = next((cell for cell in mine if leader == _label(cell)), None)
         if leads is None:
             continue
-        common = _common(mine, (leads, baselines.get((label, base))), rounds)
+        base_cells = [baselines[label, base]] if (label, base) in baselines else []
+        common = _common([*base_cells, *mine], [*base_cells, leads], rounds)
         for first, second in _pairs(mine):
             with_leader = int(leader in (_label(first), _label(second)))
             about = (profile, hour, base, label, first.case.n, kind_of(first.variant))
@@ -103,11 +104,9 @@ def _pairs(cells: Sequence[Cell]) -> Iterator[tuple[Cell, Cell]]:
     yield from itertools.product(slower, identical)
 
 
-def _common(
-    cells: Sequence[Cell], others: Sequence[Cell | None], rounds: Mapping[Key, Rounds]
-) -> RoundVariance:
+def _common(cells: Sequence[Cell], others: Sequence[Cell], rounds: Mapping[Key, Rounds]) -> RoundVariance:
     """What the pairs have in common that a run asks about: each arm beside the leader and beside the baseline."""
-    asked = ((cell, other) for other in others if other is not None for cell in cells if cell is not other)
+    asked = ((cell, other) for other in others for cell in cells if cell is not other)
     return round_variance(pair for pair in (_pair(*each, rounds) for each in asked) if pair is not None)
 
 

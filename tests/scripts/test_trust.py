@@ -237,6 +237,8 @@ def test_pairs_with_the_leader_get_the_verdicts_that_the_run_reports() -> None:
     assert {pair.first: (pair.verdict, pair.ratio) for pair in led} == {
         pair.first: reported[pair.first] for pair in led
     }
+    floors = {cell.variant: cell.leader_noise_floor for cell in fresh.cells}
+    assert [pair.noise_floor for pair in led] == pytest.approx([floors[pair.first] for pair in led])
 
 
 class TestArms:
