@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from bench.plan.experiments import FLOOR, Arm, Experiment, Variant
 from bench.plan.settings import NetworkWish, Settings
+from bench.plan.shards import part_of
 from kernels.networks import NETWORKS
 from kernels.networks.case import NETWORK_DIRECTIONS, NETWORK_OPS, NetworkCase, parse_widths
 
@@ -68,7 +69,8 @@ def network_plan(settings: Settings, *, alone: bool) -> tuple[Experiment, ...]:
     In company the ablations are left out, which would double the number of processes.
     """
     arms = _arms(settings, ablations=alone or settings.network.named)
-    return tuple(Experiment(case, arms) for case in network_cases(settings, alone=alone))
+    planned = tuple(Experiment(case, arms) for case in network_cases(settings, alone=alone))
+    return part_of(planned, settings.shard)
 
 
 def _work(profile: _Profile, wish: NetworkWish) -> Sequence[Point]:

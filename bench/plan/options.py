@@ -20,6 +20,7 @@ from bench.plan.option_values import OptionError, taken
 from bench.plan.profiles import PROFILES, Grid
 from bench.plan.recorded import recorded_grids
 from bench.plan.settings import FORCE, NetworkWish, Settings
+from bench.plan.shards import shard
 from bench.plan.variants import variants_of
 from kernels import registry
 from kernels.api import AXIS_TABLE, USUAL, Axis
@@ -127,6 +128,9 @@ OPTIONS: tuple[OptionSpec, ...] = (
     OptionSpec("require", "A,B", "backends whose skip is a failure", ""),
     OptionSpec("results", "DIR", "where runs are written (default results/)", "results"),
     OptionSpec("run_id", "ID", "name of the run; one that exists goes on where it stopped"),
+    OptionSpec(
+        "shard", "I/N", "only the Ith of N parts, as 3/16: whole experiments; scripts/merge.py joins them"
+    ),
     OptionSpec("retry_failed", None, "with --run-id: measure again what did not end ok", False, "store_true"),
     OptionSpec(
         "force",
@@ -189,6 +193,7 @@ def parse(raw: Mapping[str, Any]) -> Settings:
         require=_list_of("require", values, measured) if values["require"] else (),
         results=Path(_folder(values["results"])),
         run_id=run_id,
+        shard=None if values["shard"] is None else taken("shard", shard, values["shard"]),
         retry_failed=bool(values["retry_failed"]),
         force=bool(values["force"]) or os.environ.get(FORCE, "0") not in ("", "0"),
         anonymise=bool(values["anonymise"]),

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from bench.plan.experiments import Variant
 from bench.plan.profiles import Grid, Profile
+from bench.plan.shards import Shard
 from kernels.networks.case import NETWORK_OPS
 
 __all__ = ["FORCE", "NetworkWish", "Settings"]
@@ -66,6 +67,8 @@ class Settings:
     require: tuple[str, ...]
     results: Path
     run_id: str | None
+    shard: Shard | None
+    """The part of the run that is measured; None: all of it."""
     retry_failed: bool
     force: bool
     """Measure even while another run is being measured on this machine."""

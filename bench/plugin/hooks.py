@@ -145,7 +145,8 @@ def _scoped(settings: Settings, config: pytest.Config) -> Settings:
 
     Raises OptionError.
     """
-    if _all_are(config, "test_activations.py") and not plan(settings):
+    whole = dataclasses.replace(settings, shard=None)  # a shard may well have nothing of it
+    if _all_are(config, "test_activations.py") and not plan(whole):
         raise OptionError("ops", "with --directions it leaves no activation; see bench/test_network.py")
     if not _all_are(config, "test_network.py"):
         return settings
@@ -153,7 +154,7 @@ def _scoped(settings: Settings, config: pytest.Config) -> Settings:
         raise OptionError(
             option, "networks have one value of it only; leave it out, or see --batches, --widths"
         )
-    if not network_plan(settings, alone=True):
+    if not network_plan(whole, alone=True):
         works = f"{', '.join(NETWORK_OPS)}; {', '.join(NETWORK_DIRECTIONS)}"
         raise OptionError("ops", f"with --directions it leaves no network; allowed: {works}")
     return settings

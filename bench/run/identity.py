@@ -71,6 +71,7 @@ def _plain(settings: Settings, processes: int) -> dict[str, Any]:
         },
         "interpreters": {variant.name: variant.python for variant in settings.variants if variant.python},
         "plugins": dict(settings.plugins),
+        "shard": None if settings.shard is None else str(settings.shard),
         "baseline": settings.baseline,
         "resolve": settings.resolve,
         "processes": processes,

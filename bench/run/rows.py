@@ -40,6 +40,7 @@ class Stamp:
     run_id: str
     machine: str
     started_utc: str
+    shard: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +199,7 @@ def _cell(experiment: Experiment, state: ArmState, stamp: Stamp, common: _Common
         case=experiment.case,
         parameters=experiment.case.params_text,
         status="",
+        shard=stamp.shard,
         baseline=common.baseline.arm.backend,
         import_s=state.loaded.import_s if state.loaded else None,
         python=state.loaded.python if state.loaded else "",

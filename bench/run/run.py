@@ -16,6 +16,7 @@ from bench.machine.surroundings import HERE, Surroundings
 from bench.plan.cold_caches import compile_s
 from bench.plan.experiments import Arm, Experiment, experiments, weight
 from bench.plan.settings import Settings
+from bench.plan.shards import part_of
 from bench.plan.time_plan import time_plan
 from bench.records.columns import TIMED
 from bench.records.lines import Key, key_of
@@ -55,7 +56,8 @@ class CellResult:
 
 def plan(settings: Settings) -> tuple[Experiment, ...]:
     """All experiments that the settings ask for; imports no framework."""
-    return experiments(settings.grids, settings.backends, settings.baseline, settings.variants)
+    planned = experiments(settings.grids, settings.backends, settings.baseline, settings.variants)
+    return part_of(planned, settings.shard)
 
 
 class Run:
@@ -215,7 +217,8 @@ class Run:
     def _store(self, ended: Sequence[Ended]) -> None:
         from bench.run import rows  # noqa: PLC0415  # as above
 
-        stamp = rows.Stamp(self.run_id, self._machine, environment.utc_now())
+        shard = "" if self.settings.shard is None else str(self.settings.shard)
+        stamp = rows.Stamp(self.run_id, self._machine, environment.utc_now(), shard)
         cells = [cell for each in ended for cell in rows.cells_of(*each[:2], stamp, each[2])]
         if self.settings.anonymise:
             cells = [dataclasses.replace(cell, reason=anonymous(cell.reason)) for cell in cells]

@@ -35,6 +35,8 @@ BAD: list[tuple[str, object, str]] = [
     ("op", ["nowhere.py:Mine"], "there is no file nowhere.py"),
     ("cases", "no_such.json", "no_such.json: cannot be read: No such file or directory"),
     ("arm", ["old"], "'old' is no arm; allowed: NAME@BACKEND:python=PATH"),
+    ("shard", "3/2", "'3/2' is out of range; allowed: from 1/COUNT"),
+    ("shard", "third", "'third' is no shard; allowed: NUMBER/COUNT, as in 3/16"),
     ("directions", "forwards", "'forwards' is not known; allowed: forward, backward.*did you mean 'forward'"),
     ("placements", "in-place", "'in-place' is not known; allowed: new, out, inplace.*did you mean 'inplace'"),
     (
