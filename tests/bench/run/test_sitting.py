@@ -146,6 +146,16 @@ def test_a_slow_hour_costs_precision_and_not_time() -> None:
         assert len(set(machine.rounds(1, n).values())) == 1  # no round ends in its middle
 
 
+def test_a_round_that_would_end_too_late_is_not_begun() -> None:
+    """Of half a round, pairs would have nothing, and a limit is one."""
+    machine = Machine(0.3)
+    began = machine.around.now
+    machine.measured({"processes": "1", "max_seconds": "0.8"})
+    rounds = machine.rounds(1)
+    assert 0.6 < machine.around.now - began <= 0.8
+    assert rounds["quick"] == rounds["near"] > LEAST_ROUNDS
+
+
 def test_processes_for_which_there_is_no_time_are_not_started() -> None:
     machine = Machine(0.01, course=Course(start_s=40.0))
     machine.measured({"processes": "3"}, sizes=(64, 65), seconds=60.0)
