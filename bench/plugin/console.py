@@ -20,19 +20,20 @@ from bench.records.columns import TIMED
 from bench.records.schema import Cell, values_of
 from bench.run.run import Run
 from bench.stats.fastest import COMPETING, standings
+from bench.stats.trust import MOST_DISTURBED
 from bench.text.commands import command_line
 from bench.text.installs import install_lines
 from bench.text.sizes import format_size
 from bench.text.units import count_text, seconds_text
 
-__all__ = ["Write", "next_commands", "summary", "table"]
+__all__ = ["Write", "busy_lines", "next_commands", "summary", "table"]
 
 Write = Callable[[str], None]
 """Prints one line."""
 
 _SCREEN = 60
 """Lines that the end of a run may take."""
-_BESIDE = 14
+_BESIDE = 15
 """Of them, those around the tables: what pytest prints, how it went, where the files are, what to type next."""
 _MOST_REASONS = 8
 """Lines on what was not ok, at most."""
@@ -48,7 +49,7 @@ def summary(run: Run, write: Write, width: int, *, tables: bool = False) -> None
         write("")
     else:
         _overview(run, write, width, _SCREEN - _BESIDE - len(reasons))
-    for line in reasons:
+    for line in (*busy_lines(cells), *reasons):
         write(line)
     for line in stand_in_lines((cell.role, cell.backend, cell.baseline) for cell in cells):
         write(line)
@@ -106,6 +107,20 @@ def _how_it_went(run: Run, cells: Sequence[Cell], write: Write) -> None:
         f"{100 * account.timed_share:.0f} % in timed calls; "
         f"{account.contended:,} batches beside others' work"
     )
+
+
+def busy_lines(cells: Sequence[Cell]) -> list[str]:
+    """That the figures are not to be relied on, in one line, if most batches ran beside others' work."""
+    ranked = [cell for _, cell in _timed(cells)]
+    batches, disturbed = (
+        sum(getattr(cell, name) or 0 for cell in ranked) for name in ("rounds", "contended_rounds")
+    )
+    if disturbed <= MOST_DISTURBED * batches:
+        return []
+    return [
+        f"The machine was busy: {disturbed:,.0f} of {batches:,.0f} batches ran beside others' work. Do not rely on"
+        " these figures; measure again on a machine that does nothing else."
+    ]
 
 
 def table(experiments: Iterable[tuple[str, Sequence[Cell]]], width: int) -> list[str]:

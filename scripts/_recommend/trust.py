@@ -6,9 +6,9 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from bench.stats.trust import LARGEST_FLOOR, MOST_DISTURBED
 from bench.text.units import number_text, percent_text
 from scripts._shared.ratios import Ratio, Row
-from scripts._shared.trust import LARGEST_FLOOR, MOST_DISTURBED
 
 __all__ = ["Distrust", "distrust", "floor_text", "remark"]
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from bench.machine.environment import machine_name
+from bench.stats.trust import LARGEST_FLOOR
 from scripts._recommend.code import Code, code_for, framework_of, plain_code
 from scripts._recommend.ranking import Answer, arm_of
 from scripts._recommend.runs import Evidence
@@ -13,7 +14,6 @@ from scripts._recommend.sentences import times_text
 from scripts._recommend.trial import tried
 from scripts._recommend.trust import floor_text
 from scripts._shared.pairs import Gain
-from scripts._shared.trust import LARGEST_FLOOR
 
 __all__ = ["Way", "way_lines", "way_to"]
 

@@ -11,6 +11,7 @@ import pandas as pd
 
 from bench.plan.experiments import arm_label
 from bench.records.schema import VERDICTS
+from bench.stats.trust import LARGEST_FLOOR, MOST_DISTURBED
 from bench.stats.verdicts import Rounds
 from kernels.networks.case import WIDTHS
 from scripts._report import charts
@@ -22,7 +23,6 @@ from scripts._report.specs import specs_of
 from scripts._report.style import SHADES, theme
 from scripts._report.trust import trust_lines
 from scripts._shared.remarks import NOISY, axis_text, clean, varies
-from scripts._shared.trust import LARGEST_FLOOR, MOST_DISTURBED
 
 __all__ = ["payload"]
 

@@ -6,7 +6,7 @@ import dataclasses
 import shlex
 from pathlib import Path
 
-from bench.plugin.console import next_commands, table
+from bench.plugin.console import busy_lines, next_commands, table
 from bench.plugin.texts import leader
 from tests.factories import cell, experiment
 
@@ -41,3 +41,11 @@ def test_what_to_type_next_holds_whatever_the_folder_is_called() -> None:
         python, script, *words = shlex.split(command)
         assert (python, Path(script).parent.name) == ("python", "scripts")
         assert words[0] == str(folder)
+
+
+def test_a_busy_machine_is_told_so_at_the_end() -> None:
+    times = {"numpy_ufunc": 4e-3, "torch_eager": 1e-3}
+    (line,) = busy_lines(experiment(times, rounds=10, contended_rounds=6))
+    assert line.startswith("The machine was busy: 12 of 20 batches ran beside others' work. Do not rely on")
+    assert busy_lines(experiment(times, rounds=10, contended_rounds=5)) == []
+    assert busy_lines(experiment(times)) == []

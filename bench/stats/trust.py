@@ -1,4 +1,4 @@
-"""From when on there is no answer: what the page and the advice refuse to say of a run."""
+"""From when on there is no answer: what the page and the advice refuse to say of a run, and its end warns of."""
 
 from __future__ import annotations
 
