@@ -16,6 +16,7 @@ from pathlib import Path
 import psutil
 
 __all__ = [
+    "INLINE",
     "ROOT",
     "Outcome",
     "bench",
@@ -33,6 +34,8 @@ __all__ = [
 ROOT = Path(__file__).resolve().parent.parent
 QUICK = ("--max-seconds", "0.02", "--processes", "1", "--baseline", "numpy_ufunc")
 """Figures are of no interest here, only what becomes of them; torch takes seconds to import."""
+INLINE = ("--isolation", "inline")
+"""For runs of which it does not matter that each arm has a process: half of what they take is starting those."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,7 +47,7 @@ from kernels.backends.numpy_ufunc import NumpyUfunc
 from kernels.numbers import host_arrays
 from tests import mutants
 from tests.mutants import HonestNumpy
-from tests.running import Outcome, bench
+from tests.running import INLINE, Outcome, bench
 from tests.tricksters import (
     CAUGHT,
     HARMLESS,
@@ -89,7 +89,7 @@ ONE_CELL = ("--ops", "relu", "--directions", "forward", "--placements", "new", "
 def positive(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
     """Those that are right as long as the numbers are positive."""
     folder = tmp_path_factory.mktemp("positive")
-    return bench(folder, *plugged(POSITIVE), *ONE_CELL, "--data", "positive", "--benchmark-quiet")
+    return bench(folder, *plugged(POSITIVE), *ONE_CELL, *INLINE, "--data", "positive", "--benchmark-quiet")
 
 
 def check(outcome: Outcome, trickster: type, count: int) -> None:

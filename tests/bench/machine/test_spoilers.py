@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bench.machine import spoilers
-from tests.running import bench
+from tests.running import INLINE, bench
 
 
 def test_a_number_of_threads_in_the_environment_is_noted(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -34,6 +34,6 @@ def test_a_run_notes_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None
         "--dtypes",
         "float32",
     )
-    outcome = bench(tmp_path, *axes, "--backends", "numpy_ufunc", "--max-seconds", "0.2")
+    outcome = bench(tmp_path, *axes, "--backends", "numpy_ufunc", *INLINE, "--max-seconds", "0.2")
     noted = json.loads((outcome.folder / "environment.json").read_text())["warnings"]
     assert any("OMP_NUM_THREADS=1" in line for line in noted), outcome.text

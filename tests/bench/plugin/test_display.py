@@ -21,7 +21,7 @@ from bench.run.arm_state import ArmState
 from bench.run.time_account import TimeAccount
 from kernels.api import Case
 from tests.factories import experiment
-from tests.running import ROOT, Outcome, bench, command, environ
+from tests.running import INLINE, ROOT, Outcome, bench, command, environ
 from tests.states import batch
 
 ARMS = (Arm("numpy_ufunc", "baseline"), Arm("torch_eager"), Arm("numba_jit"))
@@ -211,7 +211,7 @@ def test_times_as_people_tell_them(seconds: float, text: str) -> None:
 
 FEW = (
     *("--backends", "numpy_ufunc,numba_jit", "--ops", "relu", "--directions", "forward"),
-    *("--placements", "new,out", "--sizes", "64"),
+    *("--placements", "new,out", "--sizes", "64", *INLINE),
 )
 
 

@@ -18,7 +18,7 @@ from bench.plan.networks import network_plan
 from bench.plan.options import parse
 from bench.records.schema import CELL_KEY, STATUSES, VERDICTS
 from bench.run.run import plan
-from tests.running import ROOT, Outcome, bench, ended, interrupt, read, start, wait_until
+from tests.running import INLINE, ROOT, Outcome, bench, ended, interrupt, read, start, wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -199,15 +199,16 @@ def test_run_that_is_stopped_twice_goes_on_and_measures_nothing_twice(tmp_path: 
 
 
 def test_a_run_is_not_gone_on_with_twice_at_once(tmp_path: Path) -> None:
-    first = start(tmp_path, *ARMS, *FEW, "--max-seconds", "1")
+    few = (*ARMS, *FEW, *INLINE)
+    first = start(tmp_path, *few, "--max-seconds", "1")
     wait_until((tmp_path / "run" / "environment.json").exists, "the first to begin")
-    second = bench(tmp_path, *ARMS, *FEW)
+    second = bench(tmp_path, *few)
     assert second.code == pytest.ExitCode.USAGE_ERROR, second.text[-2000:]
     assert "another process is writing to" in second.text
     assert "Traceback" not in second.text
     text, _ = first.communicate(timeout=120)
     assert first.returncode == 0, text
-    assert bench(tmp_path, *ARMS, *FEW).code == 0
+    assert bench(tmp_path, *few).code == 0
 
 
 def test_failed_cells_are_measured_again_when_asked_for(
@@ -216,7 +217,7 @@ def test_failed_cells_are_measured_again_when_asked_for(
     options = (
         *("--plugin", "tests.tricksters:RaisesUntilTold", "--backends", "numpy_ufunc,raises_until_told"),
         # So wide a target that what is measured counts as ok, and stays.
-        *(*FEW, "--target-ci", "1", "--benchmark-json", str(tmp_path / "report.json")),
+        *(*FEW, *INLINE, "--target-ci", "1", "--benchmark-json", str(tmp_path / "report.json")),
     )
     failed = bench(tmp_path, *options)
     assert failed.code == 1
@@ -235,7 +236,7 @@ def test_failed_cells_are_measured_again_when_asked_for(
 def test_inline_required_skips_and_sizes_that_do_not_fit(tmp_path: Path) -> None:
     options = (
         *("--plugin", "tests.tricksters:LoudWhyNot", "--backends", "numpy_ufunc,loud_why_not"),
-        *(*FEW[:-1], "64,512Gi", "--isolation", "inline", *QUIETLY),
+        *(*FEW[:-1], "64,512Gi", *INLINE, *QUIETLY),
     )
     skipped = bench(tmp_path, *options)
     assert skipped.code == 0, skipped.text[-2000:]

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.running import ROOT, Outcome, bench
+from tests.running import INLINE, ROOT, Outcome, bench
 
 pytestmark = pytest.mark.slow
 
 ONE = ("--backends", "numpy_ufunc", "--ops", "relu", "--directions", "forward", "--placements", "new")
-SMALL = (*ONE, "--sizes", "64")
+SMALL = (*ONE, "--sizes", "64", *INLINE)
 
 
 def line_of(outcome: Outcome) -> str:
