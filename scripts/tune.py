@@ -22,7 +22,7 @@ from rich.progress import Progress
 
 from bench.plan.option_values import whole
 from bench.text.hints import nearest
-from kernels.api import DIRECTIONS, DTYPES
+from kernels.api import DIRECTIONS, DTYPES, MAIN_OPS
 from kernels.numba_cpu.entry import locator
 from kernels.numbers import host_arrays
 from kernels.tuned.bind import Mode, Walk, bind, streams, walk_of
@@ -39,7 +39,7 @@ Array = np.ndarray[Any, Any]
 Call = Callable[[], object]
 
 SHAPES = ("line", "pairs", "strided", "tiles")
-_FLOATS = tuple(name for name, kind in ELEMENTS.items() if kind.op in ("relu", "leaky_relu"))
+_FLOATS = tuple(name for name, kind in ELEMENTS.items() if kind.op in MAIN_OPS and not kind.like)
 _SIZES = tuple(int(step * 2**power) for power in range(11, 20) for step in (1, 1.5))
 _MULTIPLES = (0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0)
 _POOL_BYTES = tuple(1 << power for power in range(16, 25))

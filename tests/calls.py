@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from bench.arrays.call_ring import operands
 from kernels import registry
 from kernels.api import Backend, Case
 from kernels.correctness import policy
@@ -46,7 +47,7 @@ class Driver:
     def __init__(self, backend: Backend, case: Case) -> None:
         self.backend, self.case = backend, case
         self.x = host_arrays.host_array(case)
-        self.dy = host_arrays.host_array(case) if case.direction == "backward" else None
+        self.dy = host_arrays.host_array(case) if case.arrays == 2 else None
         self.out = host_arrays.output_array(case) if case.placement == "out" else None
         self._run: Callable[[], Any] | None = None
 
@@ -55,7 +56,7 @@ class Driver:
         with np.errstate(all="ignore"):  # signalling NaNs are among the inputs
             if self._run is None or self.case.placement == "inplace":
                 handles = [self._adopt(array) for array in (self.x, self.dy, self.out)]
-                self._run = self.backend.compile(self.case, *handles)
+                self._run = self.backend.compile(self.case, *operands(self.case, *handles))
             if self.out is not None:
                 host_arrays.poison(self.out)
             self._fill(x, dy)
@@ -86,7 +87,7 @@ def special_rows(case: Case, step: int) -> Iterator[tuple[np.ndarray, np.ndarray
     for shift in range(0, special.size, step):
         x = special[(places + shift) % special.size]
         dy = special[(places * 7 + shift * 3 + 5) % special.size]
-        yield x, dy if case.direction == "backward" else None
+        yield x, dy if case.arrays == 2 else None
 
 
 def check(backend: Backend, case: Case, step: int = 1, drive: type[Driver] = Driver) -> policy.Judgement:
@@ -106,7 +107,7 @@ def check(backend: Backend, case: Case, step: int = 1, drive: type[Driver] = Dri
 
 
 def _check_inputs(case: Case, called: Called) -> None:
-    keeps_x = case.direction == "backward" or case.placement != "inplace"
+    keeps_x = case.arrays == 2 or case.placement != "inplace"
     pairs = [(called.x, called.x_after)] if keeps_x else []
     if called.dy is not None and called.dy_after is not None and case.placement != "inplace":
         pairs.append((called.dy, called.dy_after))

@@ -24,6 +24,7 @@ from kernels.numba_cpu import threads
 from kernels.numba_cpu.bind import library_versions
 from kernels.numba_cpu.disk_cache import why_not_compiled
 from kernels.numba_cpu.entry import address_of, locator
+from kernels.ops.formula import arrays_of, target_of
 from kernels.tuned import memory_pool
 from kernels.tuned.bind import Bound, Mode, Walk, bind, streams, walk_of, writing
 from kernels.tuned.choice import choose, thresholds
@@ -54,7 +55,7 @@ class NumbaTuned:
         if case.device != "cpu":
             return f"numba_tuned runs on the CPU only; device is {case.device!r}"
         if _element(case) not in ELEMENTS:
-            return f"numba_tuned has no loop for {case.op} {case.direction}; numba_parallel compiles any expression"
+            return f"numba_tuned has no loop for {case.op} {case.direction}; see numba_parallel, which compiles any"
         return why_not_compiled()
 
     def set_threads(self, count: int) -> int:
@@ -65,24 +66,25 @@ class NumbaTuned:
         """`host` itself."""
         return host
 
-    def bind(self, case: Case, x: Array, dy: Array | None, out: Array | None) -> Callable[[], Array]:
+    def bind(self, case: Case, x: Any, dy: Array | None, out: Array | None) -> Callable[[], Array]:
         """As `compile`, without the first execution.
 
         Arrays of any shape, strides and alignment are served; those that no loop fits by copies.
         Raises ValueError for a target that is read-only.
         """
-        inputs = [array for array in (x, dy) if array is not None]
-        target = {"new": None, "out": out, "inplace": inputs[-1]}[case.placement]
+        inputs = arrays_of(x, dy)
+        target = target_of(case.placement, x, dy, out)
         if target is not None and not target.flags.writeable:
             raise ValueError(
                 f"the array to write (placement {case.placement}) is read-only; give a writable one"
             )
-        walk = walk_of(np.empty(x.shape, x.dtype, _order(x)) if target is None else target, inputs)
+        like = inputs[0]
+        walk = walk_of(np.empty(like.shape, like.dtype, _order(like)) if target is None else target, inputs)
         if walk is None:
             return self._by_copies(case, inputs, target)
         mode, streaming = self._choose(case, walk, target)
         self._last = Loop(_element(case), case.dtype, walk.shape, streaming)
-        bound = bind(self._last, walk, inputs, _rounded(case.negative_slope, x.dtype), mode)
+        bound = bind(self._last, walk, inputs, _rounded(_slope(case), like.dtype), mode)
         return _allocating(bound, inputs) if target is None else writing(bound, inputs, target)
 
     def compile(self, case: Case, x: Array, dy: Array | None, out: Array | None) -> Callable[[], Array]:
@@ -118,8 +120,9 @@ class NumbaTuned:
         fresh = replace(case, placement="new")
 
         def call() -> Array:
-            x, *dy = (np.ascontiguousarray(array) for array in inputs)
-            result = self.bind(fresh, x, dy[0] if dy else None, None)()
+            x, *more = (np.ascontiguousarray(array) for array in inputs)
+            two = case.direction == "forward" and more
+            result = self.bind(fresh, (x, *more) if two else x, None if two or not more else more[0], None)()
             if target is None:
                 return result
             np.copyto(target, result)
@@ -130,6 +133,10 @@ class NumbaTuned:
 
 def _element(case: Case) -> str:
     return case.op if case.direction == "forward" else f"{case.op}_backward"
+
+
+def _slope(case: Case) -> float:
+    return dict(case.params).get("slope", case.negative_slope)
 
 
 def _rounded(slope: float, dtype: np.dtype[Any]) -> float:

@@ -83,7 +83,7 @@ def choose(element: str, dtype: str, walk: Walk, itemsize: int, threads: int) ->
     """How to run a loop, and whether streaming stores pay for a target that is not one of its inputs."""
     table = thresholds()
     elements = walk.n * max(walk.columns, 1)
-    least = table.parallel_from.get(f"{element} {dtype} {walk.shape}")
+    least = table.parallel_from.get(f"{ELEMENTS[element].like or element} {dtype} {walk.shape}")
     many = threads > 1 and least is not None and elements >= least
     multiple = table.streaming_from.get(f"{direction_of(element)} {walk.shape}")
     moved = traffic(element, walk, itemsize)

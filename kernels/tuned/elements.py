@@ -137,6 +137,63 @@ def _scaled(builder: ir.IRBuilder, carrier: Carrier, x: ir.Value, slope: ir.Valu
     return carrier.narrow(builder, builder.fmul(wide, _splat(builder, slope, wide.type)))
 
 
+def _computed(
+    builder: ir.IRBuilder,
+    carrier: Carrier,
+    values: Sequence[ir.Value],
+    compute: Callable[[Sequence[ir.Value]], ir.Value],
+) -> ir.Value:
+    """What `compute` makes of the values as numbers; 16-bit floats in float32, rounded once."""
+    if carrier.widen is None or carrier.narrow is None:
+        return compute(values)
+    return carrier.narrow(builder, compute([carrier.widen(builder, value) for value in values]))
+
+
+def _above_zero(builder: ir.IRBuilder, x: ir.Value) -> ir.Value:
+    """relu of a number."""
+    zero = ir.Constant(x.type, None)
+    return builder.select(builder.fcmp_ordered(">", zero, x), zero, x)
+
+
+def _relu6(
+    builder: ir.IRBuilder, carrier: Carrier, _: str, inputs: Sequence[ir.Value], __: ir.Value
+) -> ir.Value:
+    def compute(values: Sequence[ir.Value]) -> ir.Value:
+        low, six = _above_zero(builder, values[0]), _constant(values[0].type, 6)
+        return builder.select(builder.fcmp_ordered(">", low, six), six, low)
+
+    return _computed(builder, carrier, inputs, compute)
+
+
+def _relu6_backward(
+    builder: ir.IRBuilder, carrier: Carrier, _: str, inputs: Sequence[ir.Value], __: ir.Value
+) -> ir.Value:
+    x, dy = inputs
+    wide = x if carrier.widen is None else carrier.widen(builder, x)
+    zero, six = ir.Constant(wide.type, None), _constant(wide.type, 6)
+    inside = builder.and_(builder.fcmp_ordered(">", wide, zero), builder.fcmp_ordered("<", wide, six))
+    return builder.select(inside, dy, ir.Constant(dy.type, None))
+
+
+def _relu_squared(
+    builder: ir.IRBuilder, carrier: Carrier, _: str, inputs: Sequence[ir.Value], __: ir.Value
+) -> ir.Value:
+    def compute(values: Sequence[ir.Value]) -> ir.Value:
+        low = _above_zero(builder, values[0])
+        twice = builder.fadd(low, low) if len(values) == 2 else low
+        return builder.fmul(values[-1] if len(values) == 2 else low, twice)
+
+    return _computed(builder, carrier, inputs, compute)
+
+
+def _add_relu(
+    builder: ir.IRBuilder, carrier: Carrier, _: str, inputs: Sequence[ir.Value], __: ir.Value
+) -> ir.Value:
+    return _computed(
+        builder, carrier, inputs, lambda values: _above_zero(builder, builder.fadd(values[0], values[1]))
+    )
+
+
 def _copied(
     builder: ir.IRBuilder, carrier: Carrier, way: str, inputs: Sequence[ir.Value], _: ir.Value
 ) -> ir.Value:
@@ -158,6 +215,8 @@ class Kind:
     emit: Callable[[ir.IRBuilder, Carrier, str, Sequence[ir.Value], ir.Value], ir.Value]
     op: str
     inputs: int
+    like: str = ""
+    """The element of the same memory streams whose row of thresholds.json it has; empty for one with its own."""
 
 
 ELEMENTS: Mapping[str, Kind] = {
@@ -165,6 +224,13 @@ ELEMENTS: Mapping[str, Kind] = {
     "leaky_relu": Kind(forward, "leaky_relu", 1),
     "relu_backward": Kind(_backward, "relu", 2),
     "leaky_relu_backward": Kind(_backward, "leaky_relu", 2),
+    "relu6": Kind(_relu6, "relu6", 1, "relu"),
+    "relu6_backward": Kind(_relu6_backward, "relu6", 2, "relu_backward"),
+    "relu_squared": Kind(_relu_squared, "relu_squared", 1, "relu"),
+    "relu_squared_backward": Kind(_relu_squared, "relu_squared", 2, "relu_backward"),
+    "prelu": Kind(forward, "leaky_relu", 1, "leaky_relu"),
+    "prelu_backward": Kind(_backward, "leaky_relu", 2, "leaky_relu_backward"),
+    "add_relu": Kind(_add_relu, "add_relu", 2, "relu_backward"),
     "copy": Kind(_copied, "copy", 1),
     "flip": Kind(_copied, "flip", 1),
     "xor": Kind(_copied, "xor", 2),

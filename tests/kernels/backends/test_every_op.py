@@ -1,0 +1,67 @@
+"""Every op on every backend that serves it: special values at every position, within the bound, in every placement."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import pytest
+
+from kernels.api import DIRECTIONS, DTYPES, MAIN_OPS, OPS, PLACEMENTS, Case
+from tests.calls import CPU_BACKENDS, check, load
+
+pytestmark = pytest.mark.slow
+
+OTHERS = tuple(name for name in OPS if name not in MAIN_OPS)
+_COMPILED = ("float32", "bfloat16")
+"""Where each dtype is compiled for: one that is computed in, and one that is rounded to."""
+_FEW = {"torch_compile": ("silu", "add_relu"), "numba_parallel": ("add_relu",)}
+"""What those are tried on whose compiling takes a good part of a second, or whose loops are another's: in float32."""
+
+
+def dtypes(name: str) -> tuple[str, ...]:
+    if name in _FEW:
+        return _COMPILED[:1]
+    return DTYPES if name in ("numpy_ufunc", "torch_eager") else _COMPILED
+
+
+@pytest.mark.parametrize("name", CPU_BACKENDS)
+@pytest.mark.parametrize("op", OTHERS)
+def test_every_placement_is_right_or_refused(op: str, name: str) -> None:
+    if op not in _FEW.get(name, OTHERS):
+        pytest.skip("one or two of them show it")
+    backend, served = load(name), 0
+    placements = PLACEMENTS[:1] if name in _FEW else PLACEMENTS
+    for direction, placement, dtype in product(DIRECTIONS, placements, dtypes(name)):
+        case = Case(op, direction, placement, dtype, 71)
+        reason = backend.why_not(case)
+        if reason is None:
+            check(backend, case, step=5)
+            served += 1
+        else:
+            assert len(reason.split()) > 5
+    expected = {
+        "numba_tuned": {"relu6", "relu_squared", "prelu", "add_relu"},
+        "numpy_ufunc": {*OTHERS} - {"gelu"},
+    }
+    assert bool(served) == (op in expected.get(name, OTHERS))
+
+
+@pytest.mark.parametrize("name", ["numpy_ufunc", "numba_jit", "numba_tuned", "torch_eager"])
+@pytest.mark.parametrize("layout", ["strided", "transposed"])
+def test_two_inputs_in_any_layout(layout: str, name: str) -> None:
+    for placement in PLACEMENTS:
+        check(load(name), Case("add_relu", placement=placement, n=35, layout=layout), step=5)
+
+
+def test_numba_tuned_is_right_in_every_mode_and_length() -> None:
+    """The vector body, the tail and the parallel loop are different code."""
+    from kernels.backends.numba_tuned import NumbaTuned
+    from kernels.tuned.bind import Mode
+
+    for mode, streaming in product((Mode(), Mode(2)), (False, True)):
+        backend = NumbaTuned((mode, streaming))
+        for op, direction in product(("relu6", "relu_squared", "prelu", "add_relu"), DIRECTIONS):
+            for n in (7, 1023):
+                case = Case(op, direction, "out", n=n)
+                if backend.why_not(case) is None:
+                    check(backend, case, step=11)
