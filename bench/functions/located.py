@@ -17,7 +17,7 @@ from kernels.callables.loading import GIVEN
 __all__ = ["Function", "kind_of_array", "located"]
 
 Function = Callable[..., Any] | str
-_NAME = re.compile(r"[\w.+-]+(?: [\w.+-]+)*")
+_NAME = re.compile(r"[\w.+-]+")
 _FRAMEWORKS: Mapping[str, str] = {"numpy": "numpy", "torch": "torch", "jax": "jax", "jaxlib": "jax"}
 _ADVICE = (
     "put it into a file, as in my.py, and give my.f or 'my.py:f' (in a notebook %%writefile my.py does it), "
@@ -54,7 +54,7 @@ def located(name: str, function: Function, kind: str, *, inline: bool) -> Callab
 
 
 def _check_name(name: object) -> None:
-    if not isinstance(name, str) or not _NAME.fullmatch(name) or " " in name:
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise ValueError(
             f"{name!r} is no name of a function; allowed: letters, digits, '_', '.', '+' and '-'"
         )

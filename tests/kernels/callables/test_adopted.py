@@ -194,6 +194,14 @@ def test_a_function_that_returns_nothing_gives_what_it_wrote(mine: str) -> None:
     assert np.array_equal(result, np.maximum(X, 0), equal_nan=True)
 
 
+def test_another_text_of_the_file_is_another_version(mine: str) -> None:
+    before = adopted(f"{mine}:relu").versions()
+    assert before["numpy"] == np.__version__
+    Path(mine).write_text(PROGRAM + "# changed")
+    after = adopted(f"{mine}:relu").versions()
+    assert before["file"] != after["file"]
+
+
 def test_a_slope_is_given_by_name(mine: str) -> None:
     backend = adopted(f"leaky_relu@{mine}:leaky")
     case = Case("leaky_relu", negative_slope=0.25)
