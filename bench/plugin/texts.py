@@ -117,5 +117,5 @@ def experiment_line(run: Run, ended: Experiment) -> str:
     done = f"{total - len(run.left):{len(str(total))}}/{total}"
     troubles = [cell for cell in cells if cell.status not in ("ok", "noisy", "skipped")]
     trouble = f"; {statuses(troubles)}" if troubles else ""
-    when = time_left(run.seconds_left()) if run.left else "done"
+    when = f"{span(run.seconds_left())} left" if run.left else "done"
     return f"[{done}] {ended.label}: {leader(cells)}{trouble}; {when}"
