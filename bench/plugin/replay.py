@@ -10,7 +10,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-__all__ = ["Replay"]
+import pytest
+
+__all__ = ["Replay", "is_saved"]
+
+_SAVING = ("benchmark_json", "benchmark_save", "benchmark_autosave")
+
+
+def is_saved(config: pytest.Config) -> bool:
+    """Whether pytest-benchmark writes a file at the end: what it is told for that stays in memory until then."""
+    return any(config.getoption(name, None) for name in _SAVING)
 
 
 class Replay:

@@ -39,7 +39,7 @@ class Stored:
     """A cell, and the seconds per call of its rounds by (process, round)."""
 
     cell: Cell
-    rounds: Mapping[tuple[int, int], float]
+    rounds: dict[tuple[int, int], float]
 
 
 class RunFiles:
@@ -72,24 +72,29 @@ class RunFiles:
 
     def append(
         self, cells: Sequence[Cell], rounds: Iterable[Round], compiles: Iterable[Compile] = ()
-    ) -> None:
-        """Write one experiment; its cells take the place of those of the same name.
+    ) -> dict[Key, Stored]:
+        """Write experiments; their cells, which are returned, take the place of those of the same name.
 
         Raises RunFilesError: the experiment is not stored then, or, where its CSV files alone could not be written, is
         in them once the run goes on.
         """
+        rounds = list(rounds)
         parts = _parts(cells, rounds, compiles)
-        anew = any(tuple(part["name"]) in self._last for part in parts)
+        stored = {part["name"]: Stored(cell, {}) for part, cell in zip(parts, cells, strict=True)}
+        for each in rounds:
+            stored[key_of(each)].rounds[each.process, each.round] = each.seconds
+        anew = not stored.keys().isdisjoint(self._last)
         self._store({"cells": parts})
-        self._last |= {tuple(part["name"]): self._lines for part in parts}
+        self._last |= dict.fromkeys(stored, self._lines)
         try:
             if anew:
                 self._write_csv_files()
-                return
-            for name in _COLUMNS:
-                durable.append(self._csv(name), "".join(part[name] for part in parts).encode())
+            else:
+                for name in _COLUMNS:
+                    durable.append(self._csv(name), "".join(part[name] for part in parts).encode())
         except OSError as error:
             raise RunFilesError.not_stored(self.folder, error) from error
+        return stored
 
     def environment(self) -> dict[str, Any] | None:
         """What was written last of where the run ran, or None."""

@@ -224,9 +224,6 @@ class Run:
             cells = [dataclasses.replace(cell, reason=anonymous(cell.reason)) for cell in cells]
         rounds = [found for each in ended for found in rows.rounds_of(*each[:2], stamp, each[2])]
         compiles = [found for each in ended for found in rows.compiles_of(*each[:2], stamp)]
-        self.files.append(cells, rounds, compiles)
-        seconds: dict[Key, dict[tuple[int, int], float]] = {key_of(cell): {} for cell in cells}
-        for one in rounds:
-            seconds[key_of(one)][one.process, one.round] = one.seconds
-        self._rows |= {key_of(cell): cell for cell in cells}
-        self._rounds |= seconds
+        stored = self.files.append(cells, rounds, compiles)
+        self._rows |= {key: each.cell for key, each in stored.items()}
+        self._rounds |= {key: each.rounds for key, each in stored.items()}
