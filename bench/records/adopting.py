@@ -8,6 +8,7 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -59,6 +60,7 @@ def _whole(path: Path, kind: type[Record], damaged: dict[Path, str]) -> Iterator
     for number, fields in _rows(path, data, kind, wrong):
         try:
             record = parsed(kind, fields)
+            _check_time(record)
             "".join(fields).encode()  # what is not UTF-8 was read as surrogates
         except ValueError as error:
             wrong.append(f"row {number}: {error}")
@@ -67,6 +69,11 @@ def _whole(path: Path, kind: type[Record], damaged: dict[Path, str]) -> Iterator
     if wrong:
         first = wrong[0].encode("utf-8", "backslashreplace").decode()
         damaged[path] = f"{path} is damaged in {count_text(len(wrong), 'row')} ({first})"
+
+
+def _check_time(record: Cell | Round | Compile) -> None:
+    if isinstance(record, Round) and not 0 < record.seconds < math.inf:
+        raise ValueError(f"column seconds: {record.seconds}; above 0 belongs there")
 
 
 def _rows(

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import codecs
+import math
+import os
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from bench.records.errors import RunFilesError
+from bench.records.lines import Key
 from bench.records.writing import RunFiles
 from tests.bench.records.test_writing import backends, cell, rounds
 from tests.running import ROOT, read
@@ -82,6 +88,13 @@ def row(number: int, old: str, new: str) -> Callable[[str], str]:
         ("rounds.csv", lambda text: "", "c", "not have the rounds of 2 cells in cells.csv"),
         ("rounds.csv", row(3, ",2.0,", ",,"), "bc", "1 row (row 3: column seconds: could not convert"),
         ("rounds.csv", row(3, ",2.0,", ",abc,"), "bc", "1 row (row 3: column seconds: could not convert"),
+        (
+            "rounds.csv",
+            row(3, ",2.0,", ",-2.0,"),
+            "bc",
+            "1 row (row 3: column seconds: -2.0; above 0 belongs",
+        ),
+        ("rounds.csv", row(3, ",2.0,", ",nan,"), "bc", "1 row (row 3: column seconds: nan; above 0 belongs"),
         ("rounds.csv", row(2, ",0,0,10,", ",0.0,0,10,"), "bc", "1 row (row 2: column round: invalid literal"),
         ("rounds.csv", row(2, "relu,", "relu,,"), "bc", "1 row (row 2: 28 fields where the header has 27)"),
         ("rounds.csv", row(2, "r,a", "1,2,3\nr,a"), "abc", "1 row (row 2: 3 fields where the header has 27)"),
@@ -175,3 +188,49 @@ def test_an_environment_that_is_none_is_named_and_left_alone(folder: Path, text:
     ):
         RunFiles(folder).open()
     assert path.read_text(encoding="latin-1") == text
+
+
+def outcome(folder: Path) -> str | dict[Key, dict[tuple[int, int], float]]:
+    """The rounds of the cells that a run which goes on has, or the error that it ends with."""
+    files = RunFiles(folder)
+    try:
+        stored = files.open()
+    except RunFilesError as error:
+        return str(error)
+    assert all(len(sentence.splitlines()) == 1 for sentence in files.warnings)
+    assert all(len(each.rounds) == (each.cell.rounds or 0) for each in stored.values())
+    return {key: each.rounds for key, each in stored.items()}
+
+
+HARM = [b"\0", b'"', b"\n", b",", b"\xff", b"nan", b"-1", b"1e999"]
+
+
+@settings(max_examples=60)
+@given(
+    name=st.sampled_from(["cells.csv", "rounds.csv", "compiles.csv", "environment.json", "journal.jsonl"]),
+    place=st.floats(0, 1),
+    length=st.integers(0, 40),
+    put=st.one_of(st.binary(max_size=20), st.sampled_from(HARM)),
+)
+@pytest.mark.parametrize("journal", [True, False])
+def test_whatever_stands_in_a_file_a_run_goes_on_or_says_why_in_a_line(
+    journal: bool, name: str, place: float, length: int, put: bytes
+) -> None:
+    with TemporaryDirectory() as made, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda _: None)  # takes most of the time
+        files = RunFiles(Path(made))
+        files.open()
+        files.append([cell("a", rounds=2), cell("b", rounds=1)], [*rounds("a", 1.0, 2.0), *rounds("b", 3.0)])
+        files.write_environment({"cpu": "x"})
+        if not journal:
+            (files.folder / "journal.jsonl").unlink()
+        path = files.folder / name
+        before = path.read_bytes() if path.exists() else b""
+        start = round(place * len(before))
+        path.write_bytes(before[:start] + put + before[start + length :])
+        found = outcome(files.folder)
+        assert outcome(files.folder) == found
+        if isinstance(found, str):
+            assert len(found.splitlines()) == 1
+        else:
+            assert all(0 < each < math.inf for seconds in found.values() for each in seconds.values())
