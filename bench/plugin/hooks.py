@@ -20,6 +20,7 @@ from bench.plan.options import OPTIONS, OptionError, parse
 from bench.plan.settings import Settings
 from bench.plugin import console
 from bench.plugin.display import Display, ticking
+from bench.plugin.output import usable_output
 from bench.plugin.quiet import Quiet, display_of
 from bench.plugin.refusals import pytest_benchmark_compare_machine_info, refuse, timing_is_off
 from bench.plugin.replay import Replay
@@ -81,8 +82,10 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
     )
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Check all values before anything runs."""
+    """Check all values before anything runs, and before pytest looks at where it prints to."""
+    usable_output(config)
     refuse(config)
     # A cell that failed, or was interrupted, has nothing to replay; said here, it also holds at session end.
     config.addinivalue_line("filterwarnings", "ignore:Benchmark fixture was not used")

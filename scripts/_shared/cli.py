@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import io
 import math
 import os
@@ -117,21 +118,45 @@ def writable(text: str) -> Path:
 
 
 def run(main: Callable[[], int], errors: tuple[type[Exception], ...]) -> NoReturn:
-    """Exit with the status of `main`; 2 and one line for `errors`, 130 for Ctrl-C; quietly when the reader has left."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # a plain ASCII log must not end a table in a traceback
+    """Exit with the status of `main`.
+
+    It is 2 for `errors` and for files that cannot be read or written, in one line, and 130 for Ctrl-C.  Quietly when
+    the reader has left, and where standard output is closed.
+    """
+    _open_streams()
     try:
         status = main()
         sys.stdout.flush()
     except errors as error:
-        print(f"{os.path.basename(sys.argv[0])}: error: {as_typed(plain(str(error)))}", file=sys.stderr)  # noqa: PTH119
-        status = 2
+        status = _failed(f"error: {as_typed(plain(str(error)))}", 2)
     except KeyboardInterrupt:
-        print(f"{os.path.basename(sys.argv[0])}: interrupted", file=sys.stderr)  # noqa: PTH119
-        status = 130  # as a shell has it
+        status = _failed("interrupted", 130)  # as a shell has it
     except BrokenPipeError:
-        # `| head` has seen enough; what is left in the buffer must not raise again at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        status = 0
+        status = 0  # `| head` has seen enough
+        _let_go_of_output()
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""  # what is printed has no name
+        status = _failed(f"error: {plain(where)}{error.strerror or error}", 2)
+        _let_go_of_output()
     sys.exit(status)
+
+
+def _open_streams() -> None:
+    """Give closed ones (``>&-``) nowhere to write to, before a file that is opened gets their number."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a plain ASCII log must not end a table in a traceback
+    nowhere = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115  # for as long as the process lives
+    sys.stdout, sys.stderr = sys.stdout or nowhere, sys.stderr or nowhere
+
+
+def _failed(line: str, status: int) -> int:
+    with contextlib.suppress(OSError):  # a disk that is full has no room for this line either
+        print(f"{Path(sys.argv[0]).name}: {line}", file=sys.stderr, flush=True)
+    return status
+
+
+def _let_go_of_output() -> None:
+    """What is left in the buffer must not raise again at exit."""
+    with contextlib.suppress(OSError, io.UnsupportedOperation):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
