@@ -15,8 +15,9 @@ import pytest
 
 from bench.plan.experiments import Arm, Experiment
 from bench.plan.networks import network_plan
+from bench.plan.option_table import OPTIONS
 from bench.plan.option_values import option_flag
-from bench.plan.options import OPTIONS, OptionError, parse
+from bench.plan.options import OptionError, parse
 from bench.plan.settings import Settings
 from bench.plugin import console
 from bench.plugin.display import Display, ticking

@@ -6,7 +6,7 @@ import dataclasses
 import math
 from collections.abc import Sequence
 
-from bench.plan.options import MOST_PROCESSES
+from bench.plan.option_table import MOST_PROCESSES
 from bench.records.columns import TIMED
 from bench.records.schema import Cell
 from bench.run.arm_state import ArmState

@@ -12,7 +12,7 @@ from dataclasses import replace
 from bench.judging.ceiling import Copies
 from bench.machine.surroundings import HERE, Surroundings
 from bench.plan.experiments import Experiment, weight
-from bench.plan.options import MOST_PROCESSES
+from bench.plan.option_table import MOST_PROCESSES
 from bench.plan.settings import Settings
 from bench.plan.time_plan import TimePlan
 from bench.run import experiment as measuring

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
-from bench.plan.options import MOST_PROCESSES
+from bench.plan.option_table import MOST_PROCESSES
 from kernels.api import PLACEMENTS, Case
 from scripts._recommend.commands import command, variant_option, variants_for
 from scripts._recommend.ranking import Answer, arm_of

@@ -7,7 +7,8 @@ from typing import Any
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from bench.plan.options import OPTIONS, OptionError, OptionSpec, parse
+from bench.plan.option_table import OPTIONS, OptionSpec
+from bench.plan.options import OptionError, parse
 
 _RUNS_CODE = ("plugin", "callable")
 """What these name is imported, in a process of its own."""

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from bench.plan.option_table import OPTIONS
 from bench.plan.option_values import sizes as parse_sizes
-from bench.plan.options import OPTIONS, OptionError, parse
+from bench.plan.options import OptionError, parse
 from bench.plan.profiles import PROFILES
 from bench.text.sizes import format_size
 from kernels import registry
