@@ -19,7 +19,7 @@ import numpy as np
 from kernels.api import OpFacts, declare_op, is_own
 from kernels.asking import replies, reply
 from kernels.ops import own
-from kernels.ops.formula import Allowed, Expression, Formula
+from kernels.ops.formula import Allowed, Expression, Formula, near
 from kernels.plugins import nearest, one_line
 
 __all__ = ["OP_FORM", "answer", "checked", "is_op_spec", "load_ops"]
@@ -93,8 +93,8 @@ def _made(spec: str) -> tuple[Formula, OpFacts]:
     module = _module(Path(file))
     found = getattr(module, name, None)
     if not isinstance(found, type):
-        near = nearest(name, vars(module))
-        raise ValueError(f"the file has no class {name!r}" + (f"; did you mean {near!r}?" if near else ""))
+        guess = nearest(name, vars(module))
+        raise ValueError(f"the file has no class {name!r}" + (f"; did you mean {guess!r}?" if guess else ""))
     functions = {key: value for key, value in vars(found).items() if not key.startswith("_")}
     functions = {key: getattr(found, key) for key in functions}
     if not callable(functions.get("reference")):
@@ -106,8 +106,8 @@ def _made(spec: str) -> tuple[Formula, OpFacts]:
     formula = Formula(
         reference=_of_arrays(functions["reference"]),
         derivative=None if derivative is None else _of_arrays(derivative),
-        forward=Allowed(ulps, ulps, scale=np.abs, power=2, source="the user"),
-        backward=Allowed(ulps, ulps, scale=lambda x: 1 + np.abs(x), power=2, source="the user"),
+        forward=Allowed(ulps, ulps, scale=near, power=2, source="the user"),
+        backward=Allowed(ulps, ulps, scale=lambda x: 1 + near(x), power=2, source="the user"),
         kinks=tuple(functions.get("kinks", ())),
         spec=spec,
         numpy=_expression(functions, "numpy"),

@@ -99,11 +99,12 @@ class _Part:
         """What is only reported."""
         tiny, size = self.form.tiny, np.abs(self.wide)
         with np.errstate(all="ignore"):
-            # What underflows, or is the inverse of what overflows, may have been multiplied by x.
-            low = tiny * np.maximum(size, 1)
+            # What underflows, or is the inverse of what overflows, may have been multiplied by x (exp's is below 1024).
+            factor = np.clip(size, 1, 1024)
+            low = tiny * factor
             error = np.abs(self.got - self.wanted)
             excused = ((np.abs(self.wanted) < low) & (np.abs(self.got) <= 4 * low)) | (
-                error <= 16 * _least(self.form) * np.maximum(size, 1)
+                error <= 16 * _least(self.form) * factor
             )
             excused &= ~self.nan_in
             allowed = self.op.allowed(self.case.direction)

@@ -10,7 +10,7 @@ import numpy as np
 from scipy import special  # type: ignore[import-untyped]  # it has no type hints
 
 from kernels.ops import Array
-from kernels.ops.formula import Allowed, Expression, Formula, aten_backward
+from kernels.ops.formula import Allowed, Expression, Formula, aten_backward, near
 from kernels.ops.scalars import typed
 
 __all__ = ["op"]
@@ -50,8 +50,8 @@ def _numba_backward(_: Any) -> Any:
 op = Formula(
     reference=reference,
     derivative=derivative,
-    forward=Allowed(8, 4, power=1, scale=np.abs, source=_ERF),
-    backward=Allowed(8, 4, power=2, scale=lambda x: 1 + np.abs(x), source=_ERF),
+    forward=Allowed(8, 4, power=1, scale=near, source=_ERF),
+    backward=Allowed(8, 4, power=2, scale=lambda x: 1 + near(x), source=_ERF),
     numba=Expression(_numba, _numba_backward),
     jax=Expression(lambda jax: partial(jax.nn.gelu, approximate=False)),
     torch=Expression(

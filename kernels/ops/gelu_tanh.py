@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from kernels.ops import Array
-from kernels.ops.formula import LIBM, TANH, Allowed, Expression, Formula
+from kernels.ops.formula import LIBM, TANH, Allowed, Expression, Formula, near
 from kernels.ops.scalars import typed
 
 __all__ = ["op"]
@@ -108,8 +108,10 @@ def _torch_backward(torch: Any) -> Any:
 op = Formula(
     reference=reference,
     derivative=derivative,
-    forward=Allowed(4, 4, power=3, scale=np.abs, source=LIBM),
-    backward=Allowed(16, 4, power=3, scale=lambda x: 1 + np.abs(x) * (1 + 3 * _CUBE * x * x), source=TANH),
+    forward=Allowed(4, 4, power=3, scale=near, source=LIBM),
+    backward=Allowed(
+        16, 4, power=3, scale=lambda x: 1 + near(x) * (1 + 3 * _CUBE * near(x) ** 2), source=TANH
+    ),
     numpy=Expression(_numpy, _numpy_backward),
     numba=Expression(_numba, _numba_backward),
     jax=Expression(lambda jax: partial(jax.nn.gelu, approximate=True)),

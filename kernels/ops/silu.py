@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from kernels.ops import Array
-from kernels.ops.formula import LIBM, Allowed, Expression, Formula, aten_backward
+from kernels.ops.formula import LIBM, Allowed, Expression, Formula, aten_backward, near
 from kernels.ops.scalars import typed
 
 __all__ = ["op"]
@@ -70,7 +70,7 @@ op = Formula(
     reference=reference,
     derivative=derivative,
     forward=Allowed(4, 4, power=1, source=LIBM),
-    backward=Allowed(4, 4, power=1, scale=lambda x: 1 + np.abs(x), source=LIBM),
+    backward=Allowed(4, 4, power=1, scale=lambda x: 1 + near(x), source=LIBM),
     numpy=Expression(_numpy, _numpy_backward),
     numba=Expression(_numba, _numba_backward),
     jax=Expression(lambda jax: jax.nn.silu),

@@ -108,6 +108,16 @@ def test_a_lost_nan_and_one_that_is_made_are_wrong(name: str) -> None:
     assert "left unwritten" in (judge(case, x, other, made).problem or "")
 
 
+@pytest.mark.parametrize("x", [7.0, 3e38, float("inf")])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_no_number_is_so_large_that_a_wrong_answer_is_excused(x: float, dtype: str) -> None:
+    """An op that forms no power of x is judged everywhere."""
+    given = np.array([x], np_dtype(dtype))
+    case = Case("relu6", dtype=dtype, n=1)
+    assert judge(case, given, None, np.array([6], given.dtype)).problem is None
+    assert judge(case, given, None, np.array([5], given.dtype)).problem is not None
+
+
 @pytest.mark.parametrize("name", [name for name, op in FORMULAS.items() if op.derivative is not None])
 def test_the_derivative_is_that_of_the_reference(name: str) -> None:
     """By central differences in float64, away from kinks."""
