@@ -132,14 +132,11 @@ class ProcessPool:
         return {arm: self._loaded[arm] for arm in arms}
 
     def _start(self, members: Sequence[Member]) -> None:
-        new = [each for each in members if each not in self._processes and not self._hopeless(each)]
-        for member in new:
-            self._processes[member] = ChildProcess(
-                worker.__name__,
-                _environ(member.variant),
-                python=member.variant.python,
-                random_layout=self._random_layout,
-            )
+        new = [
+            each
+            for each in members
+            if each not in self._processes and not self._hopeless(each) and self._has_started(each)
+        ]
         opening = [
             Open(
                 member.backend,
@@ -152,6 +149,22 @@ class ProcessPool:
         ]
         loaded = map(_told_whose, new, self._ask(new, opening))
         self._loaded.update(zip(new, loaded, strict=True))
+
+    def _has_started(self, member: Member) -> bool:
+        """Start its process, or note why that cannot be."""
+        try:
+            self._processes[member] = ChildProcess(
+                worker.__name__,
+                _environ(member.variant),
+                python=member.variant.python,
+                random_layout=self._random_layout,
+            )
+        except OSError as error:
+            self._loaded[member] = ArmError(
+                "failed", f"its process cannot be started: {error.strerror or error}"
+            )
+            return False
+        return True
 
     def _hopeless(self, member: Member) -> bool:
         """Whether its import has failed for good; one that took too long or died gets a second chance."""

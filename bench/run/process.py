@@ -54,6 +54,8 @@ class ChildProcess:
     `environ` is set before the process exists, so that allocators and libraries read it at start.  `random_layout`:
     the address space is laid out as the system does it for anybody, and not as for all others here.  `python`: another
     interpreter, with packages of its own.
+
+    Raises OSError where it cannot be started, for want of file handles or memory, say.
     """
 
     def __init__(
@@ -64,21 +66,23 @@ class ChildProcess:
         python: str = "",
         random_layout: bool = False,
     ) -> None:
-        ours, theirs = socket.socketpair()
-        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115  # lives as long as the process
         path = search_path() if python else os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)
-        number = f"{theirs.fileno():09}"  # as long whatever it is, for the layout's sake
         shared = {**HASH_SEED, **SHARED_CARD, **os.environ, "PYTHONPATH": path}
-        with contextlib.nullcontext() if random_layout else fixed_layout():
-            self._popen = subprocess.Popen(
-                [python or sys.executable, "-m", module, number],
-                env=filled_up({**shared, **(environ or {})}, shared),
-                pass_fds=(theirs.fileno(),),
-                stdin=subprocess.DEVNULL,
-                stdout=self._stderr,
-                stderr=self._stderr,
-                start_new_session=True,
-            )
+        with contextlib.ExitStack() as opened:
+            ours, theirs = map(opened.enter_context, socket.socketpair())
+            self._stderr = opened.enter_context(tempfile.TemporaryFile())
+            number = f"{theirs.fileno():09}"  # as long whatever it is, for the layout's sake
+            with contextlib.nullcontext() if random_layout else fixed_layout():
+                self._popen = subprocess.Popen(
+                    [python or sys.executable, "-m", module, number],
+                    env=filled_up({**shared, **(environ or {})}, shared),
+                    pass_fds=(theirs.fileno(),),
+                    stdin=subprocess.DEVNULL,
+                    stdout=self._stderr,
+                    stderr=self._stderr,
+                    start_new_session=True,
+                )
+            opened.pop_all()
         theirs.close()
         offspring.started(self._popen.pid)
         self._oom_kills = oom_kills()

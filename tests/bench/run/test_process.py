@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -237,3 +238,18 @@ def test_a_death_for_want_of_memory_is_told_from_a_crash(monkeypatch: pytest.Mon
     with pytest.raises(ArmError, match="oom: ended by the kernel in 'probe', for want of memory"):
         process.call(Probe(0.01), seconds=60)
     process.close()
+
+
+def test_arms_that_cannot_be_started_have_a_reason_and_the_others_go_on(pool: ProcessPool) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    first, second = Arm("numpy_ufunc"), Arm("hangs")
+    pool.open((first,), threads=0)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (len(os.listdir("/proc/self/fd")), hard))  # noqa: PTH208
+    try:
+        opened = pool.open((first, second), threads=0)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    reason = opened[second]
+    assert isinstance(reason, ArmError)
+    assert (reason.status, reason.reason) == ("failed", "its process cannot be started: Too many open files")
+    assert isinstance(pool.call(first, Prepare(CASE)), Prepared)
