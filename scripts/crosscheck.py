@@ -161,7 +161,7 @@ def _plugins(specs: Sequence[str]) -> dict[str, str]:
 def _callables(options: argparse.Namespace) -> dict[str, str]:
     """Names of the functions with their whole texts."""
     try:
-        return adopted(options.callable, options.ops, options.dtypes)
+        return adopted(options.callable, options.ops or _TRIED["op"], options.dtypes)
     except ValueError as error:
         raise cli.UsageError(f"argument --callable: {error}") from error
 
