@@ -32,7 +32,7 @@ class TorchCompileMlp(TorchCompile):
 
     def why_not(self, case: Case) -> str | None:
         """None for a network on a CPU with a C++ compiler."""
-        return network.why_not(self.name, case) or super().why_not(case)
+        return network.why_not(self.name, case) or super().why_not(Case("relu", threads=case.threads))
 
     def bind(self, case: Case, x: Tensor, dy: Tensor | None, out: Tensor | None) -> Callable[[], Any]:
         """The call on fresh weights; its first execution compiles, if this case is new."""
