@@ -18,8 +18,6 @@ import time
 from collections.abc import Sequence
 from typing import IO, Any
 
-import psutil
-
 __all__ = ["replies", "reply"]
 
 _TIMEOUT_S = 300
@@ -100,6 +98,8 @@ def _heard(process: subprocess.Popen[bytes], answers: IO[bytes]) -> tuple[bytes,
 
 def _end(process: subprocess.Popen[bytes]) -> None:
     """End the process and whatever it has started, in sessions of their own too (see `_be_asked`)."""
+    import psutil  # noqa: PLC0415  # naming a backend takes the standard library only
+
     started: list[psutil.Process] = []
     with contextlib.suppress(psutil.Error):
         started = psutil.Process(process.pid).children(recursive=True)

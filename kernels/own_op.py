@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 import inspect
+import math
 import sys
 import zlib
 from collections.abc import Callable, Mapping
@@ -16,50 +17,20 @@ from typing import Any
 
 import numpy as np
 
-from kernels.api import OpFacts, declare_op, is_own
-from kernels.asking import replies, reply
+from kernels.api import OpFacts, declare_op
+from kernels.asking import reply
+from kernels.op_spec import MARK, is_op_spec
 from kernels.ops import own
 from kernels.ops.formula import Allowed, Expression, Formula, near
 from kernels.plugins import nearest, one_line
 
-__all__ = ["OP_FORM", "answer", "checked", "is_op_spec", "load_ops"]
+__all__ = ["answer", "load_ops"]
 
-OP_FORM = "FILE.py:Name"
 _FRAMEWORKS = ("numba", "numpy", "jax", "torch")
-_MARK = "op="
-"""Before the text of an op wherever a plugin's ``MODULE:CLASS`` may stand."""
 _ULPS = 16.0
 """Allowed where nothing is said: a few functions of libm one after the other."""
 _X = np.linspace(-8.03, 8.05, 202)
 """Where an op is tried: ordinary numbers, none of them a likely kink."""
-
-
-def is_op_spec(spec: str) -> bool:
-    """Whether it is the spec of an op that `checked` has made."""
-    return spec.startswith(_MARK)
-
-
-def checked(text: str) -> tuple[str, str]:
-    """The name of the op that `text`, ``FILE.py:Name``, stands for, and its spec; a case may then have that name.
-
-    Raises ValueError in one line: no such form, file or class, and all that is wrong with the class.
-    """
-    file, _, name = text.rpartition(":")
-    if not file or not is_own(name):
-        raise ValueError(
-            f"{text!r} is no op; allowed: {OP_FORM}, the name of a class, which begins with a capital letter"
-        )
-    path = Path(file)
-    if not path.is_file():
-        raise ValueError(f"there is no file {file} (from {Path.cwd()})")
-    spec = f"{_MARK}{path.resolve()}:{name}"
-    said = replies(__name__, (spec,), what=f"{path.name}:{name}")[-1]
-    if said["problem"]:
-        raise ValueError(f"{path.name}:{name}: {said['problem']}")
-    declare_op(
-        name, OpFacts(inputs=said["inputs"], params=tuple((key, value) for key, value in said["params"]))
-    )
-    return name, spec
 
 
 def load_ops(specs: Mapping[str, str]) -> None:
@@ -89,7 +60,7 @@ def answer(spec: str) -> None:
 
 
 def _made(spec: str) -> tuple[Formula, OpFacts]:
-    file, _, name = spec.removeprefix(_MARK).rpartition(":")
+    file, _, name = spec.removeprefix(MARK).rpartition(":")
     module = _module(Path(file))
     found = getattr(module, name, None)
     if not isinstance(found, type):
@@ -101,25 +72,50 @@ def _made(spec: str) -> tuple[Formula, OpFacts]:
         raise ValueError("it has no function reference(x), which says on float64 what is right")
     if not any(callable(functions.get(framework)) for framework in _FRAMEWORKS):
         raise ValueError(f"it has no expression; give at least one function of {', '.join(_FRAMEWORKS)}")
-    ulps = float(functions.get("ulps", _ULPS))
+    ulps = _ulps(functions.get("ulps", _ULPS))
     derivative = functions.get("derivative")
     formula = Formula(
         reference=_of_arrays(functions["reference"]),
         derivative=None if derivative is None else _of_arrays(derivative),
         forward=Allowed(ulps, ulps, scale=near, power=2, source="the user"),
         backward=Allowed(ulps, ulps, scale=lambda x: 1 + near(x), power=2, source="the user"),
-        kinks=tuple(functions.get("kinks", ())),
+        kinks=_kinks(functions.get("kinks", ())),
         spec=spec,
         numpy=_expression(functions, "numpy"),
         numba=_expression(functions, "numba"),
         jax=_expression(functions, "jax"),
         torch=_expression(functions, "torch"),
     )
-    params = functions.get("params", {})
-    return formula, OpFacts(
-        inputs=int(functions.get("inputs", 1)),
-        params=tuple(sorted((str(k), float(v)) for k, v in params.items())),
-    )
+    inputs = functions.get("inputs", 1)
+    if inputs not in (1, 2):
+        raise ValueError(f"inputs is {inputs!r}; allowed: 1 or 2")
+    return formula, OpFacts(inputs=inputs, params=_params(functions.get("params", {})))
+
+
+def _ulps(given: Any) -> float:
+    if isinstance(given, int | float) and 0 <= given < math.inf:
+        return float(given)
+    raise ValueError(f"ulps is {given!r}; allowed: a number, 0 or more")
+
+
+def _kinks(given: Any) -> tuple[float, ...]:
+    if isinstance(given, list | tuple) and all(
+        isinstance(each, int | float) and math.isfinite(each) for each in given
+    ):
+        return tuple(map(float, given))
+    raise ValueError(f"kinks is {given!r}; allowed: a list of numbers")
+
+
+def _params(given: Any) -> tuple[tuple[str, float], ...]:
+    if isinstance(given, Mapping) and all(
+        isinstance(name, str)
+        and name.isidentifier()
+        and isinstance(value, int | float)
+        and math.isfinite(value)
+        for name, value in given.items()
+    ):
+        return tuple(sorted((name, float(value)) for name, value in given.items()))
+    raise ValueError(f"params is {given!r}; allowed: names with numbers, as in {{'beta': 1.5}}")
 
 
 def _expression(functions: Mapping[str, Any], framework: str) -> Expression | None:

@@ -27,7 +27,7 @@ from bench.records.schema import RUN_FILES
 from bench.text.hints import did_you_mean
 from kernels import registry
 from kernels.api import AXIS_TABLE, DIRECTIONS, DTYPES, MAIN_OPS, PLACEMENTS, Axis, Case
-from kernels.own_op import OP_FORM, checked
+from kernels.op_spec import OP_FORM, all_checked
 from scripts._crosscheck.process import Limits, outcomes
 from scripts._crosscheck.report import report
 from scripts._crosscheck.rows import COLUMNS, Row, row_of
@@ -66,9 +66,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     Raises UsageError, of one line.
     """
     options = _parse(argv)
-    plugins = _plugins(options.plugin) | _callables(options)
-    names = _backends(options.backends, options.devices, plugins)
     ops = _own_ops(options.op)
+    plugins = _plugins(options.plugin) | _callables(options, ops)
+    names = _backends(options.backends, options.devices, plugins)
     named = () if options.ops is None and ops else options.ops or _TRIED["op"]
     subjects = [
         Case(op, direction, placement, dtype, device=device)
@@ -138,7 +138,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
 def _own_ops(texts: Sequence[str]) -> dict[str, str]:
     """Users' own ops by name, with what stands for each."""
     try:
-        return dict(map(checked, texts))
+        return all_checked(texts)
     except ValueError as error:
         raise cli.UsageError(f"argument --op: {error}") from error
 
@@ -158,10 +158,10 @@ def _plugins(specs: Sequence[str]) -> dict[str, str]:
     return plugins
 
 
-def _callables(options: argparse.Namespace) -> dict[str, str]:
-    """Names of the functions with their whole texts."""
+def _callables(options: argparse.Namespace, ops: Mapping[str, str]) -> dict[str, str]:
+    """Names of the functions with their whole texts; `ops` are the user's own."""
     try:
-        return adopted(options.callable, options.ops or _TRIED["op"], options.dtypes)
+        return adopted(options.callable, (*(options.ops or _TRIED["op"]), *ops), options.dtypes, ops)
     except ValueError as error:
         raise cli.UsageError(f"argument --callable: {error}") from error
 

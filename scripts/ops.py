@@ -14,9 +14,10 @@ from kernels import registry
 from kernels.api import AXIS_TABLE, DIRECTIONS, OPS, PLACEMENTS, Backend, Case
 from kernels.correctness.bounded import allowed_ulps
 from kernels.numbers.floats import FORMATS
+from kernels.op_spec import OP_FORM, all_checked
 from kernels.ops import op_of
 from kernels.ops.formula import Formula
-from kernels.own_op import OP_FORM, checked, load_ops
+from kernels.own_op import load_ops
 from scripts._shared import cli
 from scripts._shared.render import as_markdown, to_terminal
 from scripts._shared.tables import Block, Report, Section
@@ -45,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     options = _parse(argv)
     try:
-        own = dict(map(checked, options.op))
+        own = all_checked(options.op)
         load_ops(own)
         known = [name for name in registry.names() if "cpu" in registry.devices(name)]
     except ValueError as error:

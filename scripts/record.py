@@ -13,6 +13,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from bench.text.commands import command_line
 from bench.text.units import count_text, number_text, percent_text, seconds_text
 from kernels.recorder.cases_file import Recording, Used, write_recording
 from scripts._shared import cli
@@ -133,7 +134,7 @@ def _report(recording: Recording, output: Path, swapped: int | None) -> Report:
     rows = [_row(used, None if time is None else time.value) for used in recording.used]
     right = (False, False, False, True, True, True, True, False)
     section = Section("", headers, rows, right)
-    what_next = f"written: {output}\nmeasure them:  pytest bench/ --cases {output}"
+    what_next = f"written: {output}\nmeasure them:  {command_line('pytest', 'bench/', '--cases', output)}"
     return Report(intro, [Block("Activations of a step", [section], what_next)])
 
 

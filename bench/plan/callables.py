@@ -8,6 +8,7 @@ from bench.plan.experiments import CONTROLS
 from kernels import registry
 from kernels.api import OPS, USUAL, is_own
 from kernels.callable_spec import parse_callable
+from kernels.plugins import NAME, NAME_RULE
 
 __all__ = ["CALLABLE_FORM", "CALLABLE_HELP", "adopted"]
 
@@ -45,6 +46,8 @@ def adopted(
 
 
 def _check_name(name: str, text: str) -> None:
+    if not NAME.fullmatch(name):
+        raise ValueError(f"{text}: {name[:80]!r} cannot be a name; {NAME_RULE}")
     if name not in CONTROLS and name not in registry.names():
         return
     there = "a control arm" if name in CONTROLS else registry.spec_of(name)

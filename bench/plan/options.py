@@ -25,7 +25,7 @@ from bench.plan.variants import variants_of
 from kernels import registry
 from kernels.api import AXIS_TABLE, USUAL, Axis
 from kernels.networks.case import words_of
-from kernels.own_op import checked
+from kernels.op_spec import all_checked
 
 __all__ = ["OptionError", "parse"]
 
@@ -41,7 +41,7 @@ def parse(raw: Mapping[str, Any]) -> Settings:
     Raises OptionError for the first value that is not allowed.
     """
     values = {spec.name: spec.default for spec in OPTIONS} | {k: v for k, v in raw.items() if v is not None}
-    ops = _own_ops(values["op"])
+    ops = _ops(values["op"])
     axes = _axes(values, tuple(ops))
     plugins = _plugins(values["plugin"]) | _callables(values["callable"], axes, ops)
     known = _known()
@@ -177,14 +177,12 @@ def _serving(known: Sequence[str], grids: Sequence[Grid]) -> tuple[str, ...]:
     return tuple(name for name in known if kinds.intersection(registry.devices(name)))
 
 
-def _own_ops(texts: Sequence[str]) -> dict[str, str]:
+def _ops(texts: Sequence[str]) -> dict[str, str]:
     """Users' own ops by name, with what stands for each."""
-    found: dict[str, str] = {}
-    for text in texts:
-        name, spec = taken("op", checked, text)
-        if found.setdefault(name, spec) != spec:
-            raise OptionError("op", f"two ops are called {name!r}; rename one of the classes")
-    return found
+    try:
+        return all_checked(texts)
+    except ValueError as error:
+        raise OptionError("op", str(error)) from None
 
 
 def _axes(values: Mapping[str, Any], ops: tuple[str, ...]) -> dict[str, tuple[Any, ...]]:

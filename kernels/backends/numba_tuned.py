@@ -55,7 +55,7 @@ class NumbaTuned:
         if case.device != "cpu":
             return f"numba_tuned runs on the CPU only; device is {case.device!r}"
         if _element(case) not in ELEMENTS:
-            return f"numba_tuned has no loop for {case.op} {case.direction}; see numba_parallel, which compiles any"
+            return f"numba_tuned has no loop for {case.op} {case.direction}; numba_parallel compiles every op's own"
         return why_not_compiled()
 
     def set_threads(self, count: int) -> int:

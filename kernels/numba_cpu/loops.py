@@ -97,7 +97,11 @@ def _of_formula(kind: Formula, op: str, direction: str, parallel: bool) -> Any:
     function = kind.scalar(direction, dict(facts.params))
     two_inputs = direction == "forward" and facts.inputs == 2
     element = _of_two if two_inputs else _gradient if direction == "backward" else _of_one
-    source = digest(elements, scalars, Path(function.__code__.co_filename))
+    own = Path(function.__code__.co_filename)
+    files = (
+        sorted(own.parent.glob("*.py")) if kind.spec else [own]
+    )  # a user's function may call those beside it
+    source = digest(elements, scalars, *files)
     make = _forward if element is _of_one else _backward
     values = "_".join(f"{name}{value!r}" for name, value in facts.params)
     name = f"{op}{values}_{direction}_{'parallel' if parallel else 'serial'}_{source}"

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from kernels.api import Case
+from kernels.api import OPS, Case, parse_device
 
 __all__ = [
     "SCHEMA",
@@ -27,6 +27,7 @@ __all__ = [
 SCHEMA = 1
 _MOST_BYTES = 64 << 20
 """A larger file was not written by this: a model of 10,000 layers takes 4 MiB."""
+_MOST_THREADS, _MOST_ELEMENTS = 4096, 1 << 40
 T = TypeVar("T")
 
 
@@ -124,8 +125,8 @@ def read_recording(path: Path) -> Recording:
         return _recording(_parsed(path))
     except OSError as error:
         raise CasesFileError(f"{path}: cannot be read: {error.strerror or error}") from None
-    except (ValueError, RecursionError) as error:
-        raise CasesFileError(f"{path}: {error}; record the program again: scripts/record.py") from None
+    except (ValueError, OverflowError, RecursionError) as error:
+        raise CasesFileError(f"{path}: {error}; record the program again: python scripts/record.py") from None
 
 
 def _parsed(path: Path) -> Any:
@@ -178,6 +179,13 @@ def _used(raw: Any) -> Used:
         None if seconds is None else _positive(seconds),
         _each(found, "where", _name),
     )
+    if used.op not in OPS:
+        raise ValueError(f"op is {_short(used.op)}; allowed: {', '.join(OPS)}")
+    parse_device(used.device)
+    if used.threads > _MOST_THREADS or math.prod(used.shape) > _MOST_ELEMENTS:
+        raise ValueError(
+            f"{used.threads} threads, shape {_short(used.shape)}: no program on one machine has these"
+        )
     used.case  # noqa: B018  # refuses what no case can be
     return used
 

@@ -72,13 +72,16 @@ class Session:
         self._seconds: list[float] = []
         self._hooks: list[Any] = []
         self._watch = _Watch(self._note)
-        self._counting = False
+        self._counting = self._by_forwards = False
         self._threads = torch.get_num_threads()
 
     def begin(self) -> None:
         """Watch from now on."""
-        modules = torch.nn.modules.module
         self._step_hook = optimizer.register_optimizer_step_post_hook(self._optimizer_stepped)
+        self._start_counting()
+
+    def _start_counting(self) -> None:
+        modules = torch.nn.modules.module
         self._hooks = [
             modules.register_module_forward_pre_hook(self._entered),
             modules.register_module_forward_hook(self._left, always_call=True),
@@ -159,6 +162,8 @@ class Session:
         self._optimized += 1
         if self._counting and self._optimized >= COUNTED:
             self._switch_to_timing(None)
+        elif not self._counting and self._by_forwards:
+            self._begin_again()
         elif not self._counting:
             self._timed_step(time.perf_counter())
 
@@ -170,6 +175,7 @@ class Session:
             hook.remove()
         self._stack.clear()
         self._hooks = []
+        self._by_forwards = root is not None
         if root is not None:
             self._hooks = [
                 root.register_forward_pre_hook(self._forward_begins),
@@ -177,6 +183,14 @@ class Session:
             ]
         if self._swapping is not None:
             self._swapping.begin(self._roots)
+
+    def _begin_again(self) -> None:
+        """It trains after all, and the forward passes so far were a trial: from this step on it is counted anew."""
+        for hook in self._hooks:
+            hook.remove()
+        self._events, self._seconds, self._last = [], [], None
+        self._optimized, self._by_forwards, self._trains = 0, False, True
+        self._start_counting()
 
     def _stop_counting(self) -> bool:
         """Whether no mode of ours watches any more; not where the program has put one of its own on top."""

@@ -14,11 +14,11 @@ from dataclasses import dataclass, replace
 from bench.text.commands import as_typed
 from kernels.api import MAIN_OPS, Case
 
-__all__ = ["Code", "code_for", "framework_of", "plain_code"]
+__all__ = ["KERNELS", "Code", "code_for", "framework_of", "plain_code"]
 
 _FRAMEWORKS = {"torch": "torch", "jax": "jax", "numpy": "numpy", "numba": "numpy"}
 """Whose arrays a backend is used with, by the beginning of its name."""
-_KERNELS = "relu_bench.kernels" if as_typed("pytest bench/") != "pytest bench/" else "kernels"
+KERNELS = "relu_bench.kernels" if as_typed("pytest bench/") != "pytest bench/" else "kernels"
 """What the kernels are imported as, here."""
 _TORCH: Mapping[tuple[str, str, str], str] = {
     ("relu", "forward", "new"): "y = torch.relu(x)",
@@ -157,7 +157,7 @@ def _called(case: Case, backend: str, wrap: str = "{}") -> str:
 
 
 def _import() -> str:
-    package, _, name = _KERNELS.rpartition(".")
+    package, _, name = KERNELS.rpartition(".")
     return f"from {package} import {name}" if package else f"import {name}"
 
 
@@ -172,7 +172,7 @@ def _from_torch(case: Case, backend: str) -> Code | None:
         slope = "" if case.op == "relu" else f", {case.negative_slope}"
         inplace = ", inplace=True" if case.placement == "inplace" else ""
         return Code(
-            (f"from {_KERNELS}.torch_module import {case.op}, replace_activations",),
+            (f"from {KERNELS}.torch_module import {case.op}, replace_activations",),
             f"y = {case.op}(x{slope}{inplace})",
             note="For one tensor, or for every nn.ReLU and nn.LeakyReLU of a model; gradients pass through both.",
             leaves=True,

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from bench.stats.estimates import Interval
-from kernels.api import Case
+from kernels.api import MAIN_OPS, Case
 from kernels.recorder.cases_file import Recording
 from scripts._recommend.answer import answer
 from scripts._recommend.ranking import Answer, Missing, arm_of
@@ -142,8 +142,9 @@ def _saving(arm: str, parts: Sequence[Part], small: int) -> Saving:
 def _saved(arm: str, part: Part, small: int) -> Interval:
     """Seconds of a step; the cases' errors are independent, each having been an experiment of its own."""
     nothing = Interval(0.0, 0.0, 0.0)
-    if not isinstance(part.found, Answer) or (arm.startswith(OURS) and part.case.n < small):
-        return nothing
+    ours = arm.startswith(OURS)
+    if not isinstance(part.found, Answer) or (ours and (part.case.n < small or part.case.op not in MAIN_OPS)):
+        return nothing  # replace_activations leaves small tensors and other ops to torch
     ratio = part.found.ratios.get(arm)
     if ratio is None:
         return nothing

@@ -8,6 +8,7 @@ from bench.stats.estimates import Interval
 from bench.text.commands import as_typed
 from bench.text.sizes import format_size
 from bench.text.units import count_text, number_text, percent_text, seconds_text
+from scripts._recommend.code import KERNELS
 from scripts._recommend.model import OURS, Part, Program
 from scripts._recommend.ranking import Answer, arm_of
 from scripts._recommend.sentences import times_text
@@ -73,9 +74,8 @@ def _verdict(program: Program, found: Interval, what: str, as_share: bool) -> It
     more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
     yield f"{count_text(len(names), 'layer makes', 'layers make')} 90% of that: {', '.join(names[:_MOST_NAMES])}{more}."
     if saving.arm == OURS:
-        yield as_typed(
-            "The code: `from kernels.torch_module import replace_activations; replace_activations(model)`"
-        )
+        yield f"The code: `from {KERNELS}.torch_module import replace_activations; replace_activations(model)`"
+        yield "It replaces nn.ReLU and nn.LeakyReLU; where a function such as torch.relu is called, call ours instead."
 
 
 def _beside(program: Program) -> Iterator[str]:

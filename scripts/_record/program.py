@@ -27,10 +27,7 @@ class Ending:
 def observe(
     program: str, arguments: Sequence[str], *, module: bool, swap: bool
 ) -> tuple[Recording, Ending, int]:
-    """Run it to its end; what was recorded, how it ended, and how many modules were swapped by turns.
-
-    Raises KeyboardInterrupt as the program does.
-    """
+    """Run it to its end; what was recorded, how it ended, and how many modules were swapped by turns."""
     session = Session(" ".join((program, *arguments)), swap=swap)
     before = sys.argv, sys.path[0]
     sys.argv = [program, *arguments]
@@ -51,9 +48,12 @@ def _run(program: str, *, module: bool) -> Ending:
         else:
             runpy.run_path(program, run_name="__main__")
     except SystemExit as error:
-        if isinstance(error.code, str):
-            return Ending(1, error.code)
-        return Ending(error.code or 0, "")
+        if isinstance(error.code, int | None):
+            return Ending(error.code or 0, "")
+        print(error.code, file=sys.stderr)  # as Python does
+        return Ending(1, "")
+    except KeyboardInterrupt:
+        return Ending(130, "")  # how a long training ends; what was seen until then is kept
     except Exception as error:  # noqa: BLE001  # whatever a program raises is its own matter, told in one line
         return Ending(1, _in_a_line(error))
     return Ending(0, "")
@@ -62,5 +62,8 @@ def _run(program: str, *, module: bool) -> Ending:
 def _in_a_line(error: Exception) -> str:
     """``ValueError: negative width (model.py, line 12)``: the innermost place that is not ours."""
     last = traceback.extract_tb(error.__traceback__)[-1]
+    file, line = last.filename, last.lineno
+    if isinstance(error, SyntaxError) and error.filename:
+        file, line = error.filename, error.lineno
     what = " ".join(traceback.format_exception_only(error)[-1].split())
-    return f"{what} ({os.path.basename(last.filename)}, line {last.lineno})"  # noqa: PTH119
+    return f"{what} ({os.path.basename(file)}, line {line})"  # noqa: PTH119

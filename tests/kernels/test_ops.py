@@ -150,3 +150,13 @@ def test_a_call_writes_in_place_into_the_last_array_that_it_reads() -> None:
     assert formula.target_of("inplace", "x", "dy", None) == "dy"
     assert formula.target_of("inplace", ("x", "r"), None, None) == "r"
     assert formula.target_of("out", "x", None, "out") == "out"
+
+
+@pytest.mark.parametrize(
+    ("op", "x", "got"),
+    [("relu6", -1000, 0.2), ("relu6", -5, 0.0012), ("relu6", -60000, 14), ("relu_squared", -60000, 14),
+     ("sigmoid", -100, 0.02), ("elu", -60000, 0.5)],
+)  # fmt: skip
+def test_in_float16_no_ordinary_number_passes_for_zero(op: str, x: float, got: float) -> None:
+    given, result = np.array([x], np.float16), np.array([got], np.float16)
+    assert judge(Case(op, dtype="float16", n=1), given, None, result).problem is not None

@@ -11,7 +11,7 @@ import pytest
 
 from bench.plan.option_values import OptionError
 from bench.plan.options import parse
-from kernels import api, ops, own_op
+from kernels import api, op_spec, ops, own_op
 from kernels.api import DIRECTIONS, PLACEMENTS, Case
 from kernels.ops.formula import Formula
 from tests.calls import check, load
@@ -50,7 +50,7 @@ def test_the_example_is_short() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["numpy_ufunc", "numba_jit", "torch_eager"])
 def test_the_example_is_right_where_it_has_an_expression(name: str) -> None:
-    op, spec = own_op.checked(f"{EXAMPLE}:Swish")
+    op, spec = op_spec.checked(f"{EXAMPLE}:Swish")
     own_op.load_ops({op: spec})
     backend = load(name)
     assert Case(op).params_text == "beta=1.5"
@@ -73,7 +73,7 @@ def test_the_options_take_it_beside_ops_or_alone() -> None:
     alone, beside = parse({"op": [text]}), parse({"op": [text], "ops": "relu"})
     assert all(grid["op"] == ("Swish",) for grid in alone.grids)
     assert all(grid["op"] == ("relu", "Swish") for grid in beside.grids)
-    assert own_op.is_op_spec(alone.plugins["Swish"])
+    assert op_spec.is_op_spec(alone.plugins["Swish"])
     assert "Swish" not in alone.backends
 
 
@@ -89,6 +89,15 @@ def test_two_files_with_one_name_are_refused(tmp_path: Path) -> None:
     [
         ("class Mine", "class Other", "the file has no class 'Mine'"),
         ("def reference", "def referenc", "it has no function reference"),
+        (
+            "def reference",
+            "ulps = float('nan')\n        def reference",
+            "ulps is nan; allowed: a number, 0 or more",
+        ),
+        ("def reference", "params = 3\n        def reference", "params is 3; allowed: names with numbers"),
+        ("def reference", "params = {'a=1;b': 2.0}\n        def reference", "allowed: names with numbers"),
+        ("def reference", "kinks = 3\n        def reference", "kinks is 3; allowed: a list of numbers"),
+        ("def reference", "inputs = 3\n        def reference", "inputs is 3; allowed: 1 or 2"),
         (
             "def numpy",
             "def nunpy",
@@ -114,7 +123,7 @@ def test_two_files_with_one_name_are_refused(tmp_path: Path) -> None:
 )
 def test_what_is_wrong_with_it_is_one_line(tmp_path: Path, old: str, new: str, says: str) -> None:
     with pytest.raises(ValueError, match=r"mine\.py:Mine: ") as caught:
-        own_op.checked(changed(tmp_path, old, new))
+        op_spec.checked(changed(tmp_path, old, new))
     assert says in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -134,7 +143,7 @@ def test_a_name_that_is_none_is_a_sentence(text: str, says: str) -> None:
 
 def test_a_file_that_ends_python_is_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="ended Python, exit status 3"):
-        own_op.checked(changed(tmp_path, "import numpy as np", "import os; os._exit(3)"))
+        op_spec.checked(changed(tmp_path, "import numpy as np", "import os; os._exit(3)"))
 
 
 def test_an_op_of_two_inputs_is_one_of_two_arrays(tmp_path: Path) -> None:
@@ -146,7 +155,7 @@ def test_an_op_of_two_inputs_is_one_of_two_arrays(tmp_path: Path) -> None:
             def reference(x, r): return x * r
             def numpy(x, r, out=None): return np.multiply(x, r, out=out)
     """
-    name, spec = own_op.checked(written(tmp_path, text))
+    name, spec = op_spec.checked(written(tmp_path, text))
     own_op.load_ops({name: spec})
     assert Case(name).bytes_moved == 3 * 1024 * 4
     op = ops.op_of(name)

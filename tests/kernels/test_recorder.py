@@ -93,6 +93,20 @@ def test_where_nothing_trains_a_step_is_a_forward_of_the_outermost_module(tmp_pa
     assert len(recording.steps.seconds) == 12 - 4
 
 
+def test_forwards_before_a_training_are_no_steps_of_it(tmp_path: Path) -> None:
+    model = Net()
+
+    def program() -> None:
+        infer(model, 6)
+        train(model, 14)
+
+    recording = recorded(tmp_path, program)
+    assert recording.steps.what == "optimizer.step"
+    assert {used.calls for used in recording.used} == {1.0}
+    assert {used.direction for used in recording.used} == {"forward", "backward"}
+    assert len(recording.steps.seconds) == 14 - 1 - 3 - 1  # the first tells that it trains
+
+
 def test_gradients_that_are_accumulated_make_one_step(tmp_path: Path) -> None:
     model = Net()
 
@@ -223,6 +237,11 @@ def test_an_error_in_the_program_goes_through_and_what_was_seen_stays(tmp_path: 
         (lambda raw: raw["used"][0].update(shape="3"), "shape is '3'; allowed: a list"),
         (lambda raw: raw["steps"].update(seconds=[0.0]), "seconds are 0.0; allowed: more than 0"),
         (lambda raw: raw.pop("used"), "used is missing"),
+        (lambda raw: raw["used"][0].update(calls=10**400), "too large"),
+        (lambda raw: raw["used"][0].update(op="Foo"), "op is 'Foo'; allowed: relu"),
+        (lambda raw: raw["used"][0].update(device="tpu"), "tpu"),
+        (lambda raw: raw["used"][0].update(threads=10**9), "no program on one machine"),
+        (lambda raw: raw["used"][0].update(shape=[10**9] * 4), "no program on one machine"),
     ],
 )
 def test_a_file_that_is_no_recording_is_refused_in_a_line(

@@ -85,6 +85,22 @@ class TestProgram:
         assert "\n" not in str(caught.value)
         assert len(read_recording(tmp_path / "cases.json").used) == 1
 
+    def test_a_text_as_its_exit_status_is_printed_and_counts_as_1(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert (
+            self.recorded(tmp_path, "import torch; torch.relu(torch.ones(3)); raise SystemExit('no luck')")
+            == 1
+        )
+        assert "no luck" in capsys.readouterr().err
+
+    def test_ctrl_c_keeps_what_was_seen(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        assert (
+            self.recorded(tmp_path, "import torch; torch.relu(torch.ones(3)); raise KeyboardInterrupt") == 130
+        )
+        assert len(read_recording(tmp_path / "cases.json").used) == 1
+        capsys.readouterr()
+
     def test_one_without_any_activation_writes_nothing(self, tmp_path: Path) -> None:
         with pytest.raises(UsageError, match="ran no activation"):
             self.recorded(tmp_path, "import torch; torch.ones(3) + 1")
@@ -194,6 +210,16 @@ class TestRecommend:
         calls = (used("relu", "forward", self.SMALL, "small"), used("relu", "backward", self.SMALL, "small"))
         found = self.asked(capsys, "--cases", kept(tmp_path, *calls, seconds=[1.0] * 8), run)
         assert found["saved"]["value"] == 0.0
+
+    def test_what_replacing_modules_does_not_reach_is_not_counted(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        run = write_run(
+            tmp_path / "run1",
+            experiment({"torch_eager": 0.03, "numba_tuned": 0.01}, n=self.BIG, op="relu6"),
+        )
+        path = kept(tmp_path, used("relu6", "forward", self.BIG, "a"), seconds=[1.0] * 8)
+        assert self.asked(capsys, "--cases", path, run)["saved"]["value"] == 0.0
 
     def test_what_swapping_really_saved_stands_beside_it(
         self, run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -10,6 +10,7 @@ import pytest
 from bench.plan.callables import adopted
 from bench.plan.options import OptionError, parse
 from kernels import api, registry
+from kernels.op_spec import is_op_spec
 from tests.running import ROOT
 
 pytestmark = pytest.mark.usefixtures("own_registry")
@@ -76,6 +77,17 @@ def test_a_name_that_another_has(mine: str, name: str) -> None:
         registry.register(f"good=relu@numpy:{mine}:good", "good")
     with pytest.raises(ValueError, match=f"'{name}' is the name of .*, as in mine={mine}:good"):
         adopted([f"{name}={mine}:good"])
+
+
+@pytest.mark.parametrize("name", ["a+b", "x" * 65, "-a"])
+def test_what_cannot_be_a_name_is_refused(mine: str, name: str) -> None:
+    with pytest.raises(ValueError, match=r"cannot be a name|is no function"):
+        adopted([f"{name}={mine}:good"])
+
+
+def test_a_function_that_is_called_op_is_no_op(mine: str) -> None:
+    (spec,) = adopted([f"op={mine}:good"]).values()
+    assert not is_op_spec(spec)
 
 
 def test_a_function_of_ones_own_op_gets_the_parameters_of_it(

@@ -21,7 +21,7 @@ from tests.running import ROOT, bench, read
 
 NAMES = "abcdef"
 KILLED = """
-import os, sys
+import os, signal, sys
 from pathlib import Path
 from tests.bench.records.test_crashes import experiments, killed_at
 
@@ -33,8 +33,10 @@ while True:
         experiments(folder / str(step))
         os._exit(0)
     _, status = os.waitpid(child, 0)
-    if os.waitstatus_to_exitcode(status) == 0:
+    ended = os.waitstatus_to_exitcode(status)
+    if ended == 0:
         break
+    assert ended == -signal.SIGKILL, f"killed at write {step}, it ended with {ended}"
     step += 1
 print(step)
 """

@@ -1,0 +1,53 @@
+"""What ``--op`` says: whose op it is, and where it stands.  A process of its own looks at it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from kernels.api import OpFacts, declare_op, is_own
+from kernels.asking import replies
+from kernels.callable_spec import is_callable_spec
+
+__all__ = ["MARK", "OP_FORM", "all_checked", "checked", "is_op_spec"]
+
+OP_FORM = "FILE.py:Name"
+MARK = "op="
+"""Before the text of an op wherever a plugin's ``MODULE:CLASS`` may stand."""
+
+
+def is_op_spec(spec: str) -> bool:
+    """Whether it is the spec of an op that `checked` has made."""
+    return spec.startswith(MARK) and not is_callable_spec(spec)
+
+
+def all_checked(texts: Iterable[str]) -> dict[str, str]:
+    """What `checked` says of each, the specs by name.  Raises ValueError, also where two are called the same."""
+    found: dict[str, str] = {}
+    for name, spec in map(checked, texts):
+        if found.setdefault(name, spec) != spec:
+            raise ValueError(f"two ops are called {name!r}; rename one of the classes")
+    return found
+
+
+def checked(text: str) -> tuple[str, str]:
+    """The name of the op that `text`, ``FILE.py:Name``, stands for, and its spec; a case may then have that name.
+
+    Raises ValueError in one line: no such form, file or class, and all that is wrong with the class.
+    """
+    file, _, name = text.rpartition(":")
+    if not file or not is_own(name):
+        raise ValueError(
+            f"{text!r} is no op; allowed: {OP_FORM}, the name of a class, which begins with a capital letter"
+        )
+    path = Path(file)
+    if not path.is_file():
+        raise ValueError(f"there is no file {file} (from {Path.cwd()})")
+    spec = f"{MARK}{path.resolve()}:{name}"
+    said = replies(f"{__package__}.own_op", (spec,), what=f"{path.name}:{name}")[-1]
+    if said["problem"]:
+        raise ValueError(f"{path.name}:{name}: {said['problem']}")
+    declare_op(
+        name, OpFacts(inputs=said["inputs"], params=tuple((key, value) for key, value in said["params"]))
+    )
+    return name, spec
