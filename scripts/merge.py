@@ -1,4 +1,4 @@
-"""One run of several: the shards that machines or jobs measured of it; or is what somebody sends whole and sound?"""
+"""One run of several: the shards that machines or jobs measured of it; or is what somebody sends sound?"""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ RUN is a run's directory, or the id of a run under --results. `pytest bench/ --s
 of 16 parts, each of whole experiments. Cells that came twice are kept once; cells of one name with different figures,
 and runs of different machines or versions, are refused. No file is changed; the merged run is a new directory.
 
---check writes nothing. It says whether each run is whole and agrees with itself: rounds that give the figures of their
-cell, gates passed, versions and fingerprint told, no cell faster than a copy. So look before you believe what was sent.
+--check writes nothing. It says whether what is there agrees with itself: rounds that give the times of their cell,
+gates passed, a fingerprint, no cell faster than a copy. It cannot tell what was left out, or made up with care.
 
 examples:
   python scripts/merge.py --check received/their-machine
@@ -83,7 +83,7 @@ def _checked(part: Part) -> int:
         print(f"{part.path}: {line}")
     if len(found) > _MOST_FAULTS:
         print(f"{part.path}: and {len(found) - _MOST_FAULTS} more")
-    verdict = count_text(len(found), "fault") if found else "whole and sound, as far as files tell"
+    verdict = count_text(len(found), "fault") if found else "sound, as far as its files tell"
     print(f"{part.path}: {count_text(len(part.cells), 'cell')}, {verdict}")
     return 1 if found else 0
 

@@ -13,9 +13,9 @@ import psutil
 
 from bench.machine import cgroups
 
-__all__ = ["free_bytes", "give_back", "oom_kills", "shortage"]
+__all__ = ["SPARE", "free_bytes", "give_back", "oom_kills", "shortage"]
 
-_SPARE = 512 << 20
+SPARE = 512 << 20
 """Bytes that are left to whatever else runs on the machine."""
 _PAGE = 4096
 _DONTNEED = 4
@@ -54,10 +54,10 @@ def give_back(array: np.ndarray[Any, Any]) -> None:
 def shortage(needed: int, arms: int, advice: str) -> str | None:
     """None if so many bytes can be had, else the figures; `advice` says what helps."""
     free = free_bytes()
-    if needed + _SPARE <= free:
+    if needed + SPARE <= free:
         return None
     those = f"{arms} arms at once" if arms > 1 else "one arm at a time"
     return (
         f"needs {needed / 2**30:.2f} GiB for {those}, {free / 2**30:.2f} GiB are free "
-        f"({_SPARE / 2**30:.1f} GiB are kept spare); {advice} or fewer --backends"
+        f"({SPARE / 2**30:.1f} GiB are kept spare); {advice} or fewer --backends"
     )

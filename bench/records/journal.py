@@ -31,6 +31,11 @@ class Journal:
     def __init__(self, path: Path) -> None:
         self.path = path
 
+    @property
+    def begun(self) -> bool:
+        """Whether there is anything in it: an emptied file is as good as none.  Raises OSError."""
+        return self.path.exists() and self.path.stat().st_size > 0
+
     def create(self, entries: Iterable[Any]) -> None:
         """Make it hold these entries and no others.  Raises OSError."""
         durable.replace(self.path, map(_line_of, entries))
@@ -55,4 +60,8 @@ def _entry_of(line: bytes) -> Any:
     text = line[_HEAD:-2]
     if line[:_HEAD] != b'["%08x",' % zlib.crc32(text) or line[-2:] != b"]\n":
         return None
-    return json.loads(text)
+    try:
+        entry = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return entry if isinstance(entry, dict) else None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -72,7 +73,10 @@ def _machine_file() -> int | None:
     path = Path(tempfile.gettempdir()) / "relu-bench.lock"
     for flags in (os.O_RDWR | os.O_CREAT, os.O_RDONLY):
         with contextlib.suppress(OSError):
-            return os.open(path, flags | os.O_NOFOLLOW, 0o644)
+            held = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK, 0o644)
+            if stat.S_ISREG(os.fstat(held).st_mode):
+                return held
+            os.close(held)  # another user's pipe or folder: nobody can be told by it
     return None
 
 

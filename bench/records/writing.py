@@ -60,7 +60,7 @@ class RunFiles:
         """Make the folder and the files where they are missing; the cells so far.  Raises RunFilesError."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            if not self._journal.path.exists():
+            if not self._journal.begun:
                 self._begin()
             stored = self._read()
             self._write_csv_files()
@@ -169,19 +169,21 @@ class RunFiles:
 
     def _seen(self, line: Line) -> dict[Key, Stored]:
         """The cells that a line tells of, which count from now on."""
-        self._environment = line.entry.get("environment", self._environment)
+        environment = line.entry.get("environment", self._environment)
+        self._environment = environment if isinstance(environment, dict) else self._environment
         found = {}
-        for part in line.entry.get("cells", ()):
-            try:
+        try:
+            for part in line.entry.get("cells", ()):
                 (cell,) = records_in(Cell, part["cells"])
                 seconds = {
                     (each.process, each.round): each.seconds for each in records_in(Round, part["rounds"])
                 }
-            except ValueError as error:
-                raise RunFilesError(
-                    f"{self._journal.path}: line {line.number}: {error}; choose another --run-id"
-                ) from error
-            found[tuple(part["name"])] = Stored(cell, seconds)
+                found[tuple(part["name"])] = Stored(cell, seconds)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            what = error if isinstance(error, ValueError) else f"no entry of a run ({error})"
+            raise RunFilesError(
+                f"{self._journal.path}: line {line.number}: {what}; choose another --run-id"
+            ) from error
         self._last |= dict.fromkeys(found, line.number)
         return found
 

@@ -22,20 +22,30 @@ _MOST_SWEEPS = 50
 _ENDS_WITHIN_S = 1.0
 
 _ours: set[int] = set()
-"""Children in sessions of their own that are no strays."""
+"""Children in sessions of their own that this module started."""
+_others: set[int] = set()
+"""Those that were there before the first of ours: this process's host started them, which may be a notebook."""
 
 
 def started(pid: int) -> None:
     """A child of ours in a session of its own is there; from the first one on, strays come to us."""
     if not _ours and sys.platform == "linux":
-        _ours.update(child.pid for child in _in_other_sessions())
-        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)
+        _others.clear()
+        _others.update(child.pid for child in _in_other_sessions() if child.pid != pid)
+        _adopt_orphans(1)
     _ours.add(pid)
 
 
 def ended(pid: int) -> None:
-    """That child is gone."""
+    """That child is gone; with the last one of ours, orphans are the system's again."""
     _ours.discard(pid)
+    if not _ours and sys.platform == "linux":
+        end_strays()
+        _adopt_orphans(0)
+
+
+def _adopt_orphans(yes: int) -> None:
+    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, yes)
 
 
 def end_strays() -> None:
@@ -43,7 +53,7 @@ def end_strays() -> None:
     if sys.platform != "linux":
         return
     for _ in range(_MOST_SWEEPS):
-        strays = [child for child in _in_other_sessions() if child.pid not in _ours]
+        strays = [child for child in _in_other_sessions() if child.pid not in _ours | _others]
         if not strays:
             return
         for child in strays:

@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 
 from bench.machine.cgroups import memory_limit
-from bench.machine.memory import free_bytes
+from bench.machine.memory import SPARE, free_bytes
 
 __all__ = ["Patience"]
 
@@ -101,7 +101,7 @@ def _took_the_rest(pid: int) -> str | None:
     """Says so if the machine is out of memory since the process has it."""
     total, free = psutil.virtual_memory().total, free_bytes()
     total = min(total, memory_limit() or total)
-    if free >= _HARDLY_ANY * total:
+    if free >= min(_HARDLY_ANY * total, SPARE / 2):  # a case is admitted that leaves SPARE
         return None
     with contextlib.suppress(psutil.Error):
         held = psutil.Process(pid).memory_info().rss

@@ -11,9 +11,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-__all__ = ["MASKED", "anonymous", "masked"]
+__all__ = ["FOLDER", "MASKED", "anonymous", "masked"]
 
 MASKED = "(masked)"
+FOLDER = "…/"
+"""What stands for a folder in what is anonymous."""
 """Stands for a value that looked like a secret."""
 _SECRET_NAME = re.compile(
     r"TOKEN|SECRET|PASSW|PASSPHRASE|CREDENTIAL|COOKIE|BEARER|PRIVATE|(API|ACCESS|AUTH|_)_?KEY|^KEY$",
@@ -62,7 +64,7 @@ def anonymous(value: Any) -> Any:
         return [anonymous(item) for item in value]
     if not isinstance(value, str):
         return value
-    text = _PATH.sub("…/", value)
+    text = _PATH.sub(FOLDER, value)
     for word, instead in _names():
         text = re.sub(
             rf"(?<![A-Za-z0-9]){re.escape(word)}(?![A-Za-z0-9])", instead, text, flags=re.IGNORECASE

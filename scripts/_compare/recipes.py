@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.machine.environment import DIFFERS, describe
-from bench.text.private import MASKED
+from bench.text.private import FOLDER, MASKED
 from scripts._compare.loading import LoadedRun
 from scripts._shared.cli import UsageError
 
@@ -77,6 +77,12 @@ def _recipe(name: str, run: LoadedRun, path: Path | None, now: Mapping[str, Any]
             raise UsageError(
                 f"{variable} was not stored with {name}, as it looked like a secret: no --confirm"
             )
+        if FOLDER in value:
+            raise UsageError(
+                f"{variable} was stored without its folder (--anonymise) in {name}: no --confirm"
+            )
+    for variant in (environment.get("options") or {}).get("interpreters") or {}:
+        raise UsageError(f"{variant} ran in another Python in {name}; measure again with --arm: no --confirm")
     return Recipe(name, environ, variants, path)
 
 

@@ -9,7 +9,9 @@ from typing import Any
 
 from bench.records.adopting import adopt
 from bench.records.errors import RunFilesError
+from bench.records.find_runs import has_rows
 from bench.records.lines import Key, as_row, key_of
+from bench.records.reading import ReadError, read_cells, read_rounds
 from bench.records.schema import Cell, Compile, Round
 from scripts._shared.cli import UsageError
 from scripts._shared.environments import differences, read_environment
@@ -43,6 +45,12 @@ class Part:
 def read_part(cells_csv: Path) -> Part:
     """The run beside that cells.csv.  Raises UsageError for one that is damaged, or says not where it was measured."""
     folder = cells_csv.parent
+    try:
+        read_cells([cells_csv])
+        if has_rows(folder / "rounds.csv"):
+            read_rounds([folder / "rounds.csv"])
+    except ReadError as error:
+        raise UsageError(str(error)) from error
     environment = read_environment(cells_csv)
     if environment is None:
         raise UsageError(f"{folder}: no environment.json; without it nothing says what it ran on")
@@ -84,12 +92,16 @@ def joined(parts: Sequence[Part], run_id: str) -> tuple[dict[Key, Whole], int]:
 def merged_environment(parts: Sequence[Part]) -> dict[str, Any]:
     """The first part's, with what the others were asked for, so that a reader sees all of it."""
     first = dict(parts[0].environment)
-    sittings = [each for part in parts for each in part.environment.get("sittings") or ()]
+    sittings = [each for part in parts for each in _listed(part.environment.get("sittings"))]
     sources = [
         {"run": part.path.name, "options": part.environment.get("options"), "cells": len(part.cells)}
         for part in parts
     ]
     return first | {"sittings": sittings, "merged_from": sources}
+
+
+def _listed(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _check_same(one: Whole, other: Whole, here: Path, there: Path) -> None:

@@ -57,7 +57,7 @@ def _figures(cell: Cell, seconds: list[float]) -> Iterator[str]:
         _, median, _ = quantiles(seconds, n=4, method="inclusive")
         told["median_s"], real["median_s"] = cell.median_s, median
     for name, value in told.items():
-        if value is None or abs(value - real[name]) > _ROUNDING * real[name]:
+        if value is None or not abs(value - real[name]) <= _ROUNDING * real[name]:
             yield f"{name} is {value}, its rounds give {real[name]}"
     if cell.time_s is not None and not min(seconds) <= cell.time_s * (1 + _ROUNDING):
         yield "time_s is below all of its rounds"

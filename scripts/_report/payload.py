@@ -107,7 +107,7 @@ def _gains(gains: Sequence[Gain]) -> str:
 
 def _numbers(values: np.ndarray[Any, np.dtype[np.float64]], form: str = ".5g") -> str:
     """NaN is null; infinity is a number too large for JSON's reader, who makes it infinity again."""
-    words = {"nan": "null", "inf": "1e999"}
+    words = {"nan": "null", "inf": "1e999", "-inf": "-1e999"}
     texts = (format(value, form) for value in values.tolist())
     return ",".join(words.get(text, text) for text in texts)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -141,3 +142,14 @@ def test_where_nothing_can_be_held_it_goes_on_without(
     with alone_in(tmp_path / "run"):
         pass
     process.communicate()
+
+
+def test_a_pipe_in_the_place_of_the_lock_keeps_nobody_waiting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another user of the machine may have made it; opening it would wait for a writer for ever."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.delenv("RELU_BENCH_FORCE", raising=False)
+    os.mkfifo(tmp_path / "relu-bench.lock", 0o444)
+    with alone_on_this_machine("run"):
+        pass

@@ -181,6 +181,21 @@ def test_a_journal_that_is_not_ours_is_refused_and_left_alone(
     assert (tmp_path / "journal.jsonl").read_bytes() == first + b"more\n"
 
 
+def test_a_journal_that_was_emptied_is_made_anew_from_the_files_beside_it(files: RunFiles) -> None:
+    files.append([cell("a", rounds=2)], rounds("a", 1.0, 2.0))
+    (files.folder / "journal.jsonl").write_bytes(b"")
+    assert len(RunFiles(files.folder).open()) == 1
+    assert len(read(files.cells_path)) == 1
+
+
+@pytest.mark.parametrize("entry", [{"cells": 5}, {"cells": [{"name": ["a"]}]}, {"cells": ["x"]}])
+def test_a_whole_line_that_is_no_entry_of_ours_is_named(files: RunFiles, entry: object) -> None:
+    Journal(files.folder / "journal.jsonl").append(entry)
+    with pytest.raises(RunFilesError, match=r"journal.jsonl: line 2: no entry of a run") as caught:
+        RunFiles(files.folder).open()
+    assert "\n" not in str(caught.value)
+
+
 def test_a_row_that_this_version_does_not_know_is_named(files: RunFiles) -> None:
     files.append([cell("a")], [])
     journal = Journal(files.folder / "journal.jsonl")

@@ -72,6 +72,7 @@ def test_who_has_the_memory_when_it_is_gone_is_ended_as_out_of_memory(
     monkeypatch.setattr(patience, "_next", 0.0)
     assert patience.is_over() is None
     monkeypatch.setattr(room, "_HARDLY_ANY", 2.0)  # so that all that is free is hardly any
+    monkeypatch.setattr(room, "SPARE", 1 << 60)
     monkeypatch.setattr(patience, "_next", 0.0)
     over = patience.is_over()
     assert over is not None
