@@ -114,7 +114,8 @@ def _understood(told: bytes, printed: bytes, status: int, what: str) -> list[Any
     lines = told.splitlines()
     if not any(lines):
         last = (printed.decode(errors="replace").strip().splitlines() or ["it said nothing"])[-1]
-        raise ValueError(f"{what}: importing it ended Python, exit status {status}: {last[:300]}")
+        how = "answered nothing" if told else f"ended Python, exit status {status}"
+        raise ValueError(f"{what}: importing it {how}: {last[:300]}")
     try:
         return [json.loads(line) for line in lines if line]
     except (ValueError, RecursionError):

@@ -13,12 +13,15 @@ from bench.text.foreign import plain
 
 __all__ = ["counts_of", "reason_of", "threads_of", "versions_of"]
 
+_LONGEST = 200
+"""Characters of a version."""
+
 
 def versions_of(told: object) -> dict[str, str]:
-    """Of `versions`: text by text."""
-    if isinstance(told, dict) and all(isinstance(each, str) for pair in told.items() for each in pair):
-        return {plain(name): plain(version) for name, version in told.items()}
-    raise _wrong("versions", told, "a dict of text by text, as {'numpy': '2.3'}")
+    """Of `versions`: text by text; a version that is another object is told by its own text."""
+    if isinstance(told, dict) and all(isinstance(name, str) for name in told):
+        return {plain(name): plain(str(version)[:_LONGEST]) for name, version in told.items()}
+    raise _wrong("versions", told, "a dict by name, as {'numpy': '2.3'}")
 
 
 def threads_of(told: Any) -> int:

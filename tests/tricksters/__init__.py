@@ -169,7 +169,7 @@ CAUGHT: dict[type, tuple[tuple[str, ...], str]] = {
     OutOfMemory: (("oom",), "cannot allocate 7 TiB"),
     RaisesInWhyNot: (("failed",), "KeyError: 'undecided'"),
     VagueWhyNot: (("failed",), "why_not returned False"),
-    LoudWhyNot: (("skipped",), 'not "here", not now'),
+    LoudWhyNot: (("skipped",), 'not "here", not.now'),
     WrongReturns: (WRONG, "returned list"),
 }
 """The statuses that each may end with, and a pattern that its reason has to match."""

@@ -39,6 +39,7 @@ from bench.messages import (
     TimeBatch,
 )
 from bench.plan.experiments import Arm, Experiment
+from bench.records.schema import RUN_FILES
 from bench.run.experiment import Limits, run
 from bench.run.process import ArmError
 from kernels import registry
@@ -447,7 +448,7 @@ def test_overlap_sees_shared_bytes_and_not_neighbours() -> None:
 def test_folder_of_the_parade_has_nothing_but_its_files(parade: Outcome) -> None:
     """Megabytes of chatter go nowhere."""
     names = {path.name: path.stat().st_size for path in Path(parade.folder).iterdir()}
-    assert set(names) == {"cells.csv", "rounds.csv", "compiles.csv", "environment.json"}
+    assert set(names) == set(RUN_FILES)
     assert "chatter" not in parade.text
 
 
