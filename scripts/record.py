@@ -31,7 +31,7 @@ are the calls that torch itself runs: of a model under torch.compile those that 
 fuses activations with their neighbours. What runs in other threads or processes is not seen. JAX programs are not
 recorded: jax.jit fuses activations, too.
 
---swap runs every second timed step with our kernels in place of nn.ReLU and nn.LeakyReLU (calls of functions stay as
+--swap runs turns of four timed steps with our kernels in place of nn.ReLU and nn.LeakyReLU (calls of functions stay as
 they are), and so measures in the program itself what they would save. Results stay the same, bit for bit, but for the
 sign of zero in float16 and bfloat16.
 
@@ -83,7 +83,9 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--output", type=cli.writable, default=Path("cases.json"), metavar="FILE", help="(default cases.json)"
     )
-    parser.add_argument("--swap", action="store_true", help="time steps with our kernels, too, by turns")
+    parser.add_argument(
+        "--swap", action="store_true", help="time steps with our kernels, too, by turns: at least 50 steps"
+    )
     parser.add_argument("-m", action="store_true", help="PROGRAM is a module, as with python -m")
     parser.add_argument(
         "program", nargs=argparse.REMAINDER, metavar="PROGRAM ARGS…", help="the program, and its own options"
@@ -177,7 +179,7 @@ def _swapped(recording: Recording, modules: int) -> str:
         else f"{_signed(saved.lo)} to {_signed(saved.hi)}"
     )
     return (
-        f"{what} a step took {percent_text(abs(saved.value))} {word} time ({bounds}; {pairs} of steps){sure}."
+        f"{what} a step took {percent_text(abs(saved.value))} {word} time ({bounds}; {pairs} of turns){sure}."
     )
 
 

@@ -83,7 +83,7 @@ class Unmeasured:
 
 @dataclass(frozen=True, slots=True)
 class Steps:
-    """The program's steps, in seconds each; with `ours` those of every second step, with our kernels."""
+    """The program's steps, in seconds each; with `ours` those of turns of steps, with torch's and with our kernels."""
 
     what: str
     """What a step is: ``optimizer.step``, or the forward of a module."""

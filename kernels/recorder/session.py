@@ -235,7 +235,7 @@ def recording(path: str | Path, *, swap: bool = False) -> Iterator[Session]:
     """Record the activations that torch runs in this thread in the block, and write them to the JSON file `path`.
 
     The first three steps are counted (`optimizer.step`, or the outermost module's forward where nothing trains), the
-    later ones timed.  `swap`: every second timed step runs with our kernels in place of nn.ReLU and nn.LeakyReLU.
+    later ones timed.  `swap`: timed steps run by turns with our kernels in place of nn.ReLU and nn.LeakyReLU.
     Raises OSError if the file cannot be written.
     """
     session = Session("", swap=swap)

@@ -1,26 +1,34 @@
-"""Steps with torch's activations and with ours, by turns, in the program itself."""
+"""Steps with torch's activations and with ours, by turns, in the program itself.
+
+A turn is several steps: the first after a change pays for it, by memory that the other let go of and threads that still
+spin.
+"""
 
 from __future__ import annotations
 
 import random
+import statistics
 from collections.abc import Sequence
 
 from torch import nn
 
 __all__ = ["Swapping"]
 
-_UNTIMED = 2
-"""Pairs of steps at the beginning that do not count: our kernels are compiled, and both warm up."""
+_UNTIMED = 1
+"""Pairs of turns at the beginning that do not count: our kernels are compiled, and both warm up."""
+_STEPS = 4
+"""In a turn; the first of them does not count."""
 
 
 class Swapping:
-    """Of two steps one runs with ours, the first or the second as it falls."""
+    """Of two turns one runs with ours, the first or the second as it falls."""
 
     def __init__(self, chance: random.Random) -> None:
         self._chance = chance
         self._roots: Sequence[nn.Module] = ()
         self._order: list[bool] = []
         self._ours = False
+        self._turn_s: list[float] = []
         self._times: dict[bool, list[float]] = {False: [], True: []}
         self.modules = 0
 
@@ -38,8 +46,12 @@ class Swapping:
 
     def stepped(self, seconds: float) -> None:
         """A step took that long; the next one may be the other's turn."""
-        if self._roots:
-            self._times[self._ours].append(seconds)
+        if not self._roots:
+            return
+        self._turn_s.append(seconds)
+        if len(self._turn_s) == _STEPS:
+            self._times[self._ours].append(statistics.median(self._turn_s[1:]))
+            self._turn_s = []
             self._turn()
 
     def back(self) -> None:
@@ -47,7 +59,7 @@ class Swapping:
         self._set(ours=False)
 
     def pairs(self) -> tuple[list[float], list[float]]:
-        """(seconds of steps with torch's, with ours), pair by pair."""
+        """(seconds of a step in turns with torch's, with ours), pair by pair."""
         both = min(map(len, self._times.values()))
         theirs, ours = (times[_UNTIMED:both] for times in self._times.values())
         return theirs, ours

@@ -206,14 +206,13 @@ def test_swapping_is_undone_and_changes_no_result(tmp_path: Path) -> None:
     plain = Net()
     torch.manual_seed(0)
     swapped = Net()
-    train(plain, 14)
-    recording = recorded(tmp_path, lambda: train(swapped, 14), swap=True)
+    train(plain, 4 + 5 * 8)
+    recording = recorded(tmp_path, lambda: train(swapped, 4 + 5 * 8), swap=True)
     assert not any(isinstance(each, TunedReLU) for each in swapped.modules())
     for one, other in zip(plain.parameters(), swapped.parameters(), strict=True):
         assert torch.equal(one, other)
-    assert (
-        len(recording.steps.seconds) == len(recording.steps.ours) == 3
-    )  # pairs of 10 timed steps, but for two
+    # five pairs of turns of four steps, but for the first pair
+    assert len(recording.steps.seconds) == len(recording.steps.ours) == 4
 
 
 def test_an_error_in_the_program_goes_through_and_what_was_seen_stays(tmp_path: Path) -> None:
