@@ -169,7 +169,7 @@ class ArmCalls(Protocol):
 class Open(Request[Loaded]):
     """The first request: import this backend, or control, in this role.  `plugins` maps names to ``MODULE:CLASS``.
 
-    Or to a user's own op (`kernels.own_op`), which every arm has to know.
+    Or to a user's own op (`kernels.own.op`), which every arm has to know.
     """
 
     backend: str

@@ -11,8 +11,8 @@ import re
 from collections.abc import Iterable
 
 from kernels.api import Backend
-from kernels.asking import replies, reply
-from kernels.callable_spec import is_callable_spec
+from kernels.specs.asking import replies, reply
+from kernels.specs.function import is_callable_spec
 
 __all__ = [
     "NAME",
@@ -56,7 +56,7 @@ def nearest(name: str, allowed: Iterable[str]) -> str | None:
 def instantiate(spec: str) -> Backend:
     """Import ``MODULE:CLASS``, build it without arguments, and check that it is a `Backend`.
 
-    Or adopt the function of a whole `kernels.callable_spec.CallableSpec`.  Raises ValueError where the spec, the
+    Or adopt the function of a whole `kernels.specs.function.CallableSpec`.  Raises ValueError where the spec, the
     class, its methods or its name are wrong, and whatever importing and building it raises.
     """
     backend = _adopted(spec) if is_callable_spec(spec) else _made(spec)
@@ -84,7 +84,7 @@ def _made(spec: str) -> Backend:
 
 
 def _adopted(spec: str) -> Backend:
-    backend: Backend = importlib.import_module(f"{__package__}.callables").adopted(spec)
+    backend: Backend = importlib.import_module(f"{__package__}.own").adopted(spec)
     return backend
 
 

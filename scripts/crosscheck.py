@@ -27,7 +27,7 @@ from bench.records.schema import RUN_FILES
 from bench.text.hints import did_you_mean
 from kernels import registry
 from kernels.api import AXIS_TABLE, DIRECTIONS, DTYPES, MAIN_OPS, PLACEMENTS, Axis, Case
-from kernels.op_spec import OP_FORM, all_checked
+from kernels.specs.op import OP_FORM, all_checked
 from scripts._crosscheck.process import Limits, outcomes
 from scripts._crosscheck.report import report
 from scripts._crosscheck.rows import COLUMNS, Row, row_of

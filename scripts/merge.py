@@ -60,10 +60,11 @@ def _merge(parts: Sequence[Part], output: Path) -> int:
     if output.exists():
         raise cli.UsageError(f"--output {output}: is there already; name a directory that is not")
     cells, twice = joined(parts, output.name)
+    environment = merged_environment(parts)
     files = RunFiles(output)
     try:
         files.open()
-        files.write_environment(merged_environment(parts))
+        files.write_environment(environment)
         for _, group in itertools.groupby(cells.values(), key=lambda whole: whole.cell.case):
             wholes = list(group)
             rounds = [each for whole in wholes for each in whole.rounds]

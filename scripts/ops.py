@@ -14,10 +14,10 @@ from kernels import registry
 from kernels.api import AXIS_TABLE, DIRECTIONS, OPS, PLACEMENTS, Backend, Case
 from kernels.correctness.bounded import allowed_ulps
 from kernels.numbers.floats import FORMATS
-from kernels.op_spec import OP_FORM, all_checked
 from kernels.ops import op_of
 from kernels.ops.formula import Formula
-from kernels.own_op import load_ops
+from kernels.own.op import load_ops
+from kernels.specs.op import OP_FORM, all_checked
 from scripts._shared import cli
 from scripts._shared.render import as_markdown, to_terminal
 from scripts._shared.tables import Block, Report, Section

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
-import math
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -19,7 +18,7 @@ from kernels.recorder.cases_file import Recording, Used, write_recording
 from scripts._shared import cli
 from scripts._shared.remarks import clean
 from scripts._shared.render import to_terminal
-from scripts._shared.steps import FEWEST, saved_by_swapping, step_time
+from scripts._shared.steps import FEWEST, saved_by_swapping, step_time, swapped_text
 from scripts._shared.tables import Block, Report, Section
 
 __all__ = ["main"]
@@ -167,24 +166,10 @@ def _swapped(recording: Recording, modules: int) -> str:
         return "--swap: the model has no nn.ReLU and no nn.LeakyReLU of torch's; nothing was swapped."
     saved = saved_by_swapping(recording.steps.seconds, recording.steps.ours)
     what = f"--swap: with ours in {count_text(modules, 'module')}"
-    if saved is None or not math.isfinite(saved.value):
+    if saved is None:
         return f"{what} too few steps were timed to say what that saves."
-    word = "less" if saved.value >= 0 else "more"
-    lo, hi = sorted((abs(saved.lo), abs(saved.hi)))
-    sure = "" if saved.lo > 0 or saved.hi < 0 else ", which may be nothing"
     pairs = count_text(len(recording.steps.ours), "pair")
-    bounds = (
-        f"{percent_text(lo)} to {percent_text(hi)}"
-        if not sure
-        else f"{_signed(saved.lo)} to {_signed(saved.hi)}"
-    )
-    return (
-        f"{what} a step took {percent_text(abs(saved.value))} {word} time ({bounds}; {pairs} of turns){sure}."
-    )
-
-
-def _signed(share: float) -> str:
-    return f"{'-' if share < 0 else ''}{percent_text(abs(share))}"
+    return f"{what} {swapped_text(saved)}; {pairs} of turns."
 
 
 if __name__ == "__main__":

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -12,6 +10,7 @@ import pandas as pd
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from bench.records import durable
 from bench.records.find_runs import find_runs
 from bench.records.reading import ReadError, read_cells
 from bench.text.commands import command_line
@@ -166,15 +165,7 @@ def _write(path: Path, content: bytes, option: str) -> None:
         make = command_line("mkdir", "-p", folder)
         raise cli.UsageError(f"{option} {path}: there is no folder {folder}; create it first: {make}")
     try:
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(content)
-            Path(name).chmod(0o644)
-            Path(name).replace(path)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
+        durable.replace(path, content)
     except OSError as error:
         raise cli.UsageError(f"{option} {path}: cannot be written: {error.strerror}") from error
 

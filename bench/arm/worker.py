@@ -15,9 +15,9 @@ from bench.messages import ARM_REQUESTS, ArmRequest, Open
 from bench.plan.experiments import CONTROLS
 from kernels import registry
 from kernels.api import Backend
-from kernels.op_spec import is_op_spec
-from kernels.own_op import load_ops
+from kernels.own.op import load_ops
 from kernels.plugins import instantiate, one_line
+from kernels.specs.op import is_op_spec
 
 __all__ = ["Worker", "load_backend", "main", "refusal", "server_of"]
 

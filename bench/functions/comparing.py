@@ -24,9 +24,9 @@ from bench.records.schema import Cell
 from bench.run.run import Run
 from kernels import registry
 from kernels.api import DTYPES
-from kernels.callable_spec import CallableSpec
-from kernels.callables.adopted import Adopted
-from kernels.callables.loading import giving, importing, loaded
+from kernels.own.adopted import Adopted
+from kernels.own.loading import giving, importing, loaded
+from kernels.specs.function import CallableSpec
 
 __all__ = ["compare"]
 

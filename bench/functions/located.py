@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -11,13 +10,13 @@ from typing import Any
 from bench.plan.experiments import CONTROLS
 from bench.plan.function_case import FUNCTION
 from kernels import registry
-from kernels.callable_spec import CallableSpec, parse_callable
-from kernels.callables.loading import GIVEN
+from kernels.own.loading import GIVEN
+from kernels.plugins import NAME, NAME_RULE
+from kernels.specs.function import CallableSpec, parse_callable
 
 __all__ = ["Function", "kind_of_array", "located"]
 
 Function = Callable[..., Any] | str
-_NAME = re.compile(r"[\w.+-]+")
 _FRAMEWORKS: Mapping[str, str] = {"numpy": "numpy", "torch": "torch", "jax": "jax", "jaxlib": "jax"}
 _ADVICE = (
     "put it into a file, as in my.py, and give my.f or 'my.py:f' (in a notebook %%writefile my.py does it), "
@@ -54,10 +53,8 @@ def located(name: str, function: Function, kind: str, *, inline: bool) -> Callab
 
 
 def _check_name(name: object) -> None:
-    if not isinstance(name, str) or not _NAME.fullmatch(name):
-        raise ValueError(
-            f"{name!r} is no name of a function; allowed: letters, digits, '_', '.', '+' and '-'"
-        )
+    if not isinstance(name, str) or not NAME.fullmatch(name):
+        raise ValueError(f"{repr(name)[:80]} is no name of a function; {NAME_RULE}")
     if name in CONTROLS or name in registry.names():
         raise ValueError(f"{name!r} is the name of a built-in; choose another one")
 

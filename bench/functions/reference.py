@@ -7,11 +7,11 @@ import numpy as np
 from bench.arrays.function_ring import inputs_of, write
 from bench.plan.function_case import FunctionCase
 from kernels.api import DTYPES
-from kernels.asking import replies, reply
-from kernels.callable_spec import CallableSpec, spec_of_text
-from kernels.callables.adopted import Adopted
-from kernels.callables.loading import loaded
+from kernels.own.adopted import Adopted
+from kernels.own.loading import loaded
 from kernels.plugins import one_line
+from kernels.specs.asking import fields_in, replies, reply
+from kernels.specs.function import CallableSpec, spec_of_text
 
 __all__ = ["answer", "kind_of_results", "make_results"]
 
@@ -24,10 +24,19 @@ def kind_of_results(spec: CallableSpec, case: FunctionCase) -> Kind:
     Raises ValueError in one line: what the reference raised, or what it returned instead of an array.
     """
     words = (str(spec), case.folder, case.dtype, ",".join(map(str, case.shape)), str(case.variants))
-    found = replies(__name__, words, what=f"{spec.name}, which says what is right")[-1]
-    if "error" in found:
-        raise ValueError(f"{spec.name}, which says what is right: {found['error']}")
-    return tuple(found["shape"]), str(found["dtype"])
+    what = f"{spec.name}, which says what is right"
+    found = replies(__name__, words, what=what)[-1]
+    (error,) = fields_in(found, what, "error")
+    if error:
+        raise ValueError(f"{what}: {error}")
+    shape, dtype = fields_in(found, what, "shape", "dtype")
+    if (
+        not isinstance(shape, list)
+        or not all(type(size) is int and size > 0 for size in shape)
+        or dtype not in DTYPES
+    ):
+        raise ValueError(f"{what}: importing it gave no shape and dtype but {repr((shape, dtype))[:80]}")
+    return tuple(shape), str(dtype)
 
 
 def answer(text: str, folder: str, dtype: str, shape: str, variants: str) -> None:
@@ -41,7 +50,7 @@ def answer(text: str, folder: str, dtype: str, shape: str, variants: str) -> Non
     except Exception as error:  # noqa: BLE001  # whatever a user's function raises is passed on
         reply({"error": str(error) if isinstance(error, ValueError) else one_line(error)})
         return
-    reply({"shape": list(found), "dtype": name})
+    reply({"error": "", "shape": list(found), "dtype": name})
 
 
 def make_results(backend: Adopted, case: FunctionCase) -> Kind:

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from bench.plan.experiments import CONTROLS
 from kernels import registry
 from kernels.api import OPS, USUAL, is_own
-from kernels.callable_spec import parse_callable
 from kernels.plugins import NAME, NAME_RULE
+from kernels.specs.function import parse_callable
 
 __all__ = ["CALLABLE_FORM", "CALLABLE_HELP", "adopted"]
 
@@ -38,7 +38,7 @@ def adopted(
     for text in texts:
         spec = parse_callable(text, (*OPS, *own), asked)
         _check_name(spec.name, text)
-        from kernels.callables import refuse  # noqa: PLC0415  # NumPy, which a plan without functions does not need
+        from kernels.own import refuse  # noqa: PLC0415  # NumPy, which a plan without functions does not need
 
         refuse(spec, dtype, ops or {})
         found[registry.register(str(spec), spec.name)] = str(spec)

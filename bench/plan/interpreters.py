@@ -76,7 +76,7 @@ def search_path() -> str:
     package = Path(__file__).parents[2]
     if package.name != "relu_bench":
         return str(package)
-    folder = _private("relu-bench-import")
+    folder = _private("relu-bench-import") or Path(tempfile.mkdtemp(prefix="relu-bench-import"))
     link = folder / "relu_bench"
     if not link.is_symlink() or link.resolve() != package.resolve():
         with contextlib.suppress(FileNotFoundError):
@@ -90,7 +90,10 @@ def own_caches(python: str) -> dict[str, str]:
 
     Numba keeps one index for each function, whatever its version, and two versions would overwrite each other's.
     """
-    folder = _private("relu-bench-caches") / hashlib.sha256(python.encode()).hexdigest()[:16]
+    place = _private("relu-bench-caches")
+    if place is None:
+        return {}  # they find one, or do without
+    folder = place / hashlib.sha256(python.encode()).hexdigest()[:16]
     return {
         "NUMBA_CACHE_DIR": str(folder / "numba"),
         "TORCHINDUCTOR_CACHE_DIR": str(folder / "inductor"),
@@ -98,11 +101,13 @@ def own_caches(python: str) -> dict[str, str]:
     }
 
 
-def _private(name: str) -> Path:
-    """A folder that nobody else can write to: what lies there is run."""
+def _private(name: str) -> Path | None:
+    """A folder that nobody else can write to, since what lies there is run; None where there is no place for one."""
     folder = Path(tempfile.gettempdir(), f"{name}-{os.getuid()}")
-    folder.mkdir(mode=0o700, exist_ok=True)
-    found = folder.lstat()
-    if stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & 0o022:
-        return folder
-    return Path(tempfile.mkdtemp(prefix=name))
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        found = folder.lstat()
+    except OSError:
+        return None
+    own = stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & 0o022
+    return folder if own else None

@@ -10,7 +10,7 @@ from bench.plan.experiments import BASELINE, STAND_IN
 from bench.plan.settings import FORCE
 from kernels.api import AXIS_TABLE, Axis
 from kernels.networks.case import words_of
-from kernels.op_spec import OP_FORM
+from kernels.specs.op import OP_FORM
 
 __all__ = ["MOST_PROCESSES", "OPTIONS", "OptionSpec"]
 

@@ -25,7 +25,7 @@ from bench.plan.variants import variants_of
 from kernels import registry
 from kernels.api import AXIS_TABLE, USUAL, Axis
 from kernels.networks.case import words_of
-from kernels.op_spec import all_checked
+from kernels.specs.op import all_checked
 
 __all__ = ["OptionError", "parse"]
 

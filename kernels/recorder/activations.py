@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -10,6 +11,7 @@ import torch
 from torch import Tensor
 
 from kernels.api import DTYPES, OPS
+from kernels.recorder.cases_file import Kind
 
 __all__ = ["Call", "Seen", "call_of", "is_backward", "is_plain"]
 
@@ -24,18 +26,9 @@ _DEVICES = ("cpu", "cuda")
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
-    """One call of an activation: see `kernels.recorder.cases_file.Used`; `why` it cannot be measured, or empty."""
+class Call(Kind):
+    """One call of an activation; `why` it cannot be measured, or empty."""
 
-    op: str
-    direction: str
-    placement: str
-    dtype: str
-    shape: tuple[int, ...]
-    layout: str
-    device: str
-    threads: int
-    negative_slope: float
     why: str = ""
 
 
@@ -81,7 +74,7 @@ def call_of(seen: Seen, default_threads: int) -> Call | None:
         "contiguous" if _dense(x) else "strided",
         x.device.type,
         0 if threads == default_threads or x.device.type != "cpu" else threads,
-        slope,
+        slope if math.isfinite(slope) else 0.0,
         _why_not(op, x, numbers, tensors),
     )
 
@@ -103,6 +96,7 @@ def _why_not(op: str, x: Tensor, numbers: Sequence[Any], tensors: Sequence[Tenso
         (op == "relu" and any(numbers), "a threshold other than 0"),
         (op == "relu6" and list(numbers[:2]) != [0, 6], "hardtanh with other bounds than relu6's"),
         (op == "elu" and any(number != 1 for number in numbers[:3]), "an alpha or a scale other than 1"),
+        (op == "leaky_relu" and not all(map(math.isfinite, numbers[:1])), "a slope that is no finite number"),
         (op == "prelu" and tensors[-1].numel() > 1, "slopes by channel"),
     )
     return next((reason for holds, reason in reasons if holds), "")

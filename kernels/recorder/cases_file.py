@@ -16,6 +16,7 @@ from kernels.api import OPS, Case, parse_device
 __all__ = [
     "SCHEMA",
     "CasesFileError",
+    "Kind",
     "Recording",
     "Steps",
     "Unmeasured",
@@ -36,8 +37,8 @@ class CasesFileError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Used:
-    """One kind of call: which activation, of which tensor, how often, where."""
+class Kind:
+    """A kind of call: which activation, of which tensor."""
 
     op: str
     direction: str
@@ -49,6 +50,12 @@ class Used:
     threads: int
     """As torch was set; 0: its own default."""
     negative_slope: float
+
+
+@dataclass(frozen=True, slots=True)
+class Used(Kind):
+    """How often a kind of call was made, and where."""
+
     calls: float
     """In a step."""
     seconds: float | None

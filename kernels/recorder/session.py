@@ -7,6 +7,7 @@ Counting sees each operator that torch runs, below autograd and so in the backwa
 from __future__ import annotations
 
 import random
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -58,7 +59,8 @@ class Session:
 
     def __init__(self, program: str, *, swap: bool = False) -> None:
         self.program = program
-        self._swapping = Swapping(random.Random(0)) if swap else None
+        self._swap = swap
+        self._swapping = self._fresh_swapping()
         self._events: list[Event] = []
         self._names: dict[int, str] = {}
         self._stack: list[nn.Module] = []
@@ -66,7 +68,6 @@ class Session:
         self._saved: dict[int, str] = {}
         self._forwards = self._optimized = 0
         self._trains = False
-        self._what = ""
         self._begun_at = 0.0
         self._last: float | None = None
         self._seconds: list[float] = []
@@ -74,6 +75,9 @@ class Session:
         self._watch = _Watch(self._note)
         self._counting = self._by_forwards = False
         self._threads = torch.get_num_threads()
+
+    def _fresh_swapping(self) -> Swapping | None:
+        return Swapping(random.Random(0)) if self._swap else None
 
     def begin(self) -> None:
         """Watch from now on."""
@@ -132,9 +136,8 @@ class Session:
                 if is_plain(kept):
                     self._saved[kept.data_ptr()] = where
         on_cpu = call.device == "cpu"
-        forwards = (
-            self._forwards if self._stack else max(self._forwards - 1, 0)
-        )  # a gradient's is the last forward's
+        # Outside of a forward pass, a gradient's call belongs to the last one.
+        forwards = self._forwards if self._stack else max(self._forwards - 1, 0)
         self._events.append(Event(call, where, forwards, self._optimized, seconds if on_cpu else None))
 
     def _entered(self, module: nn.Module, _: Any) -> None:
@@ -147,7 +150,6 @@ class Session:
             self._roots.append(module)
             kind = type(module).__name__
             self._names |= {id(each): name or kind for name, each in module.named_modules()}
-        self._begun_at = time.perf_counter()
 
     def _left(self, _: nn.Module, __: Any, ___: Any) -> None:
         if self._stack:
@@ -188,6 +190,9 @@ class Session:
         """It trains after all, and the forward passes so far were a trial: from this step on it is counted anew."""
         for hook in self._hooks:
             hook.remove()
+        if self._swapping is not None:
+            self._swapping.back()
+        self._swapping = self._fresh_swapping()
         self._events, self._seconds, self._last = [], [], None
         self._optimized, self._by_forwards, self._trains = 0, False, True
         self._start_counting()
@@ -223,9 +228,7 @@ def _kind(roots: list[nn.Module]) -> str:
 
 
 def _was_compiled() -> bool:
-    """Whether torch.compile compiled anything: it is imported only where it did."""
-    import sys  # noqa: PLC0415
-
+    """Whether torch.compile compiled anything; what counts that is imported only where it is at work."""
     utils: Any = sys.modules.get("torch._dynamo.utils")
     return bool(utils is not None and utils.counters["frames"])
 

@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 
 from kernels.api import Case
-from kernels.delegate import Delegate
 from kernels.numbers.host_arrays import aligned_empty
+from kernels.own.delegate import Delegate
 
 __all__ = ["PAIRS", "PairNumbaTuned", "PairTorch", "kept_bytes", "pair_bytes"]
 

@@ -17,7 +17,7 @@ from time import perf_counter
 from typing import Any
 
 from kernels.api import Case
-from kernels.delegate import Delegate
+from kernels.own.delegate import Delegate
 
 __all__ = [
     "BASE",

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from kernels.api import Case
-from kernels.delegate import Delegate
+from kernels.own.delegate import Delegate
 
 __all__ = ["BASE", "PLUGIN", "ThenSum"]
 

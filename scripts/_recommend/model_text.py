@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from bench.stats.estimates import Interval
 from bench.text.commands import as_typed
@@ -13,6 +13,7 @@ from scripts._recommend.model import OURS, Part, Program
 from scripts._recommend.ranking import Answer, arm_of
 from scripts._recommend.sentences import times_text
 from scripts._shared.remarks import clean
+from scripts._shared.steps import swapped_text
 from scripts._shared.tables import Block, Report, Section
 
 __all__ = ["program_report"]
@@ -48,17 +49,16 @@ def _answer(program: Program) -> Iterator[str]:
     if saving is None:
         yield "No run has an arm that could take torch's place in a PyTorch program."
         return
-    found, unit = (share, percent_text) if share is not None else (saving.seconds, seconds_text)
+    found, text = (saving.seconds, seconds_text) if share is None else (share, percent_text)
     now = next((arm_of(each.now) for each in program.known), "what is used now")
-    yield from _verdict(program, found, f"{saving.arm} instead of {now}", unit is percent_text)
+    yield from _verdict(program, found, f"{saving.arm} instead of {now}", text)
 
 
-def _verdict(program: Program, found: Interval, what: str, as_share: bool) -> Iterator[str]:
+def _verdict(program: Program, found: Interval, what: str, text: Callable[[float], str]) -> Iterator[str]:
     saving = program.saving
     assert saving is not None  # told before
-    bounds = (
-        f"{_amount(found.value, as_share)} ({_amount(found.lo, as_share)} to {_amount(found.hi, as_share)})"
-    )
+    bounds = f"{text(found.value)} ({text(found.lo)} to {text(found.hi)})"
+    as_share = program.share is not None
     of = " of it" if as_share else " a step"
     if found.hi <= 0:
         yield f"Keep what you have: {what} saves nothing: {bounds}{of}."
@@ -81,10 +81,7 @@ def _verdict(program: Program, found: Interval, what: str, as_share: bool) -> It
 def _beside(program: Program) -> Iterator[str]:
     swapped = program.swapped
     if swapped is not None:
-        yield (
-            f"Tried in the program itself, step by step: {_amount(swapped.value, True)} "
-            f"({_amount(swapped.lo, True)} to {_amount(swapped.hi, True)}) less."
-        )
+        yield f"Tried in the program itself: {swapped_text(swapped)}."
     if program.recording.compiled:
         yield (
             "torch.compile was at work: the figures are those of the program without it; a compiler fuses activations."
@@ -112,8 +109,3 @@ def _row(program: Program, part: Part) -> tuple[str, ...]:
     now_s = float(part.found.now["time_s"])
     share = "" if program.step is None else percent_text(part.calls * now_s / program.step.value)
     return (*head, seconds_text(now_s), share, arm_of(part.found.best), times_text(part.found.over_now))
-
-
-def _amount(value: float, as_share: bool) -> str:
-    sign = "-" if value < 0 else ""
-    return f"{sign}{(percent_text if as_share else seconds_text)(abs(value))}"

@@ -9,6 +9,7 @@ import pandas as pd
 
 from bench.records.find_runs import has_rows
 from bench.records.reading import read_cells, read_rounds
+from kernels.networks.case import SLOPED_OPS
 
 __all__ = ["paths_of_runs", "rounds_beside"]
 
@@ -31,5 +32,5 @@ def rounds_beside(cells_csv: Path) -> pd.DataFrame | None:
     if cells_csv.name != "cells.csv" or not has_rows(path):
         return None
     rounds = read_rounds([path], ("process", "round", "seconds", "iterations"))
-    rounds.loc[rounds["op"] == "relu", "negative_slope"] = 0.0
+    rounds.loc[~rounds["op"].isin(SLOPED_OPS), "negative_slope"] = 0.0
     return rounds

@@ -215,6 +215,28 @@ def test_swapping_is_undone_and_changes_no_result(tmp_path: Path) -> None:
     assert len(recording.steps.seconds) == len(recording.steps.ours) == 4
 
 
+@pytest.mark.slow
+def test_what_is_swapped_in_a_trial_is_put_back_before_the_training(tmp_path: Path) -> None:
+    """Forward passes that were taken for steps are neither timed beside steps of the training, nor left swapped."""
+    model = Net()
+
+    def program() -> None:
+        infer(model, 30)
+        train(model, 1 + 4 + 3 * 8)
+
+    recording = recorded(tmp_path, program, swap=True)
+    assert recording.steps.what == "optimizer.step"
+    assert len(recording.steps.ours) == 2  # three pairs of turns, but for the first
+    assert {used.calls for used in recording.used} == {1.0}
+    assert not any(isinstance(each, TunedReLU) for each in model.modules())
+
+
+def test_a_slope_that_is_no_number_is_told(tmp_path: Path) -> None:
+    recording = recorded(tmp_path, lambda: functional.leaky_relu(torch.ones(3), float("nan")))
+    assert not recording.used
+    assert "a slope that is no finite number" in recording.unmeasured[0].why
+
+
 def test_an_error_in_the_program_goes_through_and_what_was_seen_stays(tmp_path: Path) -> None:
     def program() -> None:
         torch.relu(torch.ones(3))

@@ -19,7 +19,7 @@ import relu_bench
 from bench.functions import Comparison, read_runs
 from bench.functions.located import kind_of_array, located
 from kernels import registry
-from kernels.callables.loading import GIVEN
+from kernels.own.loading import GIVEN
 from tests.running import ROOT, ended, environ, wait_until, workers_of
 
 compare = relu_bench.compare
@@ -196,6 +196,7 @@ def test_a_result_may_have_another_shape() -> None:
     [
         ({"f": lambda x: x}, X, {}, "'f' is a lambda, which no other process can find: put it into a file"),
         ({"a b": doubled}, X, {}, "'a b' is no name of a function"),
+        ({"a+b": doubled}, X, {}, r"'a\+b' is no name of a function; a name is"),
         ({"numpy_ufunc": doubled}, X, {}, "is the name of a built-in; choose another"),
         ({"f": "nowhere.py:f"}, X, {}, "there is no file nowhere.py"),
         ({"f": 3}, X, {}, "'f' is a int; allowed: a function, or text"),

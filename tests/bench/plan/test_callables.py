@@ -10,7 +10,7 @@ import pytest
 from bench.plan.callables import adopted
 from bench.plan.options import OptionError, parse
 from kernels import api, registry
-from kernels.op_spec import is_op_spec
+from kernels.specs.op import is_op_spec
 from tests.running import ROOT
 
 pytestmark = pytest.mark.usefixtures("own_registry")

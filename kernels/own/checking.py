@@ -12,13 +12,13 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from kernels.api import Case, facts_of
-from kernels.asking import replies, reply
-from kernels.callable_spec import CallableSpec, spec_of_text
-from kernels.callables.adopted import Adopted, wrong_kind
-from kernels.callables.loading import loaded
 from kernels.numbers.host_arrays import aligned_empty, np_dtype
-from kernels.own_op import load_ops
+from kernels.own.adopted import Adopted, wrong_kind
+from kernels.own.loading import loaded
+from kernels.own.op import load_ops
 from kernels.plugins import one_line
+from kernels.specs.asking import replies, reply
+from kernels.specs.function import CallableSpec, spec_of_text
 
 __all__ = ["answer", "refuse"]
 
@@ -30,7 +30,7 @@ _N = 1024
 def refuse(spec: CallableSpec, dtype: str, ops: Mapping[str, str]) -> None:
     """Import it, look at its arguments, and call it once with elements of that dtype.
 
-    `ops` are users' own ops, as `kernels.own_op` tells them.
+    `ops` are users' own ops, as `kernels.own.op` tells them.
 
     Raises ValueError in one line, for what it raises, and for a result of another kind, shape or dtype.
     """

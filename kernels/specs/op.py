@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from kernels.api import OpFacts, declare_op, is_own
-from kernels.asking import replies
-from kernels.callable_spec import is_callable_spec
+from kernels.specs.asking import fields_in, replies
+from kernels.specs.function import is_callable_spec
 
 __all__ = ["MARK", "OP_FORM", "all_checked", "checked", "is_op_spec"]
 
 OP_FORM = "FILE.py:Name"
+_LOADER = f"{__package__.rpartition('.')[0]}.own.op"
+"""What looks at an op, in a process of its own."""
 MARK = "op="
 """Before the text of an op wherever a plugin's ``MODULE:CLASS`` may stand."""
 
@@ -44,10 +48,22 @@ def checked(text: str) -> tuple[str, str]:
     if not path.is_file():
         raise ValueError(f"there is no file {file} (from {Path.cwd()})")
     spec = f"{MARK}{path.resolve()}:{name}"
-    said = replies(f"{__package__}.own_op", (spec,), what=f"{path.name}:{name}")[-1]
-    if said["problem"]:
-        raise ValueError(f"{path.name}:{name}: {said['problem']}")
-    declare_op(
-        name, OpFacts(inputs=said["inputs"], params=tuple((key, value) for key, value in said["params"]))
-    )
+    what = f"{path.name}:{name}"
+    said = replies(_LOADER, (spec,), what=what)[-1]
+    (problem,) = fields_in(said, what, "problem")
+    if problem:
+        raise ValueError(f"{what}: {problem}")
+    declare_op(name, _facts(fields_in(said, what, "inputs", "params"), what))
     return name, spec
+
+
+def _facts(said: list[Any], what: str) -> OpFacts:
+    """What another process says of an op, which foreign code may have said instead."""
+    inputs, pairs = said
+    right = isinstance(pairs, list) and all(
+        isinstance(pair, list) and list(map(type, pair)) == [str, float] and math.isfinite(pair[1])
+        for pair in pairs
+    )
+    if inputs not in (1, 2) or not right:
+        raise ValueError(f"{what}: importing it gave no facts of an op but {repr(said)[:80]}")
+    return OpFacts(inputs=1 if inputs == 1 else 2, params=tuple((name, value) for name, value in pairs))

@@ -18,7 +18,7 @@ import time
 from collections.abc import Sequence
 from typing import IO, Any
 
-__all__ = ["replies", "reply"]
+__all__ = ["fields_in", "replies", "reply"]
 
 _TIMEOUT_S = 300
 """Longer than any framework takes to import, on a busy machine with cold caches."""
@@ -120,6 +120,13 @@ def _understood(told: bytes, printed: bytes, status: int, what: str) -> list[Any
         return [json.loads(line) for line in lines if line]
     except (ValueError, RecursionError):
         raise ValueError(f"{what}: importing it gave no answer but {told[:40]!r}") from None
+
+
+def fields_in(answer: object, what: str, *names: str) -> list[Any]:
+    """Those entries of an answer.  Raises ValueError in one line where it is no object that has them."""
+    if isinstance(answer, dict) and all(name in answer for name in names):
+        return [answer[name] for name in names]
+    raise ValueError(f"{what}: importing it gave no answer but {repr(answer)[:80]}")
 
 
 def reply(value: object) -> None:

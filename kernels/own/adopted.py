@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from kernels.api import AXES, Case, facts_of
-from kernels.callable_spec import CallableSpec
-from kernels.callables.signature import C_FUNCTION, Takes, takes_of
-from kernels.delegate import Delegate
+from kernels.own.delegate import Delegate
+from kernels.own.signature import C_FUNCTION, Takes, takes_of
+from kernels.specs.function import CallableSpec
 
 __all__ = ["Adopted", "wrong_kind"]
 
@@ -94,7 +94,7 @@ class Adopted(Delegate):
     def _jitted(self, case: Case, arrays: tuple[Any, ...]) -> Callable[..., Any]:
         key = (case.dtype, case.device, repr(case.negative_slope), *(each.shape for each in arrays))
         if key not in self._compiled:
-            from kernels.callables.jax_call import jitted  # noqa: PLC0415  # JAX, which other kinds do without
+            from kernels.own.jax_call import jitted  # noqa: PLC0415  # JAX, which other kinds do without
 
             self._compiled[key] = jitted(partial(self._function, **self.takes.keywords(case)), arrays)
         return self._compiled[key]

@@ -6,23 +6,20 @@ measured, so that what is wrong with it is one line; then each process that meas
 
 from __future__ import annotations
 
-import importlib.util
 import inspect
 import math
-import sys
-import zlib
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from kernels.api import OpFacts, declare_op
-from kernels.asking import reply
-from kernels.op_spec import MARK, is_op_spec
 from kernels.ops import own
 from kernels.ops.formula import Allowed, Expression, Formula, near
+from kernels.own.loading import module_at
 from kernels.plugins import nearest, one_line
+from kernels.specs.asking import reply
+from kernels.specs.op import MARK, is_op_spec
 
 __all__ = ["answer", "load_ops"]
 
@@ -61,7 +58,7 @@ def answer(spec: str) -> None:
 
 def _made(spec: str) -> tuple[Formula, OpFacts]:
     file, _, name = spec.removeprefix(MARK).rpartition(":")
-    module = _module(Path(file))
+    module = module_at(file)
     found = getattr(module, name, None)
     if not isinstance(found, type):
         guess = nearest(name, vars(module))
@@ -138,26 +135,6 @@ def _plainly(function: Callable[..., Any]) -> Callable[..., Callable[..., Any]]:
 
 def _takes_out(function: Callable[..., Any] | None) -> bool:
     return function is not None and "out" in inspect.signature(function).parameters
-
-
-def _module(path: Path) -> Any:
-    """The file, imported under a name of its own; what lies beside it can be imported by it."""
-    name = f"relu_bench_own_{zlib.crc32(str(path).encode()):08x}"
-    if name in sys.modules:
-        return sys.modules[name]
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
-        raise ValueError(f"{path.name} is no Python file")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    if str(path.parent) not in sys.path:
-        sys.path.append(str(path.parent))
-    try:
-        spec.loader.exec_module(module)
-    except BaseException:
-        del sys.modules[name]
-        raise
-    return module
 
 
 def _problem(formula: Formula, facts: OpFacts) -> str:

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 from kernels.api import OPS, Case, facts_of
-from kernels.callable_spec import CallableSpec, is_callable_spec, parse_callable, spec_of_text
-from kernels.callables.adopted import Adopted
-from kernels.callables.loading import loaded
-from kernels.callables.signature import takes_of
+from kernels.own.adopted import Adopted
+from kernels.own.loading import loaded
+from kernels.own.signature import takes_of
 from kernels.plugins import instantiate
+from kernels.specs.function import CallableSpec, is_callable_spec, parse_callable, spec_of_text
 
 X = np.array([-2.0, -0.0, 0.0, 1.5, np.nan], np.float32)
 

@@ -5,16 +5,17 @@ from __future__ import annotations
 import ctypes
 import importlib.util
 import sys
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from kernels.callable_spec import CallableSpec
 from kernels.plugins import nearest, one_line
+from kernels.specs.function import CallableSpec
 
-__all__ = ["GIVEN", "giving", "importing", "loaded"]
+__all__ = ["GIVEN", "giving", "importing", "loaded", "module_at"]
 
 GIVEN = "<given>"
 """Stands for a file where the function was handed over in this process."""
@@ -29,7 +30,7 @@ def loaded(spec: CallableSpec) -> Callable[..., Any]:
     if spec.path == GIVEN:
         return _given[spec.function]
     try:
-        module = _module_at(spec.path) if spec.path.endswith(".py") else importlib.import_module(spec.path)
+        module = module_at(spec.path) if spec.path.endswith(".py") else importlib.import_module(spec.path)
     except Exception as error:
         raise ValueError(f"importing {spec.path} raised {one_line(error)}") from error
     found = getattr(module, spec.function, None)
@@ -56,9 +57,15 @@ def importing() -> str | None:
     return _importing[-1] if _importing else None
 
 
-def _module_at(path: str) -> ModuleType:
-    """The module in that file, imported now; what lies beside it can be imported by it, as in a script."""
-    folder, name = str(Path(path).parent), f"relu_bench_callable_{Path(path).stem}"
+def module_at(path: str) -> ModuleType:
+    """The module in that file, imported once; what lies beside it can be imported by it, as in a script.
+
+    Raises ImportError, and whatever the file raises.
+    """
+    name = f"relu_bench_own_{Path(path).stem}_{zlib.crc32(path.encode()):08x}"
+    if name in sys.modules:
+        return sys.modules[name]
+    folder = str(Path(path).parent)
     if folder not in sys.path:
         sys.path.append(folder)  # at the end: a file of NumPy's name beside it must not take NumPy's place
     found = importlib.util.spec_from_file_location(name, path)
@@ -69,6 +76,9 @@ def _module_at(path: str) -> ModuleType:
     _importing.append(path)
     try:
         found.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
     finally:
         _importing.pop()
     return module

@@ -5,10 +5,10 @@ Imports no framework before a function is adopted.
 
 from __future__ import annotations
 
-from kernels.callable_spec import spec_of_text
-from kernels.callables.adopted import Adopted
-from kernels.callables.checking import refuse
-from kernels.callables.loading import loaded
+from kernels.own.adopted import Adopted
+from kernels.own.checking import refuse
+from kernels.own.loading import loaded
+from kernels.specs.function import spec_of_text
 
 __all__ = ["Adopted", "adopted", "refuse"]
 

@@ -11,12 +11,14 @@ import pytest
 
 from bench.plan.option_values import OptionError
 from bench.plan.options import parse
-from kernels import api, op_spec, ops, own_op
+from kernels import api, ops
 from kernels.api import DIRECTIONS, PLACEMENTS, Case
 from kernels.ops.formula import Formula
+from kernels.own.op import load_ops
+from kernels.specs.op import checked, is_op_spec
 from tests.calls import check, load
 
-EXAMPLE = Path(__file__).parents[2] / "examples" / "own_op.py"
+EXAMPLE = Path(__file__).parents[3] / "examples" / "own_op.py"
 RIGHT = """
     import numpy as np
     class Mine:
@@ -50,8 +52,8 @@ def test_the_example_is_short() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["numpy_ufunc", "numba_jit", "torch_eager"])
 def test_the_example_is_right_where_it_has_an_expression(name: str) -> None:
-    op, spec = op_spec.checked(f"{EXAMPLE}:Swish")
-    own_op.load_ops({op: spec})
+    op, spec = checked(f"{EXAMPLE}:Swish")
+    load_ops({op: spec})
     backend = load(name)
     assert Case(op).params_text == "beta=1.5"
     assert Case(op).bytes_moved == Case("relu").bytes_moved
@@ -73,7 +75,7 @@ def test_the_options_take_it_beside_ops_or_alone() -> None:
     alone, beside = parse({"op": [text]}), parse({"op": [text], "ops": "relu"})
     assert all(grid["op"] == ("Swish",) for grid in alone.grids)
     assert all(grid["op"] == ("relu", "Swish") for grid in beside.grids)
-    assert op_spec.is_op_spec(alone.plugins["Swish"])
+    assert is_op_spec(alone.plugins["Swish"])
     assert "Swish" not in alone.backends
 
 
@@ -123,7 +125,7 @@ def test_two_files_with_one_name_are_refused(tmp_path: Path) -> None:
 )
 def test_what_is_wrong_with_it_is_one_line(tmp_path: Path, old: str, new: str, says: str) -> None:
     with pytest.raises(ValueError, match=r"mine\.py:Mine: ") as caught:
-        op_spec.checked(changed(tmp_path, old, new))
+        checked(changed(tmp_path, old, new))
     assert says in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -143,7 +145,7 @@ def test_a_name_that_is_none_is_a_sentence(text: str, says: str) -> None:
 
 def test_a_file_that_ends_python_is_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="ended Python, exit status 3"):
-        op_spec.checked(changed(tmp_path, "import numpy as np", "import os; os._exit(3)"))
+        checked(changed(tmp_path, "import numpy as np", "import os; os._exit(3)"))
 
 
 def test_an_op_of_two_inputs_is_one_of_two_arrays(tmp_path: Path) -> None:
@@ -155,11 +157,33 @@ def test_an_op_of_two_inputs_is_one_of_two_arrays(tmp_path: Path) -> None:
             def reference(x, r): return x * r
             def numpy(x, r, out=None): return np.multiply(x, r, out=out)
     """
-    name, spec = op_spec.checked(written(tmp_path, text))
-    own_op.load_ops({name: spec})
+    name, spec = checked(written(tmp_path, text))
+    load_ops({name: spec})
     assert Case(name).bytes_moved == 3 * 1024 * 4
     op = ops.op_of(name)
     assert isinstance(op, Formula)
     x, r = np.ones(8, np.float32), np.full(8, 3, np.float32)
     assert op.numpy_forward((x, r), None, {})().tolist() == [3.0] * 8
     assert all(op.lacks("numpy", name, direction, "new") for direction in DIRECTIONS[1:])
+
+
+FORGE = """
+    import os, sys, time
+    os.write(int(sys.argv[2]), {!r} + bytes([10, 10]))
+    time.sleep(9)
+"""
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"[1]",
+        b'{"problem": ""}',
+        b'{"problem": "", "inputs": 3, "params": []}',
+        b'{"problem": "", "inputs": 1, "params": 5}',
+    ],
+)
+def test_a_file_that_forges_its_answer_is_a_sentence(tmp_path: Path, answer: bytes) -> None:
+    with pytest.raises(ValueError, match="importing it gave no") as caught:
+        checked(written(tmp_path, FORGE.format(answer)))
+    assert "\n" not in str(caught.value)
