@@ -25,11 +25,18 @@ def variants_of(variants: Sequence[str], arms: Sequence[str], measured: Sequence
     """What both options say; `measured` are the backends that there are.  Raises OptionError."""
     found = [_variant(text, measured) for text in variants] + [_arm(text, measured) for text in arms]
     for one, other in itertools.combinations(found, 2):
-        if one.name == other.name and (one.backend == other.backend or "" in (one.backend, other.backend)):
+        if one.name != other.name:
+            continue
+        option = "arm" if other.python else "variant"
+        if one.backend == other.backend or "" in (one.backend, other.backend):
             raise OptionError(
-                "arm" if other.python else "variant",
-                f"{one.name!r} is given twice for a backend; give each a name of its own",
+                option, f"{one.name!r} is given twice for a backend; give each a name of its own"
             )
+        if (one.environ, one.python) != (
+            other.environ,
+            other.python,
+        ):  # a name stands for one thing in a run's files
+            raise OptionError(option, f"{one.name!r} is two different things; give each a name of its own")
     return tuple(found)
 
 

@@ -50,6 +50,20 @@ def check_same(run_id: str, before: Mapping[str, Any], now: Mapping[str, Any]) -
             f"run {run_id} was made under another {changed[0]} "
             f"({before.get(changed[0])} then, {now.get(changed[0])} now); choose another --run-id"
         )
+    then, today = (each.get("options") for each in (before, now))
+    for kind in ("variants", "interpreters"):
+        for name, meant in _named(today, kind).items():
+            had = _named(then, kind).get(name, meant)
+            if had != meant:
+                raise RunFilesError(
+                    f"in run {run_id} {name} is {had}, and {meant} now; use another name, or another --run-id"
+                )
+
+
+def _named(options: object, kind: str) -> Mapping[str, Any]:
+    """What the options said by name; nothing in a file that has none of it."""
+    found = options.get(kind) if isinstance(options, dict) else None
+    return found if isinstance(found, dict) else {}
 
 
 def cards(name: str, devices: Sequence[str]) -> dict[str, Any]:

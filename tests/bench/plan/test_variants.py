@@ -78,6 +78,16 @@ def test_two_of_one_name_are_refused(other: Path) -> None:
         parse({"variant": ["a@numpy_ufunc:K=V"], "arm": [f"a@numpy_ufunc:python={other}"]})
 
 
+def test_a_name_stands_for_one_thing(other: Path) -> None:
+    """In environment.json, and for who reads it, a variant goes by its name."""
+    same = parse({"variant": ["a@numpy_ufunc:K=V", "a@numba_jit:K=V"]}).variants
+    assert [each.backend for each in same] == ["numpy_ufunc", "numba_jit"]
+    with pytest.raises(OptionError, match="'a' is two different things"):
+        parse({"variant": ["a@numpy_ufunc:K=V", "a@numba_jit:K=W"]})
+    with pytest.raises(OptionError, match="'a' is two different things"):
+        parse({"variant": ["a@numba_jit:K=V"], "arm": [f"a@numpy_ufunc:python={other},K=V"]})
+
+
 @pytest.mark.slow
 def test_two_installs_are_measured_side_by_side(tmp_path: Path, other: Path) -> None:
     options = f"--backends numpy_ufunc --baseline numpy_ufunc --arm other@numpy_ufunc:python={other} --max-seconds 0.3"
