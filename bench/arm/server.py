@@ -14,6 +14,7 @@ from bench.arm.call_loops import Calls
 from bench.arm.looks import Looks
 from bench.arm.said import counts_of, reason_of, threads_of, versions_of
 from bench.arm.workload import workload_of
+from bench.arrays import other_memory
 from bench.arrays.call_ring import Slot
 from bench.arrays.gpu_ring import CardSlots, device_seconds, steady
 from bench.arrays.inputs import InputSource
@@ -268,6 +269,7 @@ class ArmServer:
     def trim(self) -> None:
         """Keep nothing for the next case: somebody needs the memory."""
         self._inputs.forget()
+        other_memory.let_go()
 
     def release(self) -> None:
         """Let go of the case's buffers."""

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from bench.arrays import other_memory
 from bench.arrays.inputs import Inputs
 from bench.arrays.relocation import MOVED_BYTES, Kept, Places
 from bench.machine.clocks import clock
@@ -105,7 +106,10 @@ class Slots:
         self._walk: list[Slot] = []
         self._rng = SystemRandom()
         self._cache_bytes = cache_bytes
-        self._flush: np.ndarray | None = None
+        self._evicts = False
+        """Whether other memory is written before calls: more slots than there may be would be needed else."""
+        self._warm: set[int] = set()
+        """Slots, by identity, that something has touched since other memory was last written for eviction."""
 
     def grow(self) -> None:
         """Add the slots that the case's placement and cache state ask for."""
@@ -113,12 +117,12 @@ class Slots:
         want = 1
         if self.case.cache == "cold":
             want = 2 * self._cache_bytes // size + 2
-            if want > MOST_SLOTS:
-                self._flush = np.zeros(2 * self._cache_bytes, np.uint8)
+            self._evicts = want > MOST_SLOTS
         elif self.case.placement == "inplace":
             want = INPLACE_BYTES // size
         while len(self.ring) < min(want, MOST_SLOTS):
             self.ring.append(self._build())
+        self._warm.update(map(id, self.ring))
 
     def _build(self) -> Slot:
         x = self._copy(self.inputs.x)
@@ -182,6 +186,7 @@ class Slots:
 
         So all of them are written only where a call writes into them, in place.
         """
+        self._warm.add(id(slot))
         if slot.aliased and self.case.placement == "inplace":
             self.refill(slot, change)
             return
@@ -226,19 +231,21 @@ class Slots:
     @property
     def burst(self) -> int:
         """How many calls may follow each other without something untimed in between; 0: any number."""
-        limited = self.case.placement == "inplace" or self._flush is not None
+        limited = self.case.placement == "inplace" or self._evicts
         return len(self.ring) if limited else 0
 
     def take(self, count: int) -> list[Slot]:
         """The next `count` slots of the ring, in an order that no call can know; one slot alone stands for all.
 
-        Who knew the next slot could fetch its memory.  In place, they differ.  Else each half of the ring is walked in
-        turn: before a slot comes again, as many others have come as half the ring has.
+        Who knew the next slot could fetch its memory.  In place, and where other memory is written for eviction, they
+        differ.  Else each half of the ring is walked in turn: before a slot comes again, as many others have come as
+        half the ring has.
         """
         if len(self.ring) == 1:
             return self.ring
-        if self.case.placement == "inplace":
-            return self._rng.sample(self.ring, count)
+        if self.burst:
+            cold = [slot for slot in self.ring if id(slot) not in self._warm]
+            return self._rng.sample(cold if len(cold) >= count else self.ring, count)
         half = len(self.ring) // 2
         while len(self._walk) < count:
             for part in (self.ring[:half], self.ring[half:]):
@@ -254,13 +261,17 @@ class Slots:
         if self.case.placement == "inplace":
             for slot in taken:
                 self.renew(slot, plant)
-        if self._flush is not None:
+        if not self._evicts:
+            return
+        if any(id(slot) in self._warm for slot in taken):
             self.evict()
+            self._warm.clear()
+        self._warm.update(map(id, taken))
 
     def hand_over(self, slot: Slot) -> None:
         """Tell a backend that holds a copy of ``slot.out`` what has been written into it."""
+        self._warm.add(id(slot))
 
     def evict(self) -> None:
         """Write other memory, so that nothing of the slots is left in the cache."""
-        if self._flush is not None:
-            np.add(self._flush, 1, out=self._flush)
+        other_memory.write(2 * self._cache_bytes)

@@ -73,6 +73,7 @@ class CardSlots(Slots):
 
     def hand_over(self, slot: Slot) -> None:
         """Copy ``slot.out`` over the bus."""
+        super().hand_over(slot)
         if slot.in_step and slot.out is not None and self.card is not None:
             self.card.update(slot.handles[2], slot.out)
 

@@ -11,8 +11,7 @@ from collections.abc import Callable, Hashable, Mapping
 from itertools import repeat
 from typing import Any
 
-import numpy as np
-
+from bench.arrays import other_memory
 from bench.machine.clocks import clock
 from bench.machine.own_usage import waited_s
 from kernels.tuned.caches import caches
@@ -48,7 +47,6 @@ class Race:
     def __init__(self, clock: Clock = clock, waited: Clock = waited_s) -> None:
         self._clock, self._waited = clock, waited
         self._winners: dict[Hashable, str] = {}
-        self._flush: np.ndarray | None = None
 
     def winner(
         self, key: Hashable, ways: Mapping[str, Callable[[], Any]], *, cold: bool = False
@@ -77,7 +75,7 @@ class Race:
         while True:
             for runner in runners:
                 if cold:
-                    self._evict()
+                    other_memory.write(2 * caches().last)
                 runner.probe()
             passed_s = self._clock() - begin
             fewest = min(runner.undisturbed for runner in runners)
@@ -87,11 +85,6 @@ class Race:
                     return best
             if passed_s > _AT_MOST_S:
                 return runners[0].name
-
-    def _evict(self) -> None:
-        if self._flush is None:
-            self._flush = np.zeros(2 * caches().last, np.uint8)
-        np.add(self._flush, 1, out=self._flush)
 
 
 def _is_parallel(way: str) -> bool:

@@ -26,6 +26,8 @@ _OTHER_PASS = 0.1
 """Visits in processes of another number count so much of those of the same: evidence is new in the first."""
 _OTHER_END = 0.25
 """The same for experiments of which one, in the process before, had more to find out than it had time for."""
+_OTHER_CACHE = 0.01
+"""The same for hot cases of cold ones, and the other way round: before each batch of these much memory is written."""
 _OWN = 3.0
 """What the same experiment needed in the process before counts for its rounds, beside the others."""
 _LAST = 40
@@ -82,7 +84,7 @@ class Pace:
         self._took: dict[tuple[Case, int], Took] = {}
         self._made: list[_Made] = []
         self._compiled: list[float] = []
-        self._alikes: dict[tuple[float, int], list[tuple[_Made, float]]] = {}
+        self._alikes: dict[tuple[float, int, str], list[tuple[_Made, float]]] = {}
         self._ratios: dict[tuple[int, Part], float] = {}
         """Both as they stand since the last visit: a long run asks for thousands that are to come."""
 
@@ -125,7 +127,7 @@ class Pace:
         Those whose time was up show only that it is longer (a survival curve, as Kaplan and Meier draw it).
         """
         mine, before, seen = weight(visit[0]), self._before(visit), []
-        for made, counts in self._alike(mine, visit[1]):
+        for made, counts in self._alike(visit):
             same_end = before is None or (made.before is not None and made.before.limited is before.limited)
             seen.append(
                 (
@@ -145,20 +147,23 @@ class Pace:
             if (visit[1], part) not in self._ratios:
                 self._ratios[visit[1], part] = self._ratio(visit[1], part)
             return part(before) * self._ratios[visit[1], part]
-        alike = self._alike(weight(visit[0]), visit[1])
+        alike = self._alike(visit)
         sizes = sum(counts * size(made.experiment) for made, counts in alike)
         seen = sum(counts * part(made.took) for made, counts in alike)
         return size(visit[0]) * seen / sizes if sizes else 0.0
 
-    def _alike(self, mine: float, process: int) -> list[tuple[_Made, float]]:
-        """The last visits, with what each counts for one of that weight in such a process."""
-        if (mine, process) not in self._alikes:
-            self._alikes[mine, process] = list(self._counting(mine, process))
-        return self._alikes[mine, process]
+    def _alike(self, visit: Visit) -> list[tuple[_Made, float]]:
+        """The last visits, with what each counts for one of that weight and cache state in such a process."""
+        experiment, process = visit
+        key = weight(experiment), process, experiment.case.cache
+        if key not in self._alikes:
+            self._alikes[key] = list(self._counting(*key))
+        return self._alikes[key]
 
-    def _counting(self, mine: float, process: int) -> Iterator[tuple[_Made, float]]:
+    def _counting(self, mine: float, process: int, cache: str) -> Iterator[tuple[_Made, float]]:
         for age, made in enumerate(reversed(self._made[-_LAST:])):
             counts = _FADES**age * math.exp(-_OTHER_SIZE * abs(math.log(mine / made.weight)))
+            counts *= 1.0 if made.experiment.case.cache == cache else _OTHER_CACHE
             yield made, counts if made.process == process else counts * _OTHER_PASS
 
     def _before(self, visit: Visit) -> Took | None:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import tracemalloc
+from typing import Any
+
 import numpy as np
 import pytest
 
+from bench.arrays import other_memory
 from bench.arrays.call_ring import Slots
 from bench.arrays.inputs import InputSource
 from kernels.api import Case
@@ -50,3 +54,61 @@ def test_in_place_a_burst_has_no_slot_twice() -> None:
     assert len(slots.ring) > 10
     for count in (1, 5, len(slots.ring), len(slots.ring) - 1) * 5:
         assert len({id(slot) for slot in slots.take(count)}) == count
+
+
+class Watched(Slots):
+    """Counts evictions, and what was touched since the last one."""
+
+    def __init__(self, *args: Any) -> None:
+        self.evictions = 0
+        super().__init__(*args)
+
+    def evict(self) -> None:
+        self.evictions += 1
+        super().evict()
+
+
+@pytest.mark.parametrize("placement", ["out", "new", "inplace"])
+def test_what_is_called_is_cold_and_nothing_is_evicted_without_need(placement: str) -> None:
+    """Of a cache so large that the ring cannot be larger, each call finds a slot untouched since the last eviction."""
+    case = Case("relu", placement=placement, n=16, cache="cold")
+    slots = Watched(HonestNumpy(), case, InputSource(1).of(case), 1 << 16)
+    slots.grow()
+    touched: set[int] = set()
+
+    def called(count: int) -> None:
+        before = slots.evictions
+        taken = slots.take(count)
+        slots.establish(taken, lambda slot: None)
+        if slots.evictions > before:
+            touched.clear()
+        assert len({id(slot) for slot in taken}) == count
+        assert not touched & {id(slot) for slot in taken}
+        touched.update(map(id, taken))
+
+    for _ in range(16):
+        called(10)
+    assert slots.evictions == (
+        16 if placement == "inplace" else 1
+    )  # in place, inputs are written before each burst
+    for slot in slots.ring:
+        slots.renew(slot, lambda slot: None)
+    called(10)
+    assert slots.evictions == (17 if placement == "inplace" else 2)
+    called(len(slots.ring))
+    assert slots.evictions == (18 if placement == "inplace" else 3)
+
+
+def test_a_process_has_the_memory_for_evicting_once() -> None:
+    def taken() -> int:
+        tracemalloc.start()
+        other_memory.write(1 << 20)
+        held, _ = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        return held
+
+    other_memory.let_go()
+    assert taken() >= 1 << 20
+    assert taken() < 1 << 16
+    other_memory.let_go()
+    assert taken() >= 1 << 20

@@ -6,7 +6,7 @@ import itertools
 import json
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -24,6 +24,7 @@ from kernels.api import Case
 from kernels.gpu.card import ordinal, why_not_there
 from tests import standin
 from tests.running import ROOT, bench, environ
+from tests.scripted import FakeSurroundings
 from tests.standin import Array
 
 pytestmark = pytest.mark.slow
@@ -198,6 +199,9 @@ def test_a_throttled_round_is_contended() -> None:
     class Hot(Surroundings):
         def watch(self, device: str) -> Watch:
             return Watch(Scripted("heat", ""))
+
+        def witness(self, pids: Iterable[int]) -> FakeSurroundings:
+            return FakeSurroundings()  # what runs beside this test is not asked about
 
     pool = InlinePool({"queue_relu": "tests.standin:QueueRelu"})
     limits = experiment.Limits(5.0, 1e-3, 1e-4, 2)
