@@ -12,9 +12,7 @@ import numpy as np
 
 from bench.records.schema import Cell
 from tests.factories import cell, experiment, sampled, write_run
-from tests.running import ROOT
 
-REFERENCE = ROOT / "results" / "reference" / "amd-epyc-2c"
 SIZES = (1024, 1 << 15, 1 << 20)
 EVIL = (
     "<script>window.bad=1</script>",

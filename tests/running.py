@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ import psutil
 
 __all__ = [
     "INLINE",
+    "REFERENCE",
     "ROOT",
     "Outcome",
     "bench",
@@ -32,6 +34,8 @@ __all__ = [
 ]
 
 ROOT = Path(__file__).resolve().parent.parent
+REFERENCE = ROOT / re.findall(r"^REFERENCE := (.+)$", (ROOT / "Makefile").read_text(), re.MULTILINE)[0]
+"""The run that the tables of README and docs are made of."""
 QUICK = ("--max-seconds", "0.02", "--processes", "1", "--baseline", "numpy_ufunc")
 """Figures are of no interest here, only what becomes of them; torch takes seconds to import."""
 INLINE = ("--isolation", "inline")

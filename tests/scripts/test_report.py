@@ -29,8 +29,8 @@ from scripts._shared.cli import UsageError
 from scripts._shared.summary import prepare, ranked
 from scripts.report import main
 from tests.factories import cell, experiment, write_run
-from tests.reports import EVIL, REFERENCE, Page, crowded, hostile, mixed
-from tests.running import ROOT
+from tests.reports import EVIL, Page, crowded, hostile, mixed
+from tests.running import REFERENCE, ROOT
 
 pytestmark = pytest.mark.slow
 

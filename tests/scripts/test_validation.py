@@ -21,7 +21,7 @@ from scripts._shared.stored import StoredError
 from scripts._shared.validation import NOT_MEASURED
 from scripts._trust.judging import Judged
 from tests.factories import sampled
-from tests.running import ROOT
+from tests.running import REFERENCE, ROOT
 
 TRUST = [
     Judged(
@@ -175,10 +175,10 @@ def test_a_page_without_markers_is_told_before_measuring(
 
 def test_estimators_come_from_the_rounds_of_a_run(tmp_path: Path) -> None:
     path = page(tmp_path, "estimators")
-    run = str(ROOT / "results/reference/amd-epyc-2c-network")
+    run = str(REFERENCE)
     assert estimators.main([run, "--update", str(path)]) == 0
     text = path.read_text(encoding="utf-8")
-    assert "amd-epyc-2c-network" in text
+    assert REFERENCE.name in text
     assert str(ROOT) not in text
     assert estimators.main([run, "--update", str(path), "--check"]) == 0
 

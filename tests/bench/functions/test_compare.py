@@ -20,7 +20,7 @@ from bench.functions import Comparison, read_runs
 from bench.functions.located import kind_of_array, located
 from kernels import registry
 from kernels.own.loading import GIVEN
-from tests.running import ROOT, ended, environ, wait_until, workers_of
+from tests.running import REFERENCE, ROOT, ended, environ, wait_until, workers_of
 
 compare = relu_bench.compare
 Array = np.ndarray[Any, Any]
@@ -242,7 +242,7 @@ def test_a_function_is_found_by_its_module_and_called_with_its_frameworks_arrays
 
 
 def test_the_rows_of_a_run_are_tables() -> None:
-    runs = read_runs(ROOT / "results" / "reference" / "amd-epyc-2c-network")
+    runs = read_runs(REFERENCE)
     assert runs.cells["run_id"].nunique() == 1
     assert runs.cells["time_s"].dtype == np.float64
     assert set(runs.rounds["backend"]) <= set(runs.cells["backend"])

@@ -63,7 +63,7 @@ FORMER = f"""
 from pathlib import Path
 from bench.records.reading import read_cells, read_rounds
 
-run = Path({str(ROOT / "results" / "reference" / "amd-epyc-2c")!r})
+run = Path({str(ROOT / "tests" / "schema1")!r})
 for frame in (read_cells([run / "cells.csv"]), read_rounds([run / "rounds.csv"])):
     assert set(frame["alignment"]) == {{"line"}}
     assert list(frame["alignment"].cat.categories) == ["line", "odd"]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.running import ROOT, environ
+from tests.running import REFERENCE, ROOT, environ
 
 pytestmark = [
     pytest.mark.slow,
@@ -17,7 +17,7 @@ pytestmark = [
 ]
 
 BENCH = ("-m", "pytest", "bench/", "-p", "no:cacheprovider")
-SUMMARISE = ("scripts/summarise.py", "results/reference/amd-epyc-2c")
+SUMMARISE = ("scripts/summarise.py", str(REFERENCE))
 
 
 def ended(arguments: tuple[str, ...], where: str) -> tuple[int, str]:

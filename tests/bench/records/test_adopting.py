@@ -134,7 +134,7 @@ def test_a_header_that_is_cut_is_one_of_no_rows(folder: Path) -> None:
 
 @pytest.mark.parametrize("name", ["cells.csv", "rounds.csv"])
 def test_a_run_of_an_older_version_does_not_go_on(tmp_path: Path, name: str) -> None:
-    old = (ROOT / "results" / "reference" / "amd-epyc-2c" / name).read_text().partition("\n")[0] + "\n"
+    old = (ROOT / "tests" / "schema1" / name).read_text().partition("\n")[0] + "\n"
     (tmp_path / name).write_text(old)
     with pytest.raises(
         RunFilesError, match=f"{name} was written by an older version.*choose another --run-id"
