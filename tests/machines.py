@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
-from bench.messages import ArmRequest, Finish, Prepare, Prepared, Sample
+from bench.messages import ArmRequest, Finish, Finished, Prepare, Prepared, Sample
 from bench.plan.experiments import Arm, Experiment
 from bench.plan.options import parse
 from bench.plan.settings import Settings
@@ -35,7 +35,7 @@ ARMS = (
     Arm("empty_call", "floor"),
 )
 FACTORS = {"base": 3.0, "quick": 1.0, "near": 1.01, "far": 2.0, "copy_plain": 1.0, "empty_call": 0.1}
-"""How long the calls of each arm take, in those of the fastest."""
+"""How long the calls of each arm take, in those of the fastest; of others, as long as those."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +50,8 @@ class Course:
     """What each byte of a case adds to that, and a twentieth of it to a call."""
     compile_s: float = 0.0
     """Compiling a case in the first process; the very first one takes four times as long."""
+    compiles: Mapping[Case, float] = field(default_factory=dict)
+    """What that takes besides, by case."""
     slow: float = 1.0
     """How many times as long everything takes"""
     since_s: float = 0.0
@@ -65,8 +67,14 @@ class _Pool(FakePool):
     process = 1
 
     def compile(self, case: Case, arms: Sequence[Arm]) -> dict[Arm, Prepared]:
-        self.machine.compiles(self.process)
+        self.machine.compiles(self.process, case)
         return {}
+
+    def call(self, arm: Arm, request: ArmRequest[Any]) -> Any:
+        answer = super().call(arm, request)
+        if isinstance(answer, Prepared | Finished):
+            return replace(answer, compile_report=self.machine.reports.get(arm.backend, {}))
+        return answer
 
 
 class _Asks(Silent):
@@ -99,6 +107,10 @@ class Machine:
         self.blocks: list[Sequence[Ended]] = []
         self.estimates: list[tuple[float, float]] = []
         """Of each visit, the time at its beginning then and the seconds that were said to be left."""
+        self.leasts: list[float] = []
+        """And those that were left in any case."""
+        self.reports: dict[str, dict[str, int]] = {}
+        """What compilers say of each case, by backend."""
         self.sitting: Sitting | None = None
         self._rng, self._noise, self._between = np.random.default_rng(seed), noise, between
         self._slow, self._waits, self._course = slow, waits, course
@@ -112,10 +124,11 @@ class Machine:
         """So long does something take when the machine is not slow."""
         self.around.now += seconds * self._slowness()
 
-    def compiles(self, process: int) -> None:
+    def compiles(self, process: int, case: Case) -> None:
         """A compiler works, in processes of that number."""
         if process == 1:
             self.passes(self._course.compile_s * (1.0 if self._compiled else 4.0))
+            self.passes(self._course.compiles.get(case, 0.0))
             self._compiled = True
 
     def start(self, settings: Settings, process: int) -> FakePool:
@@ -138,7 +151,7 @@ class Machine:
             noise = float(np.exp(self._noise * self._rng.standard_normal()))
             sample = replace(sample, usage=replace(sample.usage, waited_s=self._waits * sample.usage.cpu_s))
             slow = self._slow * self._slowness() * self._call_s(bytes_moved) / PER_CALL_S
-            return seconds_of(sample, slow * FACTORS[arm.backend] * shift * noise)
+            return seconds_of(sample, slow * FACTORS.get(arm.backend, 1.0) * shift * noise)
 
         pool = _Pool(self.around, change, takes=takes)
         pool.machine, pool.process = self, process
@@ -156,6 +169,7 @@ class Machine:
         """Note what is said to be left."""
         if self.sitting is not None:
             self.estimates.append((self.around.now, self.sitting.seconds_left()))
+            self.leasts.append(self.sitting.least_left())
 
     def measured(
         self, words: Mapping[str, str], sizes: Sequence[int] = (64,), seconds: float = 60.0

@@ -18,7 +18,16 @@ from bench.machine.address_layout import can_be_fixed
 from bench.machine.variables import telling
 from kernels.tuned.caches import cache_sizes, caches
 
-__all__ = ["DIFFERS", "commit", "describe", "last_level_cache", "machine_name", "utc_now"]
+__all__ = [
+    "DIFFERS",
+    "commit",
+    "cpu_model",
+    "describe",
+    "last_level_cache",
+    "machine_name",
+    "usable_cpus",
+    "utc_now",
+]
 
 _CPU = Path("/sys/devices/system/cpu")
 """Where Linux tells of the CPUs."""
@@ -33,7 +42,8 @@ def _read(path: Path) -> str | None:
         return None  # not on this system, or not for us to read
 
 
-def _cpu_model() -> str:
+def cpu_model() -> str:
+    """The processor's name, or its architecture."""
     for line in (_read(Path("/proc/cpuinfo")) or "").splitlines():
         if line.startswith("model name"):
             return line.partition(":")[2].strip()
@@ -42,7 +52,7 @@ def _cpu_model() -> str:
 
 def machine_name() -> str:
     """A short name made of the processor's and its usable cores, as in `amd-epyc-2c`."""
-    words = re.sub(r"\(.*?\)|\bCPU\b|\bProcessor\b|@.*", " ", _cpu_model())
+    words = re.sub(r"\(.*?\)|\bCPU\b|\bProcessor\b|@.*", " ", cpu_model())
     slug = re.sub(r"[^a-z0-9]+", "-", words.lower()).strip("-")
     return f"{slug}-{usable_cpus()}c"
 
@@ -110,7 +120,7 @@ def describe(options: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "commit": commit(),
         "machine": machine_name(),
-        "cpu": _cpu_model(),
+        "cpu": cpu_model(),
         "cores": usable_cpus(),
         "caches": {f"L{level}": size for level, size in cache_sizes().items()},
         "memory_bytes": memory.total,

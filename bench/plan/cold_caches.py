@@ -1,27 +1,19 @@
 """What compilers will have to do before a run's cases can be timed, as far as that is known before it begins.
 
-A compiler keeps what it made on disk.  The runs of the results folder tell which cases it has seen (compiles.csv); what
-none of them had is taken to be missing.  Where the caches were emptied since, the run finds out while it goes on.
+A compiler keeps what it made on disk.  What its cache is not known to hold (`bench.records.compiled`) is taken to be
+missing; where that turns out to be wrong, the run finds out while it goes on (`bench.run.time_left`).
 """
 
 from __future__ import annotations
 
-import csv
-import getpass
-import os
-import tempfile
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
-from bench.plan.experiments import Experiment
+from bench.plan.experiments import Arm, Experiment, Variant
+from kernels.api import Case
 
-__all__ = ["compile_s"]
+__all__ = ["COMPILERS", "NOTHING", "Compiler", "Compiling", "Need", "compiling", "need_of"]
 
-_COMPILES = "compiles.csv"
-_MOST_RUNS = 30
-"""Runs that are looked at: the newest, where ids are times."""
 _LOOPS = ("op", "direction", "dtype", "layout")
 """What a loop is compiled for: the same one runs all sizes, into whatever array."""
 _GRAPHS = (*_LOOPS, "placement", "n", "device", "threads", "negative_slope")
@@ -29,12 +21,9 @@ _GRAPHS = (*_LOOPS, "placement", "n", "device", "threads", "negative_slope")
 _ANEW_S = 3.0
 """Starting arms anew that had to compile, once in a run."""
 
-Kind = tuple[str, ...]
-"""What is compiled once: a backend, and what it compiles for."""
-
 
 @dataclass(frozen=True, slots=True)
-class _Compiler:
+class Compiler:
     """How long one takes, in seconds (of a CPU like that of the reference run), and what it compiles for."""
 
     first_s: float
@@ -43,63 +32,67 @@ class _Compiler:
     axes: tuple[str, ...]
 
 
-_COMPILERS: Mapping[str, _Compiler] = {
-    "numba_jit": _Compiler(0.3, 0.2, _LOOPS),
-    "numba_parallel": _Compiler(0.3, 0.5, _LOOPS),
-    "numba_tuned": _Compiler(0.4, 0.1, _LOOPS),
-    "torch_compile": _Compiler(9.0, 1.0, _GRAPHS),
+COMPILERS: Mapping[str, Compiler] = {
+    "numba_jit": Compiler(0.3, 0.2, _LOOPS),
+    "numba_parallel": Compiler(0.3, 0.5, _LOOPS),
+    "numba_tuned": Compiler(0.4, 0.1, _LOOPS),
+    "torch_compile": Compiler(9.0, 1.0, _GRAPHS),
 }
 """Those that keep what they compile.  Who compiles again in each process does it while it is prepared."""
 
 
-def compile_s(results: Path, chosen: Iterable[Experiment]) -> float:
-    """Seconds that compilers will take for these experiments, beyond what runs in `results` had compiled."""
-    known = set(_known(results))
-    missing: dict[str, set[Kind]] = defaultdict(set)
+@dataclass(frozen=True, slots=True)
+class Need:
+    """What is compiled once: for a backend under a variant, and for the values of the axes that matter to it."""
+
+    backend: str
+    variant: Variant
+    kind: tuple[str, ...]
+    """The first is the op."""
+
+
+def need_of(arm: Arm, case: Case) -> Need | None:
+    """What that arm has compiled for the case; None where its backend keeps nothing."""
+    compiler = COMPILERS.get(arm.backend)
+    if compiler is None:
+        return None
+    return Need(arm.backend, arm.variant, tuple(str(getattr(case, axis, "")) for axis in compiler.axes))
+
+
+@dataclass(frozen=True, slots=True)
+class Compiling:
+    """Seconds that compilers will take for each case of a run, in its order: what one had compiled, others have."""
+
+    missing: Mapping[Case, float] = field(default_factory=dict)
+    """What their caches are not known to hold."""
+    everything: Mapping[Case, float] = field(default_factory=dict)
+    """If their caches were empty."""
+
+    @property
+    def seconds(self) -> float:
+        """That are expected in all."""
+        return sum(self.missing.values())
+
+
+NOTHING = Compiling()
+
+
+def compiling(chosen: Sequence[Experiment], held: Collection[Need]) -> Compiling:
+    """Of these experiments, where caches are known to have `held` something."""
+    return Compiling(dict(_costs(chosen, held)), dict(_costs(chosen, ())))
+
+
+def _costs(chosen: Sequence[Experiment], held: Collection[Need]) -> Iterable[tuple[Case, float]]:
+    there, known = set(held), {need.backend for need in held}
+    anew_s = _ANEW_S
     for experiment in chosen:
-        for backend in {arm.backend for arm in experiment.arms} & _COMPILERS.keys():
-            case = experiment.case
-            kind = _kind(backend, {axis: str(getattr(case, axis, "")) for axis in _GRAPHS})
-            if kind not in known:
-                missing[backend].add(kind)
-    if not missing:
-        return 0.0
-    seen = {kind[0] for kind in known}
-    firsts = sum(_COMPILERS[backend].first_s for backend in missing.keys() - seen)
-    return _ANEW_S + firsts + sum(len(kinds) * _COMPILERS[name].each_s for name, kinds in missing.items())
-
-
-def _kind(backend: str, values: Mapping[str, str]) -> Kind:
-    return (backend, *(values.get(axis) or "" for axis in _COMPILERS[backend].axes))
-
-
-def _known(results: Path) -> Iterator[Kind]:
-    """What the newest runs had compiled, as far as it can still be there."""
-    gone = {"torch_compile"} if not _inductor_cache().is_dir() else set()
-    for path in sorted(results.glob(f"*/{_COMPILES}"), reverse=True)[:_MOST_RUNS]:
-        for row in _rows(path):
-            backend = row.get("backend") or ""
-            if backend in _COMPILERS.keys() - gone:
-                yield _kind(backend, row)
-
-
-def _rows(path: Path) -> list[dict[str, str]]:
-    """Of a file that is read for a guess: one that cannot be read tells nothing."""
-    try:
-        with path.open(newline="", encoding="utf-8") as file:
-            return list(csv.DictReader(file))
-    except (OSError, ValueError, csv.Error):
-        return []
-
-
-def _inductor_cache() -> Path:
-    """Where torch.compile keeps what it compiled; in a temporary folder, it is gone when the machine starts anew."""
-    given = os.environ.get("TORCHINDUCTOR_CACHE_DIR")
-    return Path(given) if given else Path(tempfile.gettempdir(), f"torchinductor_{_user()}")
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a user without a name, as in containers: torch uses the number then
-        return str(os.getuid()) if hasattr(os, "getuid") else ""
+        found = (need_of(arm, experiment.case_for(arm)) for arm in experiment.arms)
+        needs = dict.fromkeys(need for need in found if need is not None and need not in there)
+        seconds = anew_s if needs else 0.0
+        for need in needs:
+            compiler = COMPILERS[need.backend]
+            seconds += compiler.each_s + (0.0 if need.backend in known else compiler.first_s)
+            known.add(need.backend)
+        there.update(needs)
+        anew_s = 0.0 if needs else anew_s
+        yield experiment.case, seconds

@@ -13,7 +13,9 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-__all__ = ["own_caches", "search_path", "usable_interpreter"]
+from bench.plan.experiments import Variant
+
+__all__ = ["environ_of", "installed_when", "own_caches", "search_path", "usable_interpreter"]
 
 OLDEST, NEWEST = (3, 11), (3, 13)
 NEEDED = ("numpy", "ml_dtypes", "psutil")
@@ -99,6 +101,18 @@ def own_caches(python: str) -> dict[str, str]:
         "TORCHINDUCTOR_CACHE_DIR": str(folder / "inductor"),
         "TRITON_CACHE_DIR": str(folder / "triton"),
     }
+
+
+def environ_of(variant: Variant) -> dict[str, str]:
+    """Environment variables that the processes of a variant have besides this one's."""
+    apart = own_caches(variant.python) if variant.python else {}
+    return apart | dict(variant.environ)
+
+
+def installed_when(python: str) -> str:
+    """What is another text once something was installed for that Python, as far as its folders tell."""
+    folders = sorted(Path(python).parent.parent.glob("lib/python*/site-packages"))
+    return " ".join(str(folder.stat().st_mtime_ns) for folder in folders)
 
 
 def _private(name: str) -> Path | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from bench.plan.cold_caches import NOTHING, Compiling
 from bench.plan.experiments import Experiment, weight
 from bench.plan.settings import Settings
 
@@ -35,28 +36,28 @@ class TimePlan:
     """About what starting every arm's process once takes."""
     processes: int
     """In how many processes each arm is measured."""
-    compile_s: float = 0.0
-    """About what compilers take whose caches do not hold the cases."""
+    compiling: Compiling = NOTHING
+    """About what compilers take whose caches are not known to hold the cases."""
 
 
-def time_plan(settings: Settings, chosen: Sequence[Experiment], compile_s: float = 0.0) -> TimePlan:
+def time_plan(settings: Settings, chosen: Sequence[Experiment], compiling: Compiling = NOTHING) -> TimePlan:
     """For these experiments, under ``--minutes`` or ``--max-seconds``, else with the profile's seconds.
 
-    Compilers take about `compile_s` of it, once.
+    What `compiling` takes is part of it, once.
     """
     start_up_s = _START_UP_S * len({arm for each in chosen for arm in each.arms})
     if settings.inline:
         start_up_s = 0.0
     measuring_s = _measuring_s(settings, chosen)
     if settings.minutes is not None:
-        measuring_s = max(60 * settings.minutes - start_up_s - compile_s, 0.0)
+        measuring_s = max(60 * settings.minutes - start_up_s - compiling.seconds, 0.0)
     processes = settings.processes
     if processes is None:
         processes = _processes(settings.profile.processes, measuring_s, start_up_s, sum(map(weight, chosen)))
     if settings.minutes is not None:
-        return TimePlan(60 * settings.minutes, start_up_s, processes, compile_s)
-    seconds = measuring_s + processes * start_up_s + compile_s
-    return TimePlan(seconds, start_up_s, processes, compile_s)
+        return TimePlan(60 * settings.minutes, start_up_s, processes, compiling)
+    seconds = measuring_s + processes * start_up_s + compiling.seconds
+    return TimePlan(seconds, start_up_s, processes, compiling)
 
 
 def _processes(most: int, measuring_s: float, start_up_s: float, weights: float) -> int:

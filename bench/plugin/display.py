@@ -99,7 +99,7 @@ class Lines:
         self._doing = Doing(experiment, process)
         self._foresee()
         now = self._clock()
-        if self._run is not None and self._promise.visit(self._end - now, now):
+        if self._run is not None and self._promise.visit(self._end - now, self._run.least_left(), now):
             self._line(texts.told_anew(self._run, self._end - now))
 
     def waits(self, arms: Sequence[Arm], doing: str) -> None:

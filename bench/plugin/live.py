@@ -99,7 +99,7 @@ class LiveDisplay:
     def _tell_anew(self, end: float) -> None:
         """Above the display, where it stays."""
         now = time.monotonic()
-        if self._run is not None and self._promise.visit(end - now, now):
+        if self._run is not None and self._promise.visit(end - now, self._run.least_left(), now):
             self._console.print(Text(texts.told_anew(self._run, end - now)))
 
     def waits(self, arms: Sequence[Arm], doing: str) -> None:

@@ -16,11 +16,14 @@ class Promise:
     def __init__(self, seconds: float, now: float) -> None:
         self._seconds, self._began, self._visits = seconds, now, 0
 
-    def visit(self, left_s: float, now: float) -> bool:
-        """Another visit begins, with so much time left: whether the end is so far off that it is to be said anew."""
+    def visit(self, left_s: float, least_s: float, now: float) -> bool:
+        """Another visit begins, with so much time left, `least_s` at least: whether the end is to be said anew.
+
+        Only what is sure counts for that.  The first visits of a run are of small cases, and where others had the
+        machine meanwhile, all that is foreseen of large ones is several times too long.
+        """
         self._visits += 1
-        takes_s = now - self._began + left_s
-        if self._visits <= _FIRST_VISITS or takes_s <= _KEPT * self._seconds:
+        if self._visits <= _FIRST_VISITS or now - self._began + least_s <= _KEPT * self._seconds:
             return False
-        self._seconds = takes_s
+        self._seconds = now - self._began + max(left_s, least_s)
         return True

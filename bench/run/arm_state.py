@@ -103,6 +103,12 @@ class ArmState:
         return self.alive and self.prepared is not None and self.prepared.has_compiled
 
     @property
+    def fetched(self) -> bool:
+        """Whether the present process found its code in a compiler's cache: there it is for others, too."""
+        latest = self.finished or self.prepared
+        return latest is not None and latest.compile_report.get("cache_hit") == 1
+
+    @property
     def compile_report(self) -> dict[str, int]:
         """As it stands now; a cache hit is one that no process of this arm had to compile for."""
         latest = self.finished or self.prepared

@@ -22,7 +22,7 @@ from bench.channel import Request
 from bench.machine.environment import last_level_cache, usable_cpus
 from bench.messages import ArmRequest, Loaded, Open, Prepare, Prepared, Release, Trim
 from bench.plan.experiments import Arm, Variant
-from bench.plan.interpreters import own_caches
+from bench.plan.interpreters import environ_of
 from bench.run.process import ArmError, ChildProcess, ask_all
 from kernels.api import Case
 
@@ -89,11 +89,6 @@ Member = Arm | Compiler
 """What a process is kept for."""
 
 
-def _environ(variant: Variant) -> dict[str, str]:
-    apart = own_caches(variant.python) if variant.python else {}
-    return apart | dict(variant.environ)
-
-
 def _told_whose(member: Member, outcome: Loaded | ArmError) -> Loaded | ArmError:
     """Of another Python the reason says which: what lacks is to be installed there."""
     if isinstance(outcome, ArmError) and member.variant.python:
@@ -155,7 +150,7 @@ class ProcessPool:
         try:
             self._processes[member] = ChildProcess(
                 worker.__name__,
-                _environ(member.variant),
+                environ_of(member.variant),
                 python=member.variant.python,
                 random_layout=self._random_layout,
             )

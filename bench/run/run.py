@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING
 
 from bench.machine import environment
 from bench.machine.surroundings import HERE, Surroundings
-from bench.plan.cold_caches import compile_s
+from bench.plan.cold_caches import compiling, need_of
 from bench.plan.experiments import Arm, Experiment, experiments, weight
 from bench.plan.settings import Settings
 from bench.plan.shards import part_of
 from bench.plan.time_plan import time_plan
 from bench.records.columns import TIMED
+from bench.records.compiled import Compiled
 from bench.records.lines import Key, key_of
 from bench.records.lock import alone_in, alone_on_this_machine
 from bench.records.schema import Cell, CellName
@@ -79,7 +80,9 @@ class Run:
         self._left = list(self.chosen)
         self._rows: dict[Key, Cell] = {}
         self._rounds: dict[Key, Rounds] = {}
-        self._allowed = time_plan(settings, self.chosen, compile_s(settings.results, self.chosen))
+        self._compiled = Compiled(settings.plugins)
+        held = self._compiled.held(arm for each in self.chosen for arm in each.arms)
+        self._allowed = time_plan(settings, self.chosen, compiling(self.chosen, held))
         self._sitting: Sitting | None = None
 
     @property
@@ -113,7 +116,7 @@ class Run:
         self._rounds = {key: each.rounds for key, each in stored.items()}
         self._left = [experiment for experiment in self.chosen if not self._complete(experiment)]
         share = sum(map(weight, self._left)) / (sum(map(weight, self.chosen)) or 1.0)
-        once_s = self._allowed.compile_s
+        once_s = self._allowed.compiling.seconds
         seconds = (self._allowed.seconds - once_s) * share + once_s  # what a run that goes on had is spent
         self._allowed = dataclasses.replace(self._allowed, seconds=seconds)
         for experiment in self._left:  # measured again as a whole: none of its old rows may be replayed
@@ -152,13 +155,17 @@ class Run:
     @property
     def compile_s(self) -> float:
         """Seconds of the announced time that are expected to go to compilers."""
-        return self._allowed.compile_s
+        return self._allowed.compiling.seconds
 
     def seconds_left(self) -> float:
         """What the experiments still to come will take, at the pace so far."""
         if not self._left:
             return 0.0
         return self._allowed.seconds if self._sitting is None else self._sitting.seconds_left()
+
+    def least_left(self) -> float:
+        """What they will take in any case, by what was seen; 0 before anything was."""
+        return 0.0 if self._sitting is None or not self._left else self._sitting.least_left()
 
     def measure(self, experiment: Experiment) -> bool:
         """Measure the experiment, and those of its block, if that has not been done; whether it was done now."""
@@ -205,6 +212,8 @@ class Run:
     def _end(self, experiment: Experiment, states: Sequence[ArmState], evidence: Evidence) -> None:
         """Write down an experiment that has ended."""
         self._store([(experiment, states, evidence)])
+        fetched = (need_of(s.arm, experiment.case_for(s.arm)) for s in states if s.fetched)
+        self._compiled.add(need for need in fetched if need is not None)
         self._left.remove(experiment)
         self.account.count(experiment, states)
         self._observer.ended(experiment)

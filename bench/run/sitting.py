@@ -67,7 +67,7 @@ class Sitting:
         visit_s = allowed.seconds / (self._processes * weights or 1.0)
         self._visits = Visits(left, lambda each: (most_s or 0.0) / self._processes or visit_s * weight(each))
         self._most_s = math.inf if most_s is None else most_s / self._processes
-        self._pace = Pace(allowed.start_up_s, allowed.compile_s / (len(left) or 1))
+        self._pace = Pace(allowed.start_up_s, allowed.compiling)
         self._budget = Budget(allowed.seconds, self._pace, self._most_s)
         self._since = surroundings.monotonic()
         """When the last thing that the time left depends on happened."""
@@ -92,6 +92,12 @@ class Sitting:
             return max(self._end - now, 0.0)
         expected = [share.expected_s for share in self._shares()]
         return sum(expected) - min(now - self._since, *expected[:1], math.inf)
+
+    def least_left(self) -> float:
+        """What they will take whatever comes: every experiment is visited in a first process, for the fewest rounds."""
+        since_s = self._surroundings.monotonic() - self._since
+        first = [visit for visit in self._visits.left(self._processes) if visit[1] == 1]
+        return max(sum(map(self._pace.at_least_s, first)) - since_s, 0.0)
 
     def _shares(self) -> Sequence[Share]:
         """Of the visits to come, the next one, or the one under way, first."""

@@ -2,7 +2,7 @@
 
 A visit is foreseen part by part.  Where the same experiment was visited in a process before, it is expected to take
 that again, as much longer or shorter as the others of this pass do; else it takes what those of a like weight took,
-most of all the last ones.  Compiling has a pace of its own: only first processes do it.
+most of all the last ones.  Compiling has a pace of its own (`bench.run.compile_pace`): only first processes do it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from operator import attrgetter
 from statistics import fmean
 
+from bench.plan.cold_caches import NOTHING, Compiling
 from bench.plan.experiments import Experiment, weight
+from bench.run.compile_pace import CompilePace
 from kernels.api import Case
 
 __all__ = ["Pace", "Took", "Visit"]
@@ -34,8 +36,6 @@ _LAST = 40
 """Visits that are looked at: of older ones, next to nothing counts."""
 _MEGABYTE = 0.07
 """What a megabyte of a case adds to preparing and judging an arm, in what those of a small case take."""
-_LAST_COMPILED = 6
-"""Visits that the pace of compiling rests on: the first of a kind of case compiles more than those that follow."""
 
 Visit = tuple[Experiment, int]
 """An experiment, and the number of the process of its arms."""
@@ -74,16 +74,15 @@ class _Made:
 class Pace:
     """Foresees visits.
 
-    Before any was seen, starting all processes takes `start_up_s`, and compiling `compile_s` in each first process.
+    Before any was seen, starting all processes takes `start_up_s`, and compiling what is foreseen of it.
     """
 
-    def __init__(self, start_up_s: float = 0.0, compile_s: float = 0.0) -> None:
+    def __init__(self, start_up_s: float = 0.0, compiling: Compiling = NOTHING) -> None:
         self.starting_s = start_up_s
         """What the next start of all processes will take."""
-        self._planned_compile_s = compile_s
+        self._compiling = CompilePace(compiling)
         self._took: dict[tuple[Case, int], Took] = {}
         self._made: list[_Made] = []
-        self._compiled: list[float] = []
         self._alikes: dict[tuple[float, int, str], list[tuple[_Made, float]]] = {}
         self._ratios: dict[tuple[int, Part], float] = {}
         """Both as they stand since the last visit: a long run asks for thousands that are to come."""
@@ -104,18 +103,23 @@ class Pace:
         self._made.append(_Made(experiment, weight(experiment), process, took, self._before(visit)))
         self._took[experiment.case, process] = took
         if process == 1:
-            self._compiled.append(took.compile_s)
+            self._compiling.visited(experiment.case, took.compile_s)
 
     def compile_s(self, visit: Visit) -> float:
-        """Of the visit.  The very first one does what is done once for a backend, and is no rule."""
-        if visit[1] > 1:
-            return 0.0
-        seen = self._compiled[1:][-_LAST_COMPILED:]
-        return fmean(seen) if seen else self._planned_compile_s
+        """Of the visit."""
+        return self._compiling.seconds(visit[0].case) if visit[1] == 1 else 0.0
 
     def beside_s(self, visit: Visit) -> float:
         """Of the visit, without compiling."""
         return self._foreseen(visit, _BESIDE, _preparing)
+
+    def at_least_s(self, visit: Visit) -> float:
+        """Of the visit, if it is made: what most of the last ones took that had no more to do, in the fewest rounds."""
+        mine = weight(visit[0])
+        seen = sorted(
+            made.took.beside_s + made.took.least_s for made in self._made[-_LAST:] if made.weight <= mine
+        )
+        return seen[len(seen) // 4] if seen else 0.0
 
     def least_s(self, visit: Visit) -> float:
         """What its fewest rounds will take."""

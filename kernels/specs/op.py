@@ -11,7 +11,7 @@ from kernels.api import OpFacts, declare_op, is_own
 from kernels.specs.asking import fields_in, replies
 from kernels.specs.function import is_callable_spec
 
-__all__ = ["MARK", "OP_FORM", "all_checked", "checked", "is_op_spec"]
+__all__ = ["MARK", "OP_FORM", "all_checked", "checked", "file_of", "is_op_spec"]
 
 OP_FORM = "FILE.py:Name"
 _LOADER = f"{__package__.rpartition('.')[0]}.own.op"
@@ -23,6 +23,11 @@ MARK = "op="
 def is_op_spec(spec: str) -> bool:
     """Whether it is the spec of an op that `checked` has made."""
     return spec.startswith(MARK) and not is_callable_spec(spec)
+
+
+def file_of(spec: str) -> Path:
+    """The file that the op of a spec stands in."""
+    return Path(spec.removeprefix(MARK).rpartition(":")[0])
 
 
 def all_checked(texts: Iterable[str]) -> dict[str, str]:

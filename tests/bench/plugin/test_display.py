@@ -49,6 +49,9 @@ class StandInRun:
     def seconds_left(self) -> float:
         return self.seconds
 
+    def least_left(self) -> float:
+        return self.seconds / 2
+
     def rows(self, _experiments: Any = None) -> Any:
         return experiment({"numpy_ufunc": 4e-3, "torch_eager": 1e-3})
 
@@ -112,7 +115,7 @@ class TestLines:
         for now[0], stand_in.seconds in ((0.0, 500.0), (10.0, 100.0), (20.0, 100.0), (24.0, 100.0)):
             lines.visit(LARGE, 1)
         assert len(told) == 1
-        for now[0], stand_in.seconds in ((30.0, 170.0), (50.0, 180.0)):
+        for now[0], stand_in.seconds in ((30.0, 170.0), (31.0, 200.0), (50.0, 180.0)):
             lines.visit(LARGE, 1)
         assert len(told) == 2
         assert re.fullmatch(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from bench.plan.cold_caches import Compiling
 from bench.plan.experiments import Arm, Experiment, weight
 from bench.run.time_left import Pace, Took
 from kernels.api import Case
@@ -74,11 +75,9 @@ def test_half_of_them_did_not_end() -> None:
     assert pace.rounds_s((SMALL[4], 1), 5.0) == pytest.approx(1.0 + 0.5 * 4.0, rel=0.1)
 
 
-def test_the_first_compilation_is_no_rule_and_second_processes_compile_nothing() -> None:
-    pace = Pace(compile_s=3.0)
-    assert pace.compile_s((SMALL[0], 1)) == 3.0
-    pace.visited((SMALL[0], 1), Took(1.0, 0.1, 0.1, compile_s=20.0))
-    assert pace.compile_s((SMALL[1], 1)) == 3.0
-    pace.visited((SMALL[1], 1), Took(1.0, 0.1, 0.1, compile_s=2.0))
-    assert pace.compile_s((SMALL[2], 1)) == 2.0
-    assert pace.compile_s((SMALL[0], 2)) == 0.0
+def test_only_first_processes_compile() -> None:
+    pace = Pace(compiling=Compiling({SMALL[0].case: 3.0, SMALL[1].case: 1.0}))
+    assert [pace.compile_s((each, 1)) for each in SMALL[:3]] == [3.0, 1.0, 0.0]
+    pace.visited((SMALL[0], 1), Took(1.0, 0.1, 0.1, compile_s=9.0))
+    assert pace.compile_s((SMALL[1], 1)) == 2.0
+    assert pace.compile_s((SMALL[1], 2)) == 0.0
