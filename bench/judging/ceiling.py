@@ -16,7 +16,7 @@ import numpy as np
 
 from kernels.api import Case
 
-__all__ = ["Copies", "Limit"]
+__all__ = ["ABOVE", "Copies", "Limit"]
 
 _STEADY = 1.25
 """Copies agree if the lower quartile of their rounds is at most so many times the fastest one."""
@@ -25,7 +25,7 @@ _FEWEST = 3
 _DISTURBED = 4.0
 """By so much copies may have been slowed by others, where nothing else bounds the case: two who share a memory bus
 and a core each leave a quarter."""
-_ABOVE = 1.05
+ABOVE = 1.05
 """A cell may pass the copies beside it by this factor, beyond the noise: loops over the same bytes differ by a few per
 cent in how they lie to the processor."""
 _ABOVE_OTHERS = 1.3
@@ -50,7 +50,7 @@ class Limit:
         most, in the same rounds; None without such a copy.
         """
         seconds = self.seconds
-        above = _ABOVE_OTHERS if beside is None else _ABOVE
+        above = _ABOVE_OTHERS if beside is None else ABOVE
         if seconds is None or (beside is not None and beside * above >= 1.0):
             return None
         if longest_s * above + _CALLS * floor_s >= seconds:

@@ -12,7 +12,7 @@ from bench.plan.experiments import Arm
 from bench.run.arm_state import ArmState, acting_baseline
 from bench.stats.estimates import Interval
 from bench.stats.fastest import COMPETING
-from bench.stats.moderation import UNKNOWN, RoundVariance, moderated, round_variance
+from bench.stats.moderation import UNKNOWN, RoundVariance, each_beside, moderated, round_variance
 from bench.stats.process_spread import (
     AT_FIRST_DF,
     Difference,
@@ -73,13 +73,17 @@ class Evidence:
         timed = [state for state in states if state.timed and state.arm.role in COMPETING]
         return min(timed, key=lambda state: time_of(self.rounds(state)), default=None)
 
-    def asked_about(self, states: Sequence[ArmState]) -> list[tuple[ArmState, ArmState]]:
-        """Each implementation beside the baseline and beside the leader; an ablation beside the whole network."""
+    def asked_about(
+        self, states: Sequence[ArmState], baseline: ArmState | None = None
+    ) -> list[tuple[ArmState, ArmState]]:
+        """Each implementation beside the baseline and beside the leader; an ablation beside the whole network.
+
+        `baseline` is that of the experiment, by default the one among these.
+        """
         alive = [state for state in states if state.alive]
         ranked = [state for state in alive if state.arm.role in COMPETING]
-        baseline = acting_baseline(states)
-        others = {id(each): each for each in (baseline, self.leader(alive)) if each in ranked}
-        pairs = [(one, other) for other in others.values() for one in ranked if one is not other]
+        others = {id(each) for each in (baseline or acting_baseline(states), self.leader(alive))}
+        pairs = each_beside(ranked, [state for state in ranked if id(state) in others])
         ablations = [state for state in alive if state.arm.role == "ablation"]
         return pairs + [(state, one) for state in ablations for one in ranked if _same(state, one)]
 
@@ -120,6 +124,11 @@ class Evidence:
         rounds = {id(state): self.rounds(state) for state in itertools.chain(*asked)}
         return [pair_of(rounds[id(one)], rounds[id(other)]) for one, other in asked]
 
+    def varying(self, states: Sequence[ArmState], baseline: ArmState | None = None) -> Evidence:
+        """The same with what the rounds of these arms, by what is known now, have in common (see `asked_about`)."""
+        pairs = self.pairs(self.asked_about(states, baseline))
+        return replace(self, rounds_vary=round_variance(filter(None, pairs)))
+
     def _decided(self, one: ArmState, other: ArmState, pair: Pair) -> bool:
         if not math.isfinite(pair.se):
             return False
@@ -158,5 +167,4 @@ def learn(evidence: Evidence, states: Sequence[ArmState]) -> Evidence:
     spread = evidence.spread.copy()
     found = zip(timed, spread.learn(evidence.bytes_moved, arms), strict=True)
     own = {state.arm: each for state, each in found}
-    pairs = evidence.pairs(evidence.asked_about(states))
-    return replace(evidence, spread=spread, own=own, rounds_vary=round_variance(filter(None, pairs)))
+    return replace(evidence, spread=spread, own=own).varying(states)

@@ -18,9 +18,9 @@ from bench.plan.experiments import SHOWING, Experiment
 from bench.records.columns import TIMED
 from bench.records.schema import KINDS, SCHEMA, Cell, Compile, Round
 from bench.run.arm_state import ArmState, acting_baseline
+from bench.run.copies import beside, gb_per_s, is_ceiling, is_well_known, undisturbed
 from bench.run.evidence import Evidence, learn
 from bench.run.judged import with_verdicts
-from bench.stats.estimates import Interval
 from bench.stats.fastest import COMPETING
 from bench.stats.verdicts import time_of
 from bench.text.foreign import in_csv, plain
@@ -66,7 +66,13 @@ def cells_of(
     any_copy = any(arm.role == "ceiling" for arm in experiment.arms)
     judged = [_status(state, common, any_copy=any_copy) for state in states]
     trusted = [state for state, (status, _) in zip(states, judged, strict=True) if status in TIMED]
-    common = dataclasses.replace(common, leader=evidence.leader(trusted))  # what is mistrusted leads nobody
+    common = dataclasses.replace(  # what is mistrusted leads nobody, and tells nothing of the others
+        common,
+        leader=evidence.leader(trusted),
+        evidence=evidence.varying(trusted, common.baseline),
+        ceiling=common.ceiling if is_ceiling(common.ceiling, trusted, evidence) else None,
+        allocation=common.allocation if is_well_known(common.allocation, evidence) else None,
+    )
     cells = []
     for state, (status, reason) in zip(states, judged, strict=True):
         cell = dataclasses.replace(
@@ -136,18 +142,9 @@ def _common(case: Case, states: Sequence[ArmState], evidence: Evidence) -> _Comm
         None,
         min(timed["ceiling"], key=time, default=None),
         min(timed["allocation"], key=time, default=None),
-        evidence.copies.limit(case, [_undisturbed(copy) for copy in timed["ceiling"]]),
+        evidence.copies.limit(case, [undisturbed(copy) for copy in timed["ceiling"]]),
         min(map(time, timed["floor"]), default=0.0),
     )
-
-
-def _undisturbed(copy: ArmState) -> list[float]:
-    """Of its rounds with a CPU to itself the time that a quarter of the parts stayed below: a limit is at the fast end.
-
-    Where there is none, that of the fastest round, which alone bounds little.
-    """
-    known = [batch.part_q25_s for batch in copy.batches if batch.undisturbed]
-    return known or [min(batch.part_q25_s for batch in copy.batches)]
 
 
 def _status(state: ArmState, common: _Common, *, any_copy: bool) -> tuple[str, str]:
@@ -161,23 +158,13 @@ def _status(state: ArmState, common: _Common, *, any_copy: bool) -> tuple[str, s
     if report.get("eager_fallback") or report.get("recompiles"):
         return "mistrusted", f"torch.compile did not keep to one compiled graph: {report}"
     if state.arm.role in COMPETING:
-        beside = _beside(state, common.ceiling, common)
-        beaten = common.limit.beaten(time.hi, common.floor_s, beside.hi if beside else None)
+        over_copy = beside(state, common.ceiling, common.evidence)
+        beaten = common.limit.beaten(time.hi, common.floor_s, over_copy.hi if over_copy else None)
         if beaten is not None:
             return "mistrusted", beaten
         if any_copy and common.limit.unchecked:
             return "ok", common.limit.unchecked
     return "ok", ""
-
-
-def _beside(state: ArmState, copy: ArmState | None, common: _Common) -> Interval | None:
-    """An arm's time over a copy's, round by round; None without a round that both have."""
-    found = common.evidence.verdict(state, copy) if copy else None
-    return found.ratio if found else None
-
-
-def _gb_per_s(copy: ArmState | None, bytes_moved: int, common: _Common) -> float | None:
-    return bytes_moved / time_of(common.evidence.rounds(copy)) / 1e9 if copy else None
 
 
 def _one_line(reason: str) -> str:
@@ -258,14 +245,13 @@ def _with_times(cell: Cell, state: ArmState, common: _Common) -> Cell:
     if state.arm.role == "floor":
         return cell
     bytes_moved = cell.case.bytes_moved
-    gb_per_s = bytes_moved / time.value / 1e9
-    beside = _beside(state, common.ceiling, common)
+    over_copy = beside(state, common.ceiling, common.evidence)
     cell = dataclasses.replace(
         cell,
         bytes_moved=bytes_moved,
-        gb_per_s=gb_per_s,
-        ceiling_gb_per_s=_gb_per_s(common.ceiling, bytes_moved, common),
-        ceiling_fraction=1 / beside.value if beside else None,
-        allocating_gb_per_s=_gb_per_s(common.allocation, bytes_moved, common),
+        gb_per_s=bytes_moved / time.value / 1e9,
+        ceiling_gb_per_s=gb_per_s(common.ceiling, bytes_moved, common.evidence),
+        ceiling_fraction=1 / over_copy.value if over_copy else None,
+        allocating_gb_per_s=gb_per_s(common.allocation, bytes_moved, common.evidence),
     )
     return with_verdicts(cell, state, common.baseline, common.leader, common.evidence)

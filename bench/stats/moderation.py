@@ -9,15 +9,18 @@ Genet. Mol. Biol. 3, 2004, whose estimates of the prior these are).
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 from scipy.special import digamma, polygamma  # type: ignore[import-untyped]  # it carries no type hints
 
-from bench.stats.verdicts import Pair
+from bench.stats.verdicts import Pair, Rounds, pair_of
 
-__all__ = ["UNKNOWN", "RoundVariance", "moderated", "round_variance"]
+__all__ = ["UNKNOWN", "RoundVariance", "each_beside", "in_common", "moderated", "round_variance"]
+
+T = TypeVar("T")
 
 _FEWEST = 3
 """Pairs that say how alike variances are."""
@@ -58,6 +61,18 @@ def round_variance(pairs: Iterable[Pair]) -> RoundVariance:
     return RoundVariance(
         math.exp(middle + float(digamma(likeness)) - math.log(likeness)), min(2 * likeness, _MOST_DF)
     )
+
+
+def each_beside(ranked: Sequence[T], others: Iterable[T]) -> list[tuple[T, T]]:
+    """The pairs that a run asks about: each ranked arm beside the baseline and beside the leader, the `others`."""
+    kept = {id(other): other for other in others}
+    return [(one, other) for other in kept.values() for one in ranked if one is not other]
+
+
+def in_common(asked: Iterable[tuple[Rounds, Rounds]]) -> RoundVariance:
+    """What the pairs of an experiment that are asked about have in common, by the rounds of each two."""
+    pairs = (pair_of(one, other) for one, other in asked)
+    return round_variance(pair for pair in pairs if pair is not None)
 
 
 def moderated(pair: Pair, common: RoundVariance) -> Pair:

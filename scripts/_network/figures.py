@@ -19,9 +19,10 @@ from bench.records.schema import CELL_KEY
 from bench.stats.estimates import Interval
 from bench.stats.fastest import COMPETING
 from bench.stats.frames import arm_key, rounds_by_arm
+from bench.stats.moderation import RoundVariance
 from bench.stats.verdicts import Rounds
 from kernels.networks.case import NETWORK_OPS, parse_widths
-from scripts._shared.pairs import Timed, gain, timed_of
+from scripts._shared.pairs import Timed, gain, rounds_vary, timed_of
 
 __all__ = ["COLUMNS", "figures"]
 
@@ -67,18 +68,21 @@ def _experiment(
     cells: pd.DataFrame, seconds: dict[tuple[Any, ...], Rounds], against: str
 ) -> Iterator[dict[str, Any]]:
     arms: dict[tuple[str, str, bool], _Arm] = {}
+    known: list[tuple[Any, Rounds]] = []
     for row in cells.to_dict("records"):
         if row["status"] in TIMED and row["role"] in (*COMPETING, "ablation"):
             rounds = seconds.get(arm_key(row[name] for name in CELL_KEY))
             timed = None if rounds is None else timed_of(rounds, row)
             name = str(row["backend"]), str(row["variant"]), row["role"] == "ablation"
             arms[name] = _Arm(float(row["time_s"]), timed)
+            known += [(row, rounds)] if rounds else []
+    common = rounds_vary(known)
     for row in cells.to_dict("records"):
         if row["role"] not in COMPETING:
             continue
         backend, variant = str(row["backend"]), str(row["variant"])
         arm, other = arms.get((backend, variant, False)), arms.get((against, "", False))
-        speedup, without = _ratio(other, arm), _ratio(arms.get((backend, variant, True)), arm)
+        speedup, without = (_ratio(one, arm, common) for one in (other, arms.get((backend, variant, True))))
         yield {
             **{name: row[name] for name in (*_CASE, "backend", "variant", "status")},
             **{name: row[name] for name in ("time_s", "time_lo_s", "time_hi_s")},
@@ -89,9 +93,9 @@ def _experiment(
         }
 
 
-def _ratio(one: _Arm | None, other: _Arm | None) -> Interval:
+def _ratio(one: _Arm | None, other: _Arm | None, common: RoundVariance) -> Interval:
     """Time over time, paired by round; NaN where either was not timed."""
     if one is None or other is None:
         return Interval(np.nan, np.nan, np.nan)
-    found = gain(other.timed, one.timed) if one.timed and other.timed else None
+    found = gain(other.timed, one.timed, common=common) if one.timed and other.timed else None
     return found.times if found else Interval(one.time_s / other.time_s, np.nan, np.nan)

@@ -15,13 +15,14 @@ from bench.records.find_runs import find_runs
 from bench.records.reading import ReadError, read_cells
 from bench.records.schema import CELL_KEY
 from bench.stats.fastest import COMPETING
-from bench.stats.frames import timed
+from bench.stats.frames import arm_key, timed
+from bench.stats.moderation import RoundVariance
 from bench.text.commands import as_typed
 from kernels.api import AXES, Case
 from scripts._shared import cli
 from scripts._shared.environments import read_environment, resolve_of
-from scripts._shared.pairs import SPREAD_COLUMNS, Timed, timed_of
-from scripts._shared.ratios import Ratio, Row, paired
+from scripts._shared.pairs import SPREAD_COLUMNS, Timed, rounds_vary, timed_of
+from scripts._shared.ratios import Ratio, Row, paired, rows_of
 from scripts._shared.remarks import clean
 from scripts._shared.run_files import paths_of_runs, rounds_beside
 from scripts._shared.summary import NEEDED, prepare
@@ -33,6 +34,9 @@ _COLUMNS = (
     *(*NEEDED, *SPREAD_COLUMNS),
     *(name for name in WHY_COLUMNS if name not in (*NEEDED, *SPREAD_COLUMNS)),
 )
+
+_EXPERIMENT = ("run_id", *AXES)
+"""The columns that name an experiment."""
 
 
 @dataclass
@@ -49,6 +53,7 @@ class Evidence:
     environments: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     _rounds: dict[str, pd.DataFrame | None] = field(default_factory=dict)
+    _common: dict[tuple[Any, ...], RoundVariance] = field(default_factory=dict)
 
     @property
     def caches(self) -> list[int]:
@@ -65,7 +70,19 @@ class Evidence:
 
     def paired(self, slow: Row, fast: Row) -> Ratio:
         """time of `slow` / time of `fast`, two arms of one experiment, and the verdict on `fast`."""
-        return paired(slow, fast, (self._timed(slow), self._timed(fast)), self.resolve(str(fast["run_id"])))
+        both, resolve = (self._timed(slow), self._timed(fast)), self.resolve(str(fast["run_id"]))
+        return paired(slow, fast, both, resolve, self._rounds_vary(fast))
+
+    def _rounds_vary(self, row: Row) -> RoundVariance:
+        """How much the rounds of the experiment that the row is of vary."""
+        experiment = arm_key(row[name] for name in _EXPERIMENT)
+        if experiment not in self._common:
+            keep = np.ones(len(self.cells), bool)
+            for name in _EXPERIMENT:
+                keep &= (self.cells[name] == row[name]).to_numpy()
+            mine = rows_of(self.cells[keep])
+            self._common[experiment] = rounds_vary((each, self._timed(each).rounds) for each in mine)
+        return self._common[experiment]
 
     def _timed(self, row: Row) -> Timed:
         """The arm with its rounds, none where the run has none."""

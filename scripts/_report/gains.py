@@ -18,7 +18,7 @@ from bench.stats.fastest import COMPETING
 from bench.stats.frames import arm_key
 from bench.stats.run_estimates import MATCH, NEEDED, Side
 from bench.stats.verdicts import RESOLVE, Rounds
-from scripts._shared.pairs import timed_of
+from scripts._shared.pairs import rounds_vary, timed_of
 from scripts._shared.ratios import Row, paired, rows_of
 
 __all__ = ["Gain", "between_runs", "within_runs"]
@@ -55,9 +55,10 @@ def within_runs(
         if len(found) + len(pairs) > most:
             left += 1
             continue
+        common = rounds_vary((each, rounds[number]) for number, each in rows)
         for (now, slow), (row, fast) in pairs:
             both = timed_of(rounds[now], slow), timed_of(rounds[row], fast)
-            ratio = paired(slow, fast, both, resolves.get(str(fast["run_id"]), RESOLVE))
+            ratio = paired(slow, fast, both, resolves.get(str(fast["run_id"]), RESOLVE), common)
             found.append(Gain(now, row, ratio.value, ratio.lo, ratio.hi, ratio.verdict, ratio.noise_floor))
     return found, [f"Of {left:,} cases the page does not hold how arms compare with each other."] * (left > 0)
 

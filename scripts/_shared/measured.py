@@ -28,11 +28,11 @@ from bench.stats.verdicts import Rounds
 from bench.text.units import count_text
 from kernels.api import AXES, Case
 from kernels.networks.case import NETWORK_OPS
-from scripts._shared.pairs import SPREAD_COLUMNS, Gain, Timed, gain, timed_of
+from scripts._shared.pairs import SPREAD_COLUMNS, Gain, Timed, gain, rounds_vary, timed_of
 
 __all__ = ["Arms", "Figures", "Name", "add_run_options", "measure", "settings_of"]
 
-_READ = ("role", "status", "reason", "time_s", *SPREAD_COLUMNS, "machine")
+_READ = ("role", "status", "reason", "time_s", "baseline", *SPREAD_COLUMNS, "machine")
 
 
 def add_run_options(parser: argparse.ArgumentParser, seconds: float) -> None:
@@ -143,7 +143,12 @@ class Figures:
         """What `ours` is beside `other` (see `scripts._shared.pairs.gain`); None where either has no time."""
         if self.trouble(case, other) or self.trouble(case, ours):
             return None
-        return gain(self._timed(case, ours), self._timed(case, other), at_least=at_least)
+        common = rounds_vary((self._cells[each], self._rounds[each]) for each in self._timed_beside(case))
+        return gain(self._timed(case, ours), self._timed(case, other), at_least=at_least, common=common)
+
+    def _timed_beside(self, case: Case) -> list[tuple[Case, Name]]:
+        """The arms of that experiment that have a time."""
+        return [each for each in self._cells if each[0] == case and not self.trouble(*each)]
 
     def _timed(self, case: Case, name: Name) -> Timed:
         return timed_of(self._rounds[case, name], self._cells[case, name])

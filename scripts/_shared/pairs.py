@@ -1,16 +1,19 @@
-"""Two arms of one experiment beside each other, by the rounds that a run's files have: the suite's own verdict."""
+"""Two arms of one experiment beside each other, by the rounds in a run's files: the verdict that the run has."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
 from bench.stats.estimates import Interval
+from bench.stats.fastest import COMPETING
+from bench.stats.moderation import UNKNOWN, RoundVariance, each_beside, in_common, moderated
 from bench.stats.process_spread import ProcessSpread, Spread, variance_between
-from bench.stats.verdicts import RESOLVE, Pair, Rounds, Verdict, judge, pair_of
+from bench.stats.verdicts import RESOLVE, Pair, Rounds, Verdict, judge, pair_of, time_of
 
-__all__ = ["SPREAD_COLUMNS", "Gain", "Timed", "gain", "timed_of"]
+__all__ = ["SPREAD_COLUMNS", "Gain", "Timed", "gain", "rounds_vary", "timed_of"]
 
 SPREAD_COLUMNS = ("process_sd", "process_df", "kind", "kind_sd")
 """The columns of cells.csv that say how much processes differ."""
@@ -55,15 +58,49 @@ def timed_of(rounds: Rounds, cell: Any, batch_s: float = math.nan) -> Timed:
     return Timed(rounds, Spread(sd, df, shared), str(cell["kind"]), batch_s)
 
 
-def gain(arm: Timed, other: Timed, *, resolve: float = RESOLVE, at_least: float = 1.0) -> Gain | None:
+def rounds_vary(arms: Iterable[tuple[Any, Rounds]]) -> RoundVariance:
+    """How much the rounds of an experiment vary, as its run has it: of all its timed rows, each with its rounds."""
+    known = [(cell, rounds) for cell, rounds in arms if rounds]
+    ranked = [(cell, rounds) for cell, rounds in known if cell["role"] in COMPETING]
+    leader = min((rounds for _, rounds in ranked), key=time_of, default=None)
+    others = [rounds for cell, rounds in ranked if rounds is leader or _is_baseline(cell)]
+    asked = each_beside([rounds for _, rounds in ranked], others)
+    ablations = [
+        (rounds, whole)
+        for cell, rounds in known
+        for its, whole in ranked
+        if cell["role"] == "ablation" and _name(cell) == _name(its)
+    ]
+    return in_common([*asked, *ablations])
+
+
+def _is_baseline(cell: Any) -> bool:
+    """Or what stood in for it."""
+    return _name(cell) == (str(cell["baseline"]), "")
+
+
+def _name(cell: Any) -> tuple[str, str]:
+    return str(cell["backend"]), str(cell["variant"])
+
+
+def gain(
+    arm: Timed,
+    other: Timed,
+    *,
+    resolve: float = RESOLVE,
+    at_least: float = 1.0,
+    common: RoundVariance = UNKNOWN,
+) -> Gain | None:
     """The verdict on `arm` beside `other`; None without a round that both have.
 
     `at_least`: the verdict is on the arm beside this part of the other's time, ``faster`` if it is more than this many
-    times as fast.  `times` stays the ratio as it is.
+    times as fast.  `times` stays the ratio as it is.  `common` is how much the rounds of their experiment vary
+    (`rounds_vary`).
     """
     pair = pair_of(arm.rounds, other.rounds)
     if pair is None:
         return None
+    pair = moderated(pair, common)
     alike = arm.kind == other.kind
     variance, df = variance_between(arm.spread or _NOT_SAID, other.spread or _NOT_SAID, alike=alike)
     asked = replace(pair, log_ratio=pair.log_ratio + math.log(at_least))

@@ -11,6 +11,7 @@ import pandas as pd
 
 from bench.plan.experiments import arm_label
 from bench.stats.estimates import Interval
+from bench.stats.moderation import RoundVariance
 from bench.text.units import percent_text
 from scripts._shared.pairs import Gain, Timed, gain
 
@@ -51,14 +52,15 @@ def rows_of(frame: pd.DataFrame) -> list[Row]:
     return [{str(key): value for key, value in row.items()} for row in frame.to_dict("records")]
 
 
-def paired(slow: Row, fast: Row, rounds: tuple[Timed, Timed], resolve: float) -> Ratio:
+def paired(slow: Row, fast: Row, rounds: tuple[Timed, Timed], resolve: float, common: RoundVariance) -> Ratio:
     """time of `slow` / time of `fast`, two arms of one experiment, and the verdict on `fast`.
 
-    `rounds` are theirs, and they are the same within `resolve`, a fraction.  Round by round where the rounds are there,
-    else as the run itself judged the two, else from their speed-ups.
+    `rounds` are theirs, and they are the same within `resolve`, a fraction; `common` is how much the rounds of the
+    experiment vary (`scripts._shared.pairs.rounds_vary`).  Round by round where the rounds are there, else as
+    the run itself judged the two, else from their speed-ups.
     """
     of_slow, of_fast = rounds
-    found = gain(of_fast, of_slow, resolve=resolve)
+    found = gain(of_fast, of_slow, resolve=resolve, common=common)
     if found is None or found.pair.rounds < _LEAST_ROUNDS:
         return _judged(slow, fast) or _turned(_judged(fast, slow)) or _from_speedups(slow, fast)
     times, floor = found.times, found.verdict.noise_floor

@@ -11,7 +11,7 @@ from bench.plan.experiments import arm_label, case_label
 from bench.records.columns import TIMED
 from bench.records.lines import Key, key_of
 from bench.records.schema import Cell
-from bench.stats.moderation import RoundVariance, moderated, round_variance
+from bench.stats.moderation import RoundVariance, each_beside, in_common, moderated
 from bench.stats.verdicts import Pair, Rounds, judge, pair_of
 from scripts._trust.arms import IDENTICAL, SLOWED, base_of, kind_of
 
@@ -106,8 +106,8 @@ def _pairs(cells: Sequence[Cell]) -> Iterator[tuple[Cell, Cell]]:
 
 def _common(cells: Sequence[Cell], others: Sequence[Cell], rounds: Mapping[Key, Rounds]) -> RoundVariance:
     """What the pairs have in common that a run asks about: each arm beside the leader and beside the baseline."""
-    asked = ((cell, other) for other in others for cell in cells if cell is not other)
-    return round_variance(pair for pair in (_pair(*each, rounds) for each in asked) if pair is not None)
+    asked = each_beside(cells, others)
+    return in_common((rounds[key_of(one)], rounds[key_of(other)]) for one, other in asked)
 
 
 def _pair(first: Cell, second: Cell, rounds: Mapping[Key, Rounds]) -> Pair | None:

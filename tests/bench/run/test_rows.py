@@ -166,6 +166,32 @@ def test_a_slow_spell_over_all_rounds_of_the_copies_accuses_nobody() -> None:
     assert fast.ceiling_fraction == pytest.approx(1.0)
 
 
+def test_a_copy_that_was_disturbed_is_no_ceiling() -> None:
+    """Its time is not known, or it waited for CPUs in all of its rounds: thousands of per cent of it say nothing."""
+    honest = state(Arm("fast"), [400 * US] * 8)
+    for copy, waited in (([400 * US, 1600 * US] * 4, 0.0), ([1200 * US] * 8, 0.5)):
+        cell = written(CASE, states(honest, copy=copy, streaming=copy, waited=waited))["fast candidate"]
+        assert cell.status == "ok"
+        assert (cell.ceiling_fraction, cell.ceiling_gb_per_s) == (None, None)
+        assert cell.gb_per_s == pytest.approx(20.0)
+
+
+def test_a_copy_that_varies_a_little_is_one() -> None:
+    copy = [380 * US, 420 * US] * 4
+    cell = written(CASE, states(state(Arm("fast"), [500 * US] * 8), copy=copy))["fast candidate"]
+    assert cell.ceiling_fraction == pytest.approx(0.8, rel=0.02)
+
+
+def test_an_allocating_copy_that_was_disturbed_is_not_told() -> None:
+    fresh, copy = (
+        Case("relu", n=1_000_000),
+        state(Arm("copy_allocating", "allocation"), [US * 500, US * 3000] * 4),
+    )
+    cells = written(fresh, states(state(Arm("fast"), [800 * US] * 8), copy))
+    assert cells["fast candidate"].allocating_gb_per_s is None
+    assert cells["fast candidate"].ceiling_gb_per_s == pytest.approx(20.0)
+
+
 def test_what_allocating_costs_stands_beside_the_ceiling() -> None:
     fresh, copy = Case("relu", n=1_000_000), state(Arm("copy_allocating", "allocation"), [1000 * US] * 8)
     cells = written(fresh, states(state(Arm("fast"), [800 * US] * 8), copy))
