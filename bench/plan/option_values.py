@@ -29,7 +29,9 @@ __all__ = [
     "list_of",
     "number",
     "one_of",
+    "one_taken",
     "option_flag",
+    "several_taken",
     "sizes",
     "taken",
     "whole",
@@ -67,6 +69,16 @@ def taken(option: str, parse: Callable[[str], T], text: Any) -> T:
         return parse(str(text))
     except ValueError as error:
         raise OptionError(option, str(error)) from None
+
+
+def one_taken(option: str, text: Any, allowed: Sequence[str]) -> str:
+    """The one of the `allowed` words that the text of an option is.  Raises OptionError."""
+    return taken(option, partial(one_of, allowed), text)
+
+
+def several_taken(option: str, text: Any, allowed: Sequence[str]) -> tuple[str, ...]:
+    """Those that a comma list is.  Raises OptionError."""
+    return taken(option, partial(list_of, partial(one_of, allowed)), text)
 
 
 def items(text: str) -> tuple[str, ...]:

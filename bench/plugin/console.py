@@ -13,6 +13,7 @@ from rich.table import Table
 
 from bench.plan.experiments import arm_label
 from bench.plugin import overview
+from bench.plugin.entries import entries
 from bench.plugin.not_ok import Trouble, not_ok
 from bench.plugin.texts import span, statuses
 from bench.records.baselines import stand_in_lines
@@ -77,7 +78,7 @@ def next_commands(folder: Path, size: str) -> Sequence[tuple[str, str]]:
 
 
 def _overview(run: Run, write: Write, width: int, most_lines: int) -> None:
-    found = overview.entries(run.rows([each]) for each in run.chosen)
+    found = entries(run.rows([each]) for each in run.chosen)
     left_out = 0
     for grid in overview.grids(found, width, most_lines):
         for line in overview.lines(grid):

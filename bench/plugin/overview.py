@@ -1,25 +1,19 @@
-"""A run on one screen: for each op and direction a table of sizes and placements, with the fastest set of each.
-
-Works on plain entries, so that the end of a run and `scripts/summarise.py` show the same.
-"""
+"""A run on one screen: for each op and direction a table of sizes and placements, with the fastest set of each."""
 
 from __future__ import annotations
 
 import itertools
-import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bench.plan.experiments import arm_label
-from bench.records.schema import Cell, values_of
-from bench.stats.fastest import standings
+from bench.plugin.entries import Entry
 from bench.text.sizes import format_size
 from bench.text.units import MISSING, count_text, percent_text, ratio_text, seconds_text
-from kernels.api import AXES, USUAL, Case
+from kernels.api import USUAL, Case
 from kernels.networks.case import NETWORK_OPS, NetworkCase
 
-__all__ = ["HOW_TO_READ", "Entry", "Grid", "entries", "grids", "lines"]
+__all__ = ["HOW_TO_READ", "Grid", "grids", "lines"]
 
 HOW_TO_READ = (
     "over: how many times as fast as the baseline. copy: the share of the speed at which the same bytes were copied.",
@@ -41,22 +35,6 @@ _HEADERS = ("over", "copy", "fastest")
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """One case: its axes (and its machine, where there are several), and what is known of its fastest."""
-
-    axes: Mapping[str, Any]
-    fastest: Sequence[str]
-    unresolved: Sequence[str]
-    time_s: float
-    noisy: bool
-    baseline: str
-    speedup: float
-    """How many times as fast as the baseline the first of them is; NaN where that is not known."""
-    of_copy: float
-    """Its share of the copy's bandwidth; NaN where that is not known."""
-
-
-@dataclass(frozen=True, slots=True)
 class Grid:
     """One table of text; `right`: columns that are aligned to the right, `left_out`: how many cases are missing."""
 
@@ -65,36 +43,6 @@ class Grid:
     rows: list[tuple[str, ...]]
     right: tuple[bool, ...]
     left_out: int = 0
-
-
-def entries(experiments: Iterable[Sequence[Cell]]) -> list[Entry]:
-    """Of the cells of each experiment; those in which nothing was timed have none."""
-    found = []
-    for cells in experiments:
-        standing = standings([values_of(cell) for cell in cells])
-        best = standing.leader
-        if best is not None:
-            found.append(
-                Entry(
-                    {axis: best[axis] for axis in AXES},
-                    [_name(row) for row in standing.fastest],
-                    [_name(row) for row in standing.unresolved],
-                    best["time_s"],
-                    best["status"] == "noisy",
-                    best["baseline"],
-                    _number(best["speedup"]),
-                    _number(best["ceiling_fraction"]),
-                )
-            )
-    return found
-
-
-def _name(row: Mapping[str, Any]) -> str:
-    return arm_label(row["backend"], row["variant"])
-
-
-def _number(value: Any) -> float:
-    return math.nan if value is None or value == "" else float(value)
 
 
 def grids(found: Sequence[Entry], width: int, most_lines: int | None = None) -> list[Grid]:

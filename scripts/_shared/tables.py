@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from bench.plugin import overview
+from bench.plugin.entries import Entry
 from bench.plugin.not_ok import not_ok
 from bench.text.sizes import format_size
 from bench.text.units import MISSING, calls_text, number_text, percent_text, ratio_text, seconds_text
@@ -142,8 +143,8 @@ def _overview_block(
     return Block("", sections, note or _cut_note(len(frame), total, "cases"))
 
 
-def _entry(row: Any) -> overview.Entry:
-    return overview.Entry(
+def _entry(row: Any) -> Entry:
+    return Entry(
         {axis: getattr(row, axis) for axis in ("machine", *AXES)},
         clean(row.fastest).split("; "),
         clean(row.unresolved).split("; ") if row.unresolved else (),

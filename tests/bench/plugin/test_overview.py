@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from bench.plugin.entries import entries
 from bench.plugin.not_ok import Trouble, not_ok
-from bench.plugin.overview import entries, grids, lines
+from bench.plugin.overview import grids, lines
 from bench.records.schema import Cell
 from kernels.api import DIRECTIONS, MAIN_OPS, PLACEMENTS
 from tests.factories import cell, experiment
