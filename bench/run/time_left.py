@@ -115,9 +115,11 @@ class Pace:
 
     def at_least_s(self, visit: Visit) -> float:
         """Of the visit, if it is made: what most of the last ones took that had no more to do, in the fewest rounds."""
-        mine = weight(visit[0])
+        mine, cache = weight(visit[0]), visit[0].case.cache
         seen = sorted(
-            made.took.beside_s + made.took.least_s for made in self._made[-_LAST:] if made.weight <= mine
+            made.took.beside_s + made.took.least_s
+            for made in self._made[-_LAST:]
+            if made.weight <= mine and made.experiment.case.cache == cache
         )
         return seen[len(seen) // 4] if seen else 0.0
 
