@@ -190,7 +190,7 @@ def _backends(chosen: Sequence[str] | None, devices: Sequence[str], plugins: Map
 def _rows(
     names: Sequence[str], plugins: Mapping[str, str], subjects: Sequence[Case], options: argparse.Namespace
 ) -> Iterator[Row]:
-    """The rows as they come, of at most two backends at a time: their thread pools share the CPUs."""
+    """The rows as they come, of several backends at a time."""
     found: SimpleQueue[Row | Exception | None] = SimpleQueue()
     limits = Limits(options.seconds, options.timeout)
 
@@ -202,7 +202,7 @@ def _rows(
         except Exception as error:  # noqa: BLE001  # carried over to the thread that waits for the rows
             found.put(error)
 
-    with ThreadPoolExecutor(min(2, os.cpu_count() or 1)) as pool:
+    with ThreadPoolExecutor(_at_once(options.devices, os.cpu_count() or 1)) as pool:
         try:
             for name in names:
                 pool.submit(work, name)
@@ -218,6 +218,14 @@ def _rows(
         finally:
             limits.stop.set()
             pool.shutdown(cancel_futures=True)
+
+
+def _at_once(devices: Sequence[str], cpus: int) -> int:
+    """How many backends are tried at a time: two, whose thread pools share the CPUs.
+
+    On cards, where only judging takes a CPU, as many as half the CPUs.
+    """
+    return max(min(2, cpus), cpus // 2 if "cpu" not in devices else 0)
 
 
 @contextlib.contextmanager

@@ -17,7 +17,7 @@ try:
 
     from bench.machine import cgroups, spoilers
     from bench.machine.finding import OK, PROBLEM, WARNING, Finding
-    from scripts._doctor import backends, clocks, machine, memory
+    from scripts._doctor import backends, cards, clocks, machine, memory
     from scripts._doctor.messages import Family
     from scripts._shared import cli
 except ModuleNotFoundError as missing:  # the very machine that needs a doctor
@@ -37,6 +37,7 @@ examples:
   python scripts/doctor.py
   python scripts/doctor.py --only machine          # what spoils timings, without trying the backends
   python scripts/doctor.py --only backends
+  python scripts/doctor.py --only card                 # a CUDA card: its state, and does each backend compile for it?
   python scripts/doctor.py --json | python -m json.tool
 
 keys of --json: schema (1), runs (whether the exit status is 0), findings (each with name, status, measured, effect,
@@ -44,7 +45,9 @@ mend, figures); status is ok, warning or problem.
 
 exit status: 0; 1 if a backend is installed but broken, or if none runs; 2 for a wrong option.
 """
-_PARTS = ("machine", "backends")
+_PARTS = ("machine", "backends", "card")
+_USUAL = _PARTS[:2]
+"""A card is examined where it is asked for: that takes a compiler for each framework."""
 _COLOURS = {OK: "green", WARNING: "yellow", PROBLEM: "bold red"}
 Step = tuple[str, float, "Callable[[], list[Finding]]"]
 """What is being done, about how many seconds it takes, and how it is done."""
@@ -54,9 +57,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line `argv`; returns the exit status."""
     parser = cli.Parser(description=__doc__ or "", epilog=_EPILOG)
     parser.add_argument("--only", type=cli.one_of(_PARTS), metavar="PART", help=f"one of {', '.join(_PARTS)}")
+    parser.add_argument(
+        "--device",
+        type=cli.device,
+        default="cuda",
+        help="with --only card: cuda (the default), cuda:1 …, or cpu, which stands in for a card",
+    )
+    parser.add_argument(
+        "--timeout",
+        type=cli.positive,
+        default=60.0,
+        metavar="S",
+        help="with --only card: seconds for the compilers of all backends together (default 60)",
+    )
     parser.add_argument("--json", action="store_true", help="for programs; the keys are listed below")
     options = parser.parse_args(argv)
-    found = examine((options.only,) if options.only else _PARTS)
+    card = _card_steps(options.device, options.timeout) if options.only == "card" else []
+    found = examine((options.only,) if options.only else _USUAL, card)
     runs = not any(each.status == PROBLEM for each in found)
     if options.json:
         findings = [dataclasses.asdict(each) for each in found]
@@ -67,9 +84,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0 if runs else 1
 
 
-def examine(parts: Sequence[str]) -> list[Finding]:
-    """All findings of `parts`, in the order in which they are printed."""
-    steps: list[Step] = []
+def examine(parts: Sequence[str], card: Sequence[Step] = ()) -> list[Finding]:
+    """All findings of `parts` and of the steps `card`, in the order in which they are printed."""
+    steps: list[Step] = [*card]
     tried: list[Family] = []
     if "machine" in parts:
         steps += _machine_steps()
@@ -124,6 +141,13 @@ def _backend_steps(tried: list[Family]) -> list[Step]:
         lambda: [backends.compiler(), backends.cards(tried), *_none_runs(tried)],
     )
     return [*tries, last]
+
+
+def _card_steps(device: str, timeout_s: float) -> list[Step]:
+    return [
+        ("the card", 1.0, lambda: cards.findings(device)),
+        ("compiling for it", 20.0, lambda: backends.on_device(device, timeout_s)),
+    ]
 
 
 def _none_runs(families: Sequence[Family]) -> Iterator[Finding]:

@@ -15,11 +15,8 @@ from bench.records.find_runs import find_runs
 from bench.records.reading import ReadError, read_cells
 from bench.text.commands import command_line
 from bench.text.private import anonymous
-from scripts._report.data import COLUMNS, reduce
-from scripts._report.figures import FigureError, as_png, as_svg, figures
+from scripts._report.data import COLUMNS, FigureError, reduce
 from scripts._report.gains import between_runs, within_runs
-from scripts._report.page import render
-from scripts._report.payload import payload
 from scripts._report.rounds import drawn, rounds_of
 from scripts._shared import cli
 from scripts._shared.environments import Environment, read_environment, resolve_of
@@ -108,6 +105,9 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
 
 def _page(cells: pd.DataFrame, paths: Sequence[Path], *, hidden: bool) -> str:
     """The page of `cells`, which are those of the files `paths`, or some of them."""
+    with cli.needing("the page"):
+        from scripts._report.page import render  # noqa: PLC0415  # packages that only draw may be missing
+        from scripts._report.payload import payload  # noqa: PLC0415
     reduced = reduce(cells)
     found = [each for path in paths if (each := rounds_beside(path)) is not None]
     rounds = rounds_of(reduced.cells, found)
@@ -127,6 +127,8 @@ def _machines(paths: Sequence[Path]) -> list[tuple[str, Environment | None]]:
 
 
 def _files(cells: pd.DataFrame, *, png: bool) -> dict[str, bytes]:
+    with cli.needing("a figure"):
+        from scripts._report.figures import as_png, as_svg, figures  # noqa: PLC0415  # as above
     specs = figures(cells)
     files = {f"{name}.svg": as_svg(spec).encode("utf-8") for name, spec in specs.items()}
     if png:

@@ -23,8 +23,8 @@ from bench.plan.options import OptionError, parse
 from bench.plan.profiles import PROFILES
 from bench.plan.settings import Settings
 from bench.plan.time_plan import time_plan
-from bench.plugin.texts import span, until
-from bench.text.units import count_text
+from bench.plugin.texts import until
+from bench.text.units import count_text, span_text
 from scripts._plugins import slowed
 from scripts._shared.beside import HOURS, add_beside_option, beside
 from scripts._shared.cli import Parser, UsageError, comma_list, count, positive, run
@@ -116,7 +116,7 @@ def _announced(settings: Settings, chosen: Sequence[Sequence[Experiment]], minut
     at_most = "" if minutes is None or 60 * minutes >= seconds else f", of which {minutes:g} min are measured"
     return (
         f"{count_text(len(chosen), 'run')} of {count_text(len(chosen[0]), 'experiment')} each,"
-        f" about {span(seconds)}, done by {until(seconds)}{at_most}"
+        f" about {span_text(seconds)}, done by {until(seconds)}{at_most}"
     )
 
 

@@ -15,7 +15,7 @@ from bench.plan.experiments import arm_label
 from bench.plugin import overview
 from bench.plugin.entries import entries
 from bench.plugin.not_ok import Trouble, not_ok
-from bench.plugin.texts import span, statuses
+from bench.plugin.texts import statuses
 from bench.records.baselines import stand_in_lines
 from bench.records.columns import TIMED
 from bench.records.schema import Cell, values_of
@@ -25,7 +25,7 @@ from bench.stats.trust import MOST_DISTURBED
 from bench.text.commands import command_line
 from bench.text.installs import install_lines
 from bench.text.sizes import format_size
-from bench.text.units import count_text, seconds_text
+from bench.text.units import count_text, seconds_text, span_text
 
 __all__ = ["Write", "busy_lines", "next_commands", "summary", "table"]
 
@@ -101,9 +101,12 @@ def _how_it_went(run: Run, cells: Sequence[Cell], write: Write) -> None:
     account = run.account
     if not account.measured:
         return
-    compiled = f" ({span(account.renewed_s)} for arms that had compiled)" if round(account.renewed_s) else ""
+    compiled = (
+        f" ({span_text(account.renewed_s)} for arms that had compiled)" if round(account.renewed_s) else ""
+    )
     write(
-        f"{count_text(account.measured, 'experiment')} in {span(account.wall_s)}, start-up {span(account.start_up_s)}"
+        f"{count_text(account.measured, 'experiment')} in {span_text(account.wall_s)}, "
+        f"start-up {span_text(account.start_up_s)}"
         f"{compiled}; of the rest {100 * account.rounds_share:.0f} % in rounds, "
         f"{100 * account.timed_share:.0f} % in timed calls; "
         f"{account.contended:,} batches beside others' work"

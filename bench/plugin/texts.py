@@ -12,14 +12,13 @@ from bench.records.columns import TIMED
 from bench.records.schema import Cell
 from bench.run.run import Run
 from bench.stats.fastest import COMPETING
-from bench.text.units import count_text, seconds_text
+from bench.text.units import count_text, seconds_text, span_text
 
 __all__ = [
     "announcement",
     "arms",
     "experiment_line",
     "leader",
-    "span",
     "statuses",
     "time_left",
     "told_anew",
@@ -30,19 +29,9 @@ _MOST_NAMED = 2
 """Arms that are named; of more, their number is told."""
 
 
-def span(seconds: float) -> str:
-    """A time as people tell it: ``a moment``, ``40 s``, ``3 min``, ``2 h 10 min``."""
-    if seconds < 0.5:
-        return "a moment"
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60:02} min"
-
-
 def time_left(seconds: float) -> str:
     """``40 s left``; of a time that is over nothing is promised any more."""
-    return f"{span(seconds)} left" if seconds >= 0.5 else "longer than was foreseen"
+    return f"{span_text(seconds)} left" if seconds >= 0.5 else "longer than was foreseen"
 
 
 def until(seconds: float) -> str:
@@ -60,7 +49,7 @@ def announcement(run: Run) -> str:
         else f"{left} of {count_text(total, 'experiment')} left"
     )
     seconds = run.seconds_left()
-    when = f", about {span(seconds)}, done by {until(seconds)}" if left else ""
+    when = f", about {span_text(seconds)}, done by {until(seconds)}" if left else ""
     if left and round(run.compile_s):
         when += f" ({_compilers(run.compile_s, seconds)}, whose caches are not known to hold these cases)"
     notes = filter(None, [run.settings.baseline_note, *run.files.warnings])
@@ -70,15 +59,15 @@ def announcement(run: Run) -> str:
 def _compilers(compile_s: float, seconds: float) -> str:
     """What they will take of so many seconds."""
     if compile_s >= seconds:
-        return f"later if it really takes {span(compile_s)} for compilers alone"
-    return f"{span(compile_s)} of it for compilers"
+        return f"later if it really takes {span_text(compile_s)} for compilers alone"
+    return f"{span_text(compile_s)} of it for compilers"
 
 
 def told_anew(run: Run, seconds: float) -> str:
     """That the run will end later than was announced, and what went into compilers so far."""
     compiled_s = run.account.renewed_s
-    why = f"; compilers took {span(compiled_s)} so far" if round(compiled_s) else ""
-    return f"this takes longer than was announced: about {span(seconds)} more, done by {until(seconds)}{why}"
+    why = f"; compilers took {span_text(compiled_s)} so far" if round(compiled_s) else ""
+    return f"this takes longer than was announced: about {span_text(seconds)} more, done by {until(seconds)}{why}"
 
 
 def arms(named: Sequence[Arm]) -> str:
@@ -117,5 +106,5 @@ def experiment_line(run: Run, ended: Experiment) -> str:
     done = f"{total - len(run.left):{len(str(total))}}/{total}"
     troubles = [cell for cell in cells if cell.status not in ("ok", "noisy", "skipped")]
     trouble = f"; {statuses(troubles)}" if troubles else ""
-    when = f"{span(run.seconds_left())} left" if run.left else "done"
+    when = f"{span_text(run.seconds_left())} left" if run.left else "done"
     return f"[{done}] {ended.label}: {leader(cells)}{trouble}; {when}"

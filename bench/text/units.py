@@ -17,6 +17,7 @@ __all__ = [
     "percent_text",
     "ratio_text",
     "seconds_text",
+    "span_text",
 ]
 
 MISSING = "-"
@@ -43,6 +44,16 @@ def seconds_text(seconds: float) -> str:
     rounded = float(f"{seconds:.2e}")
     unit, name = next(((u, m) for u, m in _SECONDS if abs(rounded) >= u), _SECONDS[-1])
     return f"{number_text(rounded / unit)} {name}"
+
+
+def span_text(seconds: float) -> str:
+    """A time as people tell it: ``a moment``, ``40 s``, ``3 min``, ``2 h 10 min``."""
+    if seconds < 0.5:
+        return "a moment"
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60:02} min"
 
 
 _LONG = 1e6

@@ -10,14 +10,16 @@ import subprocess
 import sysconfig
 import tempfile
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from bench.machine.finding import OK, PROBLEM, WARNING, Finding
+from bench.plan.option_values import device_kind
 from bench.run.process import ArmError, ChildProcess
 from kernels import registry
 from scripts._doctor.messages import Family, Tried, TryFamily
 
-__all__ = ["cardless", "cards", "compiler", "families", "findings", "try_family"]
+__all__ = ["cardless", "cards", "compiler", "families", "findings", "on_device", "try_family"]
 
 _TIMEOUT_S = 60.0
 _SOURCE = (
@@ -47,13 +49,25 @@ def cardless() -> tuple[str, ...]:
     return tuple(name for name in registry.names() if "cpu" not in registry.devices(name))
 
 
-def try_family(names: Sequence[str]) -> Family:
-    """What came of each of `names`, in a process of their own."""
+def on_device(device: str, timeout_s: float) -> list[Finding]:
+    """One for each backend that is made for such a device: does it compile a kernel there, and is that right?
+
+    All are tried at once, for so many seconds at most, each in a process of its own: a compiler that takes long
+    hides nobody else.
+    """
+    names = [name for name in registry.names() if device_kind(device) in registry.devices(name)]
+    with ThreadPoolExecutor(len(names)) as pool:
+        tried = list(pool.map(lambda name: try_family([name], device, timeout_s), names))
+    return [_finding(*each, device) for family in tried for each in family.backends.items()]
+
+
+def try_family(names: Sequence[str], device: str = "", timeout_s: float = _TIMEOUT_S) -> Family:
+    """What came of each of `names`, in a process of their own, on `device` or where each of them is at home."""
     process = ChildProcess(f"{__package__}.probe")
     try:
-        return process.call(TryFamily(tuple(names)), _TIMEOUT_S)
+        return process.call(TryFamily(tuple(names), device), timeout_s)
     except ArmError as error:
-        late = f"no answer within {_TIMEOUT_S:.0f} s"
+        late = f"no answer within {timeout_s:.0f} s"
         reason = late if error.status == "timeout" else f"its process ended with {error.reason}"
         return Family({name: Tried("broken", reason) for name in names})
     finally:
@@ -69,14 +83,15 @@ def findings(family: Family) -> Iterator[Finding]:
             yield _layer(layer)
 
 
-def _finding(name: str, found: Tried) -> Finding:
-    label, state, reason = f"backend {name}", found.state, found.reason
-    figures = {"state": state, "threads": found.threads}
+def _finding(name: str, found: Tried, device: str = "") -> Finding:
+    """About a backend; where nobody asked about `device`, one that needs a card is none the worse without."""
+    label, state, reason = f"backend {name}" + (f" on {device}" if device else ""), found.state, found.reason
+    figures = {"backend": name, "device": device, "state": state, "threads": found.threads}
     if state == "runs":
         versions = ", ".join(f"{key} {value}" for key, value in found.versions.items())
         said = f"runs, threads {found.threads}, tried in {found.seconds:.1f} s ({versions})"
         return Finding(label, OK, said, figures=figures)
-    if "cpu" not in registry.devices(name) and state in ("missing", "refuses"):
+    if not device and "cpu" not in registry.devices(name) and state in ("missing", "refuses"):
         return Finding(label, OK, f"only for CUDA devices: {reason}", figures=figures)
     told, _, mend = reason.partition(": ")
     if state == "missing":

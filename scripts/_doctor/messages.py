@@ -32,6 +32,7 @@ class Family:
 
 @dataclass(frozen=True, slots=True)
 class TryFamily(Request[Family]):
-    """Try these backends, which are of one framework."""
+    """Try these backends of one framework on `device`; each on the first that it is made for if that is empty."""
 
     names: tuple[str, ...]
+    device: str

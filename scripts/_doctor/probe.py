@@ -26,19 +26,20 @@ def main(fd: int) -> None:
 
 
 def _family(request: TryFamily) -> Family:
-    return Family({name: _tried(name) for name in request.names}, _cards())
+    return Family({name: _tried(name, request.device) for name in request.names}, _cards())
 
 
-def _tried(name: str) -> Tried:
+def _tried(name: str, device: str) -> Tried:
     begin = time.perf_counter()
-    device = registry.devices(name)[0]
+    device = device or registry.devices(name)[0]
     try:
         backend = registry.load(name)
-        reason = backend.why_not(Case("relu", n=_LENGTH, device=device))
-        if reason is not None:
+        case, reason = _servable(backend, device)
+        if case is None:
             return Tried("refuses", reason)
         threads = backend.set_threads(0)
-        wrong = None if name == "torch_compile" or device != "cpu" else _wrong(backend)
+        slow = name == "torch_compile" and device == "cpu"  # its first C++ takes some ten seconds
+        wrong = None if slow else _wrong(backend, case)
         versions = backend.versions()
     except registry.MissingBackendError as error:
         return Tried("missing", str(error))
@@ -61,17 +62,27 @@ def _missing(name: str, cause: BaseException | None) -> Tried | None:
     return None
 
 
-def _wrong(backend: Any) -> str | None:
+def _servable(backend: Any, device: str) -> tuple[Case | None, str]:
+    """A case that the backend runs on `device`, or why it runs none: of two placements, the reason for the first."""
+    cases = [Case("relu", placement=placement, n=_LENGTH, device=device) for placement in ("new", "out")]
+    reasons = [backend.why_not(case) for case in cases]
+    if None not in reasons:
+        return None, reasons[0]
+    return cases[reasons.index(None)], ""
+
+
+def _wrong(backend: Any, case: Case) -> str | None:
     """What is wrong with relu of some numbers; None if nothing is."""
     import numpy as np  # noqa: PLC0415  # a machine without it is a finding, too
 
     from kernels.numbers import host_arrays  # noqa: PLC0415
 
-    case = Case("relu", n=_LENGTH)
     host = host_arrays.aligned_empty(_LENGTH, np.dtype(np.float32))
     host[...] = np.linspace(-1, 1, _LENGTH, dtype=np.float32)
     wanted = np.where(host > 0, host, np.float32(0))
-    call = backend.compile(case, backend.adopt(host, case), None, None)
+    out = host_arrays.output_array(case) if case.placement == "out" else None
+    given = None if out is None else backend.adopt(out, case)
+    call = backend.compile(case, backend.adopt(host, case), None, given)
     result = call()
     backend.sync(result)
     same = np.array_equal(backend.to_numpy(result), wanted)

@@ -23,7 +23,18 @@ from scripts._report.looks import DASHES, GLYPHS, GREY, looks
 from scripts._shared.remarks import arm_name
 from scripts._shared.summary import CASE, NEEDED
 
-__all__ = ["COLUMNS", "SLICE", "Arm", "Reduced", "arms_of", "likeness", "overall", "reduce", "rows_of"]
+__all__ = [
+    "COLUMNS",
+    "SLICE",
+    "Arm",
+    "FigureError",
+    "Reduced",
+    "arms_of",
+    "likeness",
+    "overall",
+    "reduce",
+    "rows_of",
+]
 
 COLUMNS = (
     *NEEDED,
@@ -38,6 +49,10 @@ SLICE = ("machine", "run_id", *CASE[1:-1])
 MOST_ROWS = 20_000
 MOST_SIZES = 48
 _ROLES = (*COMPETING, *(role for role in ROLES if role not in COMPETING))
+
+
+class FigureError(ValueError):
+    """Cells of which no figure can be drawn; one line."""
 
 
 class Arm(NamedTuple):

@@ -20,7 +20,7 @@ from bench.text.sizes import format_size
 from bench.text.units import seconds_text
 from kernels.api import AXIS_TABLE, PLACEMENTS
 from scripts._report import bars, charts
-from scripts._report.data import SLICE, Arm, arms_of, likeness, rows_of
+from scripts._report.data import SLICE, Arm, FigureError, arms_of, likeness, rows_of
 from scripts._report.style import theme
 from scripts._shared.remarks import axis_text, clean
 
@@ -32,10 +32,6 @@ _WIDTH, _HEIGHT = 600, 260
 _LINE_PX = 14
 """Between two names."""
 _PLACEMENT_FREE = tuple(name for name in SLICE if name != "placement")
-
-
-class FigureError(ValueError):
-    """Cells of which no figure can be drawn; one line."""
 
 
 def figures(cells: pd.DataFrame) -> dict[str, dict[str, Any]]:

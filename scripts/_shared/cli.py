@@ -9,7 +9,7 @@ import math
 import os
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import NoReturn, TypeVar
@@ -26,7 +26,9 @@ __all__ = [
     "UsageError",
     "comma_list",
     "count",
+    "device",
     "devices",
+    "needing",
     "number",
     "one_of",
     "option_type",
@@ -99,8 +101,27 @@ size = option_type(parse_size)
 """An argparse type: one element count, such as 64Mi."""
 sizes = option_type(option_values.sizes)
 """An argparse type: element counts and ranges of them, a comma list."""
+device = option_type(option_values.device)
+"""An argparse type: one of ``cpu``, ``cuda``, ``cuda:1``."""
 devices = option_type(partial(option_values.list_of, option_values.device))
 """An argparse type: ``cpu``, ``cuda``, ``cuda:1``, a comma list."""
+
+
+_SOLD_AS = {"vl_convert": "vl-convert-python"}
+"""What pip calls a package whose import has another name."""
+
+
+@contextlib.contextmanager
+def needing(what: str) -> Iterator[None]:
+    """Around imports that only `what` needs: a missing package is a UsageError with the command that brings it."""
+    try:
+        yield
+    except ModuleNotFoundError as missing:
+        name = (missing.name or "").partition(".")[0]
+        raise UsageError(
+            f"{what} needs the package {name!r}, which is not there for {sys.executable}: "
+            f"python -m pip install {_SOLD_AS.get(name, name)}"
+        ) from missing
 
 
 def writable(text: str) -> Path:

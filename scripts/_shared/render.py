@@ -12,10 +12,10 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
-from tabulate import tabulate
 
 from bench.plugin import overview
 from bench.text.foreign import in_csv, in_latex, in_markdown, plain
+from scripts._shared.cli import needing
 from scripts._shared.tables import Block, Report, Section
 
 __all__ = ["as_latex", "as_markdown", "to_terminal", "write_csv"]
@@ -142,6 +142,8 @@ def _as_field(value: object) -> object:
 
 
 def _tabulated(section: Section, form: str, escape: Callable[[str], str]) -> str:
+    with needing("a table in markdown or LaTeX"):
+        from tabulate import tabulate  # noqa: PLC0415  # a table for the terminal does without
     return tabulate(
         [[escape(cell) for cell in row] for row in section.rows],
         headers=section.headers,

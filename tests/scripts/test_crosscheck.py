@@ -279,6 +279,14 @@ def test_a_slope_that_is_only_reported_may_raise() -> None:
     assert outcome.notes["slope inf"] == {"raises ValueError"}
 
 
+def test_on_a_card_more_backends_are_tried_at_a_time() -> None:
+    from scripts.crosscheck import _at_once
+
+    assert [_at_once(("cpu",), cpus) for cpus in (1, 2, 16)] == [1, 2, 2]
+    assert [_at_once(("cuda",), cpus) for cpus in (1, 2, 16)] == [1, 2, 8]
+    assert _at_once(("cpu", "cuda"), 16) == 2
+
+
 def test_rows_that_differ_only_in_placement_or_dtype_are_shown_as_one() -> None:
     def row(placement: str, dtype: str, **changed: Any) -> Row:
         return Row("mine", "relu", "forward", placement, dtype, "cpu", **{"status": "ok", **changed})

@@ -16,9 +16,9 @@ import pytest
 from bench.plan.experiments import Arm, Experiment
 from bench.plugin.display import Lines
 from bench.plugin.live import LiveDisplay
-from bench.plugin.texts import span
 from bench.run.arm_state import ArmState
 from bench.run.time_account import TimeAccount
+from bench.text.units import span_text
 from kernels.api import Case
 from tests.factories import experiment
 from tests.running import INLINE, ROOT, Outcome, bench, command, environ
@@ -209,7 +209,7 @@ class TestLive:
     [(0.2, "a moment"), (1.0, "1 s"), (119.0, "119 s"), (150.0, "2 min"), (7800.0, "2 h 10 min")],
 )
 def test_times_as_people_tell_them(seconds: float, text: str) -> None:
-    assert span(seconds) == text
+    assert span_text(seconds) == text
 
 
 FEW = (
