@@ -23,7 +23,7 @@ $(error TORCH=$(TORCH) is unknown; allowed: TORCH=cpu, which leaves out the CUDA
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help bench test test-fast lint crosscheck doctor report tables reference article wheel clean
+.PHONY: help bench card test test-fast lint crosscheck doctor report tables reference article wheel clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +37,11 @@ $(READY): pyproject.toml constraints.txt
 bench: $(READY)  ## the quick profile, and its page report.html (more: ARGS="--profile standard", TORCH=cpu)
 	@rm -f $(NEWEST); $(RUN) -m pytest bench/ --run-path $(NEWEST) $(ARGS); status=$$?; test $$status -le 1 || exit $$status; \
 	test ! -s $(NEWEST) || $(RUN) scripts/report.py "$$(cat $(NEWEST))" || exit; exit $$status
+
+# In the Python that is there, which has what the image of a card brings: nothing is set up.
+card:  ## ten minutes on a CUDA card, in the Python that is there (make card PYTHON=python3 ARGS="--minutes 5")
+	@test -n "$(PYTHON)" || { echo "make: no Python 3.11, 3.12 or 3.13 found; name it: make card PYTHON=/path/to/python3" >&2; exit 2; }
+	$(PYTHON) scripts/card.py $(ARGS)
 
 test: $(READY)  ## all tests, in two processes
 	$(TEST) $(ARGS)

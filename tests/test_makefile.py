@@ -50,3 +50,10 @@ def test_an_unknown_torch_is_refused_in_one_line(checkout: Path) -> None:
 def test_make_alone_lists_the_targets(checkout: Path) -> None:
     done = subprocess.run(["make"], cwd=checkout, capture_output=True, text=True, timeout=60, check=True)
     assert any(line.split()[:2] == ["make", "bench"] for line in done.stdout.splitlines())
+
+
+def test_a_card_is_measured_in_the_python_that_is_there(checkout: Path) -> None:
+    done = made(checkout, "card", "PYTHON=/opt/image/bin/python", "ARGS=--minutes 5")
+    assert "/opt/image/bin/python scripts/card.py --minutes 5" in done.stdout.splitlines()
+    assert "pip" not in done.stdout
+    assert ".venv" not in done.stdout

@@ -37,6 +37,7 @@ _PROFILES: Mapping[str, _Profile] = {
     ),
     "standard": _LARGE,
     "full": _LARGE,
+    "card": _Profile((), ("10-5-3",), (1,)),  # networks run on the CPU; one that is named is a small one
 }
 _ARTICLE = _Profile((("mlp_relu", "forward"), ("mlp_leaky_relu", "forward")), ("10-5-3",), (1,))
 

@@ -44,6 +44,10 @@ def _grid(**axes: tuple[object, ...]) -> Grid:
     return {**_CENTRE, **axes}
 
 
+def _on_card(**axes: tuple[object, ...]) -> Grid:
+    return _grid(device=("cuda",), **axes)
+
+
 _LARGE = sizes("32Ki,16Mi")
 _VARIED = ("op", "direction", "placement", "dtype", "layout", "data", "cache")
 """The axes of words that the grids of `full` vary; any other is varied around the common centre."""
@@ -82,5 +86,15 @@ PROFILES: Mapping[str, Profile] = {
         arm_s=1.1,
         processes=4,
         max_rounds=600,
+    ),
+    "card": Profile(
+        (
+            _on_card(n=sizes("1Ki,64Ki,1Mi,16Mi,256Mi")),
+            _on_card(dtype=("float16", "bfloat16"), n=sizes("256Mi")),
+            _on_card(cache=("cold",), n=sizes("1Mi")),
+        ),
+        arm_s=0.1,
+        processes=2,
+        max_rounds=100,
     ),
 }

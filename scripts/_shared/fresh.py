@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -28,12 +29,20 @@ class Fresh:
 
 
 def measured(
-    settings: Settings, chosen: Sequence[Experiment], after_each: Callable[[], None] = lambda: None
+    settings: Settings,
+    chosen: Sequence[Experiment],
+    after_each: Callable[[], None] = lambda: None,
+    *,
+    interruptible: bool = False,
 ) -> Fresh:
-    """Measure `chosen` as `pytest bench/` would, all processes new; `after_each` is called after an experiment."""
+    """Measure `chosen` as `pytest bench/` would, all processes new; `after_each` is called after an experiment.
+
+    `interruptible`: Ctrl-C ends the measuring, and what was measured until then is given.
+    """
     with TemporaryDirectory() as folder:
         settings = dataclasses.replace(settings, results=Path(folder), run_id="run")
-        with Run(settings, chosen) as run:
+        ending = contextlib.suppress(KeyboardInterrupt) if interruptible else contextlib.nullcontext()
+        with Run(settings, chosen) as run, ending:
             for experiment in run.left:
                 run.measure(experiment)
                 after_each()

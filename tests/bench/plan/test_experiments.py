@@ -113,6 +113,21 @@ def test_full_profile_reaches_every_value_of_every_axis() -> None:
     assert max(slopes) > 1
 
 
+def test_card_profile_is_what_it_is_said_to_be() -> None:
+    found = cases(PROFILES["card"].grids)
+    assert {case.device for case in found} == {"cuda"}
+    assert {case.placement for case in found} == {"new", "out"}
+    assert {(case.dtype, case.n >> 10, case.cache) for case in found} == {
+        *(("float32", n, "hot") for n in (1, 64, 1 << 10, 16 << 10, 256 << 10)),
+        ("float32", 1 << 10, "cold"),
+        *((dtype, 256 << 10, "hot") for dtype in ("float16", "bfloat16")),
+    }
+    assert len(found) == 8 * 8, "each with both ops, directions and placements"
+    backends = parse({"profile": "card"}).backends
+    assert {"torch_eager", "torch_graph", "numba_cuda", "triton_jit", "jax_jit"} <= set(backends)
+    assert "numpy_ufunc" not in backends
+
+
 def test_label_names_what_is_unusual() -> None:
     usual = Experiment(Case("leaky_relu", n=1 << 20), (Arm("numpy_ufunc"),))
     assert usual.label == "leaky_relu-forward-new-float32-1Mi"

@@ -1,0 +1,203 @@
+"""What the files of the steps say, as lines of markdown."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from bench.text.foreign import in_markdown, plain
+from bench.text.units import count_text
+from scripts._card.outcomes import CAUGHT, OPEN
+
+__all__ = [
+    "bench",
+    "card_of",
+    "commit_of",
+    "crosscheck",
+    "doctor",
+    "integrity",
+    "is_measured",
+    "is_missing",
+    "runs_on",
+    "same",
+]
+
+_MOST = 30
+"""Lines about what went wrong in one step; the files have them all."""
+_FIRST = ("torch_eager", "numba_cuda", "triton_jit", "numpy_ufunc", "jax_jit")
+"""What others are compared with, and what tricks and A/A are made of: the first of these that runs."""
+_MATRIX, _CELLS = "crosscheck.csv", "cells.csv"
+_PATTERNS = ("signed_zero", "nan_payload")
+"""What differs between devices, of the columns of crosscheck's file."""
+
+
+def runs_on(folder: Path, device: str) -> str:
+    """The first backend that the doctor, or else crosscheck, saw running on `device`; empty if neither saw one."""
+    figures = [finding["figures"] for finding in _findings(folder)]
+    seen = {
+        each["backend"] for each in figures if (each.get("device"), each.get("state")) == (device, "runs")
+    }
+    if not seen:
+        rows = _rows(folder / _MATRIX)
+        seen = {row["backend"] for row in rows if (row["device"], row["status"]) == (device, "ok")}
+    return next((name for name in _FIRST if name in seen), "")
+
+
+def is_measured(folder: Path) -> bool:
+    """Whether a cell of the run is there."""
+    return bool(_rows(folder / _CELLS))
+
+
+def card_of(folder: Path) -> str:
+    """What the doctor said the device is; empty if he did not."""
+    return next((each["measured"] for each in _findings(folder) if each["name"] == "card"), "")
+
+
+def is_missing(folder: Path) -> bool:
+    """Whether the doctor looked for the card, and found none."""
+    return any((each["name"], each["status"]) == ("card", "problem") for each in _findings(folder))
+
+
+def commit_of(folder: Path) -> str:
+    """The commit that the run was made with; empty where it is not known."""
+    return str(_json(folder / "environment.json").get("commit", ""))
+
+
+def doctor(folder: Path) -> list[str]:
+    """What is well in a line each, then what is not, with what mends it."""
+    findings = _findings(folder)
+    well = [f"{each['name']}: {each['measured']}" for each in findings if each["status"] == "ok"]
+    ill = [
+        f"**{each['status']}** {_safe(': '.join((each['name'], each['measured'])))}. "
+        f"{_safe(each['effect'][:1].upper() + each['effect'][1:])}. Mend: {_safe(each['mend'] or 'nothing known')}"
+        for each in findings
+        if each["status"] != "ok"
+    ]
+    return [*_list(ill, escaped=True), *_list(well, most=len(well))]
+
+
+def _findings(folder: Path) -> list[dict[str, Any]]:
+    found = _json(folder / "doctor.json")
+    return list(found.get("findings", ()))
+
+
+def crosscheck(folder: Path) -> list[str]:
+    """How many combinations came to what, what is wrong, and what differs by backend and device."""
+    rows = _rows(folder / _MATRIX)
+    names = ("backend", "op", "direction", "placement", "dtype")
+    wrong = [
+        f"{' '.join(row[name] for name in names)} on {row['device']}: {row['status']}: {row['reason']}"
+        for row in rows
+        if row["status"] not in ("ok", "skipped")
+    ]
+    return [_counted(rows, "combination"), *_list(wrong), *_patterns(rows), *_skipped(rows)]
+
+
+def _patterns(rows: Sequence[Mapping[str, str]]) -> list[str]:
+    """The sign of op(-0) and the payload of NaN, a line for each op, backend and device."""
+    kinds: dict[tuple[str, ...], list[Mapping[str, str]]] = defaultdict(list)
+    for row in rows:
+        if row["status"] == "ok" and row["direction"] == "forward":
+            kinds[row["op"], row["backend"], row["device"]].append(row)
+    if not kinds:
+        return []
+    head = ["", "| op | backend | device | op(-0) | NaN payload |", "| --- | --- | --- | --- | --- |"]
+    lines = (
+        [*kind, *(_by_dtype(mine, column) for column in _PATTERNS)] for kind, mine in sorted(kinds.items())
+    )
+    return [*head, *(f"| {' | '.join(map(_safe, line))} |" for line in lines), ""]
+
+
+def _by_dtype(rows: Sequence[Mapping[str, str]], column: str) -> str:
+    """One answer where all dtypes have it; else each with the dtypes that give it."""
+    answers: dict[str, dict[str, None]] = defaultdict(dict)
+    for row in rows:
+        answers[row[column] or "not seen"][row["dtype"]] = None
+    if len(answers) == 1:
+        return next(iter(answers))
+    return "; ".join(f"{answer} ({', '.join(dtypes)})" for answer, dtypes in answers.items())
+
+
+def bench(folder: Path) -> list[str]:
+    """How many cells came to what, what is wrong, and what was skipped."""
+    rows = _rows(folder / _CELLS)
+    names = ("backend", "op", "direction", "placement", "dtype", "n", "cache")
+    wrong = [
+        f"{' '.join(row[name] for name in names)}: {row['status']}: {row['reason']}"
+        for row in rows
+        if row["status"] not in ("ok", "noisy", "skipped")
+    ]
+    return [_counted(rows, "cell"), *_list(wrong), *_skipped(rows)]
+
+
+def integrity(folder: Path) -> list[str]:
+    """Each trick: whether it was noticed, and how; and what was said of the honest arm."""
+    found = _json(folder / "integrity.json").get("arms", [])
+    if not found:
+        return []
+    caught = sum(each["outcome"] == CAUGHT for each in found)
+    tried = sum(each["outcome"] in (CAUGHT, OPEN) for each in found)
+    lines = [
+        f"{each['arm']}, placement {each['placement']}: **{each['outcome']}**: "
+        f"{_safe(each['reason'] or each['status'])}"
+        for each in found
+    ]
+    return [f"{caught} of {count_text(tried, 'trick')} noticed.", *_list(lines, escaped=True)]
+
+
+def same(folder: Path) -> list[str]:
+    """How often identical programs were called different."""
+    found = _json(folder / "same.json")
+    if not found:
+        return []
+    lo, hi = (f"{100 * found[name]:.1f} %" for name in ("lo", "hi"))
+    pairs, experiments = count_text(found["pairs"], "pair"), count_text(found["experiments"], "experiment")
+    said = (
+        f"{found['alarms']} of {pairs} of identical programs ({found['base']}) in {experiments} were called "
+        f"different (95 % interval of the rate: {lo} to {hi})."
+    )
+    alarms = [each for each in found["judged"] if each["verdict"] in ("faster", "slower")]
+    lines = [f"{each['experiment']}: {each['verdict']}, {each['speedup']:.3f}x" for each in alarms]
+    return [said, *_list([*lines, *found["untimed"]])]
+
+
+def _counted(rows: Sequence[Mapping[str, str]], what: str) -> str:
+    counts = Counter(row["status"] for row in rows).most_common()
+    parts = ", ".join(f"{number:,} {status}" for status, number in counts)
+    return f"{count_text(len(rows), what)}: {parts}." if rows else f"No {what}."
+
+
+def _skipped(rows: Sequence[Mapping[str, str]]) -> list[str]:
+    reasons = Counter((row["backend"], row["reason"]) for row in rows if row["status"] == "skipped")
+    return _list([f"skipped, {backend}, {number} x: {why}" for (backend, why), number in reasons.items()])
+
+
+def _list(lines: Iterable[str], *, escaped: bool = False, most: int = _MOST) -> list[str]:
+    told = [f"- {line if escaped else _safe(line)}" for line in lines]
+    more = [f"- and {count_text(len(told) - most, 'more', 'more')}"] if len(told) > most else []
+    return [*told[:most], *more]
+
+
+def _safe(text: str) -> str:
+    return in_markdown(plain(text))
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            return [row for row in csv.DictReader(file) if None not in row.values()]  # a last line may be cut
+    except OSError:
+        return []
+
+
+def _json(path: Path) -> dict[str, Any]:
+    """What a step has written; nothing where it was ended before."""
+    try:
+        found = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}

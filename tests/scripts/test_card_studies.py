@@ -1,0 +1,126 @@
+"""What a run on a card finds out about the suite: arms that cheat are noticed, identical ones are counted."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from bench.plan.experiments import Experiment, case_label
+from bench.records.schema import STATUSES
+from kernels.api import Case
+from scripts._card import integrity, outcomes, same, told, tricks
+from scripts._card.studying import cells_of, options, settings_of
+from tests import factories
+from tests.serving import problem_of
+
+_PLACES = [(name, placement) for placement, names in integrity._IN_PLACES.items() for name in names]
+
+
+class TestTricks:
+    @pytest.mark.parametrize(("name", "placement"), _PLACES)
+    def test_each_is_noticed_where_the_cpu_stands_in(
+        self, name: str, placement: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv(tricks.BASE, "numpy_ufunc")
+        made = next(each for each in vars(tricks).values() if getattr(each, "name", "") == name)
+        assert problem_of(made, Case("relu", placement=placement, n=1 << 16)) is not None
+
+    def test_who_only_hands_on_is_not_accused(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv(tricks.BASE, "numpy_ufunc")
+
+        class Honest(tricks._Trick):
+            name = "honest"
+
+        assert problem_of(Honest, Case("relu", placement="out", n=1 << 16)) is None
+
+    def test_every_trick_is_tried_beside_the_honest_and_the_copies(self) -> None:
+        chosen = integrity.experiments("cuda", "torch_eager")
+        tried = [arm.backend for each in chosen for arm in each.arms if arm.role == "candidate"]
+        assert sorted(tried) == sorted(tricks.TRICKS)
+        for each in chosen:
+            roles = [arm.role for arm in each.arms]
+            assert {"baseline", "ceiling", "floor"} <= set(roles)
+            assert each.case.device == "cuda"
+
+    def test_what_a_status_means(self) -> None:
+        noticed = {
+            status for status in STATUSES if integrity.outcome(status, honest=False) == outcomes.CAUGHT
+        }
+        assert noticed == {"mistrusted", "incorrect"}
+        assert integrity.outcome("ok", honest=False) == outcomes.OPEN
+        assert integrity.outcome("noisy", honest=True) == outcomes.HONEST
+        assert integrity.outcome("mistrusted", honest=True) == outcomes.WRONGED
+        assert integrity.outcome("skipped", honest=False) == outcomes.UNTRIED
+
+
+class TestSame:
+    def test_twenty_experiments_of_one_backend(self) -> None:
+        chosen = same.experiments("cuda:1", "jax_jit")
+        assert len({each.case for each in chosen}) == len(chosen) == 20
+        assert {each.case.device for each in chosen} == {"cuda:1"}
+        for each in chosen:
+            assert [arm.backend for arm in each.arms][:3] == ["jax_jit"] * 3
+            assert len(set(each.arms)) == 4
+
+    def test_alarms_are_counted_with_the_interval_of_their_rate(self) -> None:
+        words = ["same"] * 36 + ["unresolved"] * 2 + ["faster", "slower"]
+        cells = [
+            factories.cell(
+                "numpy_ufunc", variant=f"copy{i % 2 + 1}", n=1024 + i // 2, verdict=word, speedup=1.0
+            )
+            for i, word in enumerate(words)
+        ]
+        skipped = factories.cell(
+            "numpy_ufunc", None, variant="copy1", n=7, status="skipped", reason="no card"
+        )
+        found = same.summed_up([*cells, factories.cell(role="baseline"), skipped])
+        assert (found["pairs"], found["alarms"], found["experiments"]) == (40, 2, 20)
+        assert 0 < found["lo"] < 0.05 < found["hi"] < 0.2
+        assert found["untimed"] == ["skipped: no card"]
+
+    def test_nothing_timed_is_no_answer(self) -> None:
+        found = same.summed_up([])
+        assert (found["pairs"], found["lo"], found["hi"]) == (0, 0.0, 1.0)
+
+
+@pytest.mark.slow
+def test_what_was_measured_until_it_was_ended_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of four experiments the last is interrupted."""
+    from bench.run.run import Run
+
+    measure, begun = Run.measure, list[str]()
+
+    def interrupted(self: Run, experiment: Experiment) -> bool:
+        begun.append(experiment.label)
+        if len(begun) == 4:
+            raise KeyboardInterrupt
+        return measure(self, experiment)
+
+    monkeypatch.setattr(Run, "measure", interrupted)
+    words = ["--device", "cpu", "--base", "numpy_ufunc", "--minutes", "0.1", "--json", "unused"]
+    settings = dataclasses.replace(settings_of(options("", words)), inline=True, max_seconds=0.02)
+    cells = cells_of(settings, same.experiments("cpu", "numpy_ufunc")[:4])
+    assert {case_label(cell.case) for cell in cells} >= set(begun[:3])
+
+
+def test_the_report_names_the_trick_that_was_not_noticed(tmp_path: object) -> None:
+    import json
+    from pathlib import Path
+
+    arms = [
+        {"arm": "torch_eager", "placement": "out", "outcome": outcomes.HONEST, "status": "ok", "reason": ""},
+        {"arm": "wrong_stream", "placement": "out", "outcome": outcomes.OPEN, "status": "ok", "reason": ""},
+        {
+            "arm": "returns_cached",
+            "placement": "new",
+            "outcome": outcomes.CAUGHT,
+            "status": "mistrusted",
+            "reason": "x",
+        },
+    ]
+    folder = Path(str(tmp_path))
+    (folder / "integrity.json").write_text(json.dumps({"arms": arms}))
+    lines = told.integrity(folder)
+    assert lines[0] == "1 of 2 tricks noticed."
+    assert "- wrong_stream, placement out: **not noticed**: ok" in lines
