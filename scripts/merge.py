@@ -23,8 +23,9 @@ RUN is a run's directory, or the id of a run under --results. `pytest bench/ --s
 of 16 parts, each of whole experiments. Cells that came twice are kept once; cells of one name with different figures,
 and runs of different machines or versions, are refused. No file is changed; the merged run is a new directory.
 
---check writes nothing. It says whether what is there agrees with itself: rounds that give the times of their cell,
-gates passed, a fingerprint, no cell faster than a copy. It cannot tell what was left out, or made up with care.
+--check writes nothing. It says whether what is there agrees with itself: rounds that give the times, intervals, ratios
+and verdicts of their cells once more, gates passed, a fingerprint and versions that the rows share, no cell faster than
+a copy. It cannot tell what was left out, or made up with care.
 
 examples:
   python scripts/merge.py --check received/their-machine

@@ -25,6 +25,7 @@ __all__ = [
     "describe",
     "last_level_cache",
     "machine_name",
+    "name_of_machine",
     "usable_cpus",
     "utc_now",
 ]
@@ -52,9 +53,14 @@ def cpu_model() -> str:
 
 def machine_name() -> str:
     """A short name made of the processor's and its usable cores, as in `amd-epyc-2c`."""
-    words = re.sub(r"\(.*?\)|\bCPU\b|\bProcessor\b|@.*", " ", cpu_model())
+    return name_of_machine(cpu_model(), usable_cpus())
+
+
+def name_of_machine(cpu: str, cores: int) -> str:
+    """The name of a machine with that processor, of which so many CPUs may be used."""
+    words = re.sub(r"\(.*?\)|\bCPU\b|\bProcessor\b|@.*", " ", cpu)
     slug = re.sub(r"[^a-z0-9]+", "-", words.lower()).strip("-")
-    return f"{slug}-{usable_cpus()}c"
+    return f"{slug}-{cores}c"
 
 
 def usable_cpus() -> int:

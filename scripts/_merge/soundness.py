@@ -2,33 +2,87 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from statistics import quantiles
+from collections.abc import Iterator, Mapping
+from typing import Any
 
-from bench.machine.environment import DIFFERS
+from bench.machine.environment import DIFFERS, name_of_machine
 from bench.records.columns import TIMED
 from bench.records.lines import key_of
 from bench.records.schema import Cell
+from bench.stats.fastest import COMPETING
 from scripts._merge.parts import Part, Whole
+from scripts._merge.recomputed import Recomputed
+from scripts._shared.environments import resolve_of
 from scripts._shared.remarks import clean
 
 __all__ = ["faults"]
 
-_MOST_OF_A_COPY = 1.05
-"""Of the ceiling: beyond it, and beyond the noise, the harness itself calls a cell mistrusted."""
-_ROUNDING = 1e-9
-
 
 def faults(part: Part) -> Iterator[str]:
     """A sentence for each thing that is wrong; none for a run that can be believed as far as its files tell."""
-    lacking = [name for name in DIFFERS if part.environment.get(name) in (None, "", {})]
-    if lacking:
-        yield f"environment.json does not say {', '.join(lacking)}"
-    if not part.environment.get("commit"):
-        yield "environment.json does not say of which commit the suite was"
-    for whole in part.cells.values():
+    yield from _fingerprint(part)
+    yield from _versions(part)
+    wholes = list(part.cells.values())
+    for whole in wholes:
         for fault in _faults_of(whole):
             yield f"{_name(whole.cell)}: {fault}"
+    recomputed = Recomputed(resolve_of(part.environment))
+    by_case: dict[Any, list[Whole]] = {}
+    for whole in wholes:
+        by_case.setdefault(key_of(whole.cell)[4:], []).append(whole)
+    for case in by_case.values():
+        yield from (f"{_name(cell)}: {fault}" for cell, fault in recomputed.faults(case))
+
+
+def _fingerprint(part: Part) -> Iterator[str]:
+    """What environment.json has to say of the machine, and whether the rows are of that machine."""
+    told = part.environment
+    lacking = [name for name in DIFFERS if told.get(name) in (None, "", {})]
+    if lacking:
+        yield f"environment.json does not say {', '.join(lacking)}"
+    if not told.get("commit"):
+        yield "environment.json does not say of which commit the suite was"
+    machines = sorted({whole.cell.machine for whole in part.cells.values()})
+    if any(name != told.get("machine") for name in machines):
+        there = clean(str(told.get("machine")))
+        yield f"the rows are of {', '.join(map(clean, machines))}, environment.json of {there}"
+    cpu, cores = told.get("cpu"), told.get("cores")
+    if isinstance(cpu, str) and isinstance(cores, int) and told.get("machine") != name_of_machine(cpu, cores):
+        called, name = clean(str(told.get("machine"))), name_of_machine(cpu, cores)
+        yield f"environment.json calls {clean(cpu)} with {cores} CPUs {called}; its name is {name}"
+
+
+def _versions(part: Part) -> Iterator[str]:
+    """Rows that were not measured with what environment.json says, each kind once."""
+    yield from dict.fromkeys(
+        fault for whole in part.cells.values() for fault in _unlike(whole.cell, part.environment)
+    )
+
+
+def _unlike(cell: Cell, environment: Mapping[str, Any]) -> Iterator[str]:
+    """The versions of a cell that are not those of the run; an arm of another interpreter (--arm) has its own."""
+    packages, options = environment.get("packages"), environment.get("options")
+    if isinstance(options, dict) and cell.variant in (options.get("interpreters") or {}):
+        return
+    rows = f"rows of {clean(cell.backend)}"
+    if cell.python and cell.python != environment.get("python"):
+        said = clean(str(environment.get("python")))
+        yield f"{rows} ran in Python {clean(cell.python)}, environment.json says {said}"
+    for name, version in _listed(cell.versions).items():
+        known = packages.get(name) if isinstance(packages, dict) else None
+        if known is not None and _public(str(known)) != _public(version):
+            yield f"{rows} say {clean(name)} {clean(version)}, environment.json {clean(str(known))}"
+
+
+def _listed(versions: str) -> Mapping[str, str]:
+    """``numba 0.68.1; llvmlite 0.50.0`` as names and versions."""
+    pairs = (each.strip().rpartition(" ") for each in versions.split(";"))
+    return {name: version for name, _, version in pairs if name}
+
+
+def _public(version: str) -> str:
+    """Without what builds of one version differ in: ``2.13.0+cpu`` is 2.13.0."""
+    return version.partition("+")[0]
 
 
 def _faults_of(whole: Whole) -> Iterator[str]:
@@ -37,30 +91,11 @@ def _faults_of(whole: Whole) -> Iterator[str]:
         if not cell.reason:
             yield f"{cell.status} without a reason"
         return
-    seconds = [each.seconds for each in whole.rounds]
-    if not seconds or cell.time_s is None:
+    if not whole.rounds or cell.time_s is None:
         yield "timed, and has no rounds"
         return
-    if cell.role in ("candidate", "baseline") and cell.max_ulp is None and not cell.special_values:
+    if cell.role in COMPETING and cell.max_ulp is None and not cell.special_values:
         yield "timed, and did not pass the gate"
-    yield from _figures(cell, seconds)
-    if cell.ceiling_fraction is not None and cell.status == "ok" and cell.role == "candidate":
-        least = cell.ceiling_fraction * (cell.time_s / (cell.time_hi_s or cell.time_s))
-        if least > _MOST_OF_A_COPY:
-            yield f"moves its bytes {cell.ceiling_fraction:.2f} times as fast as they were copied"
-
-
-def _figures(cell: Cell, seconds: list[float]) -> Iterator[str]:
-    told = {"min_s": cell.min_s, "max_s": cell.max_s}
-    real = {"min_s": min(seconds), "max_s": max(seconds)}
-    if len(seconds) > 1:
-        _, median, _ = quantiles(seconds, n=4, method="inclusive")
-        told["median_s"], real["median_s"] = cell.median_s, median
-    for name, value in told.items():
-        if value is None or not abs(value - real[name]) <= _ROUNDING * real[name]:
-            yield f"{name} is {value}, its rounds give {real[name]}"
-    if cell.time_s is not None and not min(seconds) <= cell.time_s * (1 + _ROUNDING):
-        yield "time_s is below all of its rounds"
 
 
 def _name(cell: Cell) -> str:

@@ -3,43 +3,45 @@
 from __future__ import annotations
 
 import csv
-import dataclasses
 import json
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from bench.judging.gate import GateReport
+from bench.messages import Prepared
+from bench.plan.experiments import Arm, Experiment
 from bench.plan.networks import network_plan
 from bench.plan.options import parse
 from bench.plan.shards import part_of, shard
 from bench.records.schema import Cell
+from bench.run.arm_state import ArmState
+from bench.run.rows import cells_of, rounds_of
 from bench.run.run import plan
 from scripts._shared.cli import UsageError
 from scripts.merge import main
 from tests.factories import cell, sampled, write_run
 from tests.running import bench
+from tests.states import CASE, STAMP, state
 
 ENVIRONMENT = {
-    **dict.fromkeys(("machine", "cpu", "kernel", "python", "transparent_hugepage", "commit"), "x"),
+    "machine": "x-2c",
+    **dict.fromkeys(("cpu", "kernel", "python", "transparent_hugepage", "commit"), "x"),
     **{"cores": 2, "caches": {"L1": 1}, "packages": {"numpy": "2"}, "sittings": [{"a": 1}]},
 }
 
 
 def run(folder: Path, n: int, environment: dict[str, Any] | None = None, **changes: Any) -> Path:
     seconds = [1e-3, 1.1e-3, 1.2e-3, 1.3e-3, 1.4e-3]
-    quantiles: dict[str, Any] = {
-        "min_s": 1e-3,
-        "median_s": 1.2e-3,
-        "max_s": 1.4e-3,
-        "special_values": "-0=+0",
-    }
     cells, rounds = sampled(
-        {"torch_eager": seconds, "numba_tuned": seconds}, n=n, run_id=folder.name, **quantiles | changes
+        {"torch_eager": seconds, "numba_tuned": seconds}, n=n, run_id=folder.name, **changes
     )
-    rounds = [dataclasses.replace(each, run_id=folder.name) for each in rounds]
+    rounds = [replace(each, run_id=folder.name) for each in rounds]
     return write_run(folder, cells, rounds, environment or ENVIRONMENT)
 
 
@@ -127,50 +129,127 @@ class TestMerging:
         capsys.readouterr()
 
 
+def sound(folder: Path, environment: dict[str, Any] | None = None, **changes: Any) -> Path:
+    """One experiment as the suite itself writes it, with noise; `changes` are made to the row of the arm `near`."""
+    noise = np.random.default_rng(5)
+
+    def arm(each: Arm, time_s: float) -> ArmState:
+        first, second = ((time_s * np.exp(noise.normal(0, 0.01, 8))).tolist() for _ in range(2))
+        return state(each, first, second=second, prepared=Prepared(gate=GateReport(None, 0.0, "-0=+0")))
+
+    measured = [
+        arm(Arm("base", "baseline"), 1.3e-3),
+        arm(Arm("near"), 1.01e-3),
+        arm(Arm("fast"), 1e-3),
+        arm(Arm("far"), 3e-3),
+        arm(Arm("near", "twin"), 1.01e-3),
+        arm(Arm("copy_plain", "ceiling"), 0.9e-3),
+        arm(Arm("empty_call", "floor"), 1e-7),
+    ]
+    experiment, stamp = Experiment(CASE, tuple(each.arm for each in measured)), replace(STAMP, machine="x-2c")
+    cells = [
+        replace(each, **changes) if (each.backend, each.role) == ("near", "candidate") else each
+        for each in cells_of(experiment, measured, stamp)
+    ]
+    return write_run(folder, cells, rounds_of(experiment, measured, stamp), environment or ENVIRONMENT)
+
+
 class TestCheck:
     def said(self, folder: Path, capsys: pytest.CaptureFixture[str], code: int) -> str:
         assert main(["--check", str(folder)]) == code
         return capsys.readouterr().out
 
     def test_a_sound_run(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-        assert "2 cells, sound" in self.said(run(tmp_path / "one", 1024), capsys, 0)
+        assert "7 cells, sound" in self.said(sound(tmp_path / "one"), capsys, 0)
 
     @pytest.mark.parametrize(
         ("changes", "fault"),
         [
+            ({"time_s": 0.9e-3}, "time_s is 0.0009, its rounds give 0.00100"),
+            ({"time_lo_s": 1.009e-3}, "time_lo_s is 0.001009, its rounds give 0.00"),
             ({"median_s": float("nan")}, "median_s is nan"),
-            ({"min_s": 0.5e-3}, "min_s is 0.0005, its rounds give 0.001"),
+            ({"min_s": 0.5e-3}, "min_s is 0.0005, its rounds give 0.0009"),
             ({"max_s": 2e-3}, "max_s is 0.002"),
-            ({"special_values": ""}, "did not pass the gate"),
-            ({"ceiling_fraction": 2.0}, "2.00 times as fast as they were copied"),
+            ({"rounds": 16, "processes": 1}, "processes is 1, its rounds give 2"),
+            ({"contended_rounds": 3}, "contended_rounds is 3, its rounds give 0"),
+            ({"gb_per_s": 99.0}, "gb_per_s is 99.0, its rounds give 7.9"),
+            ({"speedup": 2.0}, "speedup is 2.0, its rounds give 1.2"),
+            ({"speedup_lo": 1.286}, "speedup lies from 1.286 to 1."),
+            ({"over_leader": 1.5}, "over_leader is 1.5, its rounds give 1.0"),
+            ({"leader": "near"}, "leader is near, its rounds give fast"),
+            ({"leader_verdict": "faster"}, "leader_verdict is faster, its rounds give"),
+            ({"verdict": "slower"}, "verdict is slower, its rounds give faster"),
+            ({"verdict": ""}, "verdict is empty, its rounds give faster"),
+            ({"noise_floor": 0.001}, "the noise floor beside base is 0.001, its rounds give about 0."),
+            ({"max_ulp": None, "special_values": ""}, "did not pass the gate"),
+            ({"ceiling_fraction": 2.0}, "ceiling_fraction is 2.0, its rounds give 0.88"),
+            ({"machine": "y-2c"}, "the rows are of x-2c, y-2c, environment.json of x-2c"),
+            ({"python": "3.9.0"}, "rows of near ran in Python 3.9.0, environment.json says x"),
+            (
+                {"versions": "llvm 22; numpy 2.0.1+cpu"},
+                "rows of near say numpy 2.0.1+cpu, environment.json 2",
+            ),
         ],
     )
     def test_what_does_not_agree_is_found(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str], changes: dict[str, Any], fault: str
     ) -> None:
-        assert fault in self.said(run(tmp_path / "one", 1024, **changes), capsys, 1)
+        assert fault in self.said(sound(tmp_path / "one", **changes), capsys, 1)
+
+    def test_builds_of_one_version_are_that_version(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        self.said(sound(tmp_path / "one", versions="llvm 22; numpy 2+cpu", python="x"), capsys, 0)
+
+    def test_an_unresolved_verdict_is_not_ok(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        text = self.said(sound(tmp_path / "one", leader_verdict="unresolved", status="ok"), capsys, 1)
+        assert "ok, and a verdict is unresolved" in text
+
+    def test_faster_than_a_copy(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        """All of its rounds and figures agree; the suite would have called it mistrusted."""
+        folder = sound(tmp_path / "one")
+        for name in ("cells.csv", "rounds.csv"):
+            text = (folder / name).read_text()
+            (folder / name).write_text(text.replace("copy_plain,,ceiling", "far2,,candidate"))
+        found = rows(folder / "rounds.csv")
+        assert {row["role"] for row in found} >= {"candidate", "baseline"}
+        assert "it cannot have moved them" not in self.said(folder, capsys, 1)  # no copy is left to tell
+        far = (folder / "rounds.csv").read_text().replace("far,,candidate", "copy_plain,,ceiling")
+        (folder / "rounds.csv").write_text(far)
+        (folder / "cells.csv").write_text(
+            (folder / "cells.csv").read_text().replace("far,,candidate", "copy_plain,,ceiling")
+        )
+        assert "it cannot have moved them" in self.said(folder, capsys, 1)
 
     def test_a_cell_without_a_reason(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-        cells: list[Cell] = [cell("jax_jit", None, status="failed")]
+        cells: list[Cell] = [cell("jax_jit", None, status="failed", machine="x-2c")]
         folder = write_run(tmp_path / "one", cells, [], ENVIRONMENT)
         assert "failed without a reason" in self.said(folder, capsys, 1)
 
     def test_a_fingerprint_that_is_missing(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-        folder = run(tmp_path / "one", 1024, {name: v for name, v in ENVIRONMENT.items() if name != "kernel"})
+        folder = sound(tmp_path / "one", {name: v for name, v in ENVIRONMENT.items() if name != "kernel"})
         assert "environment.json does not say kernel" in self.said(folder, capsys, 1)
+
+    def test_a_machine_whose_name_is_another(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        text = self.said(sound(tmp_path / "one", {**ENVIRONMENT, "cores": 64}), capsys, 1)
+        assert "environment.json calls x with 64 CPUs x-2c; its name is x-64c" in text
 
     @pytest.mark.parametrize(
         ("damage", "said"),
         [
             (lambda folder: (folder / "environment.json").unlink(), "no environment.json"),
-            (lambda folder: (folder / "rounds.csv").unlink(), "does not have the rounds of 2 cells"),
+            (lambda folder: (folder / "rounds.csv").unlink(), "does not have the rounds of 7 cells"),
             (lambda folder: (folder / "cells.csv").write_bytes(b"a,b\n1,2\n"), "cells.csv"),
         ],
     )
     def test_what_is_not_whole_is_refused_in_a_line(
         self, tmp_path: Path, damage: Callable[[Path], Any], said: str
     ) -> None:
-        folder = run(tmp_path / "one", 1024)
+        folder = sound(tmp_path / "one")
         damage(folder)
         with pytest.raises(UsageError, match=said) as caught:
             main(["--check", str(folder)])
