@@ -19,7 +19,7 @@ from bench.text.units import percent_text
 from scripts._compare.again import measured_again, plan
 from scripts._compare.changes import blocks, legend, summary
 from scripts._compare.dashboards import as_bencher, as_github
-from scripts._compare.loading import LoadedRun, check_environments, load, sides
+from scripts._compare.loading import LoadedRun, between_machines, check_environments, load, sides
 from scripts._compare.recipes import plugins_of, recipes
 from scripts._shared import cli
 from scripts._shared.remarks import run_lines
@@ -34,6 +34,8 @@ _DASHBOARDS = {"github": as_github, "bencher": as_bencher}
 _EPILOG = """\
 OLD and NEW are a run's directory, the id of a run under --results, or a CSV file with the columns of
 cells.csv. Where rounds.csv lies beside cells.csv, the errors come from its rounds.
+
+Times of two machines are never compared: of runs of two, --relative compares the speed-ups over the baseline.
 
 Runs of the same code differ: one cell in a hundred jumps by 5 to 15 %. So one run a side calls few changes, and
 lists what is suspected. Several runs a side, or --confirm, tell changes from jumps. --confirm measures the suspected
@@ -79,6 +81,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if options.format in _DASHBOARDS and len(new) > 1:
         raise cli.UsageError(f"--format {options.format} writes the times of one run; give one run of NEW")
     _check_output(options.output, [run.path for run in (*old, *new)])
+    old, new = between_machines(old, new, relative=options.relative, confirm=options.confirm)
     notes = check_environments(old, new, allowed=options.allow_different_environment)
     found = compare(
         [run.side for run in old],

@@ -6,25 +6,27 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from bench.plan.option_values import axis_value, option_flag
 from bench.records.reading import ReadError
-from kernels.api import AXIS_TABLE, USUAL, Case
+from kernels.api import AXIS_TABLE, Case
 from kernels.recorder.cases_file import CasesFileError, read_recording
 from scripts._recommend.answer import answer
-from scripts._recommend.as_json import as_json
+from scripts._recommend.as_json import SCHEMA, as_json
 from scripts._recommend.commands import command
+from scripts._recommend.fleet import beside_each_other, heading
 from scripts._recommend.model import program_answer, smallest_swapped
 from scripts._recommend.model_json import program_json
 from scripts._recommend.model_text import program_report
 from scripts._recommend.ranking import Answer, Missing
-from scripts._recommend.runs import gather
+from scripts._recommend.runs import Evidence, gather, gather_each
 from scripts._recommend.sentences import headline
 from scripts._recommend.text import as_report, commands
 from scripts._recommend.trust import remark
-from scripts._recommend.ways import way_lines, way_to
+from scripts._recommend.ways import Way, way_lines, way_to
 from scripts._shared import cli
+from scripts._shared.filters import add_axes
 from scripts._shared.render import to_terminal
 from scripts._shared.tables import Report
 
@@ -34,6 +36,7 @@ _EPILOG = """\
 RUN is a run's directory, the id of a run under --results, or a CSV file with the columns of cells.csv. If several
 have the same cell, the last one counts. Without any, it is the newest run of this machine under --results that has such
 cells, else a reference run of a machine of this name, else a reference run of another machine, with a warning.
+Runs of several machines are answered machine by machine, and then side by side with their ratios.
 
 At a measured size the answer is the fastest arm, if it was shown to be faster than what you use now. There is none if
 more than half of the batches ran beside others' work, or if a difference of 20 % would not have been seen. Between
@@ -57,7 +60,8 @@ not_known, resolve, now, time_s, time_lo_s, time_hi_s, gb_per_s, ceiling_fractio
 now), neighbours (of a size that was not measured), code (null, or shell, lines, note, there_and_back: what is left of
 the gain with the conversion, null where it was not tried), because, arms (each with over_now), settings, crossovers,
 fits, break_even_calls, measure (commands). A ratio has value, lo, hi, verdict (faster, slower, same, unresolved), how,
-noise_floor, resolve_s, resolve_processes. Unknown numbers are null.
+noise_floor, resolve_s, resolve_processes. Unknown numbers are null. Of several machines: schema, and machines, a list
+of these.
 
 exit status: 0; 1 if there is no answer for any placement asked for; 2 for anything that cannot be done.
 """
@@ -72,26 +76,59 @@ def main(argv: Sequence[str] | None = None) -> int:
     if options.cases is not None:
         return _program(options)
     cases = _cases(options)
-    evidence = gather(options.run, options.results, cases[0])
+    found = [_answered(each, cases, options) for each in gather_each(options.run, options.results, cases[0])]
+    if options.json:
+        documents = [as_json(each.evidence, cases, options.now, each.ways, each.missing) for each in found]
+        several = {"schema": SCHEMA, "machines": documents}
+        json.dump(documents[0] if len(found) == 1 else several, sys.stdout, indent=2, allow_nan=False)
+        print()
+    else:
+        _print_all(found)
+    return 0 if any(each.distrust is None for one in found for each in one.answers) else 1
+
+
+@dataclass(frozen=True, slots=True)
+class _Answered:
+    """What there is to say of one machine."""
+
+    evidence: Evidence
+    ways: Sequence[tuple[Answer, Way | None]]
+    missing: Sequence[tuple[Missing, str]]
+
+    @property
+    def answers(self) -> list[Answer]:
+        return [each for each, _ in self.ways]
+
+
+def _answered(evidence: Evidence, cases: Sequence[Case], options: argparse.Namespace) -> _Answered:
     found = [answer(evidence, case, options.now) for case in cases]
     answers = [each for each in found if isinstance(each, Answer)]
     evidence.warnings += [line for each in answers for line in remark(each.arms, each.case.placement)]
     gaps = [each for each in found if isinstance(each, Missing)]
     lacking = command(cases[0], [gap.placement for gap in gaps])
-    missing = [(gap, lacking) for gap in gaps]
-    with_ways = [(each, way_to(evidence, each, try_it=not options.no_try)) for each in answers]
-    if options.json:
-        text = as_json(evidence, cases, options.now, with_ways, missing)
-        json.dump(text, sys.stdout, indent=2, allow_nan=False)
-        print()
-    else:
-        for each, way in with_ways:
-            to_terminal(Report(intro=[headline(evidence, each)]))
-            if way is not None:
-                print("\n".join(way_lines(each, way)), end="\n\n")
-        to_terminal(as_report(evidence, answers, missing))
-        _print_commands(commands(evidence, answers, missing))
-    return 0 if any(each.distrust is None for each in answers) else 1
+    ways = [(each, way_to(evidence, each, try_it=not options.no_try)) for each in answers]
+    return _Answered(evidence, ways, [(gap, lacking) for gap in gaps])
+
+
+def _print_all(found: Sequence[_Answered]) -> None:
+    """The answers of each machine, and of several a table beside them."""
+    for each in found:
+        if len(found) > 1:
+            print(heading(each.evidence), end="\n\n")
+        _print(each)
+        if len(found) > 1:
+            print()
+    if len(found) > 1:
+        to_terminal(beside_each_other([(each.evidence, each.answers) for each in found]))
+
+
+def _print(found: _Answered) -> None:
+    for each, way in found.ways:
+        to_terminal(Report(intro=[headline(found.evidence, each)]))
+        if way is not None:
+            print("\n".join(way_lines(each, way)), end="\n\n")
+    to_terminal(as_report(found.evidence, found.answers, found.missing))
+    _print_commands(commands(found.evidence, found.answers, found.missing))
 
 
 def _program(options: argparse.Namespace) -> int:
@@ -133,16 +170,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
         help="instead: all activations that scripts/record.py saw a program run",
     )
     parser.add_argument("--results", type=Path, default=Path("results"), metavar="DIR", help="where runs lie")
-    for axis in _ASKED:
-        default = None if axis.name == "placement" else USUAL[axis.name]
-        words = f"of {', '.join(axis.values)}" if axis.values else axis.help
-        parser.add_argument(
-            option_flag(axis.name),
-            type=cli.option_type(axis_value(axis)),
-            default=default,
-            metavar="X",
-            help=f"{words} (default {'new and out' if default is None else default})",
-        )
+    add_axes(parser, _ASKED, {"placement": "new and out"})
     parser.add_argument(
         "--now",
         metavar="NAME",

@@ -21,7 +21,7 @@ from scripts._report.rounds import drawn, rounds_of
 from scripts._shared import cli
 from scripts._shared.environments import Environment, read_environment, resolve_of
 from scripts._shared.filters import add_filters, chosen
-from scripts._shared.run_files import paths_of_runs, rounds_beside
+from scripts._shared.run_files import paths_of_runs, rounds_of_runs
 from scripts._shared.summary import prepare, ranked
 
 __all__ = ["main"]
@@ -29,7 +29,8 @@ __all__ = ["main"]
 _PAGES = (".html", ".htm")
 _EPILOG = """\
 RUN is a run's directory, the id of a run under --results, or a CSV file with the columns of cells.csv;
-without any, the newest run under --results. Several are put on one page, to be chosen there.
+without any, the newest run under --results. Several are put on one page, to be chosen there. Runs of one machine are
+compared by their times; machines stand beside each other with their ratios only.
 
 The page opens from disk in any browser and fetches nothing. What is chosen on it stands in its address, as
 in report.html#op=relu&n=16Mi&now=torch_eager, and each chart can be saved as SVG, PNG or CSV. The figures are
@@ -109,9 +110,10 @@ def _page(cells: pd.DataFrame, paths: Sequence[Path], *, hidden: bool) -> str:
         from scripts._report.page import render  # noqa: PLC0415  # packages that only draw may be missing
         from scripts._report.payload import payload  # noqa: PLC0415
     reduced = reduce(cells)
-    found = [each for path in paths if (each := rounds_beside(path)) is not None]
+    by_run = paths_of_runs(paths)
+    found = rounds_of_runs(by_run)
     rounds = rounds_of(reduced.cells, found)
-    resolves = {run: resolve_of(read_environment(path)) for run, path in paths_of_runs(paths).items()}
+    resolves = {run: resolve_of(read_environment(path)) for run, path in by_run.items()}
     parts = within_runs(reduced.cells, rounds, resolves), between_runs(cells, reduced.cells, found)
     shown, left = drawn(rounds)
     data = payload(cells, reduced.cells, shown, [gain for gains, _ in parts for gain in gains])
@@ -128,7 +130,8 @@ def _machines(paths: Sequence[Path]) -> list[tuple[str, Environment | None]]:
 
 def _files(cells: pd.DataFrame, *, png: bool) -> dict[str, bytes]:
     with cli.needing("a figure"):
-        from scripts._report.figures import as_png, as_svg, figures  # noqa: PLC0415  # as above
+        from scripts._report.figures import figures  # noqa: PLC0415  # as above
+        from scripts._shared.drawing import as_png, as_svg  # noqa: PLC0415
     specs = figures(cells)
     files = {f"{name}.svg": as_svg(spec).encode("utf-8") for name, spec in specs.items()}
     if png:

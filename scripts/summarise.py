@@ -17,6 +17,8 @@ from bench.text.commands import command_line
 from scripts._shared import cli
 from scripts._shared.explain import EXPLAINED, explained, labels
 from scripts._shared.filters import add_filters, chosen
+from scripts._shared.fleet import SCALING_COLUMNS, machines_of
+from scripts._shared.fleet_tables import FLEET_FIGURES, FLEET_TABLES
 from scripts._shared.markers import MarkerError, update
 from scripts._shared.render import as_latex, as_markdown, to_terminal, write_csv
 from scripts._shared.summary import NEEDED, arms, fastest, fits, prepare, ranked
@@ -33,16 +35,20 @@ _FORMATS = ("terminal", "markdown", "csv", "latex")
 _RESULTS = Path("results")
 _EPILOG = """\
 RUN is a run's directory, the id of a run under --results, or a CSV file with the columns of cells.csv,
-whoever wrote it; without any, the newest run under --results. Several are read as one.
+whoever wrote it; without any, the newest run under --results. Several are read as one; those of several machines
+stand in tables of their own, and beside each other with their ratios only, for times of two machines say little.
 
 tables: overview (one screen: sizes and placements for each op and direction), fastest (the fastest set of each case),
 arms (every implementation), fits (latency and bandwidth, where a line fits the sizes), headline (fastest, in few
-columns and without a legend), all (fastest,arms,fits).
+columns and without a legend), all (fastest,arms,fits). Of several machines: machines (what is fastest where, and how
+much it is worth), speedups (each implementation over the baseline, a column a machine), scaling (over threads, and over
+cores).
 
 examples:
   python scripts/summarise.py results/reference/amd-epyc-2c
   python scripts/summarise.py results/reference/amd-epyc-2c --tables all
   python scripts/summarise.py results/reference/* --ops relu --dtypes float32 --sizes 1Ki,1Mi
+  python scripts/summarise.py here-2c there-64c --tables machines,speedups,scaling --ops relu
   python scripts/summarise.py --explain relu-forward-new-float32-1Mi-numba_jit
   python scripts/summarise.py results/reference/amd-epyc-2c/cells.csv --format csv --tables fits > fits.csv
   python scripts/summarise.py results/reference/amd-epyc-2c --tables fastest,arms,fits \\
@@ -61,13 +67,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     if options.explain is not None:
         to_terminal(Report(intro=_explained(options)))
         return 0
-    cells = prepare(read_cells(find_runs(options.run, options.results), NEEDED))
-    cells = ranked(chosen(cells, options))
+    columns = (*NEEDED, *SCALING_COLUMNS) if "scaling" in (options.tables or ()) else NEEDED
+    cells = ranked(chosen(prepare(read_cells(find_runs(options.run, options.results), columns)), options))
+    tables = options.tables or _usual_tables(options.format, len(machines_of(cells)) > 1)
     if options.format == "csv":
-        write_csv(_figures(cells, options.tables[0], options.limit))
+        write_csv(_figures(cells, tables[0], options.limit))
         return 0
     terminal = options.format == "terminal"
-    summary = report(cells, options.tables, options.limit, _screen(options.limit) if terminal else None)
+    screen = _screen(options.limit) if terminal else None
+    summary = report(cells, tables, options.limit, screen, FLEET_TABLES)
     if options.update is not None:
         return update(options.update, as_markdown(summary), "summary", check=options.check)
     if terminal:
@@ -87,10 +95,10 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--format", type=cli.one_of(_FORMATS), metavar="F", help=f"{', '.join(_FORMATS)}")
     parser.add_argument(
         "--tables",
-        type=cli.comma_list((*TABLES, _ALL)),
+        type=cli.comma_list((*TABLES, *FLEET_TABLES, _ALL)),
         metavar="A,B",
-        help=f"which, in which order: {', '.join(TABLES)}, {_ALL} (default: overview; in markdown and latex {_ALL}; "
-        "in csv one: arms)",
+        help=f"which, in which order: {', '.join((*TABLES, *FLEET_TABLES))}, {_ALL} (default: overview; in markdown and"
+        f" latex {_ALL}; of several machines machines besides; in csv one: arms)",
     )
     add_filters(parser)
     parser.add_argument(
@@ -112,7 +120,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
         parser.error("--check needs --update FILE, the file to check")
     options.format = options.format or "terminal"
     options.tables = _tables(options)
-    if options.format == "csv" and len(options.tables) > 1:
+    if options.format == "csv" and len(options.tables or ()) > 1:
         parser.error(f"--format csv writes one table; name one of {', '.join(options.tables)} with --tables")
     return options
 
@@ -125,11 +133,20 @@ def _explained(options: argparse.Namespace) -> list[str]:
     return explained(cells, options.explain, read_rounds(rounds) if rounds else None)
 
 
-def _tables(options: argparse.Namespace) -> tuple[str, ...]:
+def _tables(options: argparse.Namespace) -> tuple[str, ...] | None:
+    """Those that are named; None where none is."""
     if options.tables is None:
-        return {"csv": ("arms",), "terminal": ("overview",)}.get(options.format, ALL_TABLES)
+        return None
     named = (ALL_TABLES if name == _ALL else (name,) for name in options.tables)
     return tuple(dict.fromkeys(itertools.chain.from_iterable(named)))
+
+
+def _usual_tables(form: str, several_machines: bool) -> tuple[str, ...]:
+    """Those that are shown where none is named."""
+    if form == "csv":
+        return ("arms",)
+    usual: tuple[str, ...] = ("overview",) if form == "terminal" else ALL_TABLES
+    return (*usual, "machines") if several_machines else usual
 
 
 def _screen(limit: int | None) -> Screen:
@@ -144,6 +161,9 @@ def _figures(cells: pd.DataFrame, table: str, limit: int | None) -> pd.DataFrame
 
     if table == "arms":
         return arms(cells, keep, timed_only=False)[0]
+    if table in FLEET_FIGURES:
+        every = FLEET_FIGURES[table](cells)
+        return every.iloc[: keep(len(every))]
     return (fits if table == "fits" else fastest)(cells, keep)[0]
 
 

@@ -23,6 +23,8 @@ from kernels.networks.case import SLOPED_OPS
 
 __all__ = ["ReadError", "read_cells", "read_rounds"]
 
+_CELL_NAME = ("machine", *CELL_KEY)
+"""What names a cell in files of several machines: their runs may have one id."""
 _LONGEST_LINE = 1 << 20
 """Bytes that are looked through for a header: enough for any, and no more of a file that has no lines."""
 _PART = 1 << 24
@@ -35,15 +37,15 @@ def read_cells(paths: Iterable[Path], columns: Sequence[str] | None = None) -> p
     Columns of text are categories ("" where empty; the axes' in the order of `kernels.api`), but
     started_utc, reason and special_values, which are strings; counts that every row has are int64,
     all other numbers float64 (NaN where empty).  The slope of an op that has none is 0.0.  `columns` keeps those
-    only (CELL_KEY always); the others are checked all the same, but for free text.  Columns that the schema does not
-    know are ignored.
+    only (CELL_KEY and machine always); the others are checked all the same, but for free text.  Columns that the schema
+    does not know are ignored.
 
     Raises ReadError for the first thing that is wrong.
     """
-    kept = [rule for rule in columns_of(Cell) if columns is None or rule.name in {*columns, *CELL_KEY}]
+    kept = [rule for rule in columns_of(Cell) if columns is None or rule.name in {*columns, *_CELL_NAME}]
     frame = _stacked(paths, Cell, kept)
     frame.loc[~frame["op"].isin(SLOPED_OPS), "negative_slope"] = 0.0
-    repeated = frame.duplicated(list(CELL_KEY), keep="last")
+    repeated = frame.duplicated(list(_CELL_NAME), keep="last")
     return frame[~repeated].reset_index(drop=True) if repeated.any() else frame
 
 

@@ -26,12 +26,12 @@ from bench.records.schema import VERDICTS
 from bench.stats.between_runs import badness, moderated, scatter_of_runs, side_of
 from bench.stats.drift import scatter, scatter_df, shifts
 from bench.stats.estimates import Interval
-from bench.stats.jumps import JUMP, JUMP_RATE, p_of, p_of_a_jump
+from bench.stats.jumps import noise_floor, p_of, p_of_a_jump
 from bench.stats.run_estimates import KEY, MATCH, Side, arms_of
 from bench.stats.significance import benjamini_hochberg, holm, t_bound
 from kernels.api import AXES
 
-__all__ = ["ALPHA", "CHANGES", "Comparison", "Side", "compare", "words"]
+__all__ = ["ALPHA", "CHANGES", "Comparison", "Side", "compare", "compare_arms", "words"]
 
 CHANGES = (
     *VERDICTS,
@@ -45,8 +45,6 @@ ALPHA = 0.05
 """How often one or more of the cells of a comparison may be called changed by chance."""
 _SCREEN = 0.2
 """The share of suspected cells that may be unchanged: they are measured again, so missing one costs more."""
-_POWER = 0.8416
-"""Standard errors beyond the bound of a test at which a change is found in 80 % of the cases."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +78,24 @@ def compare(
     relative: compare times over the baseline's of the same experiment instead of seconds.
     threshold: a smaller difference is `same`; a slowdown is a regression if it is beyond this fraction.
     """
-    sides = [side_of([arms_of(run, relative=relative) for run in runs]) for runs in (old, new)]
+    arms = ([arms_of(run, relative=relative) for run in runs] for runs in (old, new))
+    return compare_arms(*arms, relative=relative, threshold=threshold)
+
+
+def compare_arms(
+    old: Sequence[pd.DataFrame],
+    new: Sequence[pd.DataFrame],
+    *,
+    relative: bool = False,
+    threshold: float = 0.05,
+    tests: int | None = None,
+) -> Comparison:
+    """As `compare`, of frames of `bench.stats.run_estimates.arms_of`, which were made with the same `relative`.
+
+    tests: how many tests this comparison is one of; each p-value is multiplied by it (Bonferroni).  None: the cells of
+    this comparison are all there are, and Holm's correction is for their number.
+    """
+    sides = [side_of(runs) for runs in (old, new)]
     both = _paired(*sides, relative=relative)
     controls = both[(both["control"] == "ceiling") & both["d"].notna()]
     cells = both[both["control"] == ""].merge(shifts(controls), on=list(AXES), how="left")
@@ -89,7 +104,7 @@ def compare(
         cells = cells[~own].reset_index(drop=True)
     drift = _drift(sides, controls)
     return Comparison(
-        _judge(cells, drift, threshold),
+        _judge(cells, drift, threshold, tests),
         _old_side(cells, drift),
         _mean(cells),
         _mean(controls),
@@ -168,7 +183,9 @@ def _old_side(cells: pd.DataFrame, drift: tuple[float, float]) -> pd.DataFrame:
     )
 
 
-def _judge(cells: pd.DataFrame, drift: tuple[float, float], threshold: float) -> pd.DataFrame:
+def _judge(
+    cells: pd.DataFrame, drift: tuple[float, float], threshold: float, tests: int | None
+) -> pd.DataFrame:
     """The rows of a `Comparison`'s cells."""
     variance, df = _errors(cells, drift)
     error, shift = np.sqrt(variance), cells["shift"].fillna(0.0).to_numpy()
@@ -188,8 +205,8 @@ def _judge(cells: pd.DataFrame, drift: tuple[float, float], threshold: float) ->
         ratio_lo=np.exp(d - reach),
         ratio_hi=np.exp(d + reach),
         p_value=p,
-        p_adjusted=holm(p),
-        noise_floor=_noise_floor(cells, error, df, int((~np.isnan(p)).sum())),
+        p_adjusted=holm(p) if tests is None else np.minimum(p * tests, 1.0),
+        noise_floor=noise_floor(cells, error, df, ALPHA / (tests or max(int((~np.isnan(p)).sum()), 1))),
         shift=np.exp(shift),
     )
     judged = words(d, error, df, figures["p_adjusted"].to_numpy(), threshold)
@@ -206,13 +223,6 @@ def words(d: Floats, error: Floats, df: Floats, p_adjusted: Floats, threshold: f
     inside = np.abs(d) + t_bound(df, 2 * ALPHA) * error < math.log1p(threshold)  # two one-sided tests
     real = p_adjusted <= ALPHA
     return np.select([inside, real & (d > 0), real & (d < 0)], ["same", "slower", "faster"], "unresolved")
-
-
-def _noise_floor(cells: pd.DataFrame, error: Floats, df: Floats, judged: int) -> Floats:
-    """As a fraction; at the level of the first step of Holm's correction."""
-    level = ALPHA / max(judged, 1)
-    alone = (cells[["runs_old", "runs_new"]].min(axis=1) < 2).to_numpy() & (level < JUMP_RATE)
-    return np.asarray(np.expm1((t_bound(df, level) + _POWER) * error + np.where(alone, JUMP, 0.0)))
 
 
 def _changes(

@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from bench.stats.significance import two_sided_p
+from bench.stats.significance import t_bound, two_sided_p
 
-__all__ = ["JUMP", "JUMP_RATE", "p_of", "p_of_a_jump"]
+__all__ = ["JUMP", "JUMP_RATE", "noise_floor", "p_of", "p_of_a_jump"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -20,6 +20,8 @@ JUMP = float(np.log(1.15))
 """The largest difference, of log times, that an arm is thought to make between two runs of the same code by itself."""
 JUMP_RATE = 0.01
 """The share of the cells of two such runs that jump by 5 to 15 %."""
+_POWER = 0.8416
+"""Standard errors beyond the bound of a test at which a change is found in 80 % of the cases."""
 
 
 def p_of(size: Floats, error: Floats, df: Floats) -> Floats:
@@ -37,6 +39,12 @@ def p_of_a_jump(cells: pd.DataFrame, taken_off: Floats, error: Floats, df: Float
     left = np.maximum(_without_a_jump(cells) - taken_off, 0.0)
     rate = JUMP_RATE * (cells["runs_old"] + cells["runs_new"]).to_numpy() / 2
     return np.asarray(rate * p_of(left, error * _wider(cells), df))
+
+
+def noise_floor(cells: pd.DataFrame, error: Floats, df: Floats, level: float) -> Floats:
+    """The smallest change, as a fraction, that is found at that level in 80 % of the cases; `cells` as above."""
+    alone = (cells[["runs_old", "runs_new"]].min(axis=1) < 2).to_numpy() & (level < JUMP_RATE)
+    return np.asarray(np.expm1((t_bound(df, level) + _POWER) * error + np.where(alone, JUMP, 0.0)))
 
 
 def _without_a_jump(cells: pd.DataFrame) -> Floats:

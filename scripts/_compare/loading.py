@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +13,11 @@ from bench.stats.run_estimates import NEEDED, Side
 from bench.text.units import count_text
 from scripts._shared.cli import UsageError
 from scripts._shared.environments import differences, read_environment, remarks
+from scripts._shared.fleet import ONLY_RATIOS
 from scripts._shared.remarks import clean
 from scripts._shared.run_files import rounds_beside
 
-__all__ = ["LoadedRun", "check_environments", "load", "sides"]
+__all__ = ["LoadedRun", "between_machines", "check_environments", "load", "sides"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,37 @@ def _side(path: Path) -> Side:
     rounds = rounds_beside(path)
     own = None if rounds is None else rounds[rounds["run_id"] == cells["run_id"].iloc[0]]
     return Side(cells, own)
+
+
+def between_machines(
+    old: Sequence[LoadedRun], new: Sequence[LoadedRun], *, relative: bool, confirm: bool
+) -> tuple[list[LoadedRun], list[LoadedRun]]:
+    """Both sides as they may be compared: of two machines without their copies, whose ratios differ as machines do.
+
+    Raises UsageError where a side is of several machines, and where two machines are to be compared by their times, or
+    measured again.
+    """
+    names = [list(dict.fromkeys(run.machine for run in runs)) for runs in (old, new)]
+    for side, machines in zip(("OLD", "NEW"), names, strict=True):
+        if len(machines) > 1:
+            raise UsageError(
+                f"{side} is of {len(machines)} machines ({', '.join(machines)}); name the runs of one on each side"
+            )
+    if names[0] == names[1]:
+        return list(old), list(new)
+    two = (
+        f"OLD is of {names[0][0] or 'a machine without a name'}, NEW of {names[1][0] or 'one without a name'}"
+    )
+    if not relative:
+        raise UsageError(f"{two}: {ONLY_RATIOS}; add --relative and --allow-different-environment")
+    if confirm:
+        raise UsageError(f"{two}, and --confirm measures here alone; leave it out")
+    return [_without_copies(run) for run in old], [_without_copies(run) for run in new]
+
+
+def _without_copies(run: LoadedRun) -> LoadedRun:
+    cells = run.side.cells
+    return replace(run, side=Side(cells[cells["role"] != "ceiling"], run.side.rounds))
 
 
 def check_environments(old: Sequence[LoadedRun], new: Sequence[LoadedRun], *, allowed: bool) -> list[str]:

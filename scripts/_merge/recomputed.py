@@ -17,12 +17,13 @@ import numpy as np
 from bench.judging.ceiling import Copies
 from bench.plan.experiments import arm_label
 from bench.records.columns import TIMED
-from bench.records.schema import Cell, Round
+from bench.records.schema import Cell, Round, values_of
 from bench.stats.fastest import COMPETING
-from bench.stats.moderation import RoundVariance, moderated, round_variance
+from bench.stats.moderation import moderated
 from bench.stats.process_spread import Spread, variance_between
 from bench.stats.verdicts import Pair, Rounds, Verdict, alone, interval_of, judge, pair_of, time_of
 from scripts._merge.parts import Whole
+from scripts._shared.pairs import rounds_vary
 
 __all__ = ["Recomputed"]
 
@@ -98,12 +99,7 @@ class _Experiment:
         self._allocation = self._fastest(self.of_role("allocation"))
         self._leader = self._fastest(ranked)
         self._baseline = next((arm for arm in arms if _is_baseline(arm.cell)), None)
-        beside = {id(each): each for each in (self._baseline, self._leader) if each is not None}
-        asked = [(one, other) for other in beside.values() for one in ranked if one is not other]
-        ablations = self.of_role("ablation")
-        asked += [(one, whole) for one in ablations for whole in ranked if one.label == whole.label]
-        pairs = [pair_of(one.rounds, other.rounds) for one, other in asked]
-        self._vary: RoundVariance = round_variance(filter(None, pairs))
+        self._vary = rounds_vary((values_of(arm.cell), arm.rounds) for arm in arms)
 
     def of_role(self, role: str) -> list[_Arm]:
         return [arm for arm in self._arms if arm.cell.role == role]

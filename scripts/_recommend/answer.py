@@ -16,8 +16,9 @@ from bench.stats.size_curves import Curve, ratio_misses, stretches
 from bench.text.sizes import format_size
 from kernels.api import AXES, Case
 from scripts._recommend.ranking import Answer, Missing, arm_of, best_of, others_of, used_now
-from scripts._recommend.runs import Evidence, matching
+from scripts._recommend.runs import Evidence
 from scripts._recommend.trust import distrust
+from scripts._shared.filters import matching
 from scripts._shared.ratios import ITSELF, Ratio, Row, between, rows_of
 
 __all__ = ["answer"]

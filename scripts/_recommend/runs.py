@@ -21,14 +21,16 @@ from bench.text.commands import as_typed
 from kernels.api import AXES, Case
 from scripts._shared import cli
 from scripts._shared.environments import read_environment, resolve_of
+from scripts._shared.filters import matching
+from scripts._shared.fleet import ONLY_RATIOS
 from scripts._shared.pairs import SPREAD_COLUMNS, Timed, rounds_vary, timed_of
 from scripts._shared.ratios import Ratio, Row, paired, rows_of
 from scripts._shared.remarks import clean
-from scripts._shared.run_files import paths_of_runs, rounds_beside
+from scripts._shared.run_files import cells_under, paths_of_runs, rounds_beside
 from scripts._shared.summary import NEEDED, prepare
 from scripts._shared.why import WHY_COLUMNS
 
-__all__ = ["Evidence", "gather", "matching"]
+__all__ = ["Evidence", "gather", "gather_each"]
 
 _COLUMNS = (
     *(*NEEDED, *SPREAD_COLUMNS),
@@ -120,15 +122,6 @@ class Evidence:
         return self._rounds[run_id]
 
 
-def matching(cells: pd.DataFrame, case: Case, *, but: Iterable[str] = ()) -> pd.DataFrame:
-    """Those of `cells` that agree with `case` on every axis but those named in `but`."""
-    keep = pd.Series(True, cells.index)
-    for axis in AXES:
-        if axis not in but:
-            keep &= cells[axis] == getattr(case, axis)
-    return cells[keep]
-
-
 def gather(names: Sequence[str], results: Path, case: Case) -> Evidence:
     """The evidence in the runs `names`, or in the newest run that has cells like `case`.
 
@@ -149,26 +142,30 @@ def gather(names: Sequence[str], results: Path, case: Case) -> Evidence:
     return found[0]
 
 
+def gather_each(names: Sequence[str], results: Path, case: Case) -> list[Evidence]:
+    """As `gather`, of runs of several machines the evidence of each by itself, in the order of the names."""
+    if not names:
+        return [gather(names, results, case)]
+    by_machine: dict[tuple[str, ...], list[Path]] = {}
+    for path in find_runs(names, results):
+        machines = tuple(dict.fromkeys(machine for machine, _ in paths_of_runs([path])))
+        by_machine.setdefault(machines, []).append(path)
+    return [_evidence(paths) for paths in by_machine.values()]
+
+
 def _candidates(results: Path) -> list[Path]:
     """The runs that may be chosen unasked, the best first."""
     ours: list[Path] = []
     others: list[Path] = []
     here = machine_name()
-    newest = sorted(_cells_in(results), key=lambda path: path.stat().st_mtime_ns, reverse=True)
+    newest = sorted(cells_under(results), key=lambda path: path.stat().st_mtime_ns, reverse=True)
     for path in newest:
         machine = (read_environment(path) or {}).get("machine")
         if machine == here:
             ours.append(path)
-    for path in sorted(_cells_in(results / "reference")):
+    for path in cells_under(results / "reference"):
         (ours if path.parent.name == here else others).append(path)
     return ours + others
-
-
-def _cells_in(folder: Path) -> list[Path]:
-    try:
-        return [path for path in folder.glob("*/cells.csv") if path.parent.name != "reference"]
-    except OSError as error:
-        raise ReadError(f"{folder}: cannot be read: {error.strerror}") from error
 
 
 def _evidence(paths: Sequence[Path]) -> Evidence:
@@ -176,9 +173,10 @@ def _evidence(paths: Sequence[Path]) -> Evidence:
     machines = [str(name) for name in cells["machine"].unique()]
     if len(machines) > 1:
         raise cli.UsageError(
-            f"the runs are of {len(machines)} machines ({', '.join(map(clean, machines))}); name those of one"
+            f"the cells are of {len(machines)} machines ({', '.join(map(clean, machines))}): {ONLY_RATIOS}; name runs"
+            " of one"
         )
-    by_id = paths_of_runs(paths)
+    by_id = {run_id: path for (_, run_id), path in paths_of_runs(paths).items()}
     environments = {run_id: read_environment(path) or {} for run_id, path in by_id.items()}
     ranked = cells[cells["timed"] & cells["role"].isin(COMPETING)].reset_index(drop=True)
     warnings = [*_warnings(machines[0], paths), *_noted(environments.values())]

@@ -9,7 +9,8 @@ from bench.plan.option_table import MOST_PROCESSES
 from kernels.api import PLACEMENTS, Case
 from scripts._recommend.commands import command, variant_option, variants_for
 from scripts._recommend.ranking import Answer, arm_of
-from scripts._recommend.runs import Evidence, matching
+from scripts._recommend.runs import Evidence
+from scripts._shared.filters import matching
 from scripts._shared.ratios import Ratio, Row, apart
 
 __all__ = ["Setting", "settings", "untried"]

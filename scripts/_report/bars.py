@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import altair as alt
 
 from scripts._report.charts import CEILING, ONE, POINTS
-from scripts._report.data import Arm
-from scripts._report.style import (
+from scripts._shared.drawn_arms import Arm
+from scripts._shared.style import (
     SECONDS_LABEL,
     SHADES,
     Layers,

@@ -9,10 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import altair as alt
 import numpy as np
 import pandas as pd
-import vl_convert
 
 from bench.stats.fastest import COMPETING
 from bench.stats.frames import group_ids
@@ -20,11 +18,12 @@ from bench.text.sizes import format_size
 from bench.text.units import seconds_text
 from kernels.api import AXIS_TABLE, PLACEMENTS
 from scripts._report import bars, charts
-from scripts._report.data import SLICE, Arm, FigureError, arms_of, likeness, rows_of
-from scripts._report.style import theme
+from scripts._report.data import SLICE, FigureError, likeness, rows_of
+from scripts._shared.drawing import digits, finished
+from scripts._shared.drawn_arms import Arm, arms_of
 from scripts._shared.remarks import axis_text, clean
 
-__all__ = ["FigureError", "as_png", "as_svg", "figures"]
+__all__ = ["figures"]
 
 _BESIDE = ("out", "new", "inplace")
 _WIDTH, _HEIGHT = 600, 260
@@ -50,22 +49,6 @@ def figures(cells: pd.DataFrame) -> dict[str, dict[str, Any]]:
     arms, code = arms_of(cells)
     cells = cells.assign(arm=[arms[place].name for place in code])
     return {"bandwidth": _bandwidth(cells, arms), "allocation": _allocation(cells, arms)}
-
-
-def as_svg(spec: Mapping[str, Any]) -> str:
-    """The SVG text of a spec; the same for the same spec."""
-    svg: str = vl_convert.vegalite_to_svg(dict(spec), vl_version=_version(), allowed_base_urls=[])
-    return svg + "\n"
-
-
-def as_png(spec: Mapping[str, Any]) -> bytes:
-    """The PNG of a spec, at twice its size."""
-    png: bytes = vl_convert.vegalite_to_png(dict(spec), vl_version=_version(), scale=2, allowed_base_urls=[])
-    return png
-
-
-def _version() -> str:
-    return ".".join(alt.SCHEMA_VERSION.removeprefix("v").split(".")[:2])
 
 
 def _one_case(cells: pd.DataFrame) -> pd.DataFrame:
@@ -119,7 +102,7 @@ def _bandwidth(cells: pd.DataFrame, arms: list[Arm]) -> dict[str, Any]:
             "Dashed: a copy of the same bytes. Bars: 95 % intervals. Hollow: noisy.",
         ),
     }
-    return _finished(spec)
+    return finished(spec)
 
 
 _ONCE = ("$schema", "config", "params")  # belong to the whole figure
@@ -148,9 +131,9 @@ def _allocation(cells: pd.DataFrame, arms: list[Arm]) -> dict[str, Any]:
         {
             "arm": row.arm,
             "placement": row.placement,
-            "y": _digits(row.time_s),
-            "lo": _digits(row.time_lo_s, row.time_s),
-            "hi": _digits(row.time_hi_s, row.time_s),
+            "y": digits(row.time_s),
+            "lo": digits(row.time_lo_s, row.time_s),
+            "hi": digits(row.time_hi_s, row.time_s),
             "label": "~" * (row.status == "noisy") + seconds_text(row.time_s).replace("us", "µs"),
         }
         for arm in sorted((arm.name for arm in arms if arm.name in least), key=lambda name: least[name])
@@ -165,11 +148,7 @@ def _allocation(cells: pd.DataFrame, arms: list[Arm]) -> dict[str, Any]:
             "The fastest on top. Lines: 95 % intervals. ~: noisy.",
         ),
     }
-    return _finished(spec)
-
-
-def _finished(spec: dict[str, Any]) -> dict[str, Any]:
-    return spec | {"$schema": alt.SCHEMA_URL, "config": theme(dark=False), "padding": 14}
+    return finished(spec)
 
 
 def _points(cells: pd.DataFrame, arms: Sequence[Arm], sizes: Sequence[int]) -> list[dict[str, Any]]:
@@ -179,10 +158,10 @@ def _points(cells: pd.DataFrame, arms: Sequence[Arm], sizes: Sequence[int]) -> l
         {
             "arm": row.arm,
             "n": int(row.n),
-            "x": _digits(row.n * 2 ** (places[row.arm] * doublings)),
-            "y": _digits(row.gb_per_s),
-            "lo": _digits(row.gb_per_s * row.time_s / row.time_hi_s, row.gb_per_s),
-            "hi": _digits(row.gb_per_s * row.time_s / row.time_lo_s, row.gb_per_s),
+            "x": digits(row.n * 2 ** (places[row.arm] * doublings)),
+            "y": digits(row.gb_per_s),
+            "lo": digits(row.gb_per_s * row.time_s / row.time_hi_s, row.gb_per_s),
+            "hi": digits(row.gb_per_s * row.time_s / row.time_lo_s, row.gb_per_s),
             "noisy": row.status == "noisy",
         }
         for row in rows_of(cells.sort_values(["arm", "n"]))
@@ -191,7 +170,7 @@ def _points(cells: pd.DataFrame, arms: Sequence[Arm], sizes: Sequence[int]) -> l
 
 def _ceiling(cells: pd.DataFrame) -> list[dict[str, Any]]:
     limits = cells.groupby("n")["ceiling_gb_per_s"].max().dropna().reset_index()
-    return [{"n": int(row.n), "y": _digits(row.ceiling_gb_per_s)} for row in rows_of(limits)]
+    return [{"n": int(row.n), "y": digits(row.ceiling_gb_per_s)} for row in rows_of(limits)]
 
 
 def _ends(points: Sequence[Mapping[str, Any]], ceiling: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -215,11 +194,6 @@ def _ends(points: Sequence[Mapping[str, Any]], ceiling: Sequence[Mapping[str, An
         above = places[place] = min(places[place], above - gap)
     right = max(record["n"] for record in points)
     return [
-        {"arm": "" if name == "copy" else name, "n": right, "y": _digits(float(np.exp(place))), "label": name}
+        {"arm": "" if name == "copy" else name, "n": right, "y": digits(float(np.exp(place))), "label": name}
         for name, place in zip(names, places, strict=True)
     ]
-
-
-def _digits(value: float, otherwise: float = np.nan) -> float:
-    """Five digits of `value`, or of `otherwise` where it is no length of a line on a logarithmic axis."""
-    return float(f"{value if 0 < value < np.inf else otherwise:.5g}")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -20,6 +20,7 @@ from bench.stats.run_estimates import MATCH, NEEDED, Side
 from bench.stats.verdicts import RESOLVE, Rounds
 from scripts._shared.pairs import rounds_vary, timed_of
 from scripts._shared.ratios import Row, paired, rows_of
+from scripts._shared.run_files import RunName
 
 __all__ = ["Gain", "between_runs", "within_runs"]
 
@@ -43,11 +44,11 @@ class Gain(NamedTuple):
 
 
 def within_runs(
-    cells: pd.DataFrame, rounds: Sequence[Rounds], resolves: Mapping[str, float], most: int = MOST_PAIRS
+    cells: pd.DataFrame, rounds: Sequence[Rounds], resolves: Mapping[RunName, float], most: int = MOST_PAIRS
 ) -> tuple[list[Gain], list[str]]:
     """Each ranked arm beside each other of its case, and sentences on what is left out.
 
-    `cells` are the page's, with the `rounds` of each; `resolves` has by run_id within what arms are the same.
+    `cells` are the page's, with the `rounds` of each; `resolves` has by run within what arms are the same.
     """
     found, left = list[Gain](), 0
     for rows in _experiments(cells):
@@ -58,7 +59,8 @@ def within_runs(
         common = rounds_vary((each, rounds[number]) for number, each in rows)
         for (now, slow), (row, fast) in pairs:
             both = timed_of(rounds[now], slow), timed_of(rounds[row], fast)
-            ratio = paired(slow, fast, both, resolves.get(str(fast["run_id"]), RESOLVE), common)
+            run = str(fast["machine"]), str(fast["run_id"])
+            ratio = paired(slow, fast, both, resolves.get(run, RESOLVE), common)
             found.append(Gain(now, row, ratio.value, ratio.lo, ratio.hi, ratio.verdict, ratio.noise_floor))
     return found, [f"Of {left:,} cases the page does not hold how arms compare with each other."] * (left > 0)
 
@@ -74,20 +76,22 @@ def _experiments(cells: pd.DataFrame) -> Iterator[list[tuple[int, Row]]]:
 def between_runs(
     everything: pd.DataFrame, cells: pd.DataFrame, rounds: Sequence[pd.DataFrame], most: int = MOST_RUNS
 ) -> tuple[list[Gain], list[str]]:
-    """Each ranked arm in each run beside the same in the others, and sentences on what is left out.
+    """Each ranked arm in each run beside the same in the others of its machine, and sentences on what is left out.
 
-    `everything` are all cells of the runs, copies included, and `rounds` their rounds; `cells` those of the page.
+    `everything` are all cells of the runs, copies included, and `rounds` their rounds
+    (`scripts._shared.run_files.rounds_of_runs`); `cells` those of the page.  At most `most` runs of a machine.
     """
     runs = dict(list(everything.groupby(list(_RUN), observed=True, sort=False)))
-    sides = {
-        key: Side(some[list(NEEDED)], _own(rounds, str(key[1]))) for key, some in list(runs.items())[:most]
-    }
+    kept = _of_each_machine(list(runs), most)
+    sides = {key: Side(runs[key][list(NEEDED)], _own(rounds, key)) for key in kept}
     keys = cells[[*_RUN, *MATCH]].itertuples(index=False, name=None)
     competing = cells["role"].isin(COMPETING)
     ranked = enumerate(zip(keys, competing, strict=True))
     numbers = {arm_key(key): number for number, (key, competes) in ranked if competes}
     found = []
     for (old, its), (new, theirs) in itertools.combinations(sides.items(), 2):
+        if old[0] != new[0]:
+            continue  # times of two machines are not compared
         for change in compare([its], [theirs]).cells.to_dict("records"):
             now, row = (numbers.get(arm_key([*run, *(change[name] for name in MATCH)])) for run in (old, new))
             word = str(change["change"])
@@ -98,6 +102,18 @@ def between_runs(
     return found, [f"{left:,} more runs are not compared with the others."] * (left > 0)
 
 
-def _own(rounds: Sequence[pd.DataFrame], run_id: str) -> pd.DataFrame | None:
-    some = [own for each in rounds if len(own := each[each["run_id"] == run_id])]
+def _of_each_machine(runs: Sequence[Any], most: int) -> list[Any]:
+    """At most so many runs, the first, of each machine."""
+    by_machine: dict[Any, list[Any]] = {}
+    for run in runs:
+        by_machine.setdefault(run[0], []).append(run)
+    return [run for each in by_machine.values() for run in each[:most]]
+
+
+def _own(rounds: Sequence[pd.DataFrame], run: Any) -> pd.DataFrame | None:
+    """The rounds of that run, by its machine and id."""
+    machine, run_id = map(str, run)
+    some = [
+        own for each in rounds if len(own := each[(each["machine"] == machine) & (each["run_id"] == run_id)])
+    ]
     return pd.concat(some) if some else None

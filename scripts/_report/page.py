@@ -21,9 +21,11 @@ from markupsafe import Markup
 
 from bench.text.units import ratio_text
 from scripts._report.data import overall, rows_of
+from scripts._report.fleet_rows import HEADERS, fleet_rows
 from scripts._report.machines import machine_section
 from scripts._report.sections import SECTIONS
 from scripts._shared.environments import Environment as Machine
+from scripts._shared.fleet import machine_lines
 from scripts._shared.remarks import (
     LEGEND,
     NOISY,
@@ -65,10 +67,12 @@ def render(
     template = Environment(autoescape=True, undefined=StrictUndefined).from_string(_asset("page.html.j2"))
     return template.render(
         title=f"relu-bench: {', '.join(names[:3])}{' and more' if len(names) > 3 else ''}",
-        intro=[*run_lines(cells), *older_lines(cells), *notes],
+        intro=[*run_lines(cells), *older_lines(cells), *machine_lines(cells), *notes],
         charts=SECTIONS,
         total=f"{len(cells):,}",
         overall=_overall_rows(cells),
+        fleet=fleet_rows(cells),
+        fleet_headers=HEADERS,
         problems=problem_lines(cells),
         environments=[machine_section(*item) for item in machines[:_MOST_ENVIRONMENTS]],
         legend=[*(line for table, line in LEGEND if table in ("", "fastest")), *_MARKS],

@@ -15,14 +15,15 @@ from bench.stats.trust import LARGEST_FLOOR, MOST_DISTURBED
 from bench.stats.verdicts import Rounds
 from kernels.networks.case import WIDTHS
 from scripts._report import charts
-from scripts._report.data import SLICE, Arm, arms_of, likeness, rows_of
+from scripts._report.data import SLICE, likeness, rows_of
 from scripts._report.gains import Gain
 from scripts._report.rounds import by_process
 from scripts._report.sections import SECTIONS
 from scripts._report.specs import specs_of
-from scripts._report.style import SHADES, theme
 from scripts._report.trust import trust_lines
+from scripts._shared.drawn_arms import Arm, arms_of
 from scripts._shared.remarks import NOISY, axis_text, clean, varies
+from scripts._shared.style import SHADES, theme
 
 __all__ = ["payload"]
 

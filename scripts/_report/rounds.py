@@ -12,16 +12,18 @@ from bench.stats.verdicts import Rounds
 
 __all__ = ["by_process", "drawn", "rounds_of"]
 
+_NAME = ("machine", *CELL_KEY)
+"""What names a cell among runs of several machines."""
 MOST_ROUNDS = 120_000
 """In a page; each takes about ten bytes."""
 
 
 def rounds_of(cells: pd.DataFrame, found: Sequence[pd.DataFrame]) -> list[Rounds]:
-    """The rounds of each row of `cells`, among those `found`; of a run that has none there are none."""
+    """The rounds of each row of `cells`, among those `found` (`scripts._shared.run_files.rounds_of_runs`), if any."""
     by_arm: dict[tuple[object, ...], Rounds] = {}
     for rounds in found:
-        by_arm |= rounds_by_arm(rounds, CELL_KEY)
-    keys = cells[list(CELL_KEY)].itertuples(index=False, name=None)
+        by_arm |= rounds_by_arm(rounds, _NAME)
+    keys = cells[list(_NAME)].itertuples(index=False, name=None)
     return [by_arm.get(arm_key(key), {}) for key in keys]
 
 

@@ -34,7 +34,8 @@ SECTIONS = (
     Section(
         "runs",
         "Beside the other runs",
-        "The same case in every run on this page that has it.",
+        "The same case in every run of this machine on this page: times of two machines are never set beside each"
+        " other.",
     ),
     Section(
         "changes",

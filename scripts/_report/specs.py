@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from scripts._report import bars, charts
-from scripts._report.data import Arm
 from scripts._report.sections import SECTIONS, Section
-from scripts._report.style import Layers
+from scripts._shared.drawn_arms import Arm
+from scripts._shared.style import Layers
 
 __all__ = ["specs_of"]
 

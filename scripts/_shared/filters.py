@@ -1,23 +1,23 @@
-"""The options that choose cells by what was measured: those of the axes (--ops, --sizes, …), and --backends."""
+"""The options that choose cells by what was measured: lists (--ops, --sizes …, --backends), or one case (--op, --n)."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any
 
 import pandas as pd
 
 from bench.plan import option_values
-from bench.plan.option_values import option_flag
+from bench.plan.option_values import axis_value, option_flag
 from bench.text.hints import did_you_mean
 from bench.text.sizes import format_size
-from kernels.api import AXIS_TABLE, Axis
+from kernels.api import AXES, AXIS_TABLE, USUAL, Axis, Case
 from kernels.networks.case import is_allowed, words_of
 from scripts._shared import cli
 
-__all__ = ["add_filters", "chosen"]
+__all__ = ["add_axes", "add_filters", "chosen", "matching"]
 
 
 def add_filters(parser: argparse.ArgumentParser) -> None:
@@ -66,3 +66,28 @@ def _none_has(option: str, column: str, value: Any, cells: pd.DataFrame) -> str:
         f"{option_flag(option)}: no cell has {text(value)!r} (after the filters before); "
         f"there is {', '.join(there)}{hint}"
     )
+
+
+def add_axes(parser: argparse.ArgumentParser, axes: Iterable[Axis], told: Mapping[str, str]) -> None:
+    """Give `parser` a flag for each of `axes`, which takes one value: by default the usual one.
+
+    Those in `told` are None by default, and their help says what that means.
+    """
+    for axis in axes:
+        words = f"of {', '.join(axis.values)}" if axis.values else axis.help
+        parser.add_argument(
+            option_flag(axis.name),
+            type=cli.option_type(axis_value(axis)),
+            default=None if axis.name in told else USUAL[axis.name],
+            metavar="X",
+            help=f"{words} (default {told.get(axis.name, USUAL[axis.name])})",
+        )
+
+
+def matching(cells: pd.DataFrame, case: Case, *, but: Iterable[str] = ()) -> pd.DataFrame:
+    """Those of `cells` that agree with `case` on every axis but those named in `but`."""
+    keep = pd.Series(True, cells.index)
+    for axis in AXES:
+        if axis not in but:
+            keep &= cells[axis] == getattr(case, axis)
+    return cells[keep]

@@ -67,6 +67,21 @@ LEGEND = (
     ("", "Of copy is the share of the bandwidth at which the same bytes were copied in the same experiment."),
     ("arms", "Break-even is the number of calls that pay back a longer first call than the baseline's."),
     (
+        "machines",
+        "* marks the machine on which changing from the baseline is worth most: its speed-up is beyond those of all"
+        " others. Speed-up and of copy are ratios within a machine.",
+    ),
+    (
+        "speedups",
+        "Machines differ: the intervals of two are apart. Where two machines have different baselines, there is nothing"
+        " to set side by side.",
+    ),
+    (
+        "scaling",
+        "Times as fast: with more threads than the fewest, of different experiments on one machine, so not paired; and"
+        " the fastest parallel arm over the fastest serial one of an experiment, which grows with the cores.",
+    ),
+    (
         "fits",
         "Fits are time = latency + bytes / bandwidth over all sizes, by relative misses. Caches bend the real curve:"
         " a line that misses a size by 10 % or more is left out; scripts/recommend.py reads between the sizes.",

@@ -2,23 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
 
 from bench.records.find_runs import has_rows
-from bench.records.reading import read_cells, read_rounds
+from bench.records.reading import ReadError, read_cells, read_rounds
 from kernels.networks.case import SLOPED_OPS
 
-__all__ = ["paths_of_runs", "rounds_beside"]
+__all__ = ["RunName", "cells_under", "paths_of_runs", "rounds_beside", "rounds_of_runs"]
+
+RunName = tuple[str, str]
+"""The machine's name and the run's id: runs of two machines may have one id."""
 
 
-def paths_of_runs(paths: Sequence[Path]) -> dict[str, Path]:
-    """By run_id the file with its cells, the last one where several have it.  Raises ReadError."""
-    return {
-        str(run_id): path for path in paths for run_id in read_cells([path], ("run_id",))["run_id"].unique()
-    }
+def cells_under(folder: Path) -> list[Path]:
+    """The cells.csv of each run under `folder`, those that are kept as references left out.  Raises ReadError."""
+    try:
+        return sorted(path for path in folder.glob("*/cells.csv") if path.parent.name != "reference")
+    except OSError as error:
+        raise ReadError(f"{folder}: cannot be read: {error.strerror}") from error
+
+
+def paths_of_runs(paths: Sequence[Path]) -> dict[RunName, Path]:
+    """By run the file with its cells, the last one where several have it.  Raises ReadError."""
+    found: dict[RunName, Path] = {}
+    for path in paths:
+        runs = read_cells([path], ("machine", "run_id"))[["machine", "run_id"]].drop_duplicates()
+        found |= {(str(machine), str(run_id)): path for machine, run_id in runs.to_numpy()}
+    return found
+
+
+def rounds_of_runs(paths: Mapping[RunName, Path]) -> list[pd.DataFrame]:
+    """The rounds of each of these runs that has any, as `rounds_beside` reads them, with their ``machine``."""
+    found = []
+    for path in dict.fromkeys(paths.values()):
+        rounds = rounds_beside(path)
+        if rounds is not None:
+            machines = {run_id: machine for (machine, run_id), where in paths.items() if where == path}
+            own = rounds["run_id"].astype(str).map(machines).fillna("")
+            found.append(rounds.assign(machine=own.astype("category")))
+    return found
 
 
 def rounds_beside(cells_csv: Path) -> pd.DataFrame | None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import altair as alt
 
-from scripts._report.data import Arm
+from scripts._shared.drawn_arms import Arm
 
 __all__ = [
     "PAPER",

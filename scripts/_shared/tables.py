@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -16,6 +17,7 @@ from bench.plugin.not_ok import not_ok
 from bench.text.sizes import format_size
 from bench.text.units import MISSING, calls_text, number_text, percent_text, ratio_text, seconds_text
 from kernels.api import AXES
+from scripts._shared.fleet import machine_lines
 from scripts._shared.remarks import (
     LEGEND,
     RARE_AXES,
@@ -33,7 +35,18 @@ from scripts._shared.remarks import (
 )
 from scripts._shared.summary import Keep, arms, fastest, fits
 
-__all__ = ["ALL_TABLES", "TABLES", "Block", "Report", "Screen", "Section", "report"]
+__all__ = [
+    "ALL_TABLES",
+    "TABLES",
+    "Block",
+    "Maker",
+    "Report",
+    "Screen",
+    "Section",
+    "cut_note",
+    "report",
+    "title_of",
+]
 
 TABLES = ("overview", "fastest", "arms", "fits", "headline")
 ALL_TABLES = TABLES[1:4]
@@ -89,7 +102,7 @@ class Screen:
     lines: int | None = None
 
 
-_Maker = Callable[[pd.DataFrame, Keep, Sequence[str], bool], Block]
+Maker = Callable[[pd.DataFrame, Keep, Sequence[str], bool], Block]
 
 
 class _Column(NamedTuple):
@@ -99,9 +112,13 @@ class _Column(NamedTuple):
 
 
 def report(
-    cells: pd.DataFrame, tables: Sequence[str], limit: int | None, screen: Screen | None = None
+    cells: pd.DataFrame,
+    tables: Sequence[str],
+    limit: int | None,
+    screen: Screen | None = None,
+    more: Mapping[str, Maker] = MappingProxyType({}),
 ) -> Report:
-    """The summary of `cells` (as `prepare` leaves them).
+    """The summary of `cells` (as `prepare` leaves them); `more` makes tables that are not in `TABLES`.
 
     `limit` is the most rows in a block, 0 for all; None shows blocks of up to 3000 rows whole and
     the first 300 rows of longer ones.  The overview fits on `screen`.
@@ -109,20 +126,21 @@ def report(
     rare = [axis for axis in RARE_AXES if varies(cells, axis)]
     several = cells["run_id"].nunique() > 1
     result = Report(intro=[*run_lines(cells), *constant_lines(cells, rare), *older_lines(cells)])
-    result.intro += baseline_lines(cells)
-    makers: dict[str, _Maker] = {
+    result.intro += [*baseline_lines(cells), *machine_lines(cells)]
+    makers: dict[str, Maker] = {
         "overview": partial(_overview_block, screen or Screen()),
         "fastest": _fastest_block,
         "arms": _arms_block,
         "fits": _fits_block,
         "headline": _headline_block,
+        **more,
     }
     for name in tables:
         result.blocks.append(makers[name](cells, _keep(limit), rare, several))
     if tuple(tables) == ("headline",):
         return result  # for a page that explains its columns itself
-    if tuple(tables) == ("overview",):
-        result.legend = list(overview.HOW_TO_READ)
+    if tables[:1] == ("overview",) and set(tables[1:]) <= set(more):
+        result.legend = [*overview.HOW_TO_READ, *(line for name, line in LEGEND if name in tables)]
         result.problems = not_ok(troubles(cells), (screen or Screen()).width, _FEW_PROBLEMS)
         return result
     result.legend = [line for name, line in LEGEND if name in ("", *tables)]
@@ -133,19 +151,25 @@ def report(
 def _overview_block(
     screen: Screen, cells: pd.DataFrame, keep: Keep, _rare: Sequence[str], _several: bool
 ) -> Block:
-    """A table for each op and direction."""
+    """A table for each op and direction, of each machine."""
     frame, total = fastest(cells, keep)
-    found = [_entry(row) for row in frame.itertuples(index=False)]
-    made = overview.grids(found, screen.width, screen.lines)
+    by_machine = itertools.groupby(frame.itertuples(index=False), lambda row: row.machine)
+    machines: list[list[Any]] = [list(rows) for _, rows in by_machine]
+    lines = None if screen.lines is None else screen.lines // max(len(machines), 1)
+    made = [
+        replace(grid, title=f"{grid.title}, on {clean(rows[0].machine)}" if len(machines) > 1 else grid.title)
+        for rows in machines
+        for grid in overview.grids(list(map(_entry, rows)), screen.width, lines)
+    ]
     left_out = sum(grid.left_out for grid in made)
     note = f"{left_out:,} more cases with --tables fastest" if left_out else ""
     sections = [Section(grid.title, grid.headers, grid.rows, grid.right, narrow=True) for grid in made]
-    return Block("", sections, note or _cut_note(len(frame), total, "cases"))
+    return Block("", sections, note or cut_note(len(frame), total, "cases"))
 
 
 def _entry(row: Any) -> Entry:
     return Entry(
-        {axis: getattr(row, axis) for axis in ("machine", *AXES)},
+        {axis: getattr(row, axis) for axis in AXES},
         clean(row.fastest).split("; "),
         clean(row.unresolved).split("; ") if row.unresolved else (),
         row.time_s,
@@ -166,7 +190,7 @@ def _fastest_block(cells: pd.DataFrame, keep: Keep, rare: Sequence[str], _severa
         _Column("not known", _not_known, right=False),
     )
     sections = _sections(frame, columns, ("op", "direction", "placement"), rare)
-    return Block("Fastest set per case", sections, _cut_note(len(frame), total, "cases"))
+    return Block("Fastest set per case", sections, cut_note(len(frame), total, "cases"))
 
 
 def _headline_block(cells: pd.DataFrame, keep: Keep, rare: Sequence[str], _several: bool) -> Block:
@@ -182,7 +206,7 @@ def _headline_block(cells: pd.DataFrame, keep: Keep, rare: Sequence[str], _sever
         _Column("not known", lambda row: _names(row.unresolved) or MISSING, right=False),
     )
     sections = _sections(frame, columns, ("op", "direction", "placement", "dtype"), rare)
-    return Block("", sections, _cut_note(len(frame), total, "cases"))
+    return Block("", sections, cut_note(len(frame), total, "cases"))
 
 
 def _arms_block(cells: pd.DataFrame, keep: Keep, rare: Sequence[str], several: bool) -> Block:
@@ -206,7 +230,7 @@ def _arms_block(cells: pd.DataFrame, keep: Keep, rare: Sequence[str], several: b
         _Column("break-even", lambda row: calls_text(row.break_even_calls)),
     )
     sections = _sections(frame, columns, ("op", "direction", "placement", "dtype"), rare)
-    return Block("Every implementation", sections, _cut_note(len(frame), total, "rows"))
+    return Block("Every implementation", sections, cut_note(len(frame), total, "rows"))
 
 
 def _fits_block(cells: pd.DataFrame, keep: Keep, rare: Sequence[str], _several: bool) -> Block:
@@ -223,7 +247,7 @@ def _fits_block(cells: pd.DataFrame, keep: Keep, rare: Sequence[str], _several: 
         _Column("worst miss", lambda row: percent_text(row.worst_miss)),
     )
     sections = _sections(frame, columns, ("op", "direction", "placement"), rare)
-    note = _cut_note(len(frame), total, "fits") if total else "None: a fit needs at least three sizes."
+    note = cut_note(len(frame), total, "fits") if total else "None: a fit needs at least three sizes."
     if lines > total:
         note = f"{lines - total:,} more lines miss a size by {percent_text(_WORST_MISS)} or more and are not shown."
     return Block("Fitted latency and bandwidth", sections, note)
@@ -260,7 +284,8 @@ def _keep(limit: int | None) -> Keep:
     return lambda total: min(total, limit or total)
 
 
-def _cut_note(shown: int, total: int, what: str) -> str:
+def cut_note(shown: int, total: int, what: str) -> str:
+    """What was left out of a table, and how to see it; empty where nothing was."""
     if not total:
         return "None: nothing was timed."
     if shown == total:
@@ -278,11 +303,12 @@ def _sections(
     return [
         Section(title, headers, [tuple(column.text(row) for column in columns) for row in rows], right)
         for title, rows in itertools.groupby(
-            frame.itertuples(index=False), key=lambda row: _title(row, fixed, rare)
+            frame.itertuples(index=False), key=lambda row: title_of(row, fixed, rare)
         )
     ]
 
 
-def _title(row: Any, fixed: Sequence[str], rare: Sequence[str]) -> str:
+def title_of(row: Any, fixed: Sequence[str], rare: Sequence[str]) -> str:
+    """What stands over a table: its row's values on the axes `fixed`, and on those that vary and matter to its op."""
     named = [axis_text(axis, getattr(row, axis)) for axis in rare if matters(axis, row.op)]
     return ", ".join([" ".join(getattr(row, axis) for axis in fixed), *named])

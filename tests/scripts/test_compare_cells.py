@@ -156,8 +156,10 @@ class TestEnvironment:
         assert main(paths) == 0
         assert "Neither run has an environment.json" in capsys.readouterr().out
         other = write(tmp_path / "other", measure(2, machine="other-8c"), None)
-        with pytest.raises(UsageError, match="machine: test-2c in OLD, other-8c in NEW"):
+        with pytest.raises(UsageError, match="OLD is of test-2c, NEW of other-8c"):
             main([paths[0], other])
+        with pytest.raises(UsageError, match="machine: test-2c in OLD, other-8c in NEW"):
+            main([paths[0], other, "--relative"])
 
     def test_other_settings_are_mentioned(
         self, old: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -138,7 +138,7 @@ class TestWhichRun:
         assert asked(capsys, "--n", "1Mi", run)["answers"][0]["break_even_calls"] is None
         assert one(capsys, "--n", "100", run)["basis"] == "fitted"
 
-    def test_runs_of_two_machines_are_not_mixed(self, run: Path, tmp_path: Path) -> None:
-        other = write_run(tmp_path / "run2", self.here(lines(), "run2"))
-        with pytest.raises(UsageError, match="the runs are of 2 machines"):
-            main(["--n", "1Ki", str(run), str(other)])
+    def test_a_file_of_two_machines_is_not_mixed(self, tmp_path: Path) -> None:
+        other = write_run(tmp_path / "run2", [*lines(), *self.here(lines(), "run2")])
+        with pytest.raises(UsageError, match="the cells are of 2 machines"):
+            main(["--n", "1Ki", str(other)])

@@ -18,14 +18,17 @@ import pytest
 pytest.importorskip("altair", reason="the report needs Vega-Altair: pip install altair vl-convert-python")
 pytest.importorskip("vl_convert", reason="the report needs vl-convert: pip install vl-convert-python")
 
-from bench.records.reading import ReadError, read_cells, read_rounds
+from bench.records.reading import ReadError, read_cells
 from kernels.registry import BUILTINS
-from scripts._report.data import COLUMNS, arms_of, overall, reduce
-from scripts._report.figures import FigureError, as_svg, figures
-from scripts._report.looks import looks
+from scripts._report.data import COLUMNS, FigureError, overall, reduce
+from scripts._report.figures import figures
 from scripts._report.rounds import by_process, rounds_of
 from scripts._report.rounds import drawn as drawn_rounds
 from scripts._shared.cli import UsageError
+from scripts._shared.drawing import as_svg
+from scripts._shared.drawn_arms import arms_of
+from scripts._shared.looks import looks
+from scripts._shared.run_files import paths_of_runs, rounds_of_runs
 from scripts._shared.summary import prepare, ranked
 from scripts.report import main
 from tests.factories import cell, experiment, write_run
@@ -160,7 +163,7 @@ def test_a_backend_looks_the_same_whatever_else_is_on_the_page() -> None:
 def test_rounds_are_left_out_by_whole_cells_and_that_is_said(folder: Path) -> None:
     run = crowded(folder / "crowded")
     cells = cells_of(run)
-    every = rounds_of(cells, [read_rounds([run / "rounds.csv"])])
+    every = rounds_of(cells, rounds_of_runs(paths_of_runs([run / "cells.csv"])))
     assert [[len(process) for process in by_process(cell)] for cell in every] == [[6, 6]] * 3
     assert drawn_rounds(every) == (every, [])
     some, said = drawn_rounds(every, most=20)

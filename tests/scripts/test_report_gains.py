@@ -17,7 +17,7 @@ from scripts import compare, recommend
 from scripts._report.data import COLUMNS, reduce
 from scripts._report.gains import Gain, between_runs, within_runs
 from scripts._report.rounds import rounds_of
-from scripts._shared.run_files import rounds_beside
+from scripts._shared.run_files import paths_of_runs, rounds_of_runs
 from scripts._shared.summary import prepare, ranked
 from tests.factories import write_run
 from tests.reports import crowded, drifting, mixed, twice
@@ -27,7 +27,7 @@ def page(*runs: Path) -> tuple[pd.DataFrame, pd.DataFrame, list[pd.DataFrame]]:
     """(all cells, those of the page, the rounds)."""
     paths = [run / "cells.csv" for run in runs]
     cells = ranked(prepare(read_cells(paths, COLUMNS)))
-    return cells, reduce(cells).cells, [each for path in paths if (each := rounds_beside(path)) is not None]
+    return cells, reduce(cells).cells, rounds_of_runs(paths_of_runs(paths))
 
 
 def gains(*runs: Path) -> dict[tuple[str, str], Gain]:

@@ -27,9 +27,9 @@ function everyRound() {
       ...[Math.min(...process), median(process), Math.max(...process)].map(seconds)])), 1);
 }
 
-// The same case in the other runs of the page: the times, and what changed from the run chosen.
+// The same case in the other runs of the machine chosen: the times, and what changed from the run chosen.
 function runs() {
-  const free = data.axes.filter((axis) => ["run_id", "machine"].includes(axis.name)).map((axis) => axis.place);
+  const free = data.axes.filter((axis) => axis.name === "run_id").map((axis) => axis.place);
   const own = data.slices[state.slice];
   const same = data.slices.map((_, i) => i).filter((i) => data.slices[i].every((code, place) => free.includes(place) || code === own[place]));
   const name = (slice) => [valueOf("run_id", slice), valueOf("machine", slice)].filter((text) => text.trim()).join(" on ");
