@@ -322,7 +322,7 @@ def test_the_role_comes_from_the_coordinator(monkeypatch: pytest.MonkeyPatch) ->
         "time.perf_counter",
         "bench.arm.timed_loop.timed",
         "bench.arm.workload.workload_of",
-        "bench.arrays.gpu_ring.steady",
+        "bench.arm.device_clock.steady",
         "bench.judging.plants.Plants.problem",
         "kernels.api.Case.itemsize",  # a property
         "kernels.correctness.notes.take_notes",
