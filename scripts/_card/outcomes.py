@@ -1,11 +1,13 @@
-"""The words for what came of an arm that cheats."""
+"""The words for what came of an arm that cheats, and of one that is identical to another."""
 
 from __future__ import annotations
 
-__all__ = ["CAUGHT", "HONEST", "OPEN", "UNTRIED", "WRONGED"]
+__all__ = ["ALARMS", "CAUGHT", "HONEST", "OPEN", "UNTRIED", "WRONGED"]
 
 CAUGHT = "noticed"
 OPEN = "not noticed"
 UNTRIED = "could not be tried"
 HONEST = "honest, and measured"
 WRONGED = "honest, and accused"
+ALARMS = ("faster", "slower")
+"""Verdicts on identical programs that are false."""

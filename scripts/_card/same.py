@@ -17,6 +17,7 @@ from bench.records.schema import Cell
 from bench.stats.significance import rate_interval
 from bench.text.sizes import parse_size
 from kernels.api import DIRECTIONS, MAIN_OPS, Case
+from scripts._card.outcomes import ALARMS
 from scripts._card.studying import cells_of, options, settings_of
 from scripts._shared import cli
 
@@ -26,8 +27,8 @@ _SIZES = ("1Ki", "64Ki", "1Mi", "4Mi", "16Mi")
 _COPY = "RELU_BENCH_COPY"
 """A variable that nobody reads, by which the copies differ in name."""
 _COPIES = 2
-_PROMISED = 0.01
-"""The rate of false alarms that the suite promises (scripts/trust.py)."""
+_PROMISED = _COPIES * 0.01
+"""The share of experiments with a false alarm that the suite promises at most: so much a pair (scripts/trust.py)."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -49,17 +50,22 @@ def experiments(device: str, base: str) -> list[Experiment]:
 
 
 def summed_up(cells: Sequence[Cell]) -> dict[str, Any]:
-    """The pairs that were judged, how many of them were called different, and the 95 % interval of that rate."""
+    """The pairs that were judged, and in how many experiments one of them was called different.
+
+    The interval, of 95 %, is that of the share of experiments: pairs of one experiment hang together.
+    """
     copies = [cell for cell in cells if cell.role == "candidate"]
     judged = [cell for cell in copies if cell.status in TIMED and cell.verdict]
-    alarms = sum(cell.verdict in ("faster", "slower") for cell in judged)
-    lo, hi = rate_interval(alarms, len(judged)) if judged else (0.0, 1.0)
+    experiments = {cell.case for cell in judged}
+    alarmed = {cell.case for cell in judged if cell.verdict in ALARMS}
+    lo, hi = rate_interval(len(alarmed), len(experiments)) if judged else (0.0, 1.0)
     return {
-        "experiments": len({cell.case for cell in judged}),
-        "pairs": len(judged),
-        "alarms": alarms,
+        "experiments": len(experiments),
+        "alarmed": len(alarmed),
         "lo": lo,
         "hi": hi,
+        "pairs": len(judged),
+        "alarms": sum(cell.verdict in ALARMS for cell in judged),
         "judged": [_told(cell) for cell in judged],
         "untimed": sorted({f"{cell.status}: {cell.reason}" for cell in copies if cell not in judged}),
     }

@@ -11,7 +11,7 @@ from typing import Any
 
 from bench.text.foreign import in_markdown, plain
 from bench.text.units import count_text
-from scripts._card.outcomes import CAUGHT, OPEN
+from scripts._card.outcomes import ALARMS, CAUGHT, OPEN
 
 __all__ = [
     "bench",
@@ -88,12 +88,7 @@ def _findings(folder: Path) -> list[dict[str, Any]]:
 def crosscheck(folder: Path) -> list[str]:
     """How many combinations came to what, what is wrong, and what differs by backend and device."""
     rows = _rows(folder / _MATRIX)
-    names = ("backend", "op", "direction", "placement", "dtype")
-    wrong = [
-        f"{' '.join(row[name] for name in names)} on {row['device']}: {row['status']}: {row['reason']}"
-        for row in rows
-        if row["status"] not in ("ok", "skipped")
-    ]
+    wrong = _wrong(rows, ("ok", "skipped"), ("op", "direction", "placement", "dtype"))
     return [_counted(rows, "combination"), *_list(wrong), *_patterns(rows), *_skipped(rows)]
 
 
@@ -125,12 +120,7 @@ def _by_dtype(rows: Sequence[Mapping[str, str]], column: str) -> str:
 def bench(folder: Path) -> list[str]:
     """How many cells came to what, what is wrong, and what was skipped."""
     rows = _rows(folder / _CELLS)
-    names = ("backend", "op", "direction", "placement", "dtype", "n", "cache")
-    wrong = [
-        f"{' '.join(row[name] for name in names)}: {row['status']}: {row['reason']}"
-        for row in rows
-        if row["status"] not in ("ok", "noisy", "skipped")
-    ]
+    wrong = _wrong(rows, ("ok", "noisy", "skipped"), ("op", "direction", "placement", "dtype", "n", "cache"))
     return [_counted(rows, "cell"), *_list(wrong), *_skipped(rows)]
 
 
@@ -157,10 +147,10 @@ def same(folder: Path) -> list[str]:
     lo, hi = (f"{100 * found[name]:.1f} %" for name in ("lo", "hi"))
     pairs, experiments = count_text(found["pairs"], "pair"), count_text(found["experiments"], "experiment")
     said = (
-        f"{found['alarms']} of {pairs} of identical programs ({found['base']}) in {experiments} were called "
-        f"different (95 % interval of the rate: {lo} to {hi})."
+        f"{found['alarms']} of {pairs} of identical programs ({found['base']}) were called different, in "
+        f"{found['alarmed']} of {experiments} (95 % interval of that share: {lo} to {hi})."
     )
-    alarms = [each for each in found["judged"] if each["verdict"] in ("faster", "slower")]
+    alarms = [each for each in found["judged"] if each["verdict"] in ALARMS]
     lines = [f"{each['experiment']}: {each['verdict']}, {each['speedup']:.3f}x" for each in alarms]
     return [said, *_list([*lines, *found["untimed"]])]
 
@@ -169,6 +159,22 @@ def _counted(rows: Sequence[Mapping[str, str]], what: str) -> str:
     counts = Counter(row["status"] for row in rows).most_common()
     parts = ", ".join(f"{number:,} {status}" for status, number in counts)
     return f"{count_text(len(rows), what)}: {parts}." if rows else f"No {what}."
+
+
+def _wrong(rows: Sequence[Mapping[str, str]], well: Sequence[str], axes: Sequence[str]) -> list[str]:
+    """A line for each backend and reason, with the first case that has it."""
+    first: dict[tuple[str, ...], str] = {}
+    counts: Counter[tuple[str, ...]] = Counter()
+    for row in rows:
+        if row["status"] not in well:
+            what = tuple(row[name] for name in ("backend", "device", "status", "reason"))
+            first.setdefault(what, " ".join(row[axis] for axis in axes))
+            counts[what] += 1
+    return [
+        f"{backend} on {device}, {first[backend, device, status, reason]}"
+        f"{f' and {number - 1:,} more' if number > 1 else ''}: {status}: {reason}"
+        for (backend, device, status, reason), number in counts.items()
+    ]
 
 
 def _skipped(rows: Sequence[Mapping[str, str]]) -> list[str]:

@@ -205,14 +205,19 @@ class TestTold:
             dataclasses.replace(row, dtype="float32", nan_payload="quieted"),
             dataclasses.replace(row, device="cpu", signed_zero="-0"),
             dataclasses.replace(row, backend="jax_jit", status="incorrect", reason="drops NaN | at 3"),
+            dataclasses.replace(
+                row, backend="jax_jit", dtype="float64", status="incorrect", reason="drops NaN | at 3"
+            ),
             dataclasses.replace(row, backend="numba_cuda", status="skipped", reason="no libNVVM"),
         ]
         with (tmp_path / "crosscheck.csv").open("w", newline="") as file:
             csv.writer(file).writerows([COLUMNS, *(each.as_text() for each in rows)])
             file.write("torch_eager,relu")  # it was ended here
         lines = told.crosscheck(tmp_path)
-        assert lines[0] == "5 combinations: 3 ok, 1 incorrect, 1 skipped."
-        assert r"- jax_jit relu forward new float16 on cuda: incorrect: drops NaN \| at 3" in lines
+        assert lines[0] == "6 combinations: 3 ok, 2 incorrect, 1 skipped."
+        assert (
+            r"- jax_jit on cuda, relu forward new float16 and 1 more: incorrect: drops NaN \| at 3" in lines
+        )
         assert "| relu | torch_eager | cuda | +0 | kept (float16); quieted (float32) |" in lines
         assert "| relu | torch_eager | cpu | -0 | kept |" in lines
         assert "- skipped, numba_cuda, 1 x: no libNVVM" in lines
