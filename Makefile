@@ -23,7 +23,7 @@ $(error TORCH=$(TORCH) is unknown; allowed: TORCH=cpu, which leaves out the CUDA
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help bench card test test-fast lint crosscheck doctor report tables reference article wheel clean
+.PHONY: help bench card test test-fast test-slow lint crosscheck doctor report tables reference article wheel clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,11 +43,14 @@ card:  ## ten minutes on a CUDA card, in the Python that is there (make card PYT
 	@test -n "$(PYTHON)" || { echo "make: no Python 3.11, 3.12 or 3.13 found; name it: make card PYTHON=/path/to/python3" >&2; exit 2; }
 	$(PYTHON) scripts/card.py $(ARGS)
 
-test: $(READY)  ## all tests, in two processes
-	$(TEST) $(ARGS)
+test: $(READY)  ## the tests, in two processes
+	$(TEST) -m "not daily" $(ARGS)
 
-test-fast: $(READY)  ## the tests without those marked slow: between edits
-	$(TEST) -m "not slow" $(ARGS)
+test-fast: $(READY)  ## of them those that are not marked slow: between edits
+	$(TEST) -m "not slow and not daily" $(ARGS)
+
+test-slow: $(READY)  ## those marked daily: once a day, what is tried a few times above is tried in all ways
+	$(TEST) -m daily $(ARGS)
 
 lint: $(READY)  ## ruff, mypy --strict, and import-linter: what may import what
 	$(RUN) -m ruff check .

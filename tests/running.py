@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import textwrap
 import time
 from collections.abc import Callable, Sequence
@@ -15,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
+
+from tests.forking import forked_runs
 
 __all__ = [
     "INLINE",
@@ -73,8 +76,10 @@ def environ() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
 
 
-def bench(results: Path, *options: str, run_id: str = "run") -> Outcome:
-    """Run to the end."""
+def bench(results: Path, *options: str, run_id: str = "run", fresh: bool = False) -> Outcome:
+    """Run to the end, forked or, where that would show something else, in a `fresh` process."""
+    if not fresh and forked_runs().obey(environ()):
+        return _forked(results, run_id, options)
     done = subprocess.run(
         command(results, run_id, options),
         cwd=ROOT,
@@ -86,6 +91,14 @@ def bench(results: Path, *options: str, run_id: str = "run") -> Outcome:
         check=False,
     )
     return Outcome(done.returncode, done.stdout + done.stderr, results / run_id)
+
+
+def _forked(results: Path, run_id: str, options: Sequence[str]) -> Outcome:
+    arguments = command(results, run_id, options)[3:]
+    with tempfile.TemporaryDirectory(prefix="relu-bench-printed-") as folder:
+        printed = Path(folder) / "text"
+        code = forked_runs().run(arguments, environ(), printed, seconds=300)
+        return Outcome(code, printed.read_text(encoding="utf-8", errors="replace"), results / run_id)
 
 
 def python(program: str, *path: Path, **environment: str) -> subprocess.CompletedProcess[str]:

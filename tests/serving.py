@@ -23,16 +23,18 @@ def served(make: Callable[[], Backend], case: Case, *, plugin: bool = True) -> A
     return prepared.skip or prepared.gate.problem or server
 
 
-def batches(server: ArmServer, count: int) -> list[Sample]:
-    """So many batches of an ordinary length."""
-    calls = max(16, int(_BATCH_S / server.probe(1e-4)))
+def batches(server: ArmServer, count: int, least: int = 16) -> list[Sample]:
+    """So many batches of an ordinary length, and of so many calls at `least`, however busy the machine is."""
+    calls = max(least, int(_BATCH_S / server.probe(1e-4)))
     return [server.batch(calls, 0.0005) for _ in range(count)]
 
 
-def problem_of(make: Callable[..., Any], case: Case, rounds: int = 6, *, plugin: bool = True) -> str | None:
+def problem_of(
+    make: Callable[..., Any], case: Case, rounds: int = 6, *, least: int = 16, plugin: bool = True
+) -> str | None:
     """The first thing that is wrong with an arm, from the gate to its last look; None if nothing is."""
     server = served(make, case, plugin=plugin)
     if isinstance(server, str):
         return server
-    wrong = [sample.problem for sample in batches(server, rounds) if sample.problem]
+    wrong = [sample.problem for sample in batches(server, rounds, least) if sample.problem]
     return wrong[0] if wrong else server.finish().problem

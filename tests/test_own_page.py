@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from tests.running import QUICK, ROOT
+from tests.running import INLINE, QUICK, ROOT
 
 PAGE = (ROOT / "docs" / "own.md").read_text(encoding="utf-8")
 _BLOCKS = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -71,7 +71,7 @@ def test_its_functions_are_measured(folder: Path) -> None:
         "--benchmark-disable",
         "--junitxml=r.xml",
     )
-    done = run("pytest bench/test_activations.py", folder, *words, *QUICK, *few)
+    done = run("pytest bench/test_activations.py", folder, *words, *QUICK, *INLINE, *few)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     items = ElementTree.parse(folder / "r.xml").iter("testcase")
     passed = {item.attrib["name"][len("test_activation[") : -1] for item in items if not len(item)}
@@ -88,7 +88,7 @@ def test_its_functions_are_measured(folder: Path) -> None:
 @pytest.mark.slow
 def test_its_question_is_answered(folder: Path) -> None:
     program = folder / "question.py"
-    program.write_text(program.read_text().replace("seconds=20", "seconds=1"))
+    program.write_text(program.read_text().replace("seconds=20", 'seconds=1, isolation="inline"'))
     done = run("python question.py", folder)
     assert done.returncode == 0, done.stderr
     assert "2 functions on float32 256x1024" in done.stdout

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import kernels
-from tests.running import ROOT
+from tests.running import INLINE, QUICK, ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PAGES = [
@@ -80,7 +80,7 @@ def test_the_plugin_is_short_and_gets_a_row(tmp_path: Path) -> None:
     program = _block("class MyRelu")
     assert len(program.splitlines()) <= 20
     (tmp_path / "my_relu.py").write_text(program)
-    options = "--plugin my_relu:MyRelu --backends my_relu --ops relu --sizes 1Ki --max-seconds 0.1 --run-id r"
+    options = "--plugin my_relu:MyRelu --backends my_relu --ops relu --sizes 1Ki --run-id r"
     done = subprocess.run(
         [
             sys.executable,
@@ -88,6 +88,8 @@ def test_the_plugin_is_short_and_gets_a_row(tmp_path: Path) -> None:
             "pytest",
             "bench/",
             *options.split(),
+            *QUICK,
+            *INLINE,
             f"--results={tmp_path}",
             "-p",
             "no:cacheprovider",

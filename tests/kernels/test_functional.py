@@ -23,6 +23,14 @@ pytestmark = pytest.mark.slow
 QUICK = [name for name in CPU_BACKENDS if name != "torch_compile"]
 NATIVE = [name for name in QUICK if name != "jax_jit"]
 EVERY_BACKEND = pytest.mark.parametrize("name", CPU_BACKENDS)
+
+
+def once_a_day(name: str, among: list[str]) -> pytest.MarkDecorator:
+    """With that backend once a day: it is called as the others are, and compiles for seconds."""
+    params = [pytest.param(each, marks=pytest.mark.daily if each == name else ()) for each in among]
+    return pytest.mark.parametrize("name", params)
+
+
 X = np.array([[-2.0, -1.0, 0.0], [1.0, 2.0, -0.5]], np.float32)
 LEAKY = np.array([[-0.02, -0.01, 0.0], [1.0, 2.0, -0.005]], np.float32)
 
@@ -90,7 +98,7 @@ def view(draw: st.DrawFn, shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.nd
 
 @settings(max_examples=60, deadline=None, database=None)
 @given(arrays=views(2), number=st.integers(0, 3))
-@pytest.mark.parametrize("name", QUICK)
+@once_a_day("numba_parallel", among=QUICK)
 def test_any_shape_and_strides(name: str, arrays: list[np.ndarray], number: int) -> None:
     load(name)
     x, dy = arrays
@@ -110,7 +118,7 @@ def test_any_shape_and_strides(name: str, arrays: list[np.ndarray], number: int)
 
 @settings(max_examples=60, deadline=None, database=None)
 @given(arrays=views(3), number=st.integers(0, 3), in_place=st.booleans())
-@pytest.mark.parametrize("name", NATIVE)
+@once_a_day("numba_parallel", among=NATIVE)
 def test_any_strides_of_out(name: str, arrays: list[np.ndarray], number: int, in_place: bool) -> None:
     load(name)
     x, dy, out = (array if array.flags.writeable else array.copy() for array in arrays)
@@ -129,7 +137,7 @@ def test_any_strides_of_out(name: str, arrays: list[np.ndarray], number: int, in
         assert policy.unchanged(dy_before, dy) is None
 
 
-@EVERY_BACKEND
+@once_a_day("torch_compile", among=CPU_BACKENDS)
 def test_broadcast_misaligned_and_no_dimensions(name: str) -> None:
     load(name)
     broadcast = np.broadcast_to(np.array([-1.0, 1.0], np.float32), (3, 2))
@@ -144,7 +152,7 @@ def test_broadcast_misaligned_and_no_dimensions(name: str) -> None:
     assert kernels.relu(np.empty((0, 3), np.float16), backend=name).shape == (0, 3)
 
 
-@EVERY_BACKEND
+@once_a_day("torch_compile", among=CPU_BACKENDS)
 def test_results_are_apart(name: str) -> None:
     load(name)
     one, two = kernels.relu(X, backend=name), kernels.relu(X, backend=name)

@@ -6,11 +6,13 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 
 from kernels import registry
+from kernels.api import Case
 from kernels.plugins import one_line
 from tests.running import ROOT, printed_by
 
@@ -18,6 +20,7 @@ pytestmark = pytest.mark.slow
 
 WHY_NOT = """
 from kernels import registry
+from kernels.api import Case
 from kernels.api import Case
 try:
     print(registry.load({name!r}).why_not(Case("relu")))
@@ -27,6 +30,7 @@ except ImportError as error:
 RELU = """
 import numpy as np
 from kernels import registry
+from kernels.api import Case
 from kernels.api import Case
 backend, x = registry.load("numba_jit"), np.linspace(-1, 1, 100, dtype=np.float32)
 result = backend.compile(Case("relu", n=100), x, None, None)()
@@ -59,11 +63,12 @@ def test_a_variable_that_was_left_set_is_named(
     assert said in why_not(name, **{variable: value})
 
 
-def test_a_space_in_the_temporary_folder_is_named(tmp_path: Path) -> None:
+def test_a_space_in_the_temporary_folder_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """torch.compile does not quote what it hands to the compiler."""
     pytest.importorskip("torch")
-    (tmp_path / "a b").mkdir()
-    assert "set TMPDIR to another folder" in why_not("torch_compile", TMPDIR=str(tmp_path / "a b"))
+    backend = registry.load("torch_compile")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "a b"))
+    assert "set TMPDIR to another folder" in str(backend.why_not(Case("relu")))
 
 
 def test_a_cache_that_cannot_be_written_is_named_and_not_the_package(tmp_path: Path) -> None:

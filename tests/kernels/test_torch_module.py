@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import copy
-import io
 import pickle
 import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from typing import Any
 
 import pytest
@@ -26,13 +23,12 @@ from kernels.torch_module import (
     TunedReLU,
     leaky_relu,
     relu,
-    replace_activations,
 )
 from kernels.tuned import tensors
+from tests.tensors import Function, both_ways, mixed, same
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("tuned_everywhere")]
 
-Function = Callable[[Tensor], Tensor]
 DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 PAIRS: dict[str, tuple[Function, Function]] = {
     "relu": (relu, functional.relu),
@@ -41,37 +37,6 @@ PAIRS: dict[str, tuple[Function, Function]] = {
     "leaky -0.3": (lambda x: leaky_relu(x, -0.3), lambda x: functional.leaky_relu(x, -0.3)),
     "leaky 0": (lambda x: leaky_relu(x, 0), lambda x: functional.leaky_relu(x, 0)),
 }
-
-
-def _mixed(*shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
-    """Random numbers, with NaN, infinities, zeros and the smallest numbers among them."""
-    x = torch.randn(shape).to(dtype)
-    info = torch.finfo(dtype)
-    special = torch.tensor([torch.nan, torch.inf, -torch.inf, 0.0, info.tiny, -info.tiny, info.max, info.min])
-    where = torch.rand(shape) < 0.3
-    x[where] = special.to(dtype)[torch.randint(len(special), (int(where.sum()),))]
-    return x
-
-
-def _same(one: Tensor, other: Tensor) -> None:
-    """Equal, with strides and dtype; zeros of either sign and NaNs of any payload are."""
-    assert (one.dtype, one.shape, one.stride()) == (other.dtype, other.shape, other.stride())
-    assert torch.equal(torch.nan_to_num(one, 12.5), torch.nan_to_num(other, 12.5))
-    assert torch.equal(one.isnan(), other.isnan())
-    assert torch.equal(one.isinf(), other.isinf())
-
-
-def _both_ways(f: Function, x: Tensor, dy: Tensor) -> tuple[Tensor, Tensor]:
-    leaf = x.detach().clone().requires_grad_()
-    y = f(leaf)
-    y.backward(dy)
-    assert leaf.grad is not None
-    return y.detach(), leaf.grad
-
-
-def _on_a_copy(f: Function, x: Tensor) -> Tensor:
-    """For what works in place, where the leaf of a graph may not be written."""
-    return f(x * 1)
 
 
 def _saved(y: Tensor) -> tuple[Tensor, ...]:
@@ -85,29 +50,29 @@ def _saved(y: Tensor) -> tuple[Tensor, ...]:
 def test_values_and_gradients_are_those_of_torch(name: str, dtype: torch.dtype) -> None:
     ours, theirs = PAIRS[name]
     for shape in ((), (0,), (1,), (7,), (1023,), (3, 0, 2), (5, 1, 9)):
-        x, dy = _mixed(*shape, dtype=dtype), _mixed(*shape, dtype=dtype)
+        x, dy = mixed(*shape, dtype=dtype), mixed(*shape, dtype=dtype)
         before = x.clone()
-        _same(ours(x), theirs(x))
-        _same(x, before)
-        for one, other in zip(_both_ways(ours, x, dy), _both_ways(theirs, x, dy), strict=True):
-            _same(one, other)
+        same(ours(x), theirs(x))
+        same(x, before)
+        for one, other in zip(both_ways(ours, x, dy), both_ways(theirs, x, dy), strict=True):
+            same(one, other)
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 def test_on_several_threads(dtype: torch.dtype) -> None:
     x, dy = torch.randn(150_001).to(dtype), torch.randn(150_001).to(dtype)
     for ours, theirs in (PAIRS["relu"], PAIRS["leaky 0.01"]):
-        for one, other in zip(_both_ways(ours, x, dy), _both_ways(theirs, x, dy), strict=True):
+        for one, other in zip(both_ways(ours, x, dy), both_ways(theirs, x, dy), strict=True):
             assert torch.equal(one, other)
 
 
 def test_large_results_come_from_the_pool_and_are_ordinary_tensors(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tensors, "_POOLED_FROM", 1 << 12)
     for dtype in DTYPES:
-        x = _mixed(64, 80, dtype=dtype).t()
-        one, other = _both_ways(relu, x, x), _both_ways(functional.relu, x, x)
-        _same(one[0], other[0])
-        _same(one[1], other[1])
+        x = mixed(64, 80, dtype=dtype).t()
+        one, other = both_ways(relu, x, x), both_ways(functional.relu, x, x)
+        same(one[0], other[0])
+        same(one[1], other[1])
     x = torch.randn(64, 64, requires_grad=True)
     y, z = relu(x), relu(x)
     assert not y._is_view()
@@ -116,7 +81,7 @@ def test_large_results_come_from_the_pool_and_are_ordinary_tensors(monkeypatch: 
     y.sum().backward()
     assert x.grad is not None
     assert torch.equal(x.grad, 2.0 * (x > 0))
-    _same(pickle.loads(pickle.dumps(z.detach())), functional.relu(x.detach()))
+    same(pickle.loads(pickle.dumps(z.detach())), functional.relu(x.detach()))
     with pytest.raises(RuntimeError, match="resiz"):
         z.detach().resize_(10_000)
 
@@ -136,7 +101,7 @@ def test_large_results_come_from_the_pool_and_are_ordinary_tensors(monkeypatch: 
 )
 @pytest.mark.parametrize("dy_kind", ["same", "contiguous", "expanded"])
 def test_any_strides(view: Function, dy_kind: str) -> None:
-    root = _mixed(3, 4, 5, 7)
+    root = mixed(3, 4, 5, 7)
     shape = view(root).shape
     dy = {
         "same": lambda: torch.randn_like(view(root)),
@@ -152,8 +117,8 @@ def test_any_strides(view: Function, dy_kind: str) -> None:
         y.backward(dy)
         assert leaf.grad is not None
         found.append((y.detach(), leaf.grad))
-    _same(found[0][0], found[1][0])
-    _same(found[0][1], found[1][1])
+    same(found[0][0], found[1][0])
+    same(found[0][1], found[1][1])
 
 
 def test_derivatives_first_and_second_against_differences() -> None:
@@ -196,79 +161,6 @@ def test_small_tensors_with_a_gradient_are_left_to_torch(monkeypatch: pytest.Mon
     monkeypatch.setattr(torch_module, "SMALL", 100)
     assert type(relu(torch.ones(99, requires_grad=True)).grad_fn).__name__ == "ReluBackward0"
     assert type(relu(torch.ones(100, requires_grad=True)).grad_fn).__name__ == "_ActivationBackward"
-
-
-def test_in_place() -> None:
-    x = _mixed(2000)
-    for ours, theirs in (
-        (TunedReLU(inplace=True), nn.ReLU(inplace=True)),
-        (TunedLeakyReLU(0.2, inplace=True), nn.LeakyReLU(0.2, inplace=True)),
-    ):
-        plain, copied = x.clone(), x.clone()
-        assert ours(plain) is plain
-        assert plain._version == 1
-        _same(plain, theirs(copied))
-        for one, other in zip(
-            *(_both_ways(partial(_on_a_copy, f), x, x) for f in (ours, theirs)), strict=True
-        ):
-            _same(one, other)
-    # the output of a Linear on three dimensions is a view
-    layer, batch = nn.Linear(4, 6), torch.randn(2, 3, 4)
-    results = []
-    for f in (lambda h: relu(h, True), functional.relu_):
-        layer.zero_grad()
-        (f(layer(batch)) * torch.arange(6)).sum().backward()
-        results.append((layer.weight.grad, layer.bias.grad))
-    assert all(torch.equal(one, other) for one, other in zip(*results, strict=True))
-
-
-def test_in_place_a_negative_slope_is_right_for_all_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
-    x, dy = torch.randn(50), torch.randn(50)
-    want = _both_ways(lambda v: functional.leaky_relu(v, -0.5), x, dy)
-    for small in (0, 1000):
-        monkeypatch.setattr(torch_module, "SMALL", small)
-        got = _both_ways(lambda v: leaky_relu(v * 1, -0.5, True), x, dy)
-        _same(got[0], want[0])
-        _same(got[1], want[1])
-
-
-def _inference_tensor() -> Tensor:
-    with torch.inference_mode():
-        return torch.randn(9)
-
-
-@pytest.mark.parametrize(
-    "make",
-    [
-        lambda: torch.randn(9, requires_grad=True),
-        lambda: torch.randn(9, requires_grad=True)[:],
-        lambda: (torch.randn(4, 9, requires_grad=True) * 1).unbind(0)[1],
-        _inference_tensor,
-    ],
-    ids=["a leaf", "a view of a leaf", "one of several views", "an inference tensor"],
-)
-def test_in_place_where_torch_forbids_it(make: Callable[[], Tensor]) -> None:
-    left = []
-    for f in (relu, functional.relu):
-        torch.manual_seed(3)
-        x = make()
-        with pytest.raises(RuntimeError) as raised:
-            f(x, inplace=True)
-        left.append((str(raised.value), x.detach().tolist()))
-    assert left[0] == left[1]
-
-
-def test_autograd_notices_a_change_in_place_of_what_it_kept() -> None:
-    x = torch.randn(10, requires_grad=True)
-    y = torch.exp(x * 1)  # keeps its result
-    relu(y, inplace=True)
-    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
-        y.sum().backward()
-    z = torch.exp(x)
-    with torch.no_grad():
-        relu(z, inplace=True)
-    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
-        z.sum().backward()
 
 
 class _Marked(Tensor):
@@ -345,7 +237,7 @@ def test_traced_by_compilers() -> None:
     torch.testing.assert_close(*gradients)
     exported = torch.export.export(nn.Sequential(TunedReLU(), TunedLeakyReLU(0.5)), (x,))
     assert "aten.relu" in str(exported.graph)
-    _same(exported.module()(x), functional.relu(x))
+    same(exported.module()(x), functional.relu(x))
 
 
 def test_threads() -> None:
@@ -403,48 +295,3 @@ def test_bits_that_come_back_as_something_else_are_refused() -> None:
     node._raw_saved_tensors[0].register_hooks(lambda t: t, lambda t: t.float())
     with pytest.raises(RuntimeError, match="uint8 tensors as they were"):
         y.sum().backward()
-
-
-def test_modules_are_modules() -> None:
-    model = nn.Sequential(TunedReLU(True), TunedLeakyReLU(0.25))
-    assert not model.state_dict()
-    assert repr(model[1]) == "TunedLeakyReLU(negative_slope=0.25)"
-    assert isinstance(model[0], nn.ReLU)
-    for other in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
-        assert (type(other[0]), other[0].inplace, other[1].negative_slope) == (TunedReLU, True, 0.25)
-    file = io.BytesIO()
-    torch.save(model, file)
-    file.seek(0)
-    assert type(torch.load(file, weights_only=False)[1]) is TunedLeakyReLU
-
-
-def test_replacing_the_activations_of_a_model() -> None:
-    model = nn.Sequential(nn.Linear(10, 5), nn.ReLU(), nn.Linear(5, 3))
-    x = torch.randn(4, 10)
-    want = model(x)
-    called = []
-    model[1].register_forward_hook(lambda *_: called.append(1))
-    assert replace_activations(model) == 1
-    assert type(model[1]) is TunedReLU
-    assert torch.equal(model(x), want)
-    assert called == [1]
-    assert replace_activations(model) == 0
-    shared = nn.LeakyReLU(0.3)
-    nested = nn.ModuleDict({"a": nn.ModuleList([shared, nn.ReLU6()]), "b": shared})
-    assert replace_activations(nested) == 1
-    assert type(nested["b"]) is TunedLeakyReLU
-    assert nested["b"].negative_slope == 0.3
-    alone = nn.ReLU(inplace=True)
-    assert replace_activations(alone) == 1
-    assert replace_activations(alone) == 0, "without a warning: all of it is replaced"
-    assert type(alone) is TunedReLU
-    assert alone.inplace
-
-
-def test_a_model_that_calls_functions_is_told_that_nothing_was_replaced() -> None:
-    class Functional(nn.Module):
-        def forward(self, x: torch.Tensor) -> torch.Tensor:
-            return nn.functional.relu(x)
-
-    with pytest.warns(UserWarning, match=r"^Functional has no nn.ReLU.*call kernels.torch_module.relu\(x\)$"):
-        assert replace_activations(Functional()) == 0

@@ -18,8 +18,6 @@ pytest.importorskip("expecttest", reason="torch.testing._internal needs expectte
 
 import torch
 from torch import Tensor, nn
-from torch.testing._internal.common_methods_invocations import op_db
-from torch.testing._internal.common_modules import module_db
 
 from kernels.torch_module import leaky_relu, relu, replace_activations
 
@@ -30,12 +28,29 @@ pytestmark = [
 ]
 
 OURS: dict[str, Callable[..., Tensor]] = {"nn.functional.relu": relu, "nn.functional.leaky_relu": leaky_relu}
-OPS = [op for op in op_db if op.name in OURS]
-MODULES = [info for info in module_db if info.module_cls in (nn.ReLU, nn.LeakyReLU)]
+MODULES = {"nn.ReLU": nn.ReLU, "nn.LeakyReLU": nn.LeakyReLU}
 DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
-BY_OP = pytest.mark.parametrize("op", OPS, ids=lambda op: op.name)
-BY_MODULE = pytest.mark.parametrize("info", MODULES, ids=lambda info: info.name)
+BY_OP = pytest.mark.parametrize("op", OURS, indirect=True)
+BY_MODULE = pytest.mark.parametrize("info", MODULES, indirect=True)
 BY_DTYPE = pytest.mark.parametrize("dtype", DTYPES, ids=str)
+
+
+@pytest.fixture
+def op(request: pytest.FixtureRequest) -> Any:
+    """What torch's tests know of an operator; importing them takes seconds, which collecting need not."""
+    from torch.testing._internal.common_methods_invocations import op_db
+
+    (found,) = (each for each in op_db if each.name == request.param)
+    return found
+
+
+@pytest.fixture
+def info(request: pytest.FixtureRequest) -> Any:
+    """What they know of a module."""
+    from torch.testing._internal.common_modules import module_db
+
+    (found,) = (each for each in module_db if each.module_cls is MODULES[request.param])
+    return found
 
 
 def _agree(one: Any, other: Any) -> None:
@@ -47,11 +62,6 @@ def _samples(make: Callable[..., Iterator[Any]], dtype: torch.dtype) -> Iterator
     for sample in make("cpu", dtype, requires_grad=False):
         yield sample
         yield sample.noncontiguous()
-
-
-def test_they_are_there() -> None:
-    assert {op.name for op in OPS} == set(OURS)
-    assert len(MODULES) == 2
 
 
 @BY_OP

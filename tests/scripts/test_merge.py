@@ -26,7 +26,7 @@ from bench.run.run import plan
 from scripts._shared.cli import UsageError
 from scripts.merge import main
 from tests.factories import cell, sampled, write_run
-from tests.running import bench
+from tests.running import INLINE, bench
 from tests.states import CASE, STAMP, state
 
 ENVIRONMENT = {
@@ -113,7 +113,7 @@ class TestMerging:
         options = (
             "--backends numpy_ufunc --baseline numpy_ufunc --ops relu --directions forward --placements out"
         )
-        few = f"{options} --sizes 64,1Ki --max-seconds 0.1 --benchmark-quiet".split()
+        few = [*f"{options} --sizes 64,1Ki --benchmark-quiet".split(), *INLINE]
         for number in (1, 2):
             done = bench(tmp_path, *few, f"--shard={number}/2", run_id=f"shard-{number}")
             assert done.code == 0, done.text[-2000:]

@@ -15,7 +15,7 @@ from bench.arm import timed_loop
 from bench.arm.server import ArmServer
 from bench.machine.clocks import clock
 from kernels import registry
-from kernels.api import PLACEMENTS, Case
+from kernels.api import DIRECTIONS, PLACEMENTS, Case
 from tests.mutants import Array, HonestNumpy
 from tests.serving import batches, problem_of, served
 from tests.tricksters import HARMLESS, HashesInput, base, harmless, rushed
@@ -172,13 +172,19 @@ def busy() -> Iterator[None]:
         other.wait()
 
 
+FEW = (("forward", "new"), ("forward", "out"), ("backward", "inplace"))
+"""Each placement, and each direction."""
 OWN = ("numba_tuned", "numba_parallel", "torch_eager", "jax_jit")
 """Backends that have threads, pools, or copies."""
+WAYS = [
+    pytest.param(direction, placement, marks=() if (direction, placement) in FEW else pytest.mark.daily)
+    for direction in DIRECTIONS
+    for placement in PLACEMENTS
+]
 
 
 @pytest.mark.usefixtures("busy")
-@pytest.mark.parametrize("placement", PLACEMENTS)
-@pytest.mark.parametrize("direction", ["forward", "backward"])
+@pytest.mark.parametrize(("direction", "placement"), WAYS)
 @pytest.mark.parametrize(
     "odd",
     [harmless.RecyclingPool, harmless.CompilesLater, harmless.SettlesLate, harmless.PlansByShape, *OWN],

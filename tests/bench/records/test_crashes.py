@@ -183,7 +183,7 @@ def test_a_run_on_a_full_disk_ends_in_one_line_and_goes_on(tmp_path: Path) -> No
     hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
     resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, hard))  # of the run, which inherits it
     try:
-        full = bench(tmp_path, *options)
+        full = bench(tmp_path, *options, fresh=True)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
     assert full.code == pytest.ExitCode.USAGE_ERROR

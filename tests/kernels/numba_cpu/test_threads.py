@@ -13,29 +13,44 @@ pytestmark = pytest.mark.slow
 NEEDS_FORK = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs a system with fork")
 
 
-@pytest.mark.parametrize(
-    "first",
-    [
-        "kernels.relu(np.ones(1 << 20, np.float32))",
-        "kernels.relu(np.ones(1 << 20, np.float32), backend='numba_parallel')",
-        "kernels.load('numba_tuned').set_threads(0)",
-        "from kernels.torch_module import relu; relu(torch.randn(1 << 20))",
-    ],
-    ids=["an array", "numba_parallel", "set_threads", "a tensor"],
-)
-def test_the_first_parallel_call_leaves_torchs_threads_and_the_start_method_alone(first: str) -> None:
+FIRST = {
+    "an array": "kernels.relu(np.ones(1 << 20, np.float32))",
+    "numba_parallel": "kernels.relu(np.ones(1 << 20, np.float32), backend='numba_parallel')",
+    "set_threads": "kernels.load('numba_tuned').set_threads(0)",
+    "a tensor": "from kernels.torch_module import relu; relu(torch.randn(1 << 20))",
+}
+
+
+@pytest.fixture(scope="module")
+def left() -> dict[str, str]:
+    """Torch's threads after each of the first parallel calls, in processes forked from one that had made none."""
     pytest.importorskip("torch")
     program = f"""
-        import multiprocessing
+        import multiprocessing, os
         import numpy as np, torch
         import kernels
-        torch.set_num_threads(3)
-        torch.randn(1 << 20).relu()
-        {first}
-        multiprocessing.set_start_method("spawn")  # raises where one is fixed already
-        print(torch.get_num_threads())
+
+        for name, first in {FIRST!r}.items():
+            child = os.fork()
+            if child == 0:
+                torch.set_num_threads(3)
+                torch.randn(1 << 20).relu()
+                exec(first)
+                multiprocessing.set_start_method("spawn")  # raises where one is fixed already
+                print(name, torch.get_num_threads(), sep=": ", flush=True)
+                os._exit(0)
+            os.waitpid(child, 0)
     """
-    assert printed_by(program, NUMBA_NUM_THREADS="8") == "3"
+    printed = printed_by(program, NUMBA_NUM_THREADS="8")
+    return dict(line.split(": ") for line in printed.splitlines())
+
+
+@NEEDS_FORK
+@pytest.mark.parametrize("first", FIRST)
+def test_the_first_parallel_call_leaves_torchs_threads_and_the_start_method_alone(
+    first: str, left: dict[str, str]
+) -> None:
+    assert left.get(first) == "3", left
 
 
 def test_a_small_call_starts_no_threads() -> None:

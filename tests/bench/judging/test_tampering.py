@@ -1,0 +1,91 @@
+"""Whatever stands where a part of the harness stood is seen."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+import time
+from functools import cached_property
+from types import FunctionType
+from typing import Any
+
+import pytest
+
+from bench.judging import tampering
+
+
+@pytest.fixture(autouse=True)
+def _all_that_judges_is_there() -> None:
+    """As in an arm's process: what is not imported yet is not looked at."""
+    importlib.import_module("bench.arm.worker")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "time.perf_counter",
+        "bench.arm.timed_loop.timed",
+        "bench.arm.workload.workload_of",
+        "bench.arrays.gpu_ring.steady",
+        "bench.judging.plants.Plants.problem",
+        "kernels.api.Case.itemsize",  # a property
+        "kernels.correctness.notes.take_notes",
+        "kernels.correctness.policy.judge",
+        "kernels.gpu.card.Card.mark",
+        "kernels.numbers.data._FILLERS",  # a constant
+        "kernels.numbers.floats.Format.tiny",  # a cached property
+    ],
+)
+def test_replacing_a_judge_is_seen(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = tampering.snapshot()
+    assert tampering.replaced(before) is None
+    monkeypatch.setattr(name, lambda *_: None)
+    assert tampering.replaced(before) == name
+
+
+def test_a_library_that_looks_up_the_time_zone_replaces_no_clock() -> None:
+    """As pandas does when it is imported, which a function's file may do."""
+    before = tampering.snapshot()
+    watch = tampering.Watch(before)
+    time.tzset()
+    assert watch.replaced() is None
+    assert tampering.replaced(before) is None
+
+
+def _code(name: str) -> FunctionType:
+    """The function behind a dotted name, out of what wraps it."""
+    found: Any = pkgutil.resolve_name(name)
+    found = (
+        found.fget
+        if isinstance(found, property)
+        else found.func
+        if isinstance(found, cached_property)
+        else found
+    )
+    function = inspect.unwrap(found)
+    assert isinstance(function, FunctionType)
+    return function
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "bench.arm.timed_loop.without_gc",  # wrapped by contextmanager
+        "bench.arrays.shared_inputs._fill",
+        "bench.judging.plants.share_memory",
+        "bench.judging.plants.Plants.change",
+        "bench.machine.memory.free_bytes",
+        "kernels.api.Case.itemsize",
+        "kernels.correctness.notes.take_notes",
+        "kernels.networks.weights._drawn",  # wrapped by lru_cache
+        "kernels.numbers.data.fill",
+        "kernels.numbers.floats.Format.tiny",
+        "kernels.numbers.floats.bits",
+    ],
+)
+@pytest.mark.parametrize("part", ["__code__", "__defaults__"])
+def test_replacing_a_judges_code_is_seen(name: str, part: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = tampering.snapshot()
+    monkeypatch.setattr(_code(name), part, (lambda *_: None).__code__ if part == "__code__" else (None,))
+    assert tampering.replaced(before) == name
