@@ -79,6 +79,7 @@ tables: $(READY)  ## write tables and figures anew from results/ (with ARGS=--ch
 	$(RUN) scripts/intervals.py --read results/validation/intervals --update docs/validation.md $(ARGS)
 	$(RUN) scripts/agreement.py --read results/validation/agreement --update docs/validation.md $(ARGS)
 	$(RUN) scripts/simulate.py --read results/validation/simulation --update docs/validation.md $(ARGS)
+	$(RUN) scripts/fleet.py --read results/validation/fleet --update docs/fleet.md $(ARGS)
 	$(RUN) scripts/estimators.py $(REFERENCE) --update docs/validation.md $(ARGS)
 
 # The variants say what allocating costs torch; scripts/recommend.py explains a setting's gain from them.

@@ -13,7 +13,7 @@ from packaging.requirements import Requirement
 from tests.running import ROOT
 
 OURS = "relu-bench"
-EXTRAS = ("dev", "examples", "heavy-tests", "cuda")
+EXTRAS = ("dev", "examples", "fleet", "heavy-tests", "cuda")
 
 
 def plain(name: str) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from bench.plan.experiments import Experiment, weight
 
-__all__ = ["Shard", "part_of", "shard"]
+__all__ = ["Shard", "part_of", "shard", "shares"]
 
 MOST = 100_000
 """Shards of a run; a slip of the finger beyond."""
@@ -40,18 +40,21 @@ def shard(text: str) -> Shard:
 
 
 def part_of(planned: Sequence[Experiment], chosen: Shard | None) -> tuple[Experiment, ...]:
-    """The experiments of that shard, in their order; all of them without one.
+    """The experiments of that shard, in their order; all of them without one."""
+    return tuple(planned) if chosen is None else shares(planned, chosen.count)[chosen.number - 1]
+
+
+def shares(planned: Sequence[Experiment], count: int) -> list[tuple[Experiment, ...]]:
+    """The experiments of each of `count` shards, in their order.
 
     The heaviest is given out first, each to the shard that has least, so that all take about as long.  The same plan
     is shared out in the same way everywhere.
     """
-    if chosen is None:
-        return tuple(planned)
-    loads = [(0.0, number) for number in range(1, chosen.count + 1)]
-    mine = set[int]()
-    for place in sorted(range(len(planned)), key=lambda place: (-weight(planned[place]), place)):
+    weights = [weight(experiment) for experiment in planned]
+    loads = [(0.0, number) for number in range(count)]
+    places: list[list[int]] = [[] for _ in loads]
+    for place in sorted(range(len(planned)), key=lambda place: (-weights[place], place)):
         load, number = loads[0]
-        heapq.heapreplace(loads, (load + weight(planned[place]), number))
-        if number == chosen.number:
-            mine.add(place)
-    return tuple(experiment for place, experiment in enumerate(planned) if place in mine)
+        heapq.heapreplace(loads, (load + weights[place], number))
+        places[number].append(place)
+    return [tuple(planned[place] for place in sorted(mine)) for mine in places]

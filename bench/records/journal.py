@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from bench.records import durable
 
-__all__ = ["Journal", "Line"]
+__all__ = ["Journal", "Line", "entry_of"]
 
 _HEAD = len('["01234567",')
 
@@ -48,7 +48,7 @@ class Journal:
         """All lines in their order, the damaged ones too.  Raises OSError."""
         with self.path.open("rb") as file:
             for number, line in enumerate(file, start=1):
-                yield Line(number, _entry_of(line))
+                yield Line(number, entry_of(line))
 
 
 def _line_of(entry: Any) -> bytes:
@@ -56,7 +56,8 @@ def _line_of(entry: Any) -> bytes:
     return b'["%08x",%b]\n' % (zlib.crc32(text), text)
 
 
-def _entry_of(line: bytes) -> Any:
+def entry_of(line: bytes) -> Any:
+    """The entry that a line holds; None where the line is damaged."""
     text = line[_HEAD:-2]
     if line[:_HEAD] != b'["%08x",' % zlib.crc32(text) or line[-2:] != b"]\n":
         return None

@@ -1,0 +1,1 @@
+"""The parts of `scripts/sweep.py`, and of `scripts/fleet.py`, which measures it."""

@@ -1,0 +1,80 @@
+"""A fleet on this machine alone: a scheduler, and workers that each have a loopback address of their own as their host.
+
+For `scripts.fleet` and the tests, with shards that only wait: what is measured beside others is worth nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+
+from scripts._sweep.connecting import SETTINGS
+from scripts._sweep.machine import RESOURCE
+from scripts._sweep.shard import KEPT_IN
+
+__all__ = ["Fleet"]
+
+_ROOT = Path(__file__).resolve().parents[2]
+
+
+class Fleet:
+    """Use as a context manager.  Of 127.0.0.0/8 Linux has every address; other systems have one."""
+
+    def __init__(self, folder: Path, machines: int) -> None:
+        self.scheduler_file = folder / "scheduler.json"
+        self.hosts = [f"127.0.0.{number}" for number in range(2, 2 + machines)]
+        self.workers: dict[str, subprocess.Popen[bytes]] = {}
+        self._folder = folder
+
+    def __enter__(self) -> Fleet:
+        here = (
+            "--host",
+            "127.0.0.1",
+            "--port",
+            "0",
+            "--no-dashboard",
+            "--scheduler-file",
+            str(self.scheduler_file),
+        )
+        self._scheduler = self._start("scheduler", *here)
+        for host in self.hosts:
+            self.start(host)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for process in (*self.workers.values(), self._scheduler):
+            process.kill()  # asked to end, each would wait for the others
+            process.wait()
+
+    def start(self, host: str, *before: str) -> None:
+        """A worker on that host, without a nanny: it dies, and the machine is gone.  `before` begins its command."""
+        alone = ("--no-nanny", "--nthreads", "1", "--memory-limit", "0", "--no-dashboard")
+        where = ("--scheduler-file", str(self.scheduler_file), "--host", host, "--resources", f"{RESOURCE}=1")
+        self.workers[host] = self._start("worker", *where, *alone, before=before)
+
+    def kill(self, host: str) -> None:
+        """The worker there is gone at once."""
+        self.workers[host].kill()
+        self.workers[host].wait()
+
+    def _start(self, role: str, *options: str, before: Sequence[str] = ()) -> subprocess.Popen[bytes]:
+        with (self._folder / f"{role}.log").open("ab") as log:
+            return subprocess.Popen(
+                [*before, sys.executable, "-m", f"distributed.cli.dask_{role}", *options],
+                cwd=_ROOT,
+                env={
+                    **os.environ,
+                    "DASK_CONFIG": str(SETTINGS),
+                    "PYTHONPATH": str(_ROOT),
+                    KEPT_IN: str(self._folder / "kept"),
+                },
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
