@@ -126,7 +126,7 @@ STEPS = (
     Step(
         "doctor",
         "What card is it, who uses it, what is installed, and which backends compile for it?",
-        30.0,
+        25.0,
         90.0,
         _doctor,
         "doctor.json",
@@ -136,13 +136,13 @@ STEPS = (
     Step(
         "crosscheck",
         "Is every backend right, on every dtype, direction and placement?",
-        30.0,
-        120.0,
+        25.0,
+        115.0,
         _crosscheck,
         "crosscheck.csv",
         told.crosscheck,
     ),
-    Step("bench", "How fast is each?", 40.0, 210.0, _bench, "cells.csv", told.bench),
+    Step("bench", "How fast is each?", 40.0, 205.0, _bench, "cells.csv", told.bench),
     Step(
         "integrity",
         "Does the suite notice who cheats on a device?",
@@ -163,6 +163,6 @@ STEPS = (
         told.same,
         why_not=_no_base,
     ),
-    Step("tables", "All tables", 8.0, 15.0, _tables, "cells.csv", why_not=_no_run, always=True),
-    Step("page", "The page and the figures", 12.0, 25.0, _page, "report.html", why_not=_undrawn, always=True),
+    Step("tables", "All tables", 12.0, 20.0, _tables, "cells.csv", why_not=_no_run, always=True),
+    Step("page", "The page and the figures", 20.0, 35.0, _page, "report.html", why_not=_undrawn, always=True),
 )

@@ -111,7 +111,7 @@ def _by_dtype(rows: Sequence[Mapping[str, str]], column: str) -> str:
     """One answer where all dtypes have it; else each with the dtypes that give it."""
     answers: dict[str, dict[str, None]] = defaultdict(dict)
     for row in rows:
-        answers[row[column] or "not seen"][row["dtype"]] = None
+        answers[row[column].replace("|", " or ") or "not seen"][row["dtype"]] = None
     if len(answers) == 1:
         return next(iter(answers))
     return "; ".join(f"{answer} ({', '.join(dtypes)})" for answer, dtypes in answers.items())
