@@ -12,6 +12,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
+from kernels.op_facts import (
+    MAIN_OPS,
+    OPS,
+    OpFacts,
+    declare_op,
+    facts_of,
+    is_own,
+    params_of_text,
+    whole_params,
+)
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -38,8 +49,6 @@ __all__ = [
     "parse_device",
 ]
 
-MAIN_OPS = ("relu", "leaky_relu")
-"""What is measured where no op is named."""
 DIRECTIONS = ("forward", "backward")
 PLACEMENTS = ("new", "out", "inplace")
 DTYPES = ("float16", "bfloat16", "float32", "float64")
@@ -49,56 +58,6 @@ CACHES = ("hot", "cold")
 
 ITEMSIZES: Mapping[str, int] = {"float16": 2, "bfloat16": 2, "float32": 4, "float64": 8}
 """Bytes in an element of each dtype."""
-
-
-@dataclass(frozen=True, slots=True)
-class OpFacts:
-    """What a case has to know of its op; all else is in the op's own file (`kernels.ops`)."""
-
-    inputs: int = 1
-    """Arrays that the op is a function of: x, or (x, r)."""
-    sloped: bool = False
-    """Whether the axis `negative_slope` is a parameter of it."""
-    params: tuple[tuple[str, float], ...] = ()
-    """Its other parameters and their values, by name, sorted."""
-
-
-_FACTS: dict[str, OpFacts] = {
-    "relu": OpFacts(),
-    "leaky_relu": OpFacts(sloped=True),
-    "relu6": OpFacts(),
-    "relu_squared": OpFacts(),
-    "silu": OpFacts(),
-    "sigmoid": OpFacts(),
-    "tanh": OpFacts(),
-    "gelu": OpFacts(),
-    "gelu_tanh": OpFacts(),
-    "elu": OpFacts(params=(("alpha", 1.0),)),
-    "prelu": OpFacts(params=(("slope", 0.25),)),
-    "add_relu": OpFacts(inputs=2),
-}
-_OWN: dict[str, OpFacts] = {}
-_OWN_NAME = re.compile(r"[A-Z]\w*", re.ASCII)
-
-OPS: tuple[str, ...] = tuple(_FACTS)
-"""The built-in ops, a file each in kernels/ops/."""
-
-
-def is_own(op: str) -> bool:
-    """Whether `op` is the name of a user's own op: a class's name, which begins with a capital letter."""
-    return isinstance(op, str) and _OWN_NAME.fullmatch(op) is not None
-
-
-def declare_op(name: str, facts: OpFacts) -> None:
-    """Say what a case has to know of a user's own op.  Raises ValueError for a name that `is_own` does not hold of."""
-    if not is_own(name):
-        raise ValueError(f"op is {name!r}; a name of your own begins with a capital letter, as in Swish")
-    _OWN[name] = facts
-
-
-def facts_of(op: str) -> OpFacts:
-    """The facts of an op; of one that was not declared here (it stands in somebody's file), the usual ones."""
-    return _FACTS.get(op) or _OWN.get(op) or OpFacts()
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +75,7 @@ class Axis:
     help: str
     values: tuple[str, ...] = ()
     """The words that it may be; () for the other kinds."""
-    kind: Literal["word", "size", "device", "count", "number"] = "word"
+    kind: Literal["word", "size", "device", "count", "number", "params"] = "word"
     label: str = "{}"
     """How a value stands in the name of an experiment."""
     own: bool = False
@@ -143,6 +102,7 @@ AXIS_TABLE: tuple[Axis, ...] = (
     Axis("device", "devices", "cpu, cuda, cuda:0, cuda:1 …", kind="device"),
     Axis("threads", "threads", "CPU threads; 0 is each framework's own default", kind="count", label="t{}"),
     Axis("negative_slope", "negative_slopes", "slopes of leaky_relu", kind="number", label="slope{!r}"),
+    Axis("params", "params", "of the ops, as in alpha=0.5", kind="params", since=3),
 )
 """Every axis, in the order of the fields of `Case` and of the columns in every CSV file."""
 
@@ -155,7 +115,8 @@ class Case:
     """One point on every axis but the implementation; the fields are those of `AXIS_TABLE`.
 
     `n` counts elements; `threads` 0 means the framework's own default; `negative_slope`
-    belongs to leaky_relu and is set to 0.0 for all others, so that equal work has one name.
+    belongs to leaky_relu and is set to 0.0 for all others; `params` are the op's others, ``alpha=1.0``,
+    several joined by semicolons.  Those that are not named get their usual values, so that equal work has one name.
 
     Raises ValueError, naming the field, the value and what is allowed.
     """
@@ -171,6 +132,7 @@ class Case:
     device: str = "cpu"
     threads: int = 0
     negative_slope: float = 0.01
+    params: str = ""
 
     def __post_init__(self) -> None:
         for axis in AXIS_TABLE:
@@ -183,6 +145,7 @@ class Case:
             raise ValueError(f"threads is {self.threads!r}; allowed: 0 (the default) or more")
         if not facts_of(self.op).sloped:
             object.__setattr__(self, "negative_slope", 0.0)
+        object.__setattr__(self, "params", whole_params(self.op, self.params))
 
     @property
     def itemsize(self) -> int:
@@ -200,20 +163,10 @@ class Case:
         return (self.arrays + 1) * self.n * self.itemsize
 
     @property
-    def params(self) -> tuple[tuple[str, float], ...]:
-        """The op's parameters beside the axes, sorted by name, with their values."""
-        return facts_of(self.op).params
-
-    @property
-    def params_text(self) -> str:
-        """``alpha=1.0``; several are joined by semicolons; empty where there is none."""
-        return ";".join(f"{name}={value!r}" for name, value in self.params)
-
-    @property
     def values(self) -> dict[str, float]:
-        """All that the op is given beside arrays: its slope where it has one, and its `params`."""
+        """All that the op is given beside arrays, by name: its slope where it has one, and its `params`."""
         slope = {"negative_slope": self.negative_slope} if facts_of(self.op).sloped else {}
-        return {**slope, **dict(self.params)}
+        return {**slope, **params_of_text(self.params)}
 
     @property
     def slope_is_finite(self) -> bool:

@@ -15,7 +15,7 @@ from kernels.api import AXIS_TABLE, Case
 from scripts._history.runs import PastRun, load
 from scripts._history.said import History, as_report, figures
 from scripts._shared import cli
-from scripts._shared.filters import add_axes
+from scripts._shared.filters import add_axes, asked_case
 from scripts._shared.render import as_markdown, to_terminal, write_csv
 from scripts._shared.run_files import cells_under
 from scripts._shared.stored import write_text
@@ -45,7 +45,7 @@ exit status: 0; 2 for anything that cannot be done.
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line `argv`; returns the exit status.  Raises ReadError or UsageError, each of one line."""
     options = _parse(argv)
-    case = Case(n=options.n, **{axis.name: getattr(options, axis.name) for axis in _ASKED})
+    case = asked_case(options, _ASKED, n=options.n)
     paths = find_runs(options.run, options.results) if options.run else cells_under(options.results)
     if not paths:
         raise cli.UsageError(f"no run under {options.results}/: name the runs to read")

@@ -11,9 +11,10 @@ from collections.abc import Iterator, Sequence
 
 from bench.plan.option_values import axis_list
 from kernels import registry
-from kernels.api import AXIS_TABLE, DIRECTIONS, OPS, PLACEMENTS, Backend, Case
+from kernels.api import AXIS_TABLE, DIRECTIONS, OPS, PLACEMENTS, Backend, Case, facts_of
 from kernels.correctness.bounded import allowed_ulps
 from kernels.numbers.floats import FORMATS
+from kernels.op_facts import Parameter
 from kernels.ops import op_of
 from kernels.ops.formula import Formula
 from kernels.own.op import load_ops
@@ -105,7 +106,8 @@ def _report(ops: Sequence[str], backends: dict[str, Backend], missing: Sequence[
 
 def _facts(op: str) -> tuple[str, str]:
     case, formula = Case(op), op_of(op)
-    parameters = ";".join(f"{name}={value:g}" for name, value in case.values.items()) or "-"
+    slope = (f"negative_slope={case.negative_slope:g}",) if facts_of(op).sloped else ()
+    parameters = "; ".join((*slope, *map(_offered, facts_of(op).params))) or "-"
     if not isinstance(formula, Formula):
         return parameters, "0"
     told = [
@@ -114,6 +116,12 @@ def _facts(op: str) -> tuple[str, str]:
         if direction == "forward" or formula.derivative is not None
     ]
     return parameters, ", ".join("0" if each == "0/0" else each for each in told)
+
+
+def _offered(parameter: Parameter) -> str:
+    """Its usual value, and what --params takes besides."""
+    fixed = parameter.low == parameter.high
+    return f"{parameter.name}={parameter.usual:g}" + ("" if fixed else f" ({parameter.range_text})")
 
 
 def _units(formula: Formula, direction: str, dtype: str) -> str:

@@ -26,7 +26,7 @@ from scripts._recommend.text import as_report, commands
 from scripts._recommend.trust import remark
 from scripts._recommend.ways import Way, way_lines, way_to
 from scripts._shared import cli
-from scripts._shared.filters import add_axes
+from scripts._shared.filters import add_axes, asked_case
 from scripts._shared.render import to_terminal
 from scripts._shared.tables import Report
 
@@ -188,9 +188,9 @@ _ASKED = tuple(axis for axis in AXIS_TABLE if axis.name not in ("n", "data"))
 
 
 def _cases(options: argparse.Namespace) -> list[Case]:
+    """The cases asked about.  Raises UsageError."""
     placements = [options.placement] if options.placement else ["new", "out"]
-    asked = {axis.name: getattr(options, axis.name) for axis in _ASKED} | {"n": options.n}
-    return [Case(**asked | {"placement": placement}) for placement in placements]
+    return [asked_case(options, _ASKED, n=options.n, placement=placement) for placement in placements]
 
 
 if __name__ == "__main__":

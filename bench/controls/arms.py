@@ -137,7 +137,9 @@ class _Copy(_Control):
 
         alike = case.layout == "contiguous" and case.cache == "hot" and not self.allocates
         placement = "out" if alike and case.placement == "new" else case.placement
-        return dataclasses.replace(case, op="relu", data="normal", placement=placement), cpu_copies.threads()
+        return dataclasses.replace(
+            case, op="relu", params="", data="normal", placement=placement
+        ), cpu_copies.threads()
 
     def expected(self, case: Case, x: Array, dy: Array | None) -> Array:
         """What one call makes of `x` (and `dy`): an array of x's shape and dtype, compared bit for bit."""

@@ -136,13 +136,16 @@ def _recorded(values: Mapping[str, Any]) -> tuple[Grid, ...]:
 
 
 def _grids(grids: Sequence[Grid], axes: Mapping[str, tuple[Any, ...]]) -> tuple[Grid, ...]:
-    """The grids, the axes replaced that were given; networks' words are none of activations."""
+    """The grids, the axes replaced that were given; networks' words are none of activations.  Raises OptionError."""
     table = {axis.name: axis for axis in AXIS_TABLE}
     override = {
         name: tuple(value for value in given if not table[name].values or table[name].allows(value))
         for name, given in axes.items()
     }
-    return tuple({**grid, **override} for grid in grids)
+    chosen: tuple[Grid, ...] = tuple({**grid, **override} for grid in grids)
+    ops = tuple(dict.fromkeys(str(op) for grid in chosen for op in grid["op"]))
+    taken("params", lambda _: values_as.refuse_params(axes.get("params", ()), ops), "")
+    return chosen
 
 
 def _network(

@@ -14,7 +14,7 @@ from kernels.api import Case
 
 __all__ = ["COMPILERS", "NOTHING", "Compiler", "Compiling", "Need", "compiling", "need_of"]
 
-_LOOPS = ("op", "direction", "dtype", "layout")
+_LOOPS = ("op", "direction", "dtype", "layout", "params")
 """What a loop is compiled for: the same one runs all sizes, into whatever array."""
 _GRAPHS = (*_LOOPS, "placement", "n", "device", "threads", "negative_slope")
 """What a graph is compiled for."""

@@ -5,14 +5,16 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from bench.plan.function_case import FunctionCase
 from bench.plan.option_values import device_kind
 from bench.plan.profiles import Grid
 from bench.text.sizes import format_size
 from kernels import registry
-from kernels.api import AXES, AXIS_TABLE, Case
+from kernels.api import AXES, AXIS_TABLE, Axis, Case
 from kernels.networks.case import ABLATED, NetworkCase
+from kernels.op_facts import is_own, params_for
 
 __all__ = [
     "BASELINE",
@@ -120,13 +122,23 @@ def case_label(case: Case) -> str:
     """The name of a case, short and unique in a run: of the rarer axes it has what differs from the usual."""
     if isinstance(case, NetworkCase | FunctionCase):
         return case.label
-    usual = Case(case.op)
+    plain = Case(case.op)
+    usual = {axis.name: getattr(plain, axis.name) for axis in AXIS_TABLE}
+    if is_own(case.op):
+        usual["params"] = ""  # who reads a file does not know its usual ones, and both call the case the same
     values = [(axis, getattr(case, axis.name)) for axis in AXIS_TABLE]
     return "-".join(
-        axis.label.format(format_size(value) if axis.kind == "size" else value)
+        axis.label.format(_short(axis, value))
         for axis, value in values
-        if axis.always or value != getattr(usual, axis.name)
+        if axis.always or value != usual[axis.name]
     )
+
+
+def _short(axis: Axis, value: Any) -> Any:
+    """A value of an axis as it stands in a label: ``1Ki``, ``alpha0.5``."""
+    if axis.kind == "size":
+        return format_size(value)
+    return value.replace("=", "").replace(";", "-") if axis.kind == "params" else value
 
 
 def cell_label(case: Case, backend: str, variant: str, role: str) -> str:
@@ -139,8 +151,10 @@ def cases(grids: Sequence[Grid]) -> tuple[Case, ...]:
     """The union of the grids' products, each case once, in the order of first appearance."""
     found: dict[Case, None] = {}
     for grid in grids:
-        for point in itertools.product(*(grid[axis] for axis in AXES)):
-            found[Case(**dict(zip(AXES, point, strict=True)))] = None  # type: ignore[arg-type]  # a product loses the axes' types
+        for op in grid["op"]:
+            of_op: Grid = {**grid, "op": (op,), "params": params_for(str(op), map(str, grid["params"]))}
+            for point in itertools.product(*(of_op[axis] for axis in AXES)):
+                found[Case(**dict(zip(AXES, point, strict=True)))] = None  # type: ignore[arg-type]  # a product loses the axes' types
     return tuple(found)
 
 

@@ -16,6 +16,7 @@ from bench.text.hints import did_you_mean
 from bench.text.sizes import format_size, one_number, parse_range, parse_size
 from kernels.api import Axis, parse_device
 from kernels.networks.case import parse_widths
+from kernels.op_facts import facts_of, params_of_text, text_of_params, whole_params
 
 __all__ = [
     "ALL",
@@ -31,6 +32,8 @@ __all__ = [
     "one_of",
     "one_taken",
     "option_flag",
+    "params",
+    "refuse_params",
     "several_taken",
     "sizes",
     "taken",
@@ -174,6 +177,30 @@ def widths(text: str) -> str:
     return text
 
 
+def params(text: str) -> str:
+    """Parameters of an op as in ``alpha=0.5``, spelled as they stand in files; empty for the usual ones."""
+    return text_of_params(params_of_text(text.strip()))
+
+
+def refuse_params(texts: Sequence[str], ops: Sequence[str]) -> None:
+    """Raise ValueError for the first of `texts` that is of no op among `ops`, or out of its range."""
+    for text in filter(None, texts):
+        names = params_of_text(text).keys()
+        having = [op for op in ops if names <= {each.name for each in facts_of(op).params}]
+        if not having:
+            raise ValueError(f"{text!r} is of none of the ops; {_params_of(ops)}")
+        for op in having:
+            whole_params(op, text)
+
+
+def _params_of(ops: Sequence[str]) -> str:
+    """What may be given to these ops."""
+    there = [f"{each.name} of {op} ({each.range_text})" for op in ops for each in facts_of(op).params]
+    if any(facts_of(op).sloped for op in ops):
+        there.append("the slope of leaky_relu is an option of its own")
+    return f"allowed: {', '.join(there)}" if there else f"{', '.join(ops) or 'networks'}: no parameters"
+
+
 def axis_value(axis: Axis, words: Sequence[str] = ()) -> Callable[[str], Any]:
     """The parser of one value of an axis, of one of `words` (by default the axis' own) where it takes words."""
     if axis.values:
@@ -183,6 +210,7 @@ def axis_value(axis: Axis, words: Sequence[str] = ()) -> Callable[[str], Any]:
         "device": device,
         "count": partial(whole, high=_MOST_THREADS),
         "number": number,
+        "params": params,
     }
     return parsers[axis.kind]
 

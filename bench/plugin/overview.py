@@ -167,13 +167,13 @@ def _spread(total: int, kept: int) -> list[int]:
 
 
 def _usual(entry: Entry, axis: str) -> Any:
-    """The value that goes without saying, None where there is none; a slope's is that of its op."""
+    """The value that goes without saying, None where there is none; of parameters those of the op."""
     if axis in ("machine", "placement"):
         return None
-    if axis != "negative_slope":
+    if axis not in ("negative_slope", "params"):
         return USUAL[axis]
     op = str(entry.axes["op"])
-    return (NetworkCase(op) if op in NETWORK_OPS else Case(op)).negative_slope
+    return getattr(NetworkCase(op) if op in NETWORK_OPS else Case(op), axis)
 
 
 def _word(axis: str, value: Any) -> str:

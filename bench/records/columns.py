@@ -15,6 +15,7 @@ from bench.records.schema import ROLES, SCHEMA, STATUSES, VERDICTS, Cell, Round,
 from bench.text.hints import did_you_mean
 from kernels.api import AXIS_TABLE, DIRECTIONS, LAYOUTS, is_own
 from kernels.networks.case import NETWORK_DIRECTIONS, NETWORK_OPS, WIDTHS, words_of
+from kernels.op_facts import whole_params
 
 if TYPE_CHECKING:
     import numpy as np
@@ -227,6 +228,8 @@ def broken_cells(frame: pd.DataFrame, schema: int) -> Iterator[Broken]:
         yield _unlike_its_op("layout", rows & misplaced, layouts)
         yield _unlike_its_op("direction", rows & ~frame["direction"].isin(directions).to_numpy(), directions)
     yield Broken("n", _no_whole_batches(frame["n"].to_numpy(), width), _says_no_whole_batches)
+    if "params" in frame:
+        yield _foreign_params(frame)
 
 
 def _unlike_its_op(column: str, rows: Rows, allowed: Iterable[str]) -> Broken:
@@ -235,6 +238,24 @@ def _unlike_its_op(column: str, rows: Rows, allowed: Iterable[str]) -> Broken:
     return Broken(
         column, rows, lambda row: f"is {quoted(row[column])}, but op is {row['op']}; allowed: {others}"
     )
+
+
+def _foreign_params(frame: pd.DataFrame) -> Broken:
+    """Parameters that a row's op does not have, or does not allow."""
+    rows = frame["op"].isna().to_numpy()  # none of them
+    for op, params in frame[["op", "params"]].drop_duplicates().astype(str).itertuples(index=False):
+        if _refused(op, params):
+            rows = rows | ((frame["op"] == op) & (frame["params"] == params)).to_numpy()
+    return Broken("params", rows, lambda row: _refused(row["op"], row["params"]))
+
+
+def _refused(op: str, params: str) -> str:
+    """What is wrong with parameters of an op; empty where nothing is."""
+    try:
+        whole_params(op, params)
+    except ValueError as error:
+        return str(error)
+    return ""
 
 
 def _input_widths(layouts: pd.Series) -> Floats:

@@ -19,7 +19,9 @@ from bench.records.parsing import Form, ReadError, occurrences, parse, parse_exa
 from bench.records.schema import CELL_KEY, SCHEMA, Cell, Round, fields_of, since
 from bench.records.stacking import Stack
 from bench.text.hints import did_you_mean
+from kernels.api import OPS
 from kernels.networks.case import SLOPED_OPS
+from kernels.op_facts import whole_params
 
 __all__ = ["ReadError", "read_cells", "read_rounds"]
 
@@ -36,14 +38,14 @@ def read_cells(paths: Iterable[Path], columns: Sequence[str] | None = None) -> p
 
     Columns of text are categories ("" where empty; the axes' in the order of `kernels.api`), but
     started_utc, reason and special_values, which are strings; counts that every row has are int64,
-    all other numbers float64 (NaN where empty).  The slope of an op that has none is 0.0.  `columns` keeps those
-    only (CELL_KEY and machine always); the others are checked all the same, but for free text.  Columns that the schema
-    does not know are ignored.
+    all other numbers float64 (NaN where empty).  The slope of an op that has none is 0.0, parameters of which nothing
+    is said are the usual ones of the op.  `columns` keeps those only (CELL_KEY and machine always); the others are
+    checked all the same, but for free text.  Columns that the schema does not know are ignored.
 
     Raises ReadError for the first thing that is wrong.
     """
     kept = [rule for rule in columns_of(Cell) if columns is None or rule.name in {*columns, *_CELL_NAME}]
-    frame = _stacked(paths, Cell, kept)
+    frame = _with_usual_params(_stacked(paths, Cell, kept))
     frame.loc[~frame["op"].isin(SLOPED_OPS), "negative_slope"] = 0.0
     repeated = frame.duplicated(list(_CELL_NAME), keep="last")
     return frame[~repeated].reset_index(drop=True) if repeated.any() else frame
@@ -52,7 +54,17 @@ def read_cells(paths: Iterable[Path], columns: Sequence[str] | None = None) -> p
 def read_rounds(paths: Iterable[Path], columns: Sequence[str] | None = None) -> pd.DataFrame:
     """The rounds of one or several rounds.csv, with dtypes, errors and `columns` as in `read_cells`."""
     kept = [rule for rule in columns_of(Round) if columns is None or rule.name in {*columns, *CELL_KEY}]
-    return _stacked(paths, Round, kept)
+    return _with_usual_params(_stacked(paths, Round, kept))
+
+
+def _with_usual_params(frame: pd.DataFrame) -> pd.DataFrame:
+    """Where nothing is said of an op's parameters, as in files of former schemas, they are the usual ones."""
+    for op, usual in ((op, whole_params(op, "")) for op in OPS):
+        rows = ((frame["op"] == op) & (frame["params"] == "")) if usual else None
+        if rows is not None and rows.any():
+            texts = sorted({*frame["params"].cat.categories, usual})
+            frame["params"] = frame["params"].cat.set_categories(texts, ordered=True).where(~rows, usual)
+    return frame
 
 
 def _stacked(paths: Iterable[Path], row: type[Cell] | type[Round], kept: Sequence[Column]) -> pd.DataFrame:

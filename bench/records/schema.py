@@ -114,7 +114,6 @@ class Cell:
     system_s: float | None = field(default=None, metadata=_NEW)
     cpu_s: float | None = field(default=None, metadata=_NEW)
     peak_bytes: int | None = field(default=None, metadata=_NEW)
-    parameters: str = field(default="", metadata=_NEW)
     python: str = field(default="", metadata=_NEW)
     versions: str = field(default="", metadata=_NEW)
     shard: str = field(default="", metadata=_NEW)

@@ -184,7 +184,6 @@ def _cell(experiment: Experiment, state: ArmState, stamp: Stamp, common: _Common
         variant=arm.variant.name,
         role=arm.role,
         case=experiment.case,
-        parameters=experiment.case.params_text,
         status="",
         shard=stamp.shard,
         baseline=common.baseline.arm.backend,

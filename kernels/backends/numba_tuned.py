@@ -136,7 +136,7 @@ def _element(case: Case) -> str:
 
 
 def _slope(case: Case) -> float:
-    return dict(case.params).get("slope", case.negative_slope)
+    return case.values.get("slope", case.negative_slope)
 
 
 def _rounded(slope: float, dtype: np.dtype[Any]) -> float:

@@ -90,7 +90,7 @@ class _Part:
 
     def _scale(self) -> Array:
         scale = self.op.allowed(self.case.direction).scale
-        least = np.zeros_like(self.wide) if scale is None else scale(self.wide)
+        least = np.zeros_like(self.wide) if scale is None else scale(self.wide, **self.case.values)
         if self.case.direction == "backward" and self.other is not None:
             least = least * np.abs(_widened(self.other))
         return np.where(np.isfinite(least), least, 0)

@@ -21,6 +21,7 @@ from kernels.numba_cpu import elements
 from kernels.numba_cpu.bind import CacheWatch, bind_loop, library_versions
 from kernels.numba_cpu.disk_cache import why_not_compiled
 from kernels.numba_cpu.entry import digest, jit
+from kernels.op_facts import params_of_text
 from kernels.ops import exact_op, op_of, scalars, why_not
 from kernels.ops.formula import Formula
 from kernels.ops.scalars import narrowed, widened
@@ -56,12 +57,12 @@ class PlainLoops:
 
     def bind(self, case: Case, x: Array, dy: Array | None, out: Array | None) -> Callable[[], Any]:
         """As `compile`, without the first execution."""
-        return bind_loop(plain_loop(case.op, case.direction, self.parallel), case, x, dy, out)
+        return bind_loop(plain_loop(case, self.parallel), case, x, dy, out)
 
     def compile(self, case: Case, x: Array, dy: Array | None, out: Array | None) -> Callable[[], Any]:
         """JIT, or fetch from the on-disk cache, and run once, on the arrays themselves."""
         call = self.bind(case, x, dy, out)
-        self._watch.first_call(plain_loop(case.op, case.direction, self.parallel), call)
+        self._watch.first_call(plain_loop(case, self.parallel), call)
         return call
 
     def compile_report(self) -> dict[str, int | bool]:
@@ -80,31 +81,28 @@ class PlainLoops:
         return library_versions()
 
 
-def plain_loop(op: str, direction: str, parallel: bool) -> Any:
+def plain_loop(case: Case, parallel: bool) -> Any:
     """Numba's dispatcher of ``loop(x[, r][, dy], out[, slope])`` for one- and two-dimensional arrays."""
-    kind = op_of(op)
-    return (
-        _of_formula(kind, op, direction, parallel)
-        if isinstance(kind, Formula)
-        else _exact(op, direction, parallel)
-    )
+    kind = op_of(case.op)
+    if isinstance(kind, Formula):
+        return _of_formula(kind, case.op, case.direction, case.params, parallel)
+    return _exact(case.op, case.direction, parallel)
 
 
 @functools.cache
-def _of_formula(kind: Formula, op: str, direction: str, parallel: bool) -> Any:
+def _of_formula(kind: Formula, op: str, direction: str, params: str, parallel: bool) -> Any:
     """Of an op's expression for one element, whose parameters are constants."""
-    facts = facts_of(op)
-    function = kind.scalar(direction, dict(facts.params))
-    two_inputs = direction == "forward" and facts.inputs == 2
+    function = kind.scalar(direction, params_of_text(params))
+    two_inputs = direction == "forward" and facts_of(op).inputs == 2
     element = _of_two if two_inputs else _gradient if direction == "backward" else _of_one
-    own = Path(function.__code__.co_filename)
-    files = (
-        sorted(own.parent.glob("*.py")) if kind.spec else [own]
-    )  # a user's function may call those beside it
+    if kind.spec:  # a user's function may call those beside it
+        files = sorted(Path(kind.spec.partition("=")[2].rpartition(":")[0]).parent.glob("*.py"))
+    else:
+        files = [Path(function.__code__.co_filename)]
     source = digest(elements, scalars, *files)
     make = _forward if element is _of_one else _backward
-    values = "_".join(f"{name}{value!r}" for name, value in facts.params)
-    name = f"{op}{values}_{direction}_{'parallel' if parallel else 'serial'}_{source}"
+    values = params.replace("-", "m").replace("+", "p")  # 1e-05 is not 1e+05
+    name = f"{op}_{values}_{direction}_{'parallel' if parallel else 'serial'}_{source}"
     return jit(make(element(_jitable(function))), re.sub(r"\W", "_", name), parallel=parallel)
 
 

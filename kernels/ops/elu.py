@@ -17,9 +17,9 @@ __all__ = ["op"]
 _TWO_FORMS = "torch.compile takes exp(x) - 1, the paper's formula, with terms of size 1; others take expm1"
 
 
-def _terms(x: Array) -> Array:
+def _terms(x: Array, alpha: float) -> Array:
     """The size of what cancels."""
-    return np.asarray((x <= 0).astype(x.dtype))
+    return np.asarray(alpha * (x <= 0).astype(x.dtype))
 
 
 def reference(x: Array, alpha: float) -> Array:

@@ -42,8 +42,9 @@ class Allowed:
 
     ulps: float
     ulps16: float = 4.0
-    scale: Callable[[Array], Array] | None = None
-    """Of wide x: an ULP is one at this magnitude at least, where terms of that size cancel; of backward, times dy."""
+    scale: Callable[..., Array] | None = None
+    """Of wide x and the op's parameters by name: an ULP is one at this magnitude at least, where terms of that size
+    cancel; of backward, times dy."""
     power: int = 0
     """The highest power of x that is formed on the way.  Where it could overflow, infinities included, nothing is
     judged; 0: everything is."""

@@ -92,7 +92,7 @@ class Adopted(Delegate):
         return partial(self._function, *arrays, out, **given)
 
     def _jitted(self, case: Case, arrays: tuple[Any, ...]) -> Callable[..., Any]:
-        key = (case.dtype, case.device, repr(case.negative_slope), *(each.shape for each in arrays))
+        key = (case.dtype, case.device, repr(case.values), *(each.shape for each in arrays))
         if key not in self._compiled:
             from kernels.own.jax_call import jitted  # noqa: PLC0415  # JAX, which other kinds do without
 
@@ -110,7 +110,7 @@ def wrong_kind(result: object, like: object) -> str | None:
 
 def _of_relu(case: Case) -> Case:
     """What the base is asked about: its arrays have to serve the case, and not its own kernels."""
-    return Case(**{axis: getattr(case, axis) for axis in AXES} | {"op": "relu"})
+    return Case(**{axis: getattr(case, axis) for axis in AXES} | {"op": "relu", "params": ""})
 
 
 def _takes(spec: CallableSpec, function: Callable[..., Any]) -> Takes:
@@ -119,7 +119,7 @@ def _takes(spec: CallableSpec, function: Callable[..., Any]) -> Takes:
         if op.inputs > 1:
             raise ValueError(f"{spec.function} is called with one array, and {spec.op} has {op.inputs}")
         return C_FUNCTION
-    parameters = [name for name, _ in op.params] + ["negative_slope"] * op.sloped
+    parameters = [each.name for each in op.params] + ["negative_slope"] * op.sloped
     try:
         takes = takes_of(function, op, parameters)
     except ValueError as error:

@@ -6,6 +6,7 @@ measured, so that what is wrong with it is one line; then each process that meas
 
 from __future__ import annotations
 
+import functools
 import inspect
 import math
 from collections.abc import Callable, Mapping
@@ -13,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from kernels.api import OpFacts, declare_op
+from kernels.op_facts import OpFacts, Parameter, declare_op
 from kernels.ops import own
 from kernels.ops.formula import Allowed, Expression, Formula, near
 from kernels.own.loading import module_at
@@ -24,6 +25,8 @@ from kernels.specs.op import MARK, is_op_spec
 __all__ = ["answer", "load_ops"]
 
 _FRAMEWORKS = ("numba", "numpy", "jax", "torch")
+_COMPUTING = ("reference", "derivative", *_FRAMEWORKS, *(f"{name}_backward" for name in _FRAMEWORKS))
+"""What a class may have that is called with arrays, or numbers."""
 _ULPS = 16.0
 """Allowed where nothing is said: a few functions of libm one after the other."""
 _X = np.linspace(-8.03, 8.05, 202)
@@ -53,7 +56,8 @@ def answer(spec: str) -> None:
     except Exception as error:  # noqa: BLE001  a user's file may raise anything; it is passed on, not hidden
         reply({"problem": one_line(error)})
         return
-    reply({"problem": problem, "inputs": facts.inputs, "params": facts.params})
+    params = [[each.name, each.usual, each.low, each.high] for each in facts.params]
+    reply({"problem": problem, "inputs": facts.inputs, "params": params})
 
 
 def _made(spec: str) -> tuple[Formula, OpFacts]:
@@ -74,8 +78,8 @@ def _made(spec: str) -> tuple[Formula, OpFacts]:
     formula = Formula(
         reference=_of_arrays(functions["reference"]),
         derivative=None if derivative is None else _of_arrays(derivative),
-        forward=Allowed(ulps, ulps, scale=near, power=2, source="the user"),
-        backward=Allowed(ulps, ulps, scale=lambda x: 1 + near(x), power=2, source="the user"),
+        forward=Allowed(ulps, ulps, scale=lambda x, **_: near(x), power=2, source="the user"),
+        backward=Allowed(ulps, ulps, scale=lambda x, **_: 1 + near(x), power=2, source="the user"),
         kinks=_kinks(functions.get("kinks", ())),
         spec=spec,
         numpy=_expression(functions, "numpy"),
@@ -86,7 +90,7 @@ def _made(spec: str) -> tuple[Formula, OpFacts]:
     inputs = functions.get("inputs", 1)
     if inputs not in (1, 2):
         raise ValueError(f"inputs is {inputs!r}; allowed: 1 or 2")
-    return formula, OpFacts(inputs=inputs, params=_params(functions.get("params", {})))
+    return formula, OpFacts(inputs=inputs, params=_parameters(functions))
 
 
 def _ulps(given: Any) -> float:
@@ -103,7 +107,25 @@ def _kinks(given: Any) -> tuple[float, ...]:
     raise ValueError(f"kinks is {given!r}; allowed: a list of numbers")
 
 
-def _params(given: Any) -> tuple[tuple[str, float], ...]:
+def _parameters(functions: Mapping[str, Any]) -> tuple[Parameter, ...]:
+    """Those that every function takes as an argument may be set; those that none takes have the value in the file."""
+    given = _params(functions.get("params", {}))
+    computing = {name: each for name, each in functions.items() if name in _COMPUTING and callable(each)}
+    found = []
+    for name, usual in sorted(given.items()):
+        taking = [key for key, each in computing.items() if name in _arguments(each)]
+        if taking and len(taking) < len(computing):
+            others, there = (
+                ", ".join(key for key in computing if (key in taking) == has) for has in (False, True)
+            )
+            raise ValueError(
+                f"{name} is an argument of {there} and not of {others}; give it to all or to none"
+            )
+        found.append(Parameter(name, usual) if taking else Parameter(name, usual, usual, usual))
+    return tuple(found)
+
+
+def _params(given: Any) -> dict[str, float]:
     if isinstance(given, Mapping) and all(
         isinstance(name, str)
         and name.isidentifier()
@@ -111,7 +133,7 @@ def _params(given: Any) -> tuple[tuple[str, float], ...]:
         and math.isfinite(value)
         for name, value in given.items()
     ):
-        return tuple(sorted((name, float(value)) for name, value in given.items()))
+        return {name: float(value) for name, value in given.items()}
     raise ValueError(f"params is {given!r}; allowed: names with numbers, as in {{'beta': 1.5}}")
 
 
@@ -120,21 +142,50 @@ def _expression(functions: Mapping[str, Any], framework: str) -> Expression | No
     if forward is None:
         return None
     return Expression(
-        _plainly(forward), _plainly(backward) if backward else None, _takes_out(forward), _takes_out(backward)
+        _maker(framework, forward),
+        _maker(framework, backward) if backward else None,
+        "out" in _arguments(forward),
+        backward is not None and "out" in _arguments(backward),
     )
 
 
+def _arguments(function: Callable[..., Any]) -> tuple[str, ...]:
+    try:
+        return tuple(inspect.signature(function).parameters)
+    except (ValueError, TypeError):  # a builtin
+        return ()
+
+
 def _of_arrays(function: Callable[..., Any]) -> Callable[..., Any]:
-    return lambda *arrays, **values: function(*arrays)
+    """With those of an op's parameters that it asks for."""
+    names = _arguments(function)
+    return lambda *arrays, **values: function(
+        *arrays, **{name: value for name, value in values.items() if name in names}
+    )
 
 
-def _plainly(function: Callable[..., Any]) -> Callable[..., Callable[..., Any]]:
-    """A user's function has its parameters from its own file, and its framework too."""
-    return lambda framework, **values: function
+def _maker(framework: str, function: Callable[..., Any]) -> Callable[..., Callable[..., Any]]:
+    """A user's function has its framework from its own file, and its parameters too unless it asks for them."""
+
+    def make(_framework: Any, **values: float) -> Callable[..., Any]:
+        given = {name: values[name] for name in _arguments(function) if name in values}
+        if not given:
+            return function
+        if framework == "numba":
+            return _with_constants(function, tuple(given.values()))
+        return functools.partial(function, **given)
+
+    return make
 
 
-def _takes_out(function: Callable[..., Any] | None) -> bool:
-    return function is not None and "out" in inspect.signature(function).parameters
+def _with_constants(function: Callable[..., Any], values: tuple[float, ...]) -> Callable[..., Any]:
+    """Of numbers alone, for Numba, which compiles no partial."""
+    from numba.extending import register_jitable  # noqa: PLC0415  # not for who asks for another framework
+
+    element = register_jitable(function)
+    if len(_arguments(function)) - len(values) > 1:
+        return lambda g, v: element(g, v, *values)
+    return lambda v: element(v, *values)
 
 
 def _problem(formula: Formula, facts: OpFacts) -> str:
@@ -144,16 +195,17 @@ def _problem(formula: Formula, facts: OpFacts) -> str:
     if facts.inputs == 2 and formula.derivative is not None:
         return "it has two inputs and a derivative; an op of two inputs is measured in forward only: leave it out"
     arrays = (_X, _X[::-1].copy())[: facts.inputs]
-    problem = _of_values("reference", formula.reference(*arrays))
+    usual = {each.name: each.usual for each in facts.params}
+    problem = _of_values("reference", formula.reference(*arrays, **usual))
     if problem or formula.derivative is None:
         return problem
-    found = formula.derivative(_X)
+    found = formula.derivative(_X, **usual)
     problem = _of_values("derivative", found)
     if problem:
         return problem
     h = 1e-6
     with np.errstate(all="ignore"):
-        wanted = (formula.reference(_X + h) - formula.reference(_X - h)) / (2 * h)
+        wanted = (formula.reference(_X + h, **usual) - formula.reference(_X - h, **usual)) / (2 * h)
     off = np.abs(found - wanted) > 1e-4 * np.maximum(np.abs(wanted), 1)
     for kink in formula.kinks:
         off &= np.abs(_X - kink) > 2 * h

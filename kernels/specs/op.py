@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from kernels.api import OpFacts, declare_op, is_own
+from kernels.op_facts import OpFacts, Parameter, declare_op, is_own
 from kernels.specs.asking import fields_in, replies
 from kernels.specs.function import is_callable_spec
 
@@ -64,11 +63,11 @@ def checked(text: str) -> tuple[str, str]:
 
 def _facts(said: list[Any], what: str) -> OpFacts:
     """What another process says of an op, which foreign code may have said instead."""
-    inputs, pairs = said
-    right = isinstance(pairs, list) and all(
-        isinstance(pair, list) and list(map(type, pair)) == [str, float] and math.isfinite(pair[1])
-        for pair in pairs
+    inputs, given = said
+    right = isinstance(given, list) and all(
+        isinstance(each, list) and list(map(type, each)) == [str, float, float, float] for each in given
     )
-    if inputs not in (1, 2) or not right:
+    params = tuple(Parameter(*each) for each in given) if right else ()
+    if inputs not in (1, 2) or not right or not all(each.allows(each.usual) for each in params):
         raise ValueError(f"{what}: importing it gave no facts of an op but {repr(said)[:80]}")
-    return OpFacts(inputs=1 if inputs == 1 else 2, params=tuple((name, value) for name, value in pairs))
+    return OpFacts(inputs=1 if inputs == 1 else 2, params=params)

@@ -27,10 +27,10 @@ _LEGEND = (
 def report(rows: Sequence[Row]) -> Report:
     """All that `rows` say, backends in the order in which they come."""
     shown = condensed(rows)
-    kinds = dict.fromkeys((row.op, row.direction) for row in shown)
+    kinds = dict.fromkeys((row.work, row.direction) for row in shown)
     sections = [
-        _section(op, direction, [row for row in shown if (row.op, row.direction) == (op, direction)])
-        for op, direction in kinds
+        _section(work, direction, [row for row in shown if (row.work, row.direction) == (work, direction)])
+        for work, direction in kinds
     ]
     counts = Counter(row.status for row in rows)
     total = ", ".join(f"{number} {status}" for status, number in counts.most_common())
@@ -55,7 +55,7 @@ def _count(backends: Iterable[str]) -> str:
     return f"{number} backend" if number == 1 else f"{number} backends"
 
 
-def _section(op: str, direction: str, rows: Sequence[Row]) -> Section:
+def _section(work: str, direction: str, rows: Sequence[Row]) -> Section:
     own = ("-0",) if direction == "forward" else ("g(0)", "g(NaN)")
     headers = ("backend", "dtypes", "placements", "model", "ULP", "NaN", *own, "subnormals")
     devices = len({row.device for row in rows}) > 1
@@ -73,7 +73,7 @@ def _section(op: str, direction: str, rows: Sequence[Row]) -> Section:
         for row in rows
     ]
     texts = [tuple(cell or "-" for cell in row) for row in cells]
-    return Section(f"{op} {direction}", headers, texts, tuple(name == "ULP" for name in headers))
+    return Section(f"{work} {direction}", headers, texts, tuple(name == "ULP" for name in headers))
 
 
 def _also_seen(rows: Sequence[Row]) -> list[str]:
@@ -81,7 +81,7 @@ def _also_seen(rows: Sequence[Row]) -> list[str]:
     seen: dict[str, dict[str, None]] = {}
     for row in rows:
         for note in filter(None, row.told.split("; ")):
-            seen.setdefault(f"{row.op} {row.direction}: {note}", {})[row.backend] = None
+            seen.setdefault(f"{row.work} {row.direction}: {note}", {})[row.backend] = None
     return [f"{note}: {', '.join(backends)}" for note, backends in sorted(seen.items())]
 
 
@@ -100,10 +100,12 @@ def _problems(rows: Sequence[Row]) -> list[str]:
     groups: dict[tuple[str, ...], list[Row]] = {}
     for row in rows:
         if row.status not in ("ok", "skipped"):
-            groups.setdefault((row.backend, row.op, row.direction, row.status, row.reason), []).append(row)
+            groups.setdefault((row.backend, row.work, row.direction, row.status, row.reason), []).append(row)
     lines = []
-    for (backend, op, direction, status, reason), alike in groups.items():
+    for (backend, work, direction, status, reason), alike in groups.items():
         placements = ",".join(dict.fromkeys(row.placement for row in alike))
         dtypes = ",".join(dict.fromkeys(row.dtype for row in alike))
-        lines.append(f"{backend} {op} {direction} {placements} {dtypes} {status}: {' '.join(reason.split())}")
+        lines.append(
+            f"{backend} {work} {direction} {placements} {dtypes} {status}: {' '.join(reason.split())}"
+        )
     return lines

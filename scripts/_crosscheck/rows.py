@@ -22,6 +22,7 @@ class Row:
     signed_zero              what op(-0) is
     subnormals               kept, flushed or unscaled (leaky_relu hands a negative one on as it is)
     grad_zero, grad_nan      the multiple of dy at x = 0 and at NaN: 0, slope, 1 or 0.5
+    params                   the op's parameters
     slopes, lengths, layouts tried;  untried: what time or the backend did not allow, and why
     declared                 of what was seen, what the backend declares and why: told, never excused
     """
@@ -43,6 +44,7 @@ class Row:
     grad_zero: str = ""
     grad_nan: str = ""
     other: str = ""
+    params: str = ""
     slopes: str = ""
     lengths: str = ""
     layouts: str = ""
@@ -50,6 +52,11 @@ class Row:
     untried: str = ""
     declared: str = ""
     versions: str = ""
+
+    @property
+    def work(self) -> str:
+        """The op and its parameters: ``elu alpha=1.0``."""
+        return f"{self.op} {self.params}".rstrip()
 
     @property
     def told(self) -> str:
@@ -90,6 +97,7 @@ def row_of(backend: str, case: Case, outcome: Outcome, about: About) -> Row:
         subnormals=notes.pop("subnormals", ""),
         grad_zero=notes.pop("grad(0)", ""),
         grad_nan=notes.pop("grad(nan)", ""),
+        params=case.params,
         slopes=" ".join(f"{slope:g}" for slope in outcome.slopes) if facts_of(case.op).sloped else "",
         lengths=" ".join(map(str, sorted(outcome.lengths))),
         layouts=" ".join(outcome.layouts),
@@ -108,6 +116,7 @@ def _nan(outcome: Outcome) -> str:
     return "kept" if outcome.status == "ok" else ""
 
 
+_NAMED = ("backend", "op", "params", "direction", "placement", "dtype", "device")
 _ALIKE = ("status", "model", "max_ulp", "nan", "signed_zero", "subnormals", "grad_zero", "grad_nan")
 """What rows that are shown as one have in common."""
 
@@ -120,7 +129,7 @@ def condensed(rows: Iterable[Row]) -> list[Row]:
 
 def _merged(rows: Sequence[Row], axis: str, order: Sequence[str]) -> list[Row]:
     groups: dict[tuple[object, ...], list[Row]] = {}
-    axes = [name for name in ("backend", "op", "direction", "placement", "dtype", "device") if name != axis]
+    axes = [name for name in _NAMED if name != axis]
     for row in rows:
         groups.setdefault(tuple(getattr(row, name) for name in (*axes, *_ALIKE)), []).append(row)
     return [_as_one(alike, axis, order) for alike in groups.values()]

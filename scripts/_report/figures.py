@@ -67,7 +67,9 @@ def _title(cells: pd.DataFrame, text: str, lines: str) -> dict[str, Any]:
     row = cells.iloc[0]
     first = ("device", "threads", "cache", "data", "layout")
     others = (
-        axis.name for axis in AXIS_TABLE if not axis.always and axis.name not in (*first, "negative_slope")
+        axis.name
+        for axis in AXIS_TABLE
+        if not axis.always and axis.name not in (*first, "negative_slope") and row[axis.name] != ""
     )
     axes = [axis_text(name, row[name]) for name in (*first, *others)]
     case = f"{row['op']} {row['direction']}, {row['dtype']}, {', '.join(axes)}, {clean(row['machine'])}"

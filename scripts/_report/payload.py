@@ -140,7 +140,7 @@ def _axes(cells: pd.DataFrame) -> tuple[list[dict[str, Any]], list[list[int]]]:
     for place, name in enumerate(order):
         found, values = pd.factorize(rows[name], sort=True)
         texts = [axis_text(name, value).removeprefix(f"{name} ") for value in values]
-        differs = varies(cells, name) if name == "negative_slope" else len(texts) > 1
+        differs = varies(cells, name) if name in ("negative_slope", "params") else len(texts) > 1
         offered = differs and (name != "run_id" or several)
         label = _LABELS.get(name, name)
         if name == "layout" and all(map(WIDTHS.fullmatch, values.astype(str))):

@@ -17,7 +17,7 @@ from kernels.api import AXES, AXIS_TABLE, USUAL, Axis, Case
 from kernels.networks.case import is_allowed, words_of
 from scripts._shared import cli
 
-__all__ = ["add_axes", "add_filters", "chosen", "matching"]
+__all__ = ["add_axes", "add_filters", "asked_case", "chosen", "matching"]
 
 
 def add_filters(parser: argparse.ArgumentParser) -> None:
@@ -80,8 +80,17 @@ def add_axes(parser: argparse.ArgumentParser, axes: Iterable[Axis], told: Mappin
             type=cli.option_type(axis_value(axis)),
             default=None if axis.name in told else USUAL[axis.name],
             metavar="X",
-            help=f"{words} (default {told.get(axis.name, USUAL[axis.name])})",
+            help=f"{words} (default {told.get(axis.name, 'the usual' if axis.kind == 'params' else USUAL[axis.name])})",
         )
+
+
+def asked_case(options: argparse.Namespace, axes: Iterable[Axis], **more: Any) -> Case:
+    """The case that the flags of `add_axes` ask for, with `more`.  Raises UsageError for parameters of another op."""
+    asked = {axis.name: getattr(options, axis.name) for axis in axes} | more
+    try:
+        return Case(**asked)
+    except ValueError as error:  # each value was checked, but not whether the op has these parameters
+        raise cli.UsageError(f"argument --params: {error}") from error
 
 
 def matching(cells: pd.DataFrame, case: Case, *, but: Iterable[str] = ()) -> pd.DataFrame:

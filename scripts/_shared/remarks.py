@@ -15,7 +15,7 @@ from bench.stats.fastest import COMPETING, RULE
 from bench.text.foreign import plain as clean
 from bench.text.installs import install_lines
 from bench.text.units import count_text
-from kernels.api import AXIS_TABLE
+from kernels.api import AXIS_TABLE, facts_of, is_own
 from kernels.networks.case import SLOPED_OPS
 
 __all__ = [
@@ -91,14 +91,18 @@ LEGEND = (
 
 
 def matters(axis: str, operation: str) -> bool:
-    """Whether `axis` means anything to `operation`: only the leaky ones have a slope."""
+    """Whether `axis` means anything to `operation`: only the leaky ones have a slope, and few ops have parameters."""
+    if axis == "params":
+        return is_own(operation) or bool(facts_of(operation).params)
     return axis != "negative_slope" or operation in SLOPED_OPS
 
 
 def axis_text(axis: str, value: Any) -> str:
-    """``cache hot``, ``default threads``, ``negative_slope 0.01``."""
+    """``cache hot``, ``default threads``, ``negative_slope 0.01``, ``alpha=0.5``."""
     if axis == "threads":
         return f"threads {value}" if value else "default threads"
+    if axis == "params":
+        return clean(value) or "no parameters"
     return f"{axis} {value:g}" if isinstance(value, float) else f"{axis} {clean(value)}"
 
 
@@ -108,7 +112,9 @@ def arm_name(backend: str, variant: str, role: str) -> str:
 
 
 def varies(cells: pd.DataFrame, axis: str) -> bool:
-    """Whether `cells` differ in `axis`; a slope that is not used does not count."""
+    """Whether `cells` differ in `axis`; a slope that is not used does not count, nor that ops have other parameters."""
+    if axis == "params":
+        return bool((cells.groupby("op", observed=True)[axis].nunique() > 1).any())
     values = cells[axis]
     if axis == "negative_slope":
         values = values[cells["op"].isin(SLOPED_OPS)]
@@ -143,6 +149,8 @@ def constant_lines(cells: pd.DataFrame, rare: Sequence[str]) -> Iterator[str]:
     leaky = cells[cells["op"].isin(SLOPED_OPS)].head(1)
     row = next((leaky if len(leaky) else cells.head(1)).itertuples())
     constant = [axis for axis in RARE_AXES[1:] if axis not in rare and matters(axis, str(row.op))]
+    if "params" in constant and not (row.params and cells["params"].nunique() == 1):
+        constant.remove("params")  # not all cells have these
     if constant:
         yield f"All of it: {', '.join(axis_text(axis, getattr(row, axis)) for axis in constant)}."
 

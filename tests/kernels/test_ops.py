@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kernels.api import DIRECTIONS, DTYPES, MAIN_OPS, OPS, PLACEMENTS, Case, facts_of
+from kernels.api import DIRECTIONS, DTYPES, MAIN_OPS, OPS, PLACEMENTS, Case
 from kernels.correctness import bounded, reference
 from kernels.correctness.policy import judge
 from kernels.numbers.floats import is_nan, np_dtype
@@ -69,7 +69,7 @@ def test_the_expression_of_one_element_keeps_the_bound(name: str, direction: str
     arrays = [
         np.random.default_rng(seed).normal(0, 4, 500).astype(np_dtype(dtype)) for seed in range(case.arrays)
     ]
-    function: Any = op.scalar(direction, dict(facts_of(name).params))
+    function: Any = op.scalar(direction, Case(name).values)
     ordered = arrays[::-1] if direction == "backward" else arrays
     result = [
         scalars.narrowed(function(*map(scalars.widened, element)), element[0])
@@ -121,7 +121,7 @@ def test_no_number_is_so_large_that_a_wrong_answer_is_excused(x: float, dtype: s
 @pytest.mark.parametrize("name", [name for name, op in FORMULAS.items() if op.derivative is not None])
 def test_the_derivative_is_that_of_the_reference(name: str) -> None:
     """By central differences in float64, away from kinks."""
-    op, values = FORMULAS[name], dict(facts_of(name).params)
+    op, values = FORMULAS[name], Case(name).values
     x, h = np.linspace(-8.05, 8.05, 322), 1e-5
     assert op.derivative is not None
     difference = (op.reference(x + h, **values) - op.reference(x - h, **values)) / (2 * h)

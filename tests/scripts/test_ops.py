@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kernels import api, ops
+from kernels import op_facts, ops
 from kernels.api import OPS
 from scripts._shared.cli import UsageError
 from scripts.ops import main
@@ -17,7 +17,7 @@ def test_every_op_is_a_row_and_every_refusal_a_sentence(capsys: pytest.CaptureFi
     assert all(f"\n{name} " in shown for name in OPS)
     assert "numpy_ufunc: gelu has no expression for numpy: NumPy has no erf" in shown
     row = next(line.split() for line in shown.splitlines() if line.startswith("elu "))
-    assert row == ["elu", "alpha=1", "8/4,", "4/4", "noi/noi"]
+    assert row == ["elu", "alpha=1", "(0", "to", "100)", "8/4,", "4/4", "noi/noi"]
 
 
 def test_markdown_and_an_op_of_ones_own(capsys: pytest.CaptureFixture[str]) -> None:
@@ -26,7 +26,7 @@ def test_markdown_and_an_op_of_ones_own(capsys: pytest.CaptureFixture[str]) -> N
         assert main([*example, "--backends", "numpy_ufunc"]) == 0
     finally:
         ops.own.clear()
-        api._OWN.clear()
+        op_facts._OWN.clear()
     assert "| Swish | beta=1.5 | 16/16, 16/16 | noi/- |" in " ".join(capsys.readouterr().out.split())
 
 

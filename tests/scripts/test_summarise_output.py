@@ -258,7 +258,7 @@ class TestCommand:
     def test_an_ascii_log_does_not_end_it(self, tmp_path: Path) -> None:
         run = write_run(tmp_path / "r", [*lines(), cell("c", None, status="failed", reason="± 3 µs")])
         command = [sys.executable, str(ROOT / "scripts" / "summarise.py"), str(run)]
-        environment = {"PYTHONIOENCODING": "ascii", "PATH": ""}
+        environment = {"PYTHONIOENCODING": "ascii", "PATH": "", "PYTHONPATH": str(ROOT)}
         done = subprocess.run(command, capture_output=True, check=False, env=environment)
         assert (done.returncode, done.stderr) == (0, b"")
         assert b"failed: 1 cell (c): ? 3 ?s" in done.stdout
@@ -268,9 +268,9 @@ def test_the_readme_of_the_results_explains_every_column_status_and_role() -> No
     text = (ROOT / "results" / "README.md").read_text(encoding="utf-8")
     for name in {*CELL_COLUMNS, *ROUND_COLUMNS, *STATUSES, *ROLES}:
         assert f"`{name}`" in text
-    first = re.findall(r"^\| (`\w+`(?:, `\w+`)*)( \(2\))? \|", text, flags=re.MULTILINE)
-    told = [(name, bool(new)) for names, new in first for name in re.findall(r"\w+", names)]
-    new = {field.name: since(field) > 1 for field in fields_of(Cell)}
+    first = re.findall(r"^\| (`\w+`(?:, `\w+`)*)(?: \((\d)\))? \|", text, flags=re.MULTILINE)
+    told = [(name, int(schema or 1)) for names, schema in first for name in re.findall(r"\w+", names)]
+    ages = {field.name: since(field) for field in fields_of(Cell)}
     cells = told[: len(CELL_COLUMNS)]
-    assert dict(cells) == new
-    assert [name for name, later in cells if not later] == [name for name in CELL_COLUMNS if not new[name]]
+    assert dict(cells) == ages
+    assert [name for name, age in cells if age == 1] == [name for name in CELL_COLUMNS if ages[name] == 1]

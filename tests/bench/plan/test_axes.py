@@ -17,8 +17,8 @@ from tests.running import ROOT
 pytestmark = pytest.mark.slow
 
 LAST = {
-    "    negative_slope: float = 0.01\n": '    alignment: str = "line"\n',
-    '    Axis("negative_slope"': '    Axis("alignment", "alignments", "where inputs lie", ("line", "odd"), since=3),\n',
+    '    params: str = ""\n': '    alignment: str = "line"\n',
+    '    Axis("params"': '    Axis("alignment", "alignments", "where inputs lie", ("line", "odd"), since=4),\n',
 }
 """The last line of each of the two lists, and what is added behind it."""
 
@@ -26,7 +26,14 @@ LAST = {
 def test_the_table_has_the_fields_of_a_case_in_their_order() -> None:
     fields = dataclasses.fields(Case)
     assert tuple(field.name for field in fields) == AXES
-    kinds = {"word": "str", "device": "str", "size": "int", "count": "int", "number": "float"}
+    kinds = {
+        "word": "str",
+        "device": "str",
+        "size": "int",
+        "count": "int",
+        "number": "float",
+        "params": "str",
+    }
     assert [kinds[axis.kind] for axis in AXIS_TABLE] == [field.type for field in fields]
     assert all(USUAL[axis.name] in axis.values for axis in AXIS_TABLE if axis.values)
     assert len({axis.option for axis in AXIS_TABLE}) == len(AXES)
@@ -92,11 +99,11 @@ except OptionError as error:
 assert case_label(Case("relu")) == "relu-forward-new-float32-1Ki"
 assert case_label(Case("relu", alignment="odd")) == "relu-forward-new-float32-1Ki-odd"
 for columns in (CELL_COLUMNS, CELL_KEY, COMPILE_COLUMNS, ROUND_COLUMNS, ARM_COLUMNS):
-    assert columns[columns.index("negative_slope") + 1 :][:1] == ("alignment",), columns
+    assert columns[columns.index("params") + 1 :][:1] == ("alignment",), columns
 (rule,) = (rule for rule in columns_of(Cell) if rule.name == "alignment")
 assert rule.problem("old") == "is 'old'; allowed: line, odd; did you mean 'odd'?"
 assert rule.problem("")
-assert SCHEMA == 3
+assert SCHEMA == 4
 assert all("alignment" in names for names in (CASE, SLICE, RARE_AXES))
 """
 

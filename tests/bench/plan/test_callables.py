@@ -9,7 +9,7 @@ import pytest
 
 from bench.plan.callables import adopted
 from bench.plan.options import OptionError, parse
-from kernels import api, registry
+from kernels import op_facts, registry
 from kernels.specs.op import is_op_spec
 from tests.running import ROOT
 
@@ -93,7 +93,7 @@ def test_a_function_that_is_called_op_is_no_op(mine: str) -> None:
 def test_a_function_of_ones_own_op_gets_the_parameters_of_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(api, "_OWN", {})
+    monkeypatch.setattr(op_facts, "_OWN", {})
     path = tmp_path / "mine.py"
     path.write_text("def swish(x, beta):\n    return x / (1 + (-beta * x).clip(-9, 9))\n")
     settings = parse({"op": [f"{ROOT}/examples/own_op.py:Swish"], "callable": [f"{path}:swish"]})

@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 
-from bench.plan.experiments import Arm, Experiment, Variant, cases, experiments
+from bench.plan.experiments import Arm, Experiment, Variant, case_label, cases, experiments
 from bench.plan.options import parse
 from bench.plan.profiles import PROFILES
 from kernels.api import AXES, DATA, DTYPES, LAYOUTS, PLACEMENTS, Case
@@ -135,3 +135,15 @@ def test_label_names_what_is_unusual() -> None:
         usual, case=Case("leaky_relu", n=1000, layout="strided", cache="cold", threads=2, negative_slope=0.2)
     )
     assert odd.label == "leaky_relu-forward-new-float32-1000-strided-cold-t2-slope0.2"
+
+
+def test_each_op_is_measured_with_the_parameters_that_are_its_own() -> None:
+    found = cases([grid(op=("relu", "elu", "prelu"), params=("alpha=0.5", "alpha=2.0"))])
+    assert [(case.op, case.params) for case in found] == [
+        ("relu", ""),
+        ("elu", "alpha=0.5"),
+        ("elu", "alpha=2.0"),
+        ("prelu", "slope=0.25"),
+    ]
+    labels = [case_label(case) for case in found]
+    assert [label.rpartition("1Ki")[2] for label in labels] == ["", "-alpha0.5", "-alpha2.0", ""]

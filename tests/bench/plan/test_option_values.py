@@ -64,7 +64,7 @@ def test_where_one_size_belongs_several_are_none(text: str) -> None:
 
 def test_what_an_axis_may_be_can_be_typed() -> None:
     for axis in AXIS_TABLE:
-        values = axis.values or (USUAL[axis.name],)
+        values = axis.values or (USUAL[axis.name] if axis.kind != "params" else "alpha=0.5",)
         assert values_as.axis_list(axis)(",".join(map(str, values))) == values
         assert values_as.axis_value(axis)(str(values[0])) == values[0]
 

@@ -75,6 +75,13 @@ BAD: list[tuple[str, object, str]] = [
     ("threads", "1.5", "'1.5' is not a whole number"),
     ("threads", "two", "'two' is not a whole number"),
     ("negative_slopes", "0.1,x", "'x' is not a number"),
+    ("params", "alpha", "'alpha' gives no parameters; allowed: NAME=NUMBER, as in alpha=0.5"),
+    ("params", "alpha=0.5,alpha=x", "'alpha=x' gives no parameters"),
+    (
+        "params",
+        "alpha=0.5",
+        "'alpha=0.5' is of none of the ops; allowed: the slope of leaky_relu is an option",
+    ),
     ("batches", "0", "0 is out of range; allowed: a whole number from 1 to"),
     ("batches", "1,many", "'many' is not a whole number"),
     ("widths", "10x5x3", "'10x5x3' are no widths; allowed: input-hidden-output, .* as in 10-5-3"),
@@ -233,6 +240,29 @@ def test_numpy_stands_in_where_torch_is_not_installed(monkeypatch: pytest.Monkey
     assert settings.baseline_note == "torch_eager is not installed: speed-ups are over numpy_ufunc"
     asked_for = parse({"backends": "numba_jit", "baseline": "torch_eager"})
     assert (asked_for.baseline, asked_for.baseline_note) == ("torch_eager", "")
+
+
+@pytest.mark.parametrize(
+    ("ops", "params", "says"),
+    [
+        ("elu", "alpha=-1", "alpha=-1 is out of the range of elu; allowed: 0 to 100"),
+        (
+            "elu,prelu",
+            "beta=1",
+            r"'beta=1.0' is of none of the ops; allowed: alpha of elu \(0 to 100\), slope of prelu",
+        ),
+        ("silu", "alpha=1", "silu: no parameters"),
+    ],
+)
+def test_parameters_that_no_op_takes_are_refused(ops: str, params: str, says: str) -> None:
+    with pytest.raises(OptionError, match=f"^--params: .*{says}"):
+        parse({"ops": ops, "params": params})
+
+
+def test_parameters_are_values_of_an_axis() -> None:
+    settings = parse({"ops": "elu,relu", "params": "alpha=.5,alpha=2"})
+    assert settings.grids[0]["params"] == ("alpha=0.5", "alpha=2.0")
+    assert settings.network.foreign == ("params",)
 
 
 def test_slopes_that_are_only_reported_are_allowed() -> None:

@@ -113,7 +113,7 @@ def test_it_speaks_of_the_source_that_it_was_written_with(checkout: Path, name: 
 def test_a_users_own_op_is_another_once_its_file_is_edited(tmp_path: Path) -> None:
     file = tmp_path / "mine.py"
     file.write_text("class Swish: ...")
-    need = Need("numba_jit", Variant(), ("Swish", "forward", "float32", "contiguous"))
+    need = Need("numba_jit", Variant(), ("Swish", "forward", "float32", "contiguous", ""))
     plugins = {"Swish": f"op={file}:Swish"}
     Compiled(plugins).add([need])
     assert Compiled(plugins).held([Arm("numba_jit")]) == {need}

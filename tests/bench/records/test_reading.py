@@ -191,6 +191,19 @@ class TestFormerSchemas:
         assert frame["process"].dtype == np.int64
         assert list(frame["mean_s"].isna()) == [True, True, False]
 
+    def test_an_op_had_its_usual_parameters(self, tmp_path: Path) -> None:
+        times = {"numpy_ufunc": 2e-3, "torch_eager": 1e-3}
+        paths = [tmp_path / "old.csv", tmp_path / "new.csv"]
+        old = [*experiment(times, op="elu", run_id="old"), *experiment(times, run_id="old")]
+        paths[0].write_text(former(old))
+        new = experiment(times, op="elu", params="alpha=0.5", run_id="new")
+        paths[1].write_text(as_csv(new))
+        frame = read_cells(paths)
+        assert list(frame["params"]) == ["alpha=1.0"] * 2 + [""] * 2 + ["alpha=0.5"] * 2
+        assert list(frame["params"].cat.categories) == ["", "alpha=0.5", "alpha=1.0"]
+        paths[0].write_text(former(sampled({"a": [1.0]}, op="elu")[1]))
+        assert list(read_rounds(paths[:1])["params"]) == ["alpha=1.0"]
+
     def test_a_run_of_that_time(self) -> None:
         folder = ROOT / "tests" / "schema1"
         assert set(read_cells([folder / "cells.csv"], ["verdict"])["verdict"].cat.categories) == {
@@ -259,9 +272,9 @@ class TestWhatIsRefused:
             (with_field(4, "schema", str(SCHEMA + 1)), 4, "schema", "newer version"),
             (with_field(4, "schema", "0"), 4, "schema", "is 0; allowed: 1, 2"),
             (with_field(2, "schema", "0"), 2, "schema", "is 0; allowed: 1, 2"),
-            (with_field(4, "schema", "1"), 4, "schema", "is 1, but the file begins with 2"),
+            (with_field(4, "schema", "1"), 4, "schema", f"is 1, but the file begins with {SCHEMA}"),
             (with_field(2, "schema", "x"), 2, "schema", "'x'; a number belongs here"),
-            ("\n".join(LINES[:3]) + "\n" + LINES[3][:200], 4, "noise_floor", "ends after speedup_hi, '4.0'"),
+            ("\n".join(LINES[:3]) + "\n" + LINES[3][:201], 4, "noise_floor", "ends after speedup_hi, '4.0'"),
             (
                 "\n".join([*LINES[:2], "1,run1", *LINES[2:]]),
                 3,
@@ -290,6 +303,13 @@ class TestWhatIsRefused:
             (with_field(3, "rounds", "2.5"), 3, "rounds", "whole number"),
             (with_field(3, "backend", ""), 3, "backend", "empty"),
             (with_field(3, "op", "rely"), 3, "op", "did you mean 'relu'?"),
+            (
+                with_field(3, "params", "alpha"),
+                3,
+                "params",
+                "'alpha' gives no parameters; allowed: NAME=NUMBER",
+            ),
+            (with_field(3, "params", "alpha=1.0"), 3, "params", "relu has no parameter 'alpha'"),
             (with_field(3, "status", "OK"), 3, "status", "allowed: ok, noisy"),
             (with_field(3, "verdict", "fast"), 3, "verdict", "allowed: faster, slower, same, unresolved"),
             (with_field(3, "verdict", "tie"), 3, "verdict", "allowed: faster, slower, same, unresolved"),

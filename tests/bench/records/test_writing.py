@@ -55,16 +55,16 @@ def test_header_is_the_dataclass_field_by_field(files: RunFiles) -> None:
 
 def test_columns_are_those_of_the_design() -> None:
     design = """schema run_id machine started_utc backend variant role op direction placement dtype n layout
-    data cache device threads negative_slope status reason rounds iterations time_s time_lo_s time_hi_s min_s
+    data cache device threads negative_slope params status reason rounds iterations time_s time_lo_s time_hi_s min_s
     q25_s median_s q75_s max_s bytes_moved gb_per_s ceiling_gb_per_s ceiling_fraction baseline speedup
     speedup_lo speedup_hi noise_floor verdict dispatch_s device_s import_s first_call_s second_call_s max_ulp
     special_values contended_rounds threads_effective processes process_sd process_df kind kind_sd leader over_leader
     over_leader_lo over_leader_hi leader_noise_floor leader_verdict resolve_s resolve_processes allocating_gb_per_s
-    mean_over_median page_faults system_s cpu_s peak_bytes parameters python versions shard"""
+    mean_over_median page_faults system_s cpu_s peak_bytes python versions shard"""
     assert tuple(design.split()) == CELL_COLUMNS
     design = """run_id backend variant role op direction placement dtype n layout data cache device threads
-    negative_slope round order iterations seconds contended process mean_s part_median_s part_q25_s part_q75_s waited_s
-    cpu_reading_s"""
+    negative_slope params round order iterations seconds contended process mean_s part_median_s part_q25_s part_q75_s
+    waited_s cpu_reading_s"""
     assert tuple(design.split()) == ROUND_COLUMNS
     assert ("run_id", "backend", "variant", "role", *AXES) == CELL_KEY
 
@@ -168,7 +168,7 @@ def test_a_damaged_line_of_the_journal_costs_its_own_experiment(files: RunFiles)
         (b'["c0ffee00",{}]\n', "damaged in its first line"),
         (
             b'["a3a6bf43",{}]\n',
-            "was written by another version: this one writes schema 2; choose another --run-id",
+            "was written by another version: this one writes schema 3; choose another --run-id",
         ),
     ],
 )

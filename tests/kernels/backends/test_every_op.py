@@ -65,3 +65,16 @@ def test_numba_tuned_is_right_in_every_mode_and_length() -> None:
                 case = Case(op, direction, "out", n=n)
                 if backend.why_not(case) is None:
                     check(backend, case, step=11)
+
+
+@pytest.mark.parametrize("name", ["numpy_ufunc", "numba_jit", "numba_tuned", "torch_eager", "jax_jit"])
+@pytest.mark.parametrize(
+    ("op", "params"), [("elu", "alpha=0.3"), ("elu", "alpha=100"), ("prelu", "slope=-3.3")]
+)
+def test_an_op_is_right_with_other_parameters(op: str, params: str, name: str) -> None:
+    backend = load(name)
+    for direction, dtype in (("forward", "float32"), ("forward", "bfloat16"), ("backward", "float32")):
+        case = Case(op, direction, dtype=dtype, n=71, params=params)
+        assert (backend.why_not(case) is None) == (op == "prelu" or name != "numba_tuned")
+        if backend.why_not(case) is None:
+            check(backend, case, step=9)

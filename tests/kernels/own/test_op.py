@@ -11,7 +11,7 @@ import pytest
 
 from bench.plan.option_values import OptionError
 from bench.plan.options import parse
-from kernels import api, ops
+from kernels import op_facts, ops
 from kernels.api import DIRECTIONS, PLACEMENTS, Case
 from kernels.ops.formula import Formula
 from kernels.own.op import load_ops
@@ -31,7 +31,7 @@ RIGHT = """
 def nothing_stays() -> Iterator[None]:
     yield
     ops.own.clear()
-    api._OWN.clear()
+    op_facts._OWN.clear()
 
 
 def written(folder: Path, text: str) -> str:
@@ -55,7 +55,7 @@ def test_the_example_is_right_where_it_has_an_expression(name: str) -> None:
     op, spec = checked(f"{EXAMPLE}:Swish")
     load_ops({op: spec})
     backend = load(name)
-    assert Case(op).params_text == "beta=1.5"
+    assert Case(op).params == "beta=1.5"
     assert Case(op).bytes_moved == Case("relu").bytes_moved
     served = 0
     for placement in PLACEMENTS:
@@ -181,9 +181,51 @@ FORGE = """
         b'{"problem": ""}',
         b'{"problem": "", "inputs": 3, "params": []}',
         b'{"problem": "", "inputs": 1, "params": 5}',
+        b'{"problem": "", "inputs": 1, "params": [["a", 1.0, 2.0, 3.0]]}',
     ],
 )
 def test_a_file_that_forges_its_answer_is_a_sentence(tmp_path: Path, answer: bytes) -> None:
     with pytest.raises(ValueError, match="importing it gave no") as caught:
         checked(written(tmp_path, FORGE.format(answer)))
     assert "\n" not in str(caught.value)
+
+
+SETTABLE = """
+    import math
+    import numpy as np
+    class Mine:
+        params = {"power": 2.0, "scale": 1.0}
+        def reference(x, scale, power): return scale * np.tanh(x) ** power
+        def numpy(x, scale, power, out=None): return np.multiply(scale, np.tanh(x) ** power, out=out)
+        def numba(v, scale, power): return scale * math.tanh(v) ** power
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["numpy_ufunc", "numba_jit"])
+def test_parameters_that_its_functions_take_may_be_set(tmp_path: Path, name: str) -> None:
+    text = written(tmp_path, SETTABLE)
+    settings = parse({"op": [text], "params": "power=3;scale=0.5"})
+    load_ops({"Mine": settings.plugins["Mine"]})
+    assert Case("Mine").params == "power=2.0;scale=1.0"
+    case = Case("Mine", dtype="float64", n=71, params="power=3;scale=0.5")
+    backend = load(name)
+    x = np.linspace(-3, 3, 71)
+    found = backend.compile(case, x, None, None)()
+    np.testing.assert_allclose(found, 0.5 * np.tanh(x) ** 3, rtol=1e-12)
+    check(backend, case, step=9)
+
+
+def test_parameters_that_its_functions_do_not_take_are_the_files() -> None:
+    with pytest.raises(
+        OptionError, match=r"--params: beta=3 is out of the range of Swish; allowed: 1\.5 alone"
+    ):
+        parse({"op": [f"{EXAMPLE}:Swish"], "params": "beta=3"})
+
+
+def test_a_parameter_that_some_of_its_functions_take_is_a_sentence(tmp_path: Path) -> None:
+    text = written(tmp_path, SETTABLE.replace("numba(v, scale, power)", "numba(v, power)"))
+    with pytest.raises(
+        ValueError, match="scale is an argument of reference, numpy and not of numba; give it to all"
+    ):
+        checked(text)
