@@ -127,8 +127,11 @@ class Slots:
     def _build(self) -> Slot:
         x = self._copy(self.inputs.x)
         dy = None if self.inputs.dy is None else self._copy(self.inputs.dy)
-        out = host_arrays.output_array(self.case) if self.case.placement == "out" else None
+        out = self._target() if self.case.placement == "out" else None
         return self.bind(x, dy, out)
+
+    def _target(self) -> np.ndarray:
+        return host_arrays.output_array(self.case)
 
     def move(self) -> None:
         """Move a lone slot's arrays to another address, where `moves` says so."""

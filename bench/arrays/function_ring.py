@@ -8,7 +8,7 @@ from bench.arrays.call_ring import Slots
 from bench.plan.function_case import FunctionCase
 from kernels.numbers.host_arrays import aligned_empty, np_dtype
 
-__all__ = ["FunctionSlots", "inputs_of", "results_of", "write"]
+__all__ = ["FunctionSlots", "inputs_of", "results_of", "target_of", "write"]
 
 Array = np.ndarray
 
@@ -22,6 +22,14 @@ class FunctionSlots(Slots):
         copy = aligned_empty(array.shape, array.dtype)
         copy[...] = array
         return copy
+
+    def _target(self) -> Array:
+        return target_of(self.case)
+
+
+def target_of(case: FunctionCase) -> Array:
+    """An array to write a result into."""
+    return aligned_empty(case.result_shape, np_dtype(case.result_dtype))
 
 
 def inputs_of(case: FunctionCase) -> list[Array]:

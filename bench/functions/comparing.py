@@ -49,6 +49,7 @@ def compare(
     functions: Mapping[str, Function],
     x: Any,
     *,
+    out: Any = None,
     reference: Function | None = None,
     seconds: float = 20.0,
     rtol: float | None = None,
@@ -57,10 +58,12 @@ def compare(
 ) -> Comparison:
     """Which of the functions is the fastest on `x`, and how sure that is.
 
-    Each function takes one array and returns one: a function that another process can import, or text as for
+    Each function takes one array and returns one; where `out` is given, it is called with an array besides, which it
+    fills: ``f(x, out)`` or ``f(x, out=out)``.  It is a function that another process can import, or text as for
     ``--callable`` (``"jax:FILE.py:relu"``).  Functions of NumPy, torch and JAX get arrays of their own framework, on
     the same numbers; others get what `x` is.  JAX's are compiled by jax.jit.  `x` is a C-contiguous array of floats,
-    of any shape, in the memory of the CPU.
+    of any shape, in the memory of the CPU.  `out` is an array of the same dtype, which tells the shape of results; each
+    function writes into one of its own.
 
     Each function has a process of its own, they take turns round by round, a copy of the same bytes runs beside them
     where a result is as large as `x`, and all have to give what `reference` gives (a function; by default the first),
@@ -89,24 +92,29 @@ def compare(
     everybody = [*functions.values(), first]
     begin = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="relu_bench_") as folder, _handed_over(everybody, inline=inline):
-        case = _with_results(_case(_host(x, kind), Path(folder), rtol, atol), judge, inline=inline)
+        case = _into(_case(_host(x, kind), Path(folder), rtol, atol), out)
+        case = _with_results(case, judge, inline=inline)
         cells = _measured(case, specs, Path(folder), seconds, inline=inline)
     return comparison(case, cells, time.monotonic() - begin, inline=inline)
 
 
-def _host(x: Any, kind: str) -> np.ndarray:
+def _host(x: Any, kind: str, name: str = "x") -> np.ndarray:
     """Its numbers on the host, in the same memory where that can be.  Raises ValueError."""
     if kind == "torch":
         if x.device.type != "cpu":
-            raise ValueError(f"x is on {x.device}; compare() measures on the CPU: give x.cpu()")
+            raise ValueError(f"{name} is on {x.device}; compare() measures on the CPU: give {name}.cpu()")
         x = registry.load("torch_eager").to_numpy(x.detach())
     host = np.asarray(x)
     if host.dtype.name not in DTYPES:
-        raise ValueError(f"x has the dtype {host.dtype}; allowed: {', '.join(DTYPES)}")
+        raise ValueError(f"{name} has the dtype {host.dtype}; allowed: {', '.join(DTYPES)}")
     if not host.size or not host.ndim:
-        raise ValueError(f"x has the shape {host.shape}; allowed: one dimension or more, one element or more")
+        raise ValueError(
+            f"{name} has the shape {host.shape}; allowed: one dimension or more, one element or more"
+        )
     if not host.flags.c_contiguous:
-        raise ValueError("x is not C-contiguous; give np.ascontiguousarray(x), or x.contiguous() of torch")
+        raise ValueError(
+            f"{name} is not C-contiguous; give np.ascontiguousarray({name}), or {name}.contiguous() of torch"
+        )
     return host
 
 
@@ -129,12 +137,27 @@ def _case(host: np.ndarray, folder: Path, rtol: float | None, atol: float | None
     return case
 
 
+def _into(case: FunctionCase, out: Any) -> FunctionCase:
+    """With results written into arrays like `out`, where it is given.  Raises ValueError or TypeError in one line."""
+    if out is None:
+        return case
+    like = _host(out, kind_of_array(out, "out"), "out")
+    if like.dtype.name != case.dtype:
+        raise ValueError(f"out has the dtype {like.dtype} and x {case.dtype}; they must be the same")
+    return dataclasses.replace(case, placement="out", result_shape=like.shape, result_dtype=case.dtype)
+
+
 def _with_results(case: FunctionCase, judge: CallableSpec, *, inline: bool) -> FunctionCase:
     """With what is right for each input written down."""
     if not inline:
         shape, dtype = kind_of_results(judge, case)
     else:
         shape, dtype = make_results(Adopted(judge, loaded(judge)), case)
+    if case.placement == "out" and (shape, dtype) != (case.result_shape, case.result_dtype):
+        raise ValueError(
+            f"out has shape {case.result_shape}, {case.result_dtype}, and what is right has shape {shape}, {dtype}; "
+            "give an out like the results"
+        )
     return dataclasses.replace(case, result_shape=shape, result_dtype=dtype)
 
 

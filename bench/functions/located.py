@@ -24,11 +24,13 @@ _ADVICE = (
 )
 
 
-def kind_of_array(x: object) -> str:
+def kind_of_array(x: object, name: str = "x") -> str:
     """Whose array it is.  Raises TypeError in one line."""
     kind = _FRAMEWORKS.get(type(x).__module__.partition(".")[0])
     if kind is None or not hasattr(x, "shape"):
-        raise TypeError(f"x is a {type(x).__name__}; allowed: an array of NumPy or JAX, or a torch tensor")
+        raise TypeError(
+            f"{name} is a {type(x).__name__}; allowed: an array of NumPy or JAX, or a torch tensor"
+        )
     return kind
 
 

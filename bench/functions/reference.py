@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
-from bench.arrays.function_ring import inputs_of, write
-from bench.plan.function_case import FunctionCase
+from bench.arrays.function_ring import inputs_of, target_of, write
+from bench.plan.function_case import FUNCTION, FunctionCase
 from kernels.api import DTYPES
 from kernels.own.adopted import Adopted
 from kernels.own.loading import loaded
@@ -23,7 +25,8 @@ def kind_of_results(spec: CallableSpec, case: FunctionCase) -> Kind:
 
     Raises ValueError in one line: what the reference raised, or what it returned instead of an array.
     """
-    words = (str(spec), case.folder, case.dtype, ",".join(map(str, case.shape)), str(case.variants))
+    shape, into = (",".join(map(str, each)) for each in (case.shape, case.result_shape))
+    words = (str(spec), case.folder, case.dtype, shape, str(case.variants), case.placement, into)
     what = f"{spec.name}, which says what is right"
     found = replies(__name__, words, what=what)[-1]
     (error,) = fields_in(found, what, "error")
@@ -39,11 +42,23 @@ def kind_of_results(spec: CallableSpec, case: FunctionCase) -> Kind:
     return tuple(shape), str(dtype)
 
 
-def answer(text: str, folder: str, dtype: str, shape: str, variants: str) -> None:
+def answer(  # noqa: PLR0917  # words of a command line
+    text: str, folder: str, dtype: str, shape: str, variants: str, placement: str, into: str
+) -> None:
     """What runs in that process."""
-    sizes = tuple(int(size) for size in shape.split(","))
+    sizes, results = (tuple(int(size) for size in each.split(",")) for each in (shape, into))
     n = int(np.prod(sizes))
-    case = FunctionCase("function", dtype=dtype, n=n, shape=sizes, folder=folder, variants=int(variants))
+    case = FunctionCase(
+        FUNCTION,
+        placement=placement,
+        dtype=dtype,
+        n=n,
+        shape=sizes,
+        result_shape=results,
+        result_dtype=dtype,
+        folder=folder,
+        variants=int(variants),
+    )
     try:
         spec = spec_of_text(text)
         found, name = make_results(Adopted(spec, loaded(spec)), case)
@@ -54,13 +69,21 @@ def answer(text: str, folder: str, dtype: str, shape: str, variants: str) -> Non
 
 
 def make_results(backend: Adopted, case: FunctionCase) -> Kind:
-    """Call the reference with every input and write down its results.  Raises ValueError, and whatever it raises."""
+    """Call the reference with every input and write down its results; into an array only if it has to be given one.
+
+    Raises ValueError, and whatever the reference raises.
+    """
+    if case.placement == "new" and not backend.takes.new:
+        raise ValueError("writes into out, and there is none; give compare() an out like the results")
+    if backend.takes.new:
+        case = replace(case, placement="new")
     reason = backend.why_not(case)
     if reason is not None:
         raise ValueError(reason)
     kinds: set[Kind] = set()
     for number, x in enumerate(inputs_of(case)):
-        result = backend.compile(case, backend.adopt(x, case), None, None)()
+        target = backend.adopt(target_of(case), case) if case.placement == "out" else None
+        result = backend.compile(case, backend.adopt(x, case), None, target)()
         backend.sync(result)
         found = backend.to_numpy(result) if hasattr(result, "shape") else result
         if not isinstance(found, np.ndarray) or found.dtype.name not in DTYPES or not found.size:

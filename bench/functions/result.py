@@ -59,6 +59,7 @@ class Comparison:
     dtype: str
     seconds: float
     isolation: str
+    placement: str
 
     def __getitem__(self, name: str) -> Compared:
         """The row of that function.  Raises KeyError."""
@@ -95,7 +96,9 @@ class Comparison:
             else "each in processes of its own"
         )
         shape = "x".join(map(str, self.shape))
-        return f"{count_text(len(self.functions), 'function')} on {self.dtype} {shape}, {self.seconds:.0f} s, {how}"
+        into = ", into a given array" if self.placement == "out" else ""
+        functions = count_text(len(self.functions), "function")
+        return f"{functions} on {self.dtype} {shape}{into}, {self.seconds:.0f} s, {how}"
 
     def _table(self) -> list[tuple[str, ...]]:
         head = (
@@ -136,7 +139,8 @@ def comparison(case: FunctionCase, cells: Sequence[Cell], seconds: float, *, inl
     rows = [_compared(cell) for cell in ranked]
     rows.sort(key=lambda row: math.inf if row.time_s is None else row.time_s)
     first = next(cell.backend for cell in ranked if cell.role == "baseline")
-    return Comparison(tuple(rows), first, case.shape, case.dtype, seconds, "inline" if inline else "process")
+    how = "inline" if inline else "process"
+    return Comparison(tuple(rows), first, case.shape, case.dtype, seconds, how, case.placement)
 
 
 def _compared(cell: Cell) -> Compared:

@@ -120,8 +120,8 @@ class FunctionGate(Gate[FunctionSlots, FunctionPlants]):
         return GateReport(problem)
 
     def most_live(self, slot: Slot) -> int:
-        """A few."""
-        return _LIVE if slot.aliased else 0
+        """A few; into a given array they all lie there."""
+        return _LIVE if slot.aliased and self.slots.case.placement == "new" else 0
 
 
 def _kind(case: FunctionCase, found: Any) -> str | None:

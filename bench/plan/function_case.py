@@ -19,7 +19,7 @@ FUNCTION = "function"
 
 @dataclass(frozen=True, slots=True)
 class FunctionCase(Case):
-    """A function of one C-contiguous array, on a CPU, that returns an array.
+    """A function of one C-contiguous array, on a CPU, that returns an array, or writes it into a given one.
 
     `folder` has inputs and results as raw bytes: ``x0``, ``y0``, and `variants` of them in all, of which the first is
     the user's own.  A result is right within ``atol + rtol * |wanted|``.  Raises ValueError.
@@ -38,6 +38,8 @@ class FunctionCase(Case):
             raise ValueError(
                 f"op {self.op!r} of {self.dtype} to {self.result_dtype}; allowed: {FUNCTION}, {', '.join(DTYPES)}"
             )
+        if self.placement not in ("new", "out"):
+            raise ValueError(f"placement is {self.placement!r}; allowed: new, out")
         if math.prod(self.shape) != self.n or self.n < 1 or self.variants < 1:
             raise ValueError(f"shape {self.shape} has not n = {self.n} elements, 1 or more")
 
@@ -53,8 +55,9 @@ class FunctionCase(Case):
 
     @property
     def label(self) -> str:
-        """As people see it: ``function-float32-1024x1024``."""
-        return f"{self.op}-{self.dtype}-{'x'.join(map(str, self.shape))}"
+        """As people see it: ``function-float32-1024x1024``, with ``-out`` behind it into a given array."""
+        into = "-out" if self.placement == "out" else ""
+        return f"{self.op}-{self.dtype}-{'x'.join(map(str, self.shape))}{into}"
 
     def file(self, name: str, number: int) -> Path:
         """Where input ``x`` or result ``y`` of that number lies."""
@@ -63,4 +66,6 @@ class FunctionCase(Case):
 
 def plain(case: Case) -> Case:
     """The flat case of the same input bytes, for what copies them."""
-    return Case("relu", dtype=case.dtype, n=case.n, device=case.device, threads=case.threads)
+    return Case(
+        "relu", "forward", case.placement, case.dtype, case.n, device=case.device, threads=case.threads
+    )

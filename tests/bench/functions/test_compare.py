@@ -96,6 +96,39 @@ def test_a_comparison_is_read_by_people_and_by_programs(measured: Comparison) ->
         measured["nobody"]
 
 
+def doubled_into(x: Array, out: Array) -> None:
+    np.multiply(x, 2, out=out)
+
+
+def added_into(x: Array, out: Array | None = None) -> Array:
+    return np.add(x, x, out=out)
+
+
+@pytest.mark.slow
+def test_functions_of_x_and_out_write_into_a_given_array() -> None:
+    def forgets(x: Array, out: Array) -> None:
+        out[:-1] = x[:-1] * 2
+
+    def allocates(x: Array, out: Array) -> Array:
+        return x * 2
+
+    functions = {
+        "into": doubled_into,
+        "either": added_into,
+        "forgets": forgets,
+        "allocates": allocates,
+        "no": doubled,
+    }
+    out = np.zeros_like(X)
+    found = compare(functions, X, out=out, seconds=1, isolation="inline", reference=doubled)
+    assert {found[name].status for name in ("into", "either")} <= {"ok", "noisy"}
+    assert found["forgets"].status == found["allocates"].status == "incorrect"
+    assert found["no"].status == "skipped"
+    assert "one that takes out, too, has placement out" in found["no"].reason
+    assert "into a given array" in repr(found)
+    assert not out.any()
+
+
 PROGRAM = """
 import numpy as np
 import relu_bench
@@ -208,6 +241,26 @@ def test_a_result_may_have_another_shape() -> None:
         ({"f": doubled}, X, {"seconds": 0}, "seconds is 0; allowed"),
         ({"f": doubled}, X, {"isolation": "thread"}, "isolation is 'thread'; allowed: 'process', 'inline'"),
         ({"f": raises}, X, {}, "f, which says what is right: RuntimeError: not today"),
+        (
+            {"f": doubled_into},
+            X,
+            {},
+            "f, which says what is right: writes into out, and there is none; give compare",
+        ),
+        (
+            {"f": doubled},
+            X,
+            {"out": X[0]},
+            r"out has shape \(40,\), float32, and what is right has shape \(30, 40\)",
+        ),
+        (
+            {"f": doubled},
+            X,
+            {"out": X.astype(float)},
+            "out has the dtype float64 and x float32; they must be the same",
+        ),
+        ({"f": doubled}, X, {"out": 3}, "out is a int; allowed: an array of NumPy or JAX"),
+        ({"f": doubled}, X, {"out": X.T}, "out is not C-contiguous; give np.ascontiguousarray.out"),
         ({"f": dies}, X, {}, "f, which says what is right: importing it ended Python, exit status -11"),
     ],
 )
