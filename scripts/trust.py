@@ -19,6 +19,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from bench.plan.experiments import Experiment
+from bench.plan.interpreters import usable_interpreter
 from bench.plan.options import OptionError, parse
 from bench.plan.profiles import PROFILES
 from bench.plan.settings import Settings
@@ -27,12 +28,12 @@ from bench.plugin.texts import until
 from bench.text.units import count_text, span_text
 from scripts._plugins import slowed
 from scripts._shared.beside import HOURS, add_beside_option, beside
-from scripts._shared.cli import Parser, UsageError, comma_list, count, positive, run
+from scripts._shared.cli import Parser, UsageError, comma_list, count, option_type, positive, run
 from scripts._shared.fresh import measured
 from scripts._shared.markers import MarkerError
 from scripts._shared.stored import StoredError
 from scripts._shared.validation import Study, add_study_options
-from scripts._trust.arms import BASES, passes
+from scripts._trust.arms import BASES, INSTALLED, passes
 from scripts._trust.judging import Judged, judged_pairs, troubles
 from scripts._trust.section import broken, section
 
@@ -40,8 +41,9 @@ __all__ = ["main"]
 
 
 def _part(judged: Sequence[Judged]) -> str:
-    """The folder of a study among the others."""
-    return f"{judged[0].profile}-{judged[0].hour}"
+    """The folder of a study among the others; one with installs has its own."""
+    installs = "-installs" if any(pair.kind == INSTALLED for pair in judged) else ""
+    return f"{judged[0].profile}-{judged[0].hour}{installs}"
 
 
 _STUDY = Study("trust", Judged, section, _part)
@@ -53,6 +55,7 @@ examples:
   python scripts/trust.py --profile standard --bases numpy_ufunc --minutes 20
   python scripts/trust.py --save results/validation/trust --update docs/validation.md
   python scripts/trust.py --save results/validation/trust --beside busy
+  python scripts/trust.py --save results/validation/trust --installs equal/bin/python --sizes 32Ki,1Mi
   python scripts/trust.py --read results/validation/trust --update docs/validation.md --check
 
 exit status: 0; 1 if the rates are not shown to be as good as the project promises, or if --check finds that the page
@@ -73,6 +76,12 @@ def _options(argv: Sequence[str] | None) -> Namespace:
     )
     parser.add_argument("--sizes", default="1Ki,32Ki,1Mi,16Mi", help="element counts, as for pytest bench/")
     parser.add_argument("--repeats", type=count, default=1, help="experiments for each case and base")
+    parser.add_argument(
+        "--installs",
+        type=option_type(usable_interpreter),
+        metavar="PYTHON",
+        help="measure each backend also in this Python, of an equal environment: is it a tie as often?",
+    )
     add_beside_option(parser)
     parser.add_argument("--minutes", type=positive, help="begin nothing more that would not end by then")
     add_study_options(parser)
@@ -88,7 +97,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _measured(options: Namespace) -> Iterator[list[Judged]]:
     """What each pass found."""
     try:
-        chosen = passes(options.bases, options.sizes) * options.repeats
+        chosen = passes(options.bases, options.sizes, options.installs or "") * options.repeats
         settings = parse({"profile": options.profile, "backends": ",".join(options.bases)})
         settings = dataclasses.replace(settings, plugins=slowed.PLUGINS)
     except OptionError as error:

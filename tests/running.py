@@ -8,9 +8,11 @@ import re
 import signal
 import subprocess
 import sys
+import sysconfig
 import tempfile
 import textwrap
 import time
+import venv
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +29,7 @@ __all__ = [
     "bench",
     "ended",
     "environ",
+    "equal_python",
     "interrupt",
     "printed_by",
     "python",
@@ -167,3 +170,11 @@ def interrupt(
 def ended(process: psutil.Process) -> bool:
     """Whether the process is gone, or waits only for its parent to notice."""
     return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+
+
+def equal_python(folder: Path) -> Path:
+    """An interpreter of an environment of its own, in `folder`, with the packages of this one."""
+    venv.create(folder, symlinks=True)
+    (packages,) = (folder / "lib").glob("python*/site-packages")
+    (packages / "these.pth").write_text(f"{sysconfig.get_path('purelib')}\n")
+    return folder / "bin" / "python"

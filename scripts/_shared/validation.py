@@ -34,7 +34,7 @@ __all__ = ["NOT_MEASURED", "Study", "add_page_options", "add_study_options"]
 
 NOT_MEASURED = "Not measured with this code yet."
 _ROWS = "measured.csv"
-_NO_OPTIONS = ("save", "read", "update", "check", "csv", "peer")  # where things go, not what was measured
+_NO_OPTIONS = ("save", "read", "update", "check", "csv", "peer", "installs")  # places, not what was measured
 Row = TypeVar("Row", bound="DataclassInstance")
 
 

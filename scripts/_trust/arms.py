@@ -8,7 +8,7 @@ from bench.plan.experiments import Arm, Experiment, Variant, cases
 from bench.plan.options import parse
 from scripts._plugins import slowed
 
-__all__ = ["BASES", "IDENTICAL", "SLOWED", "base_of", "kind_of", "passes"]
+__all__ = ["BASES", "IDENTICAL", "INSTALLED", "SLOWED", "base_of", "kind_of", "passes"]
 
 BASES = {
     "numpy_ufunc": "torch_eager",
@@ -18,6 +18,8 @@ BASES = {
 }
 """Backends, and the baseline that each runs beside: serial ones beside a parallel one, and the other way round."""
 IDENTICAL = "identical"
+INSTALLED = "installed"
+"""An identical arm in another Python, of an equal environment."""
 SLOWED = {"slower5": 20, "slower10": 10}
 """Kinds of arms that are slowed by a known amount, one part in so many."""
 _PREFIX = "slowed_"
@@ -25,15 +27,17 @@ _COPIES = 3
 """Identical arms of an experiment: each pair of them is judged."""
 
 
-def _arms(base: str) -> tuple[Arm, ...]:
+def _arms(base: str, python: str) -> tuple[Arm, ...]:
     """The baseline is another backend, and so slow that it never leads: the others are then raced as leaders are."""
 
-    def slower(name: str, every: int) -> Arm:
-        return Arm(f"{_PREFIX}{base}", "candidate", Variant(name, ((slowed.EVERY, str(every)),)))
+    def slower(name: str, every: int, python: str = "") -> Arm:
+        environ = ((slowed.EVERY, str(every)),)
+        return Arm(f"{_PREFIX}{base}", "candidate", Variant(name, environ, python=python))
 
     copies = (slower(f"{IDENTICAL}-{number + 1}", 0) for number in range(_COPIES))
     baseline = Arm("behind", "baseline", Variant(base, ((slowed.BASE, BASES[base]),)))
-    return (baseline, *copies, *(slower(kind, every) for kind, every in SLOWED.items()))
+    elsewhere = (slower(f"{INSTALLED}-1", 0, python),) if python else ()
+    return (baseline, *copies, *elsewhere, *(slower(kind, every) for kind, every in SLOWED.items()))
 
 
 def base_of(backend: str) -> str:
@@ -42,17 +46,18 @@ def base_of(backend: str) -> str:
 
 
 def kind_of(variant: str) -> str:
-    """Which arm it is, by the name of its variant: `IDENTICAL` or one of `SLOWED`; the baseline is another thing."""
+    """Which arm it is, by its variant's name: `IDENTICAL`, `INSTALLED` or one of `SLOWED`; the baseline is none."""
     return variant.partition("-")[0]
 
 
-def passes(bases: Sequence[str], sizes: str) -> list[list[Experiment]]:
+def passes(bases: Sequence[str], sizes: str, python: str = "") -> list[list[Experiment]]:
     """As many experiments at a time as the quick profile has, one list for each op and direction.
 
-    `sizes` is as for ``pytest bench/``.  Raises OptionError.
+    `sizes` is as for ``pytest bench/``.  `python` is one of an equal environment, in which each base is measured,
+    too.  Raises OptionError.
     """
     found: dict[tuple[str, str], list[Experiment]] = {}
     for case in sorted(cases(parse({"sizes": sizes}).grids), key=lambda case: case.n):
         mine = found.setdefault((case.op, case.direction), [])
-        mine.extend(Experiment(case, _arms(base)) for base in bases)
+        mine.extend(Experiment(case, _arms(base, python)) for base in bases)
     return list(found.values())

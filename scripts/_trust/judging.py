@@ -13,7 +13,7 @@ from bench.records.lines import Key, key_of
 from bench.records.schema import Cell
 from bench.stats.moderation import RoundVariance, each_beside, in_common, moderated
 from bench.stats.verdicts import Pair, Rounds, judge, pair_of
-from scripts._trust.arms import IDENTICAL, SLOWED, base_of, kind_of
+from scripts._trust.arms import IDENTICAL, INSTALLED, SLOWED, base_of, kind_of
 
 __all__ = ["Judged", "judged_pairs", "troubles"]
 
@@ -29,7 +29,7 @@ class Judged:
     experiment: str
     n: int
     kind: str
-    """What the first arm is: `IDENTICAL` or one of `SLOWED`."""
+    """What the first arm is: `IDENTICAL`, `INSTALLED` or one of `SLOWED`."""
     first: str
     second: str
     with_leader: int
@@ -99,9 +99,9 @@ def _experiments(cells: Sequence[Cell]) -> dict[Place, list[Cell]]:
 
 def _pairs(cells: Sequence[Cell]) -> Iterator[tuple[Cell, Cell]]:
     identical = [cell for cell in cells if kind_of(cell.variant) == IDENTICAL]
-    slower = [cell for cell in cells if kind_of(cell.variant) in SLOWED]
+    others = [cell for cell in cells if kind_of(cell.variant) in (INSTALLED, *SLOWED)]
     yield from itertools.combinations(identical, 2)
-    yield from itertools.product(slower, identical)
+    yield from itertools.product(others, identical)
 
 
 def _common(cells: Sequence[Cell], others: Sequence[Cell], rounds: Mapping[Key, Rounds]) -> RoundVariance:

@@ -7,19 +7,25 @@ from statistics import median
 
 from tabulate import tabulate
 
-from scripts._trust.arms import IDENTICAL, SLOWED
+from scripts._trust.arms import IDENTICAL, INSTALLED, SLOWED
 from scripts._trust.judging import Judged
-from scripts._trust.rates import ENOUGH, QUESTIONS, STEADY, Question, rate_of
+from scripts._trust.rates import ENOUGH, QUESTIONS, STEADY, Question, rate, rate_of
 
 __all__ = ["broken", "section"]
 
-_KINDS = {IDENTICAL: "identical", "slower5": "slowed by 5 %", "slower10": "slowed by 10 %"}
+_KINDS = {
+    IDENTICAL: "identical",
+    INSTALLED: "equal installs",
+    "slower5": "slowed by 5 %",
+    "slower10": "slowed by 10 %",
+}
+_VERDICTS = {"same": ("same",), "different": ("faster", "slower"), "unresolved": ("unresolved",)}
 
 
 def section(judged: Sequence[Judged]) -> str:
     """The tables of one profile and hour."""
     profile, hour = judged[0].profile, judged[0].hour
-    parts = [f"**Profile {profile}, {hour} hour**", _rates(judged), _needed(judged)]
+    parts = [f"**Profile {profile}, {hour} hour**", _rates(judged), _installs(judged), _needed(judged)]
     return "\n\n".join(part for part in [*parts, _by_base(judged), _ratios(judged)] if part)
 
 
@@ -65,6 +71,21 @@ def _rates(judged: Sequence[Judged]) -> str:
     return tabulate(rows, headers=headers, tablefmt="github", disable_numparse=True)
 
 
+def _installs(judged: Sequence[Judged]) -> str:
+    """Whether arms of equal installs are a tie as often as identical ones are: what each verdict's share is."""
+    rows = []
+    for kind in (IDENTICAL, INSTALLED):
+        mine = [pair for pair in judged if pair.kind == kind]
+        if not mine:
+            return ""
+        clusters = [f"{pair.base} {pair.n}" for pair in mine]
+        rates = (rate([pair.verdict in words for pair in mine], clusters) for words in _VERDICTS.values())
+        texts = (f"{each.value:.1%} ({each.lo:.1%} to {each.hi:.1%})" for each in rates if each is not None)
+        rows.append((_KINDS[kind], len(mine), *texts))
+    headers = ("pairs of arms", "pairs", *_VERDICTS)
+    return tabulate(rows, headers=headers, tablefmt="github", disable_numparse=True)
+
+
 def _needed(judged: Sequence[Judged]) -> str:
     """What it takes to call identical arms `same` whose processes differ much."""
     unsteady = [pair for pair in judged if pair.kind == IDENTICAL and pair.process_sd > STEADY]
@@ -91,7 +112,7 @@ def _by_base(judged: Sequence[Judged]) -> str:
 
 def _ratios(judged: Sequence[Judged]) -> str:
     rows = []
-    for kind in (IDENTICAL, *SLOWED):
+    for kind in (IDENTICAL, INSTALLED, *SLOWED):
         mine = [pair for pair in judged if pair.kind == kind]
         if mine:
             ratio, floor, sd = (

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,8 +27,9 @@ from scripts._trust import arms
 from scripts._trust.judging import Judged, judged_pairs, troubles
 from scripts._trust.rates import ENOUGH, QUESTIONS, Question, rate, rate_of
 from scripts._trust.section import broken, section
+from scripts.trust import _part
 from tests import factories
-from tests.running import wait_until
+from tests.running import equal_python, wait_until
 
 PAIR = Judged(
     profile="quick",
@@ -117,6 +119,27 @@ class TestRates:
         question = asked("identical, processes within 1%, called same")
         assert rate_of(question, unsteady) is None
         assert "0% are called same. Those that stay unresolved take 7 processes" in section(unsteady)
+
+
+class TestInstalls:
+    def test_their_verdicts_stand_beside_those_of_identical_arms(self) -> None:
+        installed = pairs(arms.INSTALLED, {"same": 80, "unresolved": 15, "faster": 5})
+        text = section([*as_promised(), *installed])
+        rows = [
+            line for line in text.splitlines() if line.startswith(("| identical  ", "| equal installs  "))
+        ]
+        shares = [[part.split()[0] for part in row.strip("| ").split("|")[1:]] for row in rows[:2]]
+        assert shares == [["300", "98.0%", "1.0%", "1.0%"], ["100", "80.0%", "5.0%", "15.0%"]]
+        assert "equal installs" not in section(as_promised())
+
+    def test_nothing_is_promised_of_them_alone(self) -> None:
+        installed = pairs(arms.INSTALLED, {"faster": 300})
+        assert broken([*as_promised(), *installed]) == broken(as_promised()) == []
+
+    def test_they_are_kept_in_a_folder_of_their_own(self) -> None:
+        installed = pairs(arms.INSTALLED, {"same": 1})
+        assert _part(as_promised()) == "quick-calm"
+        assert _part([*as_promised(), *installed]) == "quick-calm-installs"
 
 
 class TestPromises:
@@ -223,20 +246,24 @@ class TestJudging:
 
 
 @pytest.mark.slow
-def test_pairs_with_the_leader_get_the_verdicts_that_the_run_reports() -> None:
-    chosen = [each for each in arms.passes(("numpy_ufunc",), "1Ki")[0] if each.case.placement == "out"]
+def test_pairs_with_the_leader_get_the_verdicts_that_the_run_reports(tmp_path: Path) -> None:
+    elsewhere = str(equal_python(tmp_path))
+    passes = arms.passes(("numpy_ufunc",), "1Ki", elsewhere)
+    chosen = [each for each in passes[0] if each.case.placement == "out"]
     settings = parse({"max_seconds": "0.5"})
     short = dataclasses.replace(settings.profile, batch_s=5e-4, max_rounds=6)
     fresh = measured(dataclasses.replace(settings, profile=short, plugins=slowed.PLUGINS), chosen)
     assert troubles(fresh.cells) == []
+    assert {arm.variant.name for arm in chosen[0].arms if arm.variant.python == elsewhere} == {"installed-1"}
     reported = {cell.variant: (cell.leader_verdict, cell.over_leader) for cell in fresh.cells}
     judged = judged_pairs(fresh.cells, fresh.rounds, "quick", "calm")
-    assert len(judged) == 9
+    assert len(judged) == 12
     (leader,) = (cell for cell in fresh.cells if cell.over_leader == 1.0)
     led = [pair for pair in judged if pair.second == leader.variant]
     assert {pair.first: (pair.verdict, pair.ratio) for pair in led} == {
         pair.first: reported[pair.first] for pair in led
     }
+    assert sum(pair.kind == arms.INSTALLED for pair in judged) == 3
     floors = {cell.variant: cell.leader_noise_floor for cell in fresh.cells}
     assert [pair.noise_floor for pair in led] == pytest.approx([floors[pair.first] for pair in led])
 

@@ -11,7 +11,7 @@ import pytest
 
 from bench.plan.option_values import OptionError
 from bench.plan.options import parse
-from tests.running import bench
+from tests.running import bench, equal_python
 
 
 @pytest.fixture(scope="session")
@@ -25,11 +25,7 @@ def bare(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def other(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Another Python that has this one's packages, by its own path."""
-    folder = tmp_path_factory.mktemp("other")
-    venv.create(folder, symlinks=True)
-    (packages,) = (folder / "lib").glob("python*/site-packages")
-    (packages / "these.pth").write_text(f"{sysconfig.get_path('purelib')}\n")
-    return folder / "bin" / "python"
+    return equal_python(tmp_path_factory.mktemp("other"))
 
 
 def test_an_arm_is_a_variant_in_another_python(other: Path) -> None:
