@@ -4,41 +4,19 @@ from __future__ import annotations
 
 import importlib.util
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from bench.stats.estimates import Interval
-from kernels.api import MAIN_OPS, Case
+from kernels.api import Case
 from kernels.recorder.cases_file import Recording
 from scripts._recommend.answer import answer
 from scripts._recommend.ranking import Answer, Missing, arm_of
 from scripts._recommend.runs import Evidence
+from scripts._recommend.saving import OURS, Part, Saving, saving
 from scripts._shared.steps import saved_by_swapping, step_time
 
-__all__ = ["OURS", "Part", "Program", "Saving", "program_answer", "smallest_swapped"]
-
-OURS = "numba_tuned"
-"""The one backend besides torch's own that a PyTorch program can have without converting a tensor."""
-_MOST_OF_IT = 0.9
-
-
-@dataclass(frozen=True, slots=True)
-class Saving:
-    """Seconds that an arm saves in each step, and the layers that make most of it."""
-
-    arm: str
-    seconds: Interval
-    layers: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """One case of the program: its calls in a step, and what the runs say of it."""
-
-    case: Case
-    calls: float
-    where: tuple[str, ...]
-    found: Answer | Missing
+__all__ = ["Program", "program_answer", "smallest_swapped"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +27,8 @@ class Program:
     parts: tuple[Part, ...]
     step: Interval | None
     spent_s: float
+    counted_s: float | None
+    """The same as the program itself took for it while its calls were counted; None where that is not known."""
     saving: Saving | None
     swapped: Interval | None
     """The share of a step that really went away, where the program was recorded with --swap."""
@@ -75,17 +55,15 @@ def program_answer(evidence: Evidence, recording: Recording, now: str | None, sm
     """What to do about the activations of `recording`; `small`: elements below which training keeps torch's own."""
     parts = tuple(_parts(evidence, recording, now))
     known = [part for part in parts if isinstance(part.found, Answer)]
-    spent = sum(
-        part.calls * float(part.found.now["time_s"]) for part in known if isinstance(part.found, Answer)
-    )
     trains = any(part.case.direction == "backward" for part in parts)
-    savings = [_saving(arm, known, small if trains else 0) for arm in _arms(known)]
-    best = max(savings, key=lambda saving: saving.seconds.value, default=None)
+    savings = [saving(arm, known, small if trains else 0) for arm in _arms(known)]
+    best = max(savings, key=lambda each: each.seconds.value, default=None)
     return Program(
         recording,
         parts,
         step_time(recording.steps.seconds),
-        spent,
+        sum(part.spent_s for part in known),
+        _counted(known),
         best,
         saved_by_swapping(recording.steps.seconds, recording.steps.ours),
     )
@@ -94,14 +72,22 @@ def program_answer(evidence: Evidence, recording: Recording, now: str | None, sm
 def _parts(evidence: Evidence, recording: Recording, now: str | None) -> Iterable[Part]:
     calls: dict[Case, float] = {}
     where: dict[Case, dict[str, None]] = {}
+    counted: dict[Case, float | None] = {}
     for used in recording.used:
         calls[used.case] = calls.get(used.case, 0.0) + used.calls
         where.setdefault(used.case, {}).update(dict.fromkeys(used.where))
+        before, seconds = counted.get(used.case, 0.0), used.seconds
+        counted[used.case] = None if before is None or seconds is None else before + used.calls * seconds
     for case, many in calls.items():
         found = answer(evidence, case, now)
         if isinstance(found, Answer) and found.basis != "measured":
             found = Missing(case.placement, "not measured at this size")
-        yield Part(case, many, tuple(where[case]), found)
+        yield Part(case, many, tuple(where[case]), counted[case], found)
+
+
+def _counted(parts: Sequence[Part]) -> float | None:
+    known = [part.counted_s for part in parts if part.counted_s is not None]
+    return sum(known) if len(known) == len(parts) > 0 else None
 
 
 def smallest_swapped() -> int:
@@ -124,44 +110,6 @@ def _arms(parts: Sequence[Part]) -> list[str]:
                 if same or row["backend"] == OURS:
                     found[name] = None
     return list(found)
-
-
-def _saving(arm: str, parts: Sequence[Part], small: int) -> Saving:
-    value, below, above = 0.0, 0.0, 0.0
-    layers: dict[str, float] = {}
-    for part in parts:
-        saved = _saved(arm, part, small)
-        value += saved.value
-        below += (saved.value - saved.lo) ** 2
-        above += (saved.hi - saved.value) ** 2
-        for name in part.where:
-            layers[name] = layers.get(name, 0.0) + saved.value / len(part.where)
-    return Saving(arm, Interval(value, value - math.sqrt(below), value + math.sqrt(above)), _most(layers))
-
-
-def _saved(arm: str, part: Part, small: int) -> Interval:
-    """Seconds of a step; the cases' errors are independent, each having been an experiment of its own."""
-    nothing = Interval(0.0, 0.0, 0.0)
-    ours = arm.startswith(OURS)
-    if not isinstance(part.found, Answer) or (ours and (part.case.n < small or part.case.op not in MAIN_OPS)):
-        return nothing  # replace_activations leaves small tensors and other ops to torch
-    ratio = part.found.ratios.get(arm)
-    if ratio is None:
-        return nothing
-    spent = part.calls * float(part.found.now["time_s"])
-    return Interval(*(spent * (1.0 - 1.0 / times) for times in (ratio.value, ratio.lo, ratio.hi)))
-
-
-def _most(layers: Mapping[str, float]) -> tuple[str, ...]:
-    """The fewest layers that make nine tenths of what is gained, the largest first."""
-    gains = sorted(((gain, name) for name, gain in layers.items() if gain > 0), reverse=True)
-    total, chosen, so_far = sum(gain for gain, _ in gains), [], 0.0
-    for gain, name in gains:
-        if so_far >= _MOST_OF_IT * total:
-            break
-        chosen.append(name)
-        so_far += gain
-    return tuple(chosen)
 
 
 def _over(seconds: Interval, step: Interval) -> Interval:

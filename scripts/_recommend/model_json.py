@@ -8,8 +8,9 @@ from typing import Any
 
 from bench.stats.estimates import Interval
 from kernels.api import AXES
-from scripts._recommend.model import Part, Program
+from scripts._recommend.model import Program
 from scripts._recommend.ranking import Answer, arm_of
+from scripts._recommend.saving import Part
 
 __all__ = ["SCHEMA", "program_json"]
 
@@ -26,6 +27,7 @@ def program_json(program: Program) -> dict[str, Any]:
         "step": program.recording.steps.what,
         "step_s": _interval(program.step),
         "spent_s": program.spent_s,
+        "counted_s": program.counted_s,
         "use": None if saving is None else saving.arm,
         "saved_s": None if saving is None else _interval(saving.seconds),
         "saved": _interval(program.share),
@@ -45,6 +47,7 @@ def _part(part: Part) -> dict[str, Any]:
     return {
         **case,
         "calls": part.calls,
+        "counted_s": part.counted_s,
         "where": list(part.where),
         "now": arm_of(found.now),
         "now_s": float(found.now["time_s"]),

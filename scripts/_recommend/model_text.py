@@ -9,8 +9,9 @@ from bench.text.commands import as_typed
 from bench.text.sizes import format_size
 from bench.text.units import count_text, number_text, percent_text, seconds_text
 from scripts._recommend.code import KERNELS
-from scripts._recommend.model import OURS, Part, Program
+from scripts._recommend.model import Program
 from scripts._recommend.ranking import Answer, arm_of
+from scripts._recommend.saving import OURS, Part
 from scripts._recommend.sentences import times_text
 from scripts._shared.remarks import clean
 from scripts._shared.steps import swapped_text
@@ -21,6 +22,8 @@ __all__ = ["program_report"]
 _WORTH = 0.01
 """Of a step: what saves less is hardly worth a change of a program."""
 _MOST_NAMES = 4
+_APART = 0.2
+"""Times that differ by more are told both."""
 
 
 def program_report(program: Program, run: str) -> Report:
@@ -44,6 +47,12 @@ def _answer(program: Program) -> Iterator[str]:
             f"Activations take {percent_text(program.spent_s / step.value)} of a step of {seconds_text(step.value)}."
         )
     )
+    if step is not None and program.counted_s is not None and _apart(program.counted_s, program.spent_s):
+        counted = percent_text(program.counted_s / step.value)
+        yield (
+            f"Counted in the program they took {counted}: its caches and its memory are in another state than in a"
+            " benchmark, so what is saved is known less well."
+        )
     if program.doubts:
         return
     if saving is None:
@@ -76,6 +85,10 @@ def _verdict(program: Program, found: Interval, what: str, text: Callable[[float
     if saving.arm == OURS:
         yield f"The code: `from {KERNELS}.torch_module import replace_activations; replace_activations(model)`"
         yield "It replaces nn.ReLU and nn.LeakyReLU; where a function such as torch.relu is called, call ours instead."
+
+
+def _apart(one: float, other: float) -> bool:
+    return abs(one - other) > _APART * min(one, other)
 
 
 def _beside(program: Program) -> Iterator[str]:

@@ -33,9 +33,13 @@ print("trained")
 """
 
 
-def used(op: str, direction: str, n: int, where: str, calls: float = 1.0) -> Used:
+def used(
+    op: str, direction: str, n: int, where: str, calls: float = 1.0, *, seconds: float | None = None
+) -> Used:
     slope = 0.01 if op == "leaky_relu" else 0.0
-    return Used(op, direction, "new", "float32", (n,), "contiguous", "cpu", 0, slope, calls, 1e-6, (where,))
+    return Used(
+        op, direction, "new", "float32", (n,), "contiguous", "cpu", 0, slope, calls, seconds, (where,)
+    )
 
 
 def kept(folder: Path, *calls: Used, seconds: Sequence[float] = (), ours: Sequence[float] = ()) -> Path:
@@ -195,6 +199,34 @@ class TestRecommend:
         assert "Activations take 6.1% of a step of 1.00 s." in said
         assert "numba_tuned instead of torch_eager saves 4.5% (" in said
         assert "replace_activations(model)" in said
+
+    @pytest.mark.parametrize(("counted", "told"), [(0.05, "10%"), (0.02, "4.0%")])
+    def test_what_the_program_itself_took_widens_it_by_the_difference(
+        self, run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], counted: float, told: str
+    ) -> None:
+        """Of which ours have all, or nothing: so much more may be saved, or so much less."""
+        step = [1.0] * 8
+        plain = kept(tmp_path, used("relu", "forward", self.BIG, "big", 2.0), seconds=step)
+        alone = self.asked(capsys, "--cases", plain, run)["saved"]
+        path = kept(tmp_path, used("relu", "forward", self.BIG, "big", 2.0, seconds=counted), seconds=step)
+        found = self.asked(capsys, "--cases", path, run)
+        assert found["counted_s"] == pytest.approx(2 * counted)
+        assert found["saved"]["value"] == pytest.approx(alone["value"])
+        wider = {"lo": min(0.0, 2 * (counted - 0.03)), "hi": max(0.0, 2 * (counted - 0.03))}
+        assert {end: found["saved"][end] - alone[end] for end in wider} == pytest.approx(wider, abs=1e-3)
+        assert recommend.main(["--cases", str(path), str(run)]) == 0
+        assert f"Counted in the program they took {told}:" in capsys.readouterr().out
+
+    def test_backward_may_save_what_bits_save(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        times = {"torch_eager": 0.03, "numba_tuned": 0.024}
+        run = write_run(tmp_path / "run1", experiment(times, n=self.BIG, direction="backward"))
+        path = kept(tmp_path, used("relu", "backward", self.BIG, "big"), seconds=[1.0] * 8)
+        found = self.asked(capsys, "--cases", path, run)["saved"]
+        assert found["value"] == pytest.approx(0.006)
+        assert found["hi"] == pytest.approx(0.006 + 0.024 * (1 - (2 + 1 / 32) / 3), abs=1e-3)
+        assert found["lo"] > 0.005
 
     def test_what_is_hardly_anything_is_not_worth_it(
         self, run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]

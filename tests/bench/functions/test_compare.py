@@ -112,7 +112,7 @@ def test_functions_of_x_and_out_write_into_a_given_array() -> None:
     def allocates(x: Array, out: Array) -> Array:
         return x * 2
 
-    functions = {
+    functions: dict[str, Callable[..., Any] | str] = {
         "into": doubled_into,
         "either": added_into,
         "forgets": forgets,
