@@ -30,7 +30,9 @@ __all__ = [
     "AXES",
     "AXIS_TABLE",
     "CACHES",
+    "CARDS",
     "DATA",
+    "DEVICE_KINDS",
     "DIRECTIONS",
     "DTYPES",
     "ITEMSIZES",
@@ -55,6 +57,10 @@ DTYPES = ("float16", "bfloat16", "float32", "float64")
 LAYOUTS = ("contiguous", "strided", "transposed")
 DATA = ("normal", "positive", "negative", "sorted", "alternating", "subnormal", "special")
 CACHES = ("hot", "cold")
+CARDS = ("cuda",)
+"""Kinds of device of which a backend holds copies of the host's arrays; torch calls the cards of ROCm cuda, too."""
+DEVICE_KINDS = ("cpu", *CARDS)
+_DEVICE = re.compile(rf"(cpu)|({'|'.join(CARDS)})(?::(\d+))?", re.ASCII)
 
 ITEMSIZES: Mapping[str, int] = {"float16": 2, "bfloat16": 2, "float32": 4, "float64": 8}
 """Bytes in an element of each dtype."""
@@ -183,9 +189,10 @@ def parse_device(text: str) -> tuple[str, int]:
 
     Raises ValueError for what is neither a CPU nor a card.
     """
-    match = re.fullmatch(r"(cpu)|(cuda)(?::(\d+))?", text, re.ASCII)
+    match = _DEVICE.fullmatch(text)
     if match is None:
-        raise ValueError(f"{text!r} is not a device; allowed: cpu, cuda, cuda:0 …")
+        allowed = ", ".join(("cpu", *(f"{kind}, {kind}:0" for kind in CARDS)))
+        raise ValueError(f"{text!r} is not a device; allowed: {allowed} …")
     return match[1] or match[2], int(match[3] or 0)
 
 

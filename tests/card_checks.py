@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import product
+from typing import Any
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from kernels import registry
 from kernels.api import DIRECTIONS, DTYPES, MAIN_OPS, PLACEMENTS, Backend, Case
 from kernels.correctness import policy
 from kernels.numbers import host_arrays
+from kernels.numbers.ulp import same_bits
 from tests.calls import Driver, check
 from tests.card_calls import CardDriver
 
@@ -136,36 +138,109 @@ def indexes(backend: Backend) -> int:
     return len(out.written)
 
 
+def elements(backend: Backend) -> int:
+    """What the harness changes and looks at between two batches; on the card itself where there is a simulated one."""
+    device, count = device_of(backend), 0
+    card: Any = backend.card(device)  # type: ignore[attr-defined]  # an optional member
+    for dtype in DTYPES:
+        case = Case("relu", dtype=dtype, n=37, device=device)
+        x, other = host_arrays.host_array(case), host_arrays.host_array(case)
+        host_arrays.fill(x, "special", 1)
+        host_arrays.fill(other, "normal", 2)
+        index = (np.array([0, 5, 17, 36]),)
+        handle = backend.adopt(x.copy(), case)
+        assert card.take(handle, index).dtype == x.dtype
+        assert same_bits(card.take(handle, index), x[index])
+        assert card.put(handle, index, other[index])
+        assert card.put(handle, (index[0][:0],), other[:0])
+        x[index] = other[index]
+        assert same_bits(backend.to_numpy(handle), x)
+        assert card.copy(handle, backend.adopt(other, case))
+        assert same_bits(backend.to_numpy(handle), other)
+        count += 1
+    return count
+
+
+def older(backend: Backend) -> int:
+    """Cards before sm_80, which have no packed instructions: elements in float32, with the same results but for NaN."""
+    from kernels.gpu.cuda_kernels import inputs_of, kernel
+    from kernels.gpu.cuda_words import cuda
+
+    count = 0
+    for dtype, op, direction in product(SIXTEEN, MAIN_OPS, DIRECTIONS):
+        x = np.append(np.arange(0, 1 << 16, 331, dtype=np.uint16), np.uint16(0xFFFF))
+        x = x.view(host_arrays.np_dtype(dtype))
+        dy = np.random.default_rng(5).permutation(x) if direction == "backward" else None
+        work = op if dy is None else f"{op}_grad"
+        arrays = [array.view(np.uint16) for array in (dy, x) if array is not None]
+        assert len(arrays) == inputs_of(work)
+        out = cuda.to_device(np.zeros_like(arrays[0]))
+        slope = np.float32(x.dtype.type(0.01))
+        kernel(work, dtype, (7, 5))[1, 4](*map(cuda.to_device, arrays), out, x.size, slope)
+        result = out.copy_to_host().view(x.dtype)
+        assert policy.judge(Case(op, direction, "new", dtype, x.size), x, dy, result).problem is None, (
+            work,
+            dtype,
+        )
+        count += 1
+    return count
+
+
 def compiled(backend: Backend) -> int:
-    """PTX for a card that is not here: 16-byte loads and stores, and indexes of 64 bits."""
+    """PTX for a card that is not here: 16-byte loads and stores, indexes of 64 bits, and two 16-bit floats at once."""
+    from kernels.gpu.triton_kernels import packed_words
+
+    count = 0
+    for dtype, direction, leaky in product(DTYPES, DIRECTIONS, (False, True)):
+        words = ""
+        if dtype in SIXTEEN:
+            words = packed_words(direction, dtype, 0x3C24 if leaky else None)
+        for tail in (False, True):
+            made = triton_compiled(dtype, direction, leaky, words, tail=tail)
+            offsets = [line for line in made["ttir"].splitlines() if "tt.addptr" in line]
+            assert offsets
+            assert all("xi64>" in line for line in offsets), offsets
+            if not tail:
+                wide = ".v2.b64" if dtype == "float64" else ".v4.b32"
+                assert f"ld.global{wide}" in made["ptx"], dtype
+                assert f"st.global{wide}" in made["ptx"], dtype
+            if words:
+                assert_packed(made["ptx"], direction, leaky=leaky)
+            count += 1
+    return count
+
+
+def assert_packed(ptx: str, direction: str, *, leaky: bool) -> None:
+    """Of 16-bit floats nothing is converted, compared or chosen one by one."""
+    assert ("fma.rn." in ptx) == leaky
+    assert ("max.NaN." in ptx) == (direction == "forward" and not leaky)
+    assert not [line for line in ptx.splitlines() if "cvt." in line and "16" in line]
+    assert "setp.gtu.f32" not in ptx
+    assert "selp" not in ptx
+
+
+def triton_compiled(dtype: str, direction: str, leaky: bool, words: str, *, tail: bool) -> dict[str, str]:
+    """The texts of a kernel, compiled for sm_80 and assembled."""
     import triton
     from triton.backends.compiler import GPUTarget
     from triton.compiler import ASTSource
 
     from kernels.gpu import triton_kernels
 
-    count = 0
-    for dtype, function in product(("fp16", "bf16", "fp32", "fp64"), ("forward", "backward")):
-        pointers = ["x", "out"] if function == "forward" else ["dy", "x", "out"]
-        signature = dict.fromkeys(pointers, f"*{dtype}") | {"n": "i64"}
-        signature |= dict.fromkeys(("SLOPE", "LEAKY", "BLOCK"), "constexpr")
-        constants = {"SLOPE": 0.01, "LEAKY": True, "BLOCK": triton_kernels.BLOCK}
-        aligned = {(place,): [["tt.divisibility", 16]] for place in range(len(pointers))}
-        source = ASTSource(getattr(triton_kernels, function), signature, constants, aligned)
-        made = triton.compile(source, target=GPUTarget("cuda", 80, 32))
-        wide = ".v2.b64" if dtype == "fp64" else ".v4.b32"
-        assert f"ld.global{wide}" in made.asm["ptx"], dtype
-        assert f"st.global{wide}" in made.asm["ptx"], dtype
-        offsets = [line for line in made.asm["ttir"].splitlines() if "tt.addptr" in line]
-        assert offsets
-        assert all("xi64>" in line for line in offsets), offsets
-        count += 1
-    return count
+    short = {"float16": "fp16", "bfloat16": "bf16", "float32": "fp32", "float64": "fp64"}[dtype]
+    pointers = ["x", "out"] if direction == "forward" else ["dy", "x", "out"]
+    signature = dict.fromkeys(pointers, f"*{short}") | {"first": "i64", "n": "i64"}
+    constants = {"SLOPE": 0.01, "LEAKY": leaky, "WORDS": words, "BLOCK": triton_kernels.BLOCK, "TAIL": tail}
+    signature |= dict.fromkeys(constants, "constexpr")
+    aligned = {(place,): [["tt.divisibility", 16]] for place in range(len(pointers))}
+    source = ASTSource(getattr(triton_kernels, direction), signature, constants, aligned)
+    texts: dict[str, str] = triton.compile(source, target=GPUTarget("cuda", 80, 32)).asm
+    return texts
 
 
 def main() -> None:
     parts: dict[str, Callable[[Backend], int]] = {
-        each.__name__: each for each in (special, patterns, shapes, indexes, compiled)
+        each.__name__: each for each in (special, patterns, shapes, elements, older, indexes, compiled)
     }
     backend = registry.load(sys.argv[1])
     print(f"checked {sum(parts[name](backend) for name in sys.argv[2].split(','))}")

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from bench.text.foreign import plain
 from bench.text.hints import did_you_mean
 from bench.text.sizes import format_size, one_number, parse_range, parse_size
-from kernels.api import Axis, parse_device
+from kernels.api import DEVICE_KINDS, Axis, parse_device
 from kernels.networks.case import parse_widths
 from kernels.op_facts import facts_of, params_of_text, text_of_params, whole_params
 
@@ -162,7 +162,7 @@ def device(text: str) -> str:
     try:
         parse_device(text)
     except ValueError as error:
-        raise ValueError(f"{error}{did_you_mean(text, ('cpu', 'cuda'))}") from None
+        raise ValueError(f"{error}{did_you_mean(text, DEVICE_KINDS)}") from None
     return text
 
 

@@ -8,9 +8,10 @@ Under TRITON_INTERPRET=1 they run on the CPU, element by element in NumPy: to te
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
+import numpy as np
 import torch
 import triton
 
@@ -18,13 +19,15 @@ from kernels.api import MAIN_OPS, Case
 from kernels.backends import _torch_arrays
 from kernels.gpu import torch_card
 from kernels.gpu.card import Array
-from kernels.gpu.triton_kernels import BLOCK, backward, forward
-from kernels.numbers.floats import np_dtype
+from kernels.gpu.triton_kernels import BLOCK, backward, forward, packed_words
+from kernels.numbers.floats import bits, np_dtype
 
 __all__ = ["TritonJit"]
 
 Tensor = torch.Tensor
 _INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
+_PACKED_FROM = (8, 0)
+"""The compute capability from which a card has all instructions of `packed_words`."""
 
 
 class TritonJit:
@@ -55,7 +58,7 @@ class TritonJit:
         tensor = _torch_arrays.from_host(host, case.dtype)
         if case.device == "cpu":
             return tensor
-        torch.cuda.set_device(torch.device(case.device))  # Triton launches on the current one
+        torch_card.select(case.device)  # Triton launches on the current one
         return torch_card.to_card(tensor, case.device)
 
     def card(self, device: str) -> torch_card.TorchCard:
@@ -65,9 +68,7 @@ class TritonJit:
     def bind(self, case: Case, x: Tensor, dy: Tensor | None, out: Tensor | None) -> Callable[[], Tensor]:
         """As `compile`, without the first execution."""
         inputs = [x] if dy is None else [dy, x]
-        grid = (triton.cdiv(case.n, BLOCK),)
-        kernel = (forward if dy is None else backward)[grid]
-        launch = partial(kernel, n=case.n, SLOPE=_slope(case), LEAKY=case.op == "leaky_relu", BLOCK=BLOCK)
+        launch = _launcher(case)
         target = {"new": None, "out": out, "inplace": inputs[0]}[case.placement]
         if case.n == 0:
             return lambda: torch.empty_like(x) if target is None else target
@@ -100,8 +101,37 @@ class TritonJit:
         return {"triton": how, "torch": torch.__version__, **torch_card.versions()}
 
 
-def _slope(case: Case) -> float:
+def _launcher(case: Case) -> Callable[..., object]:
+    """What launches the case's kernels on its arrays: one for whole blocks, one for what is left over."""
+    kernel = forward if case.direction == "forward" else backward
+    slope = _slope(case)
+    fixed = {"SLOPE": float(slope), "LEAKY": case.op == "leaky_relu", "WORDS": _words(case), "BLOCK": BLOCK}
+    whole, rest = divmod(case.n, BLOCK)
+    launches = []
+    if whole:
+        launches.append(partial(kernel[(whole,)], first=0, n=0, TAIL=False, **fixed))
+    if rest:
+        launches.append(partial(kernel[(1,)], first=whole * BLOCK, n=case.n, TAIL=True, **fixed))
+    return launches[0] if len(launches) == 1 else partial(_each, launches)
+
+
+def _each(launches: Sequence[Callable[..., object]], *arrays: Tensor) -> None:
+    for launch in launches:
+        launch(*arrays)
+
+
+def _slope(case: Case) -> np.generic:
     """The slope rounded to the dtype; relu has none, and one kernel."""
-    if case.op == "relu":
-        return 0.0
-    return float(np_dtype(case.dtype).type(case.negative_slope))
+    with np.errstate(all="ignore"):
+        rounded: np.generic = np_dtype(case.dtype).type(case.negative_slope)
+    return rounded
+
+
+def _words(case: Case) -> str:
+    """PTX for two 16-bit floats at once, where the card has it; else empty."""
+    if case.itemsize != 2 or case.device == "cpu" or torch.version.cuda is None:
+        return ""
+    if torch.cuda.get_device_capability(torch_card.indexed(case.device)) < _PACKED_FROM:
+        return ""
+    slope = int(bits(np.array(_slope(case)))) if case.op == "leaky_relu" else None
+    return packed_words(case.direction, case.dtype, slope)

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
-from kernels.api import parse_device
+from kernels.api import CARDS, parse_device
 
 if TYPE_CHECKING:
     import numpy as np
 
-__all__ = ["Array", "Card", "ordinal", "why_not_there"]
+__all__ = ["Array", "Card", "Index", "ordinal", "why_not_there"]
 
 Array: TypeAlias = "np.ndarray[Any, Any]"
+Index: TypeAlias = "tuple[np.ndarray[Any, Any], ...]"
+"""Some elements of an array: whole numbers for each of its dimensions, as ``numpy.unravel_index`` has them."""
 
 
 class Card(Protocol):
@@ -28,11 +30,23 @@ class Card(Protocol):
     def update(self, handle: Any, host: Array) -> bool:
         """Copy `host` into `handle`, which `adopt` made of an array of that shape; False if it cannot."""
 
-    def hold(self) -> None:
-        """Keep the device busy for some 100 us, so that calls queue up behind it and no launch is waited for."""
+    def copy(self, handle: Any, pristine: Any) -> bool:
+        """Copy another handle into `handle`, on the device, before the next call; False if it cannot."""
+
+    def put(self, handle: Any, index: Index, values: Array) -> bool:
+        """Write `values`, one for each element of `index`, into `handle`, before the next call; False if it cannot."""
+
+    def take(self, handle: Any, index: Index) -> Array:
+        """An array on the host of those elements of `handle`, after all that was launched."""
+
+    def hold(self, times: int = 1) -> None:
+        """Keep the device busy for some 100 us, `times` over, so that calls queue up behind it."""
 
     def mark(self) -> Any:
         """An event after all that was launched so far; None where the framework has no events."""
+
+    def passed(self, mark: Any) -> bool:
+        """Whether the device has come to a mark; does not wait."""
 
     def seconds(self, start: Any, end: Any) -> float:
         """Seconds on the device's own clock between two marks; waits for the second."""
@@ -59,7 +73,7 @@ def ordinal(device: str) -> int | None:
         kind, number = parse_device(device)
     except ValueError:
         return None
-    return number if kind == "cuda" else None
+    return number if kind in CARDS else None
 
 
 def why_not_there(name: str, device: str, count: int, none: str) -> str | None:

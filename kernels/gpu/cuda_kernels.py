@@ -13,14 +13,17 @@ from typing import Any
 import numpy as np
 
 from kernels.gpu.cuda_elements import ELEMENT_BITS, element, paired, paired_backward
-from kernels.gpu.cuda_words import LOAD_BYTES, SIMULATED, cuda, load4, store4
+from kernels.gpu.cuda_packed import LEAST_CAPABILITY, single_of, word_of
+from kernels.gpu.cuda_words import LOAD_BYTES, SIMULATED, cuda, device, load4, store4
 
-__all__ = ["kernel", "launch_shape"]
+__all__ = ["inputs_of", "kernel", "launch_shape"]
 
 _THREADS = 4 if SIMULATED else 256
 """A block's threads; the simulator starts a Python thread for each."""
 _BLOCKS_PER_PROCESSOR = 2 if SIMULATED else 32
 """More than are resident at once (8 of 256 threads), so that the last wave is short."""
+_PACKED_LANES = 8
+"""Elements of 16 bits in a vector."""
 
 
 def launch_shape(n: int, itemsize: int, processors: int) -> tuple[int, int]:
@@ -30,18 +33,37 @@ def launch_shape(n: int, itemsize: int, processors: int) -> tuple[int, int]:
     return max(1, min(blocks, _BLOCKS_PER_PROCESSOR * processors)), _THREADS
 
 
+def inputs_of(work: str) -> int:
+    """How many arrays a work reads."""
+    return 2 if work.endswith("_grad") or work == "xor" else 1
+
+
 @functools.cache
-def kernel(work: str, dtype: str) -> Any:
-    """The kernel that does `work` (an element function's name) on arrays that carry `dtype`.
+def kernel(work: str, dtype: str, capability: tuple[int, int] = LEAST_CAPABILITY) -> Any:
+    """The kernel that does `work` (an element function's name) on arrays that carry `dtype`, for such a card.
 
     Arguments: ``x, out, n, slope``, or ``dy, x, out, n, slope`` for a work of two inputs.
     """
-    form = ELEMENT_BITS[dtype]
-    one = element(work, form)
+    form, inputs = ELEMENT_BITS[dtype], inputs_of(work)
     lanes = LOAD_BYTES // np.dtype(form.carrier).itemsize
-    if work.endswith("_grad") or work == "xor":
-        return cuda.jit(_two_inputs(one, paired_backward(one, form), lanes))
-    return cuda.jit(_one_input(one, paired(one, form), lanes))
+    build, pair = (_one_input, paired) if inputs == 1 else (_two_inputs, paired_backward)
+    if lanes == _PACKED_LANES and capability >= LEAST_CAPABILITY:
+        word = word_of(work, dtype)
+        return cuda.jit(build(single_of(word, inputs), _twice(word, inputs), lanes))
+    one = element(work, form)
+    return cuda.jit(build(one, pair(one, form), lanes))
+
+
+def _twice(word: Callable[..., Any], inputs: int) -> Callable[..., Any]:
+    """A word's function on two words, or on two of each of two inputs."""
+
+    def one_input(a: Any, b: Any, slope: Any) -> Any:
+        return word(a, slope), word(b, slope)
+
+    def two_inputs(ga: Any, gb: Any, a: Any, b: Any, slope: Any) -> Any:
+        return word(ga, a, slope), word(gb, b, slope)
+
+    return device(one_input if inputs == 1 else two_inputs)  # type: ignore[no-any-return]
 
 
 def _one_input(one: Callable[..., Any], pair: Callable[..., Any], lanes: int) -> Callable[..., None]:

@@ -56,7 +56,7 @@ def launcher(
 
 def _configured(work: str, dtype: str, shape: tuple[int, int]) -> Callable[..., None]:
     """The kernel with its launch shape; the simulator keeps only the last shape, so it is told each time."""
-    chosen = kernel(work, dtype)
+    chosen = kernel(work, dtype, _capability())
     if not SIMULATED:
         return chosen[shape]  # type: ignore[no-any-return]
 
@@ -68,6 +68,11 @@ def _configured(work: str, dtype: str, shape: tuple[int, int]) -> Callable[..., 
 
 def _processors() -> int:
     return 1 if SIMULATED else int(cuda.get_current_device().MULTIPROCESSOR_COUNT)
+
+
+def _capability() -> tuple[int, int]:
+    """What the card can do; in the simulator all."""
+    return (99, 0) if SIMULATED else tuple(cuda.get_current_device().compute_capability)
 
 
 def _slope(case: Case) -> Any:

@@ -12,13 +12,13 @@ Sources: PTX ISA, "ld" (.v4: the address is a multiple of 16) and "cvt" (.rn: to
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib import import_module
 from typing import Any
 
 import numpy as np
 from llvmlite import ir  # type: ignore[import-untyped]  # it carries no type hints
-from numba import config, types
-from numba.cuda.extending import intrinsic
+from numba import types
+
+from kernels.gpu.cuda_import import SIMULATED, import_cuda
 
 __all__ = [
     "LOAD_BYTES",
@@ -30,14 +30,16 @@ __all__ = [
     "double_of",
     "float_of",
     "from_half",
+    "intrinsic",
     "load4",
     "store4",
     "to_half",
 ]
 
-cuda: Any = import_module("numba.cuda")  # by its type it would be what it is made of, or the simulator
+cuda = import_cuda()
 
-SIMULATED = bool(config.ENABLE_CUDASIM)  # type: ignore[attr-defined]  # set when Numba is imported
+from numba.cuda.extending import intrinsic  # noqa: E402  # after numba.cuda, which cannot be imported just so
+
 LOAD_BYTES = 16
 """The widest load that a thread can make."""
 

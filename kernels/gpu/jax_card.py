@@ -9,8 +9,9 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
-from kernels.gpu.card import Array, ordinal, why_not_there
+from kernels.gpu.card import Array, Index, ordinal, why_not_there
 
 __all__ = ["JaxCard", "device_of", "why_no_card"]
 
@@ -20,7 +21,7 @@ _L2_BYTES = 64 << 20
 
 def why_no_card(name: str, device: str) -> str | None:
     """None if JAX sees the card `device`, else a reason that names those it sees."""
-    none = f"jax {jax.__version__} sees none; pip install 'jax[cuda12]', and look at nvidia-smi"
+    none = f"jax {jax.__version__} sees none; pip install 'jax[cuda13]', and look at nvidia-smi"
     return why_not_there(name, device, len(_cards()), none)
 
 
@@ -48,11 +49,28 @@ class JaxCard:
         """JAX arrays are immutable."""
         return False
 
-    def hold(self) -> None:
+    def copy(self, handle: Any, pristine: Any) -> bool:
+        """As above."""
+        return False
+
+    def put(self, handle: Any, index: Index, values: Array) -> bool:
+        """As above."""
+        return False
+
+    def take(self, handle: Any, index: Index) -> Array:
+        """Gathered on the card; outside of this context float64 would be narrowed."""
+        with jax.enable_x64(True):
+            return np.asarray(handle[tuple(jax.device_put(axis, self._device) for axis in index)])
+
+    def hold(self, times: int = 1) -> None:
         """Nothing: without events there is no use for it."""
 
     def mark(self) -> None:
         """XLA launches on streams of its own and shows no events."""
+
+    def passed(self, mark: Any) -> bool:
+        """Never asked for, as there are no marks."""
+        raise NotImplementedError("JAX has no events")
 
     def seconds(self, start: Any, end: Any) -> float:
         """Never asked for, as there are no marks."""

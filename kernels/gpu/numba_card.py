@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,13 +11,15 @@ import numba
 import numpy as np
 from numba.cuda.cudadrv.error import CudaSupportError
 
-from kernels.gpu.card import Array, ordinal, why_not_there
+from kernels.gpu.card import Array, Index, ordinal, why_not_there
 from kernels.gpu.cuda_words import SIMULATED, cuda
 
 __all__ = ["CardArray", "NumbaCard", "select", "versions", "why_no_card"]
 
 _L2_BYTES = 64 << 20
 _HOLD_NS = 100_000
+_THREADS = 4 if SIMULATED else 64
+"""Of a block that moves some elements; the simulator starts a Python thread for each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +54,11 @@ def _cards() -> tuple[int, str]:
 def _no_compiler() -> str | None:
     if cuda.is_available():
         return None
-    return "numba.cuda finds no libNVVM, which compiles kernels: pip install 'numba-cuda[cu12]'"
+    home = os.environ.get("CUDA_HOME", "which is not set")
+    return (
+        f"numba.cuda finds no libNVVM, which compiles kernels, in wheels, in conda's folders or below CUDA_HOME "
+        f"({home}): pip install 'numba-cuda[cu13]', or set CUDA_HOME to a toolkit that has a folder nvvm"
+    )
 
 
 def select(device: str) -> None:
@@ -81,10 +88,30 @@ class NumbaCard:
         handle.bits.copy_to_device(host.view(handle.bits.dtype))
         return True
 
-    def hold(self) -> None:
+    def copy(self, handle: CardArray, pristine: CardArray) -> bool:
+        """One copy within the card's memory."""
+        handle.bits.copy_to_device(pristine.bits)
+        return True
+
+    def put(self, handle: CardArray, index: Index, values: Array) -> bool:
+        """One small copy over the bus for each array, and a kernel that scatters."""
+        if values.size:
+            what = cuda.to_device(np.ascontiguousarray(values).view(handle.bits.dtype))
+            _scatter[_blocks(values.size), _THREADS](handle.bits, _flat(handle, index), what)
+        return True
+
+    def take(self, handle: CardArray, index: Index) -> Array:
+        """A kernel that gathers, and a small copy over the bus."""
+        where = _flat(handle, index)
+        taken = cuda.device_array(where.shape, handle.bits.dtype)
+        if where.size:
+            _gather[_blocks(where.size), _THREADS](handle.bits, where, taken)
+        return CardArray(taken, handle.dtype).to_host()
+
+    def hold(self, times: int = 1) -> None:
         """Let one thread sleep, on cards that can (compute capability 7.0)."""
         if not SIMULATED and cuda.get_current_device().compute_capability >= (7, 0):
-            _sleep[1, 1](_HOLD_NS)
+            _sleep[1, 1](_HOLD_NS, times)
 
     def mark(self) -> Any:
         """A recorded event; the simulator's has no clock."""
@@ -93,6 +120,10 @@ class NumbaCard:
         event = cuda.event(timing=True)
         event.record()
         return event
+
+    def passed(self, mark: Any) -> bool:
+        """By cuEventQuery."""
+        return bool(mark.query())
 
     def seconds(self, start: Any, end: Any) -> float:
         """By cuEventElapsedTime, whose resolution is about half a microsecond."""
@@ -126,8 +157,30 @@ class NumbaCard:
         return None
 
 
-def _nap(nanoseconds: Any) -> None:
-    cuda.nanosleep(nanoseconds)
+def _flat(handle: CardArray, index: Index) -> Any:
+    """On the card, which elements of the flat array they are."""
+    return cuda.to_device(np.ravel_multi_index(index, handle.bits.shape).astype(np.int64))
 
 
-_sleep = cuda.jit(_nap)
+def _blocks(count: int) -> int:
+    return -(-count // _THREADS)
+
+
+def _nap(nanoseconds: Any, times: Any) -> None:
+    for _ in range(times):  # one sleep is a millisecond at most
+        cuda.nanosleep(nanoseconds)
+
+
+def _put(bits: Any, where: Any, what: Any) -> None:
+    i = cuda.grid(1)
+    if i < where.size:
+        bits[where[i]] = what[i]
+
+
+def _take(bits: Any, where: Any, what: Any) -> None:
+    i = cuda.grid(1)
+    if i < where.size:
+        what[i] = bits[where[i]]
+
+
+_sleep, _scatter, _gather = cuda.jit(_nap), cuda.jit(_put), cuda.jit(_take)

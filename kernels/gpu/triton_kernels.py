@@ -1,9 +1,12 @@
 """The Triton kernels.
 
 They use no ``tl.maximum``, which loses NaN unless told not to; `where` keeps it, and its payload.  A program takes
-BLOCK elements, found by a 64-bit index.  Whole blocks take a path without masks, which would keep Triton from
-loading 16 bytes at a time.  16-bit floats are compared and multiplied in float32 (which is exact) and rounded
-once, half to even.
+BLOCK elements, found by a 64-bit index.  Whole blocks take a kernel without masks, which would keep Triton from
+loading 16 bytes at a time; what is left over at the end is a launch of its own (TAIL), since a kernel that could do
+both would hold registers for both.
+
+Where WORDS is given, two 16-bit floats are worked on at once, by PTX of `packed_words`, which a card has from sm_80 on.
+Else they are compared and multiplied in float32 (which is exact) and rounded once, half to even.
 """
 
 # mypy: disable-error-code="no-untyped-def,no-untyped-call,untyped-decorator,import-untyped,import-not-found"
@@ -13,10 +16,36 @@ once, half to even.
 import triton
 import triton.language as tl
 
-__all__ = ["BLOCK", "backward", "forward"]
+__all__ = ["BLOCK", "backward", "forward", "packed_words"]
 
 BLOCK = 2048
 """Elements a program: with 4 warps two to eight 16-byte loads a thread."""
+_SHORT = {"bfloat16": "bf16x2", "float16": "f16x2"}
+_SPREAD = "prmt.b32 m, m, m, 0xBB99;"
+_CHOOSE = "lop3.b32 $0, {yes}, {no}, m, 0xE4;"
+
+
+def packed_words(direction: str, dtype: str, slope_bits: int | None) -> str:
+    """PTX that works on two floats of `dtype`, float16 or bfloat16, in a word; without a slope (None) it is relu.
+
+    ``$0`` is the result, ``$1`` x in forward; in backward ``$1`` is dy and ``$2`` x.  `slope_bits` are those of the
+    slope in the dtype.  ``prmt`` spreads the sign bit of each half over that half, and ``lop3`` chooses bit by bit.
+    ``fma`` with -0 is a product that is rounded once.  What is +0 stays so, and NaN is what the card makes of it.
+    """
+    short = _SHORT[dtype]
+    scaled = ""
+    if slope_bits is not None:
+        scaled = f"mov.b32 s, 0x{slope_bits:04x}{slope_bits:04x}; mov.b32 z, 0x80008000; fma.rn.{short} s, $1, s, z;"
+    if direction == "forward" and slope_bits is None:
+        body = f"mov.b32 z, 0; max.NaN.{short} $0, $1, z;"
+    elif direction == "forward":
+        body = f"mov.b32 m, $1; {_SPREAD} {scaled} {_CHOOSE.format(yes='s', no='$1')}"
+    else:
+        # above 0: with 0x7FFF added, the magnitude has a sign unless it is 0; and x has none
+        above = "and.b32 m, $2, 0x7FFF7FFF; add.u32 m, m, 0x7FFF7FFF; lop3.b32 m, m, $2, 0, 0x30;"
+        chosen = "and.b32 $0, $1, m;" if slope_bits is None else _CHOOSE.format(yes="$1", no="s")
+        body = f"{above} {_SPREAD} {scaled} {chosen}"
+    return f"{{ .reg .b32 m, s, z; {body} }}"
 
 
 @triton.jit
@@ -59,16 +88,42 @@ def _rounded(f):
 
 
 @triton.jit
-def forward(x, out, n, SLOPE: tl.constexpr, LEAKY: tl.constexpr, BLOCK: tl.constexpr):
-    """``out[:n] = relu(x[:n])``, or leaky_relu where LEAKY."""
-    start = tl.program_id(0).to(tl.int64) * BLOCK
-    i = start + tl.arange(0, BLOCK).to(tl.int64)
-    if start + BLOCK <= n:
-        v = tl.load(x + i)
-        tl.store(out + i, tl.where(_wide(v) <= 0, _activate(v, SLOPE, LEAKY), v))
+def _forward(v, SLOPE: tl.constexpr, LEAKY: tl.constexpr, WORDS: tl.constexpr):
+    if WORDS != "":
+        result = tl.inline_asm_elementwise(WORDS, "=r,r", [v], dtype=v.dtype, is_pure=True, pack=2)
     else:
-        v = tl.load(x + i, mask=i < n)
-        tl.store(out + i, tl.where(_wide(v) <= 0, _activate(v, SLOPE, LEAKY), v), mask=i < n)
+        result = tl.where(_wide(v) <= 0, _activate(v, SLOPE, LEAKY), v)
+    return result
+
+
+@triton.jit
+def _backward(g, v, SLOPE: tl.constexpr, LEAKY: tl.constexpr, WORDS: tl.constexpr):
+    if WORDS != "":
+        result = tl.inline_asm_elementwise(WORDS, "=r,r,r", [g, v], dtype=g.dtype, is_pure=True, pack=2)
+    else:
+        result = tl.where(_wide(v) > 0, g, _activate(g, SLOPE, LEAKY))
+    return result
+
+
+@triton.jit
+def forward(
+    x,
+    out,
+    first,
+    n,
+    SLOPE: tl.constexpr,
+    LEAKY: tl.constexpr,
+    WORDS: tl.constexpr,
+    BLOCK: tl.constexpr,
+    TAIL: tl.constexpr,
+):
+    """``out[:n] = relu(x[:n])``, or leaky_relu where LEAKY: whole blocks, or where TAIL what comes from `first` on."""
+    if TAIL:
+        i = first + tl.arange(0, BLOCK).to(tl.int64)
+        tl.store(out + i, _forward(tl.load(x + i, mask=i < n), SLOPE, LEAKY, WORDS), mask=i < n)
+    else:
+        i = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK).to(tl.int64)
+        tl.store(out + i, _forward(tl.load(x + i), SLOPE, LEAKY, WORDS))
 
 
 @triton.jit
@@ -76,17 +131,19 @@ def backward(
     dy,
     x,
     out,
+    first,
     n,
     SLOPE: tl.constexpr,
     LEAKY: tl.constexpr,
+    WORDS: tl.constexpr,
     BLOCK: tl.constexpr,
+    TAIL: tl.constexpr,
 ):
     """``out[:n] = dy[:n]`` where x is positive, else 0, or the slope times dy where LEAKY."""
-    start = tl.program_id(0).to(tl.int64) * BLOCK
-    i = start + tl.arange(0, BLOCK).to(tl.int64)
-    if start + BLOCK <= n:
-        g, v = tl.load(dy + i), tl.load(x + i)
-        tl.store(out + i, tl.where(_wide(v) > 0, g, _activate(g, SLOPE, LEAKY)))
-    else:
+    if TAIL:
+        i = first + tl.arange(0, BLOCK).to(tl.int64)
         g, v = tl.load(dy + i, mask=i < n), tl.load(x + i, mask=i < n)
-        tl.store(out + i, tl.where(_wide(v) > 0, g, _activate(g, SLOPE, LEAKY)), mask=i < n)
+        tl.store(out + i, _backward(g, v, SLOPE, LEAKY, WORDS), mask=i < n)
+    else:
+        i = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK).to(tl.int64)
+        tl.store(out + i, _backward(tl.load(dy + i), tl.load(x + i), SLOPE, LEAKY, WORDS))
