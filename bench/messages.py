@@ -129,6 +129,8 @@ class Finished:
     """The most memory of the device that the arm had at once, where its framework counts."""
     peak_bytes: Annotated[int, Between(0, 2**62)] | None = None
     """What a call needs at its peak beyond its inputs and its result; None where that cannot be seen."""
+    unsettled: Annotated[int, Between(0, 2**53)] = 0
+    """Times that a card had not settled its clocks when it was to be timed."""
 
 
 class ArmCalls(Protocol):

@@ -19,6 +19,7 @@ import numpy as np
 
 from kernels.api import Case
 from kernels.correctness.reference import backward, forward
+from kernels.gpu.card import Index
 
 Array = np.ndarray[Any, Any]
 Call = Callable[[], Any]
@@ -56,6 +57,9 @@ class Event:
         self.at = time.perf_counter()
         self._passed.set()
 
+    def passed(self) -> bool:
+        return self._passed.is_set()
+
     def wait(self) -> float:
         self._passed.wait()
         return self.at
@@ -66,18 +70,42 @@ class QueueCard:
 
     def __init__(self, stream: Stream) -> None:
         self._stream = stream
-        self._peak = 0
+        self.sent: list[int] = []
+        self.fetched: list[int] = []
+        """Elements of each copy to the device, and from it."""
+        self.held: list[int] = []
 
     def update(self, handle: Array, host: Array) -> bool:
+        self.sent.append(host.size)
         self._stream.wait()
         handle[...] = host
         return True
 
-    def hold(self) -> None:
-        self._stream.put(lambda: time.sleep(HOLD_S))
+    def copy(self, handle: Array, pristine: Array) -> bool:
+        self._stream.put(lambda: handle.__setitem__(..., pristine))
+        return True
+
+    def put(self, handle: Array, index: Index, values: Array) -> bool:
+        self.sent.append(values.size)
+        values = values.copy()
+        self._stream.put(lambda: handle.__setitem__(index, values))
+        return True
+
+    def take(self, handle: Array, index: Index) -> Array:
+        self._stream.wait()
+        taken = handle[index]
+        self.fetched.append(taken.size)
+        return taken
+
+    def hold(self, times: int = 1) -> None:
+        self.held.append(times)
+        self._stream.put(lambda: time.sleep(HOLD_S * times))
 
     def mark(self) -> Event:
         return Event(self._stream)
+
+    def passed(self, mark: Event) -> bool:
+        return mark.passed()
 
     def seconds(self, start: Event, end: Event) -> float:
         return end.wait() - start.wait()
@@ -113,6 +141,8 @@ class QueueRelu:
 
     def __init__(self) -> None:
         self._stream = Stream()
+        self.adopted = self.fetched = 0
+        """Whole arrays that were copied to the device by `adopt`, and from it."""
 
     def why_not(self, case: Case) -> str | None:
         return None if case.device.partition(":")[0] == "cuda" else "queue_relu runs on cuda"
@@ -126,6 +156,7 @@ class QueueRelu:
     def adopt(self, host: Array, case: Case) -> Array:
         if case.n == 13:
             raise RuntimeError("[2] Call to cuMemAlloc results in CUDA_ERROR_OUT_OF_MEMORY")
+        self.adopted += 1
         return host.copy()
 
     def compile(self, case: Case, x: Array, dy: Array | None, out: Array | None) -> Call:
@@ -156,6 +187,7 @@ class QueueRelu:
         self._stream.wait()
 
     def to_numpy(self, result: Array) -> Array:
+        self.fetched += 1
         self._stream.wait()
         return result.copy()
 

@@ -56,7 +56,9 @@ class Calls:
     the clock that is read.
     """
 
-    def __init__(self, slots: Slots, sync: Callable[[Any], None], plant: Callable[[Slot], None]) -> None:
+    def __init__(
+        self, slots: Slots, sync: Callable[[Any], None], plant: Callable[[Slot], Sequence[Any]]
+    ) -> None:
         self._slots, self._sync, self._plant = slots, sync, plant
         self._cost = self.cost = Cost()
         """Of the timed calls of the last `run_parts`, without what is done between them."""
@@ -147,9 +149,10 @@ class Calls:
         self._slots.establish(taken, self._plant)
         return peak_beyond(lambda: timed(_calls_of(taken, 1), self._sync, held))
 
-    def spin(self, least_s: float) -> float:
+    def spin(self, least_s: float, held: list[Any] | None = None) -> float:
         """Seconds per call, over so many seconds at least."""
-        total, count, begin, held = 0.0, 0, clock(), list[Any]()
+        held = [] if held is None else held
+        total, count, begin = 0.0, 0, clock()
         while clock() - begin < least_s:
             total, count = total + self.run(1, held)[0], count + 1
         return total / count

@@ -9,7 +9,6 @@ from typing import Any
 
 from bench.arm.call_loops import Calls
 from bench.arrays.call_ring import Slot, Slots
-from bench.arrays.gpu_ring import CardSlots
 from bench.judging.changing_inputs import ChangingInputs
 from bench.judging.diagnosis import host_view
 from bench.judging.plants import output_of, share_memory
@@ -64,7 +63,8 @@ class Looks:
             return None
         if self._unwritable is not None and share_memory(self._backend, self._unwritable, result):
             return "returns an earlier result again: two live results share memory"
-        found = self._plants.problem(partial(output_of, self._backend, self._slots.case, slot, result))
+        look = partial(output_of, self._backend, self._slots.case, slot, result)
+        found = self._plants.problem(look, self._slots.peek(slot, result))
         if slot.aliased:
             self._plants.restore(slot)
         return found
@@ -114,11 +114,14 @@ class Looks:
         for slot in self._slots.ring:
             if slot.out is not None:
                 self._plants.poison(slot.out)
-                self._slots.hand_over(slot)
+                self._slots.hand_over(slot, self._plants.index)
 
     def spoil(self, result: Any, *, keep: bool = True) -> None:
         """Poison a result that will be dropped; `keep` one that cannot be written to: its memory is not reused."""
-        if self._idle or isinstance(self._slots, CardSlots):
+        if self._idle:
+            return
+        if self._slots.case.device != "cpu":
+            self._slots.spoil(result, self._plants.index)
             return
         array = host_view(self._backend.to_numpy(result))
         if array.flags.writeable:

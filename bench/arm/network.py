@@ -6,7 +6,7 @@ changes from batch to batch.  What it made of the last batch is judged again (`b
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import chain, repeat
 from typing import Any
 
@@ -16,6 +16,7 @@ from bench.arrays.call_ring import Slot
 from bench.arrays.inputs import Inputs, InputSource
 from bench.arrays.network_ring import NetworkSlots
 from bench.arrays.shared_inputs import NOWHERE, Where
+from bench.arrays.slot import Peek
 from bench.judging import network_results
 from bench.judging.network import NetworkGate
 from bench.judging.plants import Expected
@@ -72,10 +73,11 @@ class NetworkPlants:
         """As `change`: all numbers are equally unforeseen."""
         self.change()
 
-    def put(self, slot: Slot) -> None:
+    def put(self, slot: Slot) -> Sequence[Any]:
         """Write the present rows, and the pristine ones where the last were."""
         slot.x[self._former] = self._inputs.x[self._former]
         slot.x[self.index] = self.x
+        return self._former, self.index
 
     def turn(self, slot: Slot, calls: int) -> list[Iterator[object]]:
         """Forward, one row; weights depend on all steps since they were fresh, each of the same batch."""
@@ -109,7 +111,7 @@ class NetworkPlants:
         """NaN everywhere."""
         array.fill(np.nan)
 
-    def problem(self, look: Callable[[], Any]) -> str | None:
+    def problem(self, look: Callable[[], Any], peek: Peek | None = None) -> str | None:
         """Forward: what is wrong with the changed rows.  Training: whether weights moved and are numbers."""
         if self._case.direction == "train_step":
             return network_results.moved(self._case, self._weights, look())

@@ -11,12 +11,13 @@ from collections.abc import Callable
 from typing import Any
 
 from bench.arm.call_loops import Calls
+from bench.arm.device_clock import device_seconds, settles, settles_again
 from bench.arm.looks import Looks
 from bench.arm.said import counts_of, reason_of, threads_of, versions_of
 from bench.arm.workload import workload_of
 from bench.arrays import other_memory
 from bench.arrays.call_ring import Slot
-from bench.arrays.gpu_ring import CardSlots, device_seconds, steady
+from bench.arrays.gpu_ring import CardSlots
 from bench.arrays.inputs import InputSource
 from bench.arrays.shared_inputs import NOWHERE, Where
 from bench.judging import tampering
@@ -30,12 +31,8 @@ from kernels.gpu.card import Card
 
 __all__ = ["ArmServer"]
 
-_STEADY_S = 1.0
-"""Seconds that a card may take at most until its clocks have settled."""
 _SEEN_BYTES = 1 << 20
 """Of smaller arrays a call's peak would be lost in what the process does besides."""
-_WARM_CARD_S = 0.01
-"""A card's clocks fall while data goes over the bus before a batch; so long it works before it is timed."""
 
 
 class ArmServer:
@@ -65,6 +62,7 @@ class ArmServer:
         self._card: Card | None = None
         self._idling: Idling | None = None
         self._in_turn = self._has_worked = False
+        self._unsettled = 0
 
     @property
     def backend(self) -> Backend:
@@ -95,7 +93,7 @@ class ArmServer:
     def prepare(self, case: Case, where: Where = NOWHERE, *, in_turn: bool = False) -> Prepared:
         """Build the inputs, or map them from `where` they are shared, compile, and pass the gate."""
         self.release()
-        self._in_turn, self._has_worked = in_turn, False
+        self._in_turn, self._has_worked, self._unsettled = in_turn, False, 0
         self._work = workload_of(case, self._expected)
         skip = self._work.why_not(self.backend)
         if skip is not None:
@@ -107,6 +105,7 @@ class ArmServer:
         self._slots.trusted = self._is_control or not self._is_plugin
         report = self._gate.before()
         second = self._gate.second_call_s
+        second = None if second is None else second / self._slots.calls
         if report.problem is None:
             self._slots.grow()
             self._calls = Calls(self._slots, self.backend.sync, self._plants.put)
@@ -116,7 +115,7 @@ class ArmServer:
         if self._card is not None:
             self._card.peak_bytes(reset=True)
             if report.problem is None:
-                steady(self._calls.spin, _STEADY_S)
+                self._unsettled += not settles(self._calls.spin)
         self._let_go()
         prepared = Prepared(None, report, self._slots.first_call_s, second, threads, self._compile_report())
         if in_turn and report.problem is not None:
@@ -201,19 +200,17 @@ class ArmServer:
         slots.move()
         plants.change()
         for slot in slots.ring:
-            plants.put(slot)
-            if slot.out is not None:
-                plants.poison(slot.out)
-            if not slot.aliased and slots.case.placement != "inplace":
-                slots.rebind(slot)
+            slots.put(slot, plants.put)
+        looks.poison_targets()
         start = clock()
         slots.move_result(self._result)
         (slot,) = self._calls.run(1, held)[1]
         looks.seal(slot)
         problem = looks.problem(slot, held[0])
-        warm_s = warm_s if self._card is None else max(warm_s, _WARM_CARD_S)
         while clock() - start < warm_s:
             self._calls.run(1, held)
+        if self._card is not None:
+            self._unsettled += not settles_again(lambda least_s: self._calls.spin(least_s, held))
         looks.poison_targets()
         if slots.case.placement == "new":
             looks.spoil(held[0])
@@ -240,7 +237,8 @@ class ArmServer:
         tampered = _tampered(tampering.replaced(self._parts))
         peak = None if self._card is None else self._card.peak_bytes()
         problem = tampered or report.problem or self._looks.last()
-        finished = Finished(problem, self._compile_report(), peak, self._peak_bytes())
+        report_now = self._compile_report()
+        finished = Finished(problem, report_now, peak, self._peak_bytes(), self._unsettled)
         self._let_go()
         return finished
 
@@ -264,7 +262,10 @@ class ArmServer:
         """Median seconds of a call on the device's own clock; None on the CPU and without events."""
         if not isinstance(self._slots, CardSlots):
             return None
-        return device_seconds(self._slots, self.backend.sync)
+        self._take_up()
+        seconds = device_seconds(self._slots, self.backend.sync)
+        self._let_go()
+        return seconds
 
     def trim(self) -> None:
         """Keep nothing for the next case: somebody needs the memory."""

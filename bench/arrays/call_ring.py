@@ -9,7 +9,6 @@ last-level cache holds.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from random import SystemRandom
 from typing import Any
 
@@ -18,6 +17,7 @@ import numpy as np
 from bench.arrays import other_memory
 from bench.arrays.inputs import Inputs
 from bench.arrays.relocation import MOVED_BYTES, Kept, Places
+from bench.arrays.slot import EVERYWHERE, Change, Peek, Slot, aliases, operands, slot_bytes
 from bench.machine.clocks import clock
 from bench.machine.memory import give_back
 from kernels.api import Backend, Case
@@ -29,53 +29,6 @@ MOST_SLOTS = 256
 """Each has a call compiled for it, so that more would take long to build."""
 INPLACE_BYTES = 256 << 10
 """Bytes of all in-place slots together, a share of most L2 caches: hot inputs have to stay hot."""
-
-
-@dataclass(slots=True)
-class Slot:
-    """One set of host arrays and the call compiled for them; `dy` is the second input of a forward that has two."""
-
-    x: np.ndarray
-    dy: np.ndarray | None
-    out: np.ndarray | None
-    call: Callable[[], Any]
-    aliased: bool
-    """Whether all of the backend's handles alias the host arrays, found by writing to each."""
-    handles: tuple[Any, ...] = ()
-    """The backend's own, of x, dy and out."""
-    in_step: bool = False
-    """Whether the handles are copies that are written and read as the host arrays are (see gpu_ring.py)."""
-
-    def overwritten(self, case: Case) -> np.ndarray | None:
-        """The host array that a call writes into; None for placement `new`."""
-        if case.placement == "inplace":
-            return self.x if self.dy is None else self.dy
-        return self.out
-
-
-def aliases(backend: Backend, host: np.ndarray, handle: Any) -> bool:
-    """Whether writing to `host` is seen through `handle`; leaves `host` as it was."""
-    if host.size == 0:
-        return True
-    first = (0,) * host.ndim
-    kept = host[first].copy()
-    seen = []
-    for value in (1, 2):
-        host[first] = value
-        seen.append(float(np.asarray(backend.to_numpy(handle))[first]))
-    host[first] = kept
-    return seen == [1.0, 2.0]
-
-
-def operands(case: Case, x: Any, dy: Any, out: Any) -> tuple[Any, Any, Any]:
-    """x, dy and out as `Backend.compile` takes them: in forward, an op of two inputs has both in place of x."""
-    return ((x, dy), None, out) if case.direction == "forward" and dy is not None else (x, dy, out)
-
-
-def slot_bytes(case: Case) -> int:
-    """Bytes that one slot's arrays take."""
-    inputs = case.arrays * (2 if case.layout == "strided" else 1)
-    return (inputs + (case.placement == "out")) * case.n * case.itemsize
 
 
 def moves(case: Case) -> bool:
@@ -174,7 +127,7 @@ class Slots:
         """Whether the backend's `handle` is on the memory of `host`."""
         return aliases(self.backend, host, handle)
 
-    def refill(self, slot: Slot, change: Callable[[Slot], None] | None = None) -> None:
+    def refill(self, slot: Slot, change: Change | None = None) -> None:
         """Make the slot's inputs pristine again, then `change` them; through a backend's own copy too."""
         slot.x[...] = self.inputs.x
         if slot.dy is not None and self.inputs.dy is not None:
@@ -184,7 +137,7 @@ class Slots:
         if not slot.aliased:
             self.rebind(slot)
 
-    def renew(self, slot: Slot, change: Callable[[Slot], None]) -> None:
+    def renew(self, slot: Slot, change: Change) -> None:
         """`change` the slot's inputs, which are as the last change has left them unless a call has overwritten them.
 
         So all of them are written only where a call writes into them, in place.
@@ -197,6 +150,12 @@ class Slots:
         if not slot.aliased:
             self.rebind(slot)
 
+    def put(self, slot: Slot, change: Change) -> None:
+        """`change` the slot's inputs; in place, `establish` gives each call fresh ones besides."""
+        change(slot)
+        if not slot.aliased and self.case.placement != "inplace":
+            self.rebind(slot)
+
     def let_go(self) -> None:
         """Let go of all memory, until `take_up`; the arrays stay where they are."""
         for slot in self.ring:
@@ -206,7 +165,7 @@ class Slots:
                 if array is not None:
                     give_back(array)
 
-    def take_up(self, change: Callable[[Slot], None]) -> None:
+    def take_up(self, change: Change) -> None:
         """Write all inputs anew, with the present `change`, after `let_go`."""
         for slot in self.ring:
             self.refill(slot, change)
@@ -256,7 +215,7 @@ class Slots:
         taken, self._walk = self._walk[:count], self._walk[count:]
         return taken
 
-    def establish(self, taken: list[Slot], plant: Callable[[Slot], None]) -> None:
+    def establish(self, taken: list[Slot], plant: Change) -> None:
         """Bring the slots that are called next into the state that the case names; untimed.
 
         `plant` writes the round's changed elements into a slot's host arrays.
@@ -271,9 +230,19 @@ class Slots:
             self._warm.clear()
         self._warm.update(map(id, taken))
 
-    def hand_over(self, slot: Slot) -> None:
-        """Tell a backend that holds a copy of ``slot.out`` what has been written into it."""
+    def hand_over(self, slot: Slot, index: Any = EVERYWHERE) -> None:
+        """Tell a backend that holds a copy of ``slot.out`` what has been written into it at `index`."""
         self._warm.add(id(slot))
+
+    def peek(self, slot: Slot, result: Any) -> Peek | None:
+        """What shows some elements of a call's result, where that costs less than to look at all of it."""
+        return None
+
+    def spoil(self, result: Any, index: Any) -> None:
+        """Leave the poison at some elements of a result that a backend holds elsewhere, before it is dropped."""
+
+    def spoil_free_memory(self) -> None:
+        """The same in memory elsewhere that the next result is likely to get."""
 
     def evict(self) -> None:
         """Write other memory, so that nothing of the slots is left in the cache."""

@@ -9,6 +9,7 @@ import numpy as np
 
 from bench.arrays.call_ring import Slot, Slots
 from bench.arrays.relocation import MOVED_BYTES
+from bench.arrays.slot import Change
 from kernels.networks.case import NetworkCase
 from kernels.numbers.host_arrays import aligned_empty
 
@@ -34,7 +35,7 @@ class NetworkSlots(Slots):
         self.steps = 0
         return super().bind(x, dy, out)
 
-    def renew(self, slot: Slot, change: Callable[[Slot], None]) -> None:
+    def renew(self, slot: Slot, change: Change) -> None:
         """All of the inputs: what is written over them is the whole batch."""
         self.refill(slot, change)
 

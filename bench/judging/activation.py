@@ -47,8 +47,10 @@ class ActivationGate(Gate[Slots, Plants]):
             lacing.renew(slots, slot)
             if slot.out is not None:
                 host_arrays.poison(slot.out)
+                slots.hand_over(slot)
             elif slots.case.placement == "new":
                 spoil_free_memory(slots.case)
+                slots.spoil_free_memory()
             yield
         finally:
             lacing.take_out()

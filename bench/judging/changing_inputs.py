@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
 
-from bench.arrays.call_ring import Slot
+from bench.arrays.slot import Peek, Slot
 from bench.judging.diagnosis import Array
 
 __all__ = ["ChangingInputs"]
@@ -26,8 +26,8 @@ class ChangingInputs(Protocol):
     def surprise(self) -> None:
         """As `change`, for the last look: with values that no batch had, where there are such."""
 
-    def put(self, slot: Slot) -> None:
-        """Write it into a slot's inputs, and the pristine values where the last changes were."""
+    def put(self, slot: Slot) -> Sequence[Any]:
+        """Write it into a slot's inputs, and the pristine values where the last changes were; the indexes of both."""
 
     def turn(self, slot: Slot, calls: int) -> list[Iterator[object]]:
         """Change some of it once more, so that results change, too: iterators that each write when an item is taken.
@@ -48,5 +48,8 @@ class ChangingInputs(Protocol):
     def poison(self, array: Any) -> None:
         """Make sure that what is read later was written later."""
 
-    def problem(self, look: Callable[[], Any]) -> str | None:
-        """What is wrong with the result that `look` shows, where it follows from what was changed."""
+    def problem(self, look: Callable[[], Any], peek: Peek | None = None) -> str | None:
+        """What is wrong with the result that `look` shows, where it follows from what was changed.
+
+        `peek`, where there is one, shows elements of it at less cost.
+        """

@@ -14,6 +14,7 @@ import numpy as np
 from bench.arrays.call_ring import Slot
 from bench.arrays.function_ring import FunctionSlots
 from bench.arrays.inputs import Inputs
+from bench.arrays.slot import EVERYWHERE, Peek
 from bench.judging.gate import Gate, GateReport
 from bench.plan.function_case import FunctionCase
 
@@ -59,11 +60,14 @@ class FunctionPlants:
 
     surprise = change
 
-    def put(self, slot: Slot) -> None:
+    def put(self, slot: Slot) -> Sequence[Any]:
         """Write all of the present input."""
-        slot.x[...] = self._inputs.x
+        self.restore(slot)
+        return (EVERYWHERE,)
 
-    restore = put
+    def restore(self, slot: Slot) -> None:
+        """The same."""
+        slot.x[...] = self._inputs.x
 
     def turn(self, slot: Slot, calls: int) -> list[Iterator[object]]:
         """Nothing: a whole input is too much to write between two calls."""
@@ -80,7 +84,7 @@ class FunctionPlants:
         """NaN everywhere."""
         array.fill(np.nan)
 
-    def problem(self, look: Callable[[], Any]) -> str | None:
+    def problem(self, look: Callable[[], Any], peek: Peek | None = None) -> str | None:
         """What is wrong with some elements of the result that `look` shows."""
         found, wanted = look(), self.wanted
         problem = _kind(self._case, found)

@@ -134,18 +134,30 @@ class Gate(ABC, Generic[SlotsT_co, PlantsT_co]):
         """
         self.plants.surprise()
         self.slots.renew(slot, self.plants.put)
-        place = self._output(slot, earlier)
-        if self.slots.case.placement != "inplace" and place.flags.writeable:
-            host_arrays.poison(place)
+        self._spoil(slot, earlier)
         result = self.call(slot)
         if slot.aliased:
             self.plants.scramble(slot)
         look = partial(self._output, slot, result)
-        problem = self.plants.problem(look)
+        problem = self.plants.problem(look, self.slots.peek(slot, result))
         if problem is None:
             with self._planted():
                 problem = self.judge(look()).problem
         return problem, result
+
+    def _spoil(self, slot: Slot, earlier: Any) -> None:
+        """Leave the poison where results lie, on the host or elsewhere."""
+        if self.slots.case.placement == "inplace":  # there the input lies
+            return
+        if slot.in_step and slot.out is not None:
+            host_arrays.poison(slot.out)
+            self.slots.hand_over(slot)
+        elif self.slots.case.device != "cpu":
+            self.slots.spoil(earlier, self.plants.index)
+        else:
+            place = self._output(slot, earlier)
+            if place.flags.writeable:
+                host_arrays.poison(place)
 
     def _shared(self, slot: Slot, live: list[Any]) -> str | None:
         """Whether results that live at the same time, those and more, share memory."""

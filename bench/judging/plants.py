@@ -8,7 +8,8 @@ calls.  The whole result is judged once more after the last round.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from itertools import chain, repeat
 from typing import Any, Protocol, runtime_checkable
 
@@ -16,6 +17,7 @@ import numpy as np
 
 from bench.arrays.call_ring import Slot
 from bench.arrays.inputs import Inputs
+from bench.arrays.slot import Peek
 from bench.judging.diagnosis import Array, Operands, host_view, trick
 from kernels.api import Backend, Case
 from kernels.correctness import policy
@@ -181,12 +183,13 @@ class Plants:
             self.x = np.where(plain_x, self._plain[picked[0]], self.x)
             self.dy = np.where(plain_x, self._special[picked[1]], self._plain[picked[1]])
 
-    def put(self, slot: Slot) -> None:
-        """Write the present values into a slot's inputs, and the pristine ones where the last were."""
+    def put(self, slot: Slot) -> Sequence[Any]:
+        """Write the present values into a slot's inputs, and the pristine ones where the last were: there, and here."""
         for array, pristine, planted in ((slot.x, self.inputs.x, self.x), (slot.dy, self.inputs.dy, self.dy)):
             if array is not None and pristine is not None:
                 array[self._former_index] = pristine[self._former_index]
                 array[self.index] = planted
+        return self._former_index, self.index
 
     def scramble(self, slot: Slot) -> None:
         """After `sync`: overwrite what the call was given, so that a result made only now is another."""
@@ -209,14 +212,18 @@ class Plants:
         """Make sure that what is read later was written later."""
         bits(array)[self.index] = format_of(array.dtype).poison
 
-    def problem(self, look: Callable[[], Any]) -> str | None:
-        """What is wrong with the planted elements of the result that `look` shows; names the trick."""
-        result = look()
-        if not isinstance(result, np.ndarray):
-            return f"returned {type(result).__name__}, wanted ndarray"
-        if result.shape != self.inputs.x.shape:
-            return f"returned shape {result.shape}, wanted {self.inputs.x.shape}"
-        problem = policy.judge(self.case, self.x, self.dy, result[self.index]).problem
+    def problem(self, look: Callable[[], Any], peek: Peek | None = None) -> str | None:
+        """What is wrong with the planted elements of the result that `look` or `peek` shows; names the trick."""
+        if peek is None:
+            result = look()
+            if not isinstance(result, np.ndarray):
+                return f"returned {type(result).__name__}, wanted ndarray"
+            if result.shape != self.inputs.x.shape:
+                return f"returned shape {result.shape}, wanted {self.inputs.x.shape}"
+        planted: Callable[[], Any] = (
+            (lambda: look()[self.index]) if peek is None else partial(peek, self.index)
+        )
+        problem = policy.judge(self.case, self.x, self.dy, planted()).problem
         if problem is None:
             return None
         problem = f"of {len(self.x)} elements looked at, {problem}"
@@ -224,7 +231,7 @@ class Plants:
             self.case,
             (self.x, self.dy),
             self.earlier,
-            lambda: look()[self.index],
+            planted,
             problem,
             afterwards=self._afterwards,
         )
@@ -235,10 +242,7 @@ def output_of(backend: Backend, case: Case, slot: Slot, result: Any) -> Any:
     overwritten = slot.overwritten(case)
     if overwritten is not None and slot.aliased:
         return overwritten
-    if overwritten is not None and slot.in_step:
-        given = (slot.x, slot.dy, slot.out)
-        result = next(h for h, host in zip(slot.handles, given, strict=True) if host is overwritten)
-    return host_view(backend.to_numpy(result))
+    return host_view(backend.to_numpy(slot.standing(case, result)))
 
 
 def share_memory(backend: Backend, first: Any, second: Any) -> bool:

@@ -19,6 +19,7 @@ from bench.machine.variables import telling
 from kernels.tuned.caches import cache_sizes, caches
 
 __all__ = [
+    "CARD_MODELS",
     "DIFFERS",
     "commit",
     "cpu_model",
@@ -34,6 +35,8 @@ _CPU = Path("/sys/devices/system/cpu")
 """Where Linux tells of the CPUs."""
 DIFFERS = ("machine", "cpu", "cores", "caches", "kernel", "python", "packages", "transparent_hugepage")
 """The entries that make two runs incomparable where they differ."""
+CARD_MODELS = "card_models"
+"""The entry that does so besides in runs on cards: each one's name, driver and memory."""
 
 
 def _read(path: Path) -> str | None:

@@ -23,7 +23,12 @@ from bench.plugin import console
 from bench.plugin.display import Display, ticking
 from bench.plugin.output import usable_output
 from bench.plugin.quiet import Quiet, display_of
-from bench.plugin.refusals import pytest_benchmark_compare_machine_info, refuse, timing_is_off
+from bench.plugin.refusals import (
+    pytest_benchmark_compare_machine_info,
+    refuse,
+    refuse_exclusive,
+    timing_is_off,
+)
 from bench.plugin.replay import Replay
 from bench.plugin.spelling import misspelt
 from bench.plugin.terminating import as_interrupt
@@ -92,9 +97,11 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("filterwarnings", "ignore:Benchmark fixture was not used")
     given = {spec.name: config.getoption(spec.name) for spec in OPTIONS}
     try:
-        config.stash[_SETTINGS] = _scoped(parse(given), config)
+        settings = config.stash[_SETTINGS] = _scoped(parse(given), config)
     except OptionError as error:
         raise pytest.UsageError(str(error)) from error
+    if not settings.inline:
+        refuse_exclusive(str(device) for grid in settings.grids for device in grid["device"])
     config.pluginmanager.register(Quiet(config))
 
 

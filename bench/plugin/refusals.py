@@ -6,12 +6,12 @@ import importlib.util
 import os
 import select
 import warnings
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from pathlib import Path
 
 import pytest
 
-__all__ = ["pytest_benchmark_compare_machine_info", "refuse", "timing_is_off"]
+__all__ = ["pytest_benchmark_compare_machine_info", "refuse", "refuse_exclusive", "timing_is_off"]
 
 _AT_ONCE = (
     ("dist", "no", "--numprocesses (-n) or --dist", "pytest-xdist"),
@@ -60,6 +60,22 @@ def refuse(config: pytest.Config) -> None:
             "or leave it out"
         )
     _refuse_unwritable(config)
+
+
+def refuse_exclusive(devices: Iterable[str]) -> None:
+    """Look whether the arms, each in a process of its own, can share these devices.
+
+    Raises pytest.UsageError, as above.
+    """
+    for device in sorted(set(devices) - {"cpu"}):
+        from bench.machine import nvidia  # noqa: PLC0415  # costs nothing where no card is asked for
+
+        mode = nvidia.exclusive_mode(device)
+        if mode:
+            raise pytest.UsageError(
+                f"--devices: {device} is in compute mode {mode!r}, in which one process has the card to itself, and "
+                "each arm has its own: set it to default (sudo nvidia-smi -c 0), or choose --isolation inline"
+            )
 
 
 def _refuse_unwritable(config: pytest.Config) -> None:

@@ -39,12 +39,20 @@ def no_such_run(run_id: str, results: Path) -> RunFilesError:
 def conditions(settings: Settings, processes: int, devices: Sequence[str]) -> dict[str, Any]:
     """What environment.json says: the machine, the options, what may spoil the run, and the cards."""
     found = environment.describe(_plain(settings, processes))
-    return found | {"warnings": spoilers.warnings()} | cards("cards", devices)
+    found |= {"warnings": spoilers.warnings()} | cards("cards", devices)
+    models = _models(found)
+    return found | ({environment.CARD_MODELS: models} if models else {})
 
 
 def check_same(run_id: str, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
     """Raises RunFilesError where rows of both would not belong together."""
     changed = [name for name in environment.DIFFERS if before.get(name) != now.get(name)]
+    for device, model in _named(before, environment.CARD_MODELS).items():
+        other = _named(now, environment.CARD_MODELS).get(device, model)
+        if other != model:
+            raise RunFilesError(
+                f"run {run_id} was made on another {device} ({model} then, {other} now); choose another --run-id"
+            )
     if changed:
         raise RunFilesError(
             f"run {run_id} was made under another {changed[0]} "
@@ -60,8 +68,17 @@ def check_same(run_id: str, before: Mapping[str, Any], now: Mapping[str, Any]) -
                 )
 
 
+def _models(about: Mapping[str, Any]) -> dict[str, str]:
+    """The cards that rows may come from: a row of one says nothing of another."""
+    if not about.get("cards"):
+        return {}
+    from bench.machine import nvidia  # noqa: PLC0415  # as below
+
+    return nvidia.models(about["cards"])
+
+
 def _named(options: object, kind: str) -> Mapping[str, Any]:
-    """What the options said by name; nothing in a file that has none of it."""
+    """What a part of the file says by name; nothing where it has none of it."""
     found = options.get(kind) if isinstance(options, dict) else None
     return found if isinstance(found, dict) else {}
 

@@ -30,9 +30,14 @@ from bench.run.patience import Patience
 
 __all__ = ["ArmError", "ChildProcess", "Pending", "ask_all"]
 
-SHARED_CARD = {"XLA_PYTHON_CLIENT_PREALLOCATE": "false", "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
-"""What a process that shares a card is started with, unless the user has set it: XLA must not reserve most of
-the card's memory, and cuda:1 has to be the same card for CUDA as for NVIDIA's management library."""
+SHARED = {
+    "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
+    "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
+    "TORCHINDUCTOR_COMPILE_THREADS": "1",
+}
+"""What a process that shares the machine is started with, unless the user has set it: XLA must not reserve most of a
+card's memory, cuda:1 has to be the same card for CUDA as for NVIDIA's management library, and Inductor, which has one
+kernel to compile for a case, starts no pool of processes, which would look like foreign load."""
 _LAST_BYTES = 64 << 10
 """So much of what a child printed is looked at."""
 
@@ -67,7 +72,7 @@ class ChildProcess:
         random_layout: bool = False,
     ) -> None:
         path = search_path() if python else os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)
-        shared = {**HASH_SEED, **SHARED_CARD, **os.environ, "PYTHONPATH": path}
+        shared = {**HASH_SEED, **SHARED, **os.environ, "PYTHONPATH": path}
         with contextlib.ExitStack() as opened:
             ours, theirs = map(opened.enter_context, socket.socketpair())
             self._stderr = opened.enter_context(tempfile.TemporaryFile())

@@ -128,8 +128,7 @@ class Rounds:
             state.iterations = shorter or state.iterations
             self._note(state, sample, number, order)
             order += 1
-        if self._watch.throttled():
-            self._watch.cool()
+        self._watch.cool()
 
     def _batch(self, state: ArmState, number: int) -> Sample | None:
         """What the arm tells; None where it failed, or tells what cannot be."""

@@ -35,6 +35,8 @@ class TimeAccount:
     versions: dict[str, dict[str, str]] = field(default_factory=dict)
     device_peaks: dict[str, dict[str, int]] = field(default_factory=dict)
     """Peak bytes of device memory, by experiment and arm."""
+    unsettled: dict[str, dict[str, int]] = field(default_factory=dict)
+    """How often a card's clocks had not settled before a batch of the last process, likewise."""
 
     @property
     def wall_s(self) -> float:
@@ -62,6 +64,9 @@ class TimeAccount:
         peaks = {s.arm.label: s.finished.device_peak_bytes for s in states if s.finished}
         if known := {label: peak for label, peak in peaks.items() if peak is not None}:
             self.device_peaks[experiment.label] = known
+        restless = {s.arm.label: s.finished.unsettled for s in states if s.finished}
+        if some := {label: count for label, count in restless.items() if count}:
+            self.unsettled[experiment.label] = some
         for state in states:
             self.timed_s += sum(batch.timed_s for batch in state.batches)
             self.contended += state.contended
@@ -88,4 +93,5 @@ class TimeAccount:
             "compilers": self.compile_reports,
             "versions": self.versions,
         }
-        return found | ({"device_peak_bytes": self.device_peaks} if self.device_peaks else {})
+        of_cards = {"device_peak_bytes": self.device_peaks, "unsettled_batches": self.unsettled}
+        return found | {name: known for name, known in of_cards.items() if known}

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from bench.machine.environment import DIFFERS
+from bench.machine.environment import CARD_MODELS, DIFFERS
 from bench.records.reading import ReadError
 from bench.stats.verdicts import RESOLVE
 from scripts._shared.remarks import clean
@@ -46,14 +46,14 @@ def resolve_of(environment: Environment | None) -> float:
 
 
 def differences(old: Environment | None, new: Environment | None) -> list[str]:
-    """One line for each entry of `environment.DIFFERS` that differs; one if a side has no entries at all."""
+    """One line for each entry of `environment.DIFFERS` that differs, and each card; one if a side has none at all."""
     if old is None or new is None:
         if old is new:
             return []
         return [
             f"environment.json: {'OLD' if old is None else 'NEW'} has none, so nothing says what it ran on"
         ]
-    return list(_compared(old, new, DIFFERS))
+    return list(_compared(old, new, (*DIFFERS, CARD_MODELS)))
 
 
 def remarks(old: Environment | None, new: Environment | None) -> list[str]:

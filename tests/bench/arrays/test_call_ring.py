@@ -79,7 +79,7 @@ def test_what_is_called_is_cold_and_nothing_is_evicted_without_need(placement: s
     def called(count: int) -> None:
         before = slots.evictions
         taken = slots.take(count)
-        slots.establish(taken, lambda slot: None)
+        slots.establish(taken, lambda slot: ())
         if slots.evictions > before:
             touched.clear()
         assert len({id(slot) for slot in taken}) == count
@@ -92,7 +92,7 @@ def test_what_is_called_is_cold_and_nothing_is_evicted_without_need(placement: s
         16 if placement == "inplace" else 1
     )  # in place, inputs are written before each burst
     for slot in slots.ring:
-        slots.renew(slot, lambda slot: None)
+        slots.renew(slot, lambda slot: ())
     called(10)
     assert slots.evictions == (17 if placement == "inplace" else 2)
     called(len(slots.ring))

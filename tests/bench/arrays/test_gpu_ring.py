@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
+from bench.arm import device_clock
 from bench.arm.server import ArmServer
 from bench.arm.worker import refusal
-from bench.arrays import gpu_ring
 from bench.machine import nvidia
 from bench.machine.nvidia import CardReading, Watch
 from bench.run.pool import SEED
@@ -94,7 +94,10 @@ def test_a_callable_of_many_calls_is_timed_by_the_call() -> None:
             return many
 
     arm = server(Replayed, plugin=False)
-    arm.prepare(CASE)
+    prepared = arm.prepare(CASE)
+    whole_s = arm._gate.second_call_s
+    assert whole_s is not None
+    assert prepared.second_call_s == pytest.approx(whole_s / 10)
     sample = arm.batch(40, 0)
     assert sample.iterations == 40
     assert sample.seconds * 40 <= sample.ended - sample.began
@@ -163,7 +166,7 @@ def test_warm_up_lasts_until_two_windows_agree(times: tuple[float, ...], windows
         now[0] += least_s
         return next(left)
 
-    assert gpu_ring.steady(window, 1.0, clock=lambda: now[0]) is settled
+    assert device_clock.steady(window, 1.0, clock=lambda: now[0]) is settled
     assert len(times) - len(list(left)) == windows
 
 
@@ -176,6 +179,9 @@ class Scripted:
     def read(self) -> CardReading:
         reason = self.left.pop(0) if len(self.left) > 1 else self.left[0]
         return CardReading(1000, 2000, 99.0, 60, reason)
+
+    def slowed_ns(self) -> dict[str, int]:
+        return {}
 
 
 def test_a_watch_tells_of_heat_and_waits() -> None:

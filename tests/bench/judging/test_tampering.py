@@ -27,7 +27,7 @@ def _all_that_judges_is_there() -> None:
         "time.perf_counter",
         "bench.arm.timed_loop.timed",
         "bench.arm.workload.workload_of",
-        "bench.arrays.gpu_ring.steady",
+        "bench.arm.device_clock.steady",
         "bench.judging.plants.Plants.problem",
         "kernels.api.Case.itemsize",  # a property
         "kernels.correctness.notes.take_notes",

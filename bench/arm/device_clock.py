@@ -1,0 +1,143 @@
+"""What a device's own clock says of calls, and whether the device has warmed up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from statistics import median
+from typing import Any
+
+from bench.arm.timed_loop import without_gc
+from bench.arrays.gpu_ring import CardSlots
+from bench.machine.clocks import clock
+
+__all__ = ["device_seconds", "queued_seconds", "settles", "settles_again", "steady"]
+
+_SAMPLES = 32
+"""Times that are taken, at most."""
+_MOST_S = 0.2
+"""Seconds that they take together, at most."""
+_LAUNCHED = 8
+"""Calls between two marks, where they are short: what a mark itself takes is a small part of them."""
+_LONG_S = 1e-3
+"""Seconds of a call that stands alone between two marks."""
+_MOST_HOLDS = 256
+"""How often some 100 us a device is held at most before calls are given up that never queue up behind it."""
+_QUEUED = 64
+"""Calls that are launched before one waits for them all: as many as a graph has."""
+_WITHIN = 0.01
+"""Two windows that differ by no more than this share show clocks that have settled."""
+_WINDOW_S = 0.05
+"""Seconds of work in a window."""
+_STEADY_S = 1.0
+"""Seconds that a card may take at most until its clocks have settled."""
+_AGAIN_WITHIN = 0.03
+"""The same before a batch, where a card may have been idle meanwhile: the share,"""
+_AGAIN_WINDOW_S = 0.002
+"""the window,"""
+_AGAIN_S = 0.05
+"""and the most that it takes."""
+
+Sync = Callable[[Any], None]
+Window = Callable[[float], float]
+"""Works for so many seconds at least; seconds per call."""
+
+
+def device_seconds(slots: CardSlots, sync: Sync) -> float | None:
+    """Median seconds of a call on the device's own clock; None without events, and where no calls queued up.
+
+    The device is kept busy while some calls are launched, so that no launch is waited for between the two marks.  What
+    the marks take without a call between them is taken off.
+    """
+    if slots.card is None or slots.card.mark() is None:
+        return None
+    queue = _Queue(slots, sync)
+    first = queue.span(1)  # compiles what holds the device
+    begin, calls = (
+        clock(),
+        1 if first is None or first > _LONG_S else min(_LAUNCHED, slots.burst or _LAUNCHED),
+    )
+    times: list[float] = []
+    while queue.holds <= _MOST_HOLDS and len(times) < _SAMPLES and (not times or clock() - begin < _MOST_S):
+        full, empty = queue.span(calls), queue.span(0)
+        if full is not None and empty is not None:
+            times.append((full - empty) / calls)
+    return max(median(times), 0.0) / slots.calls if times else None
+
+
+class _Queue:
+    """Calls that queue up behind a busy device; it is held for longer, once they came too late."""
+
+    def __init__(self, slots: CardSlots, sync: Sync) -> None:
+        assert slots.card is not None, "who has marks has a card"
+        self._slots, self._sync, self._card, self.holds = slots, sync, slots.card, 1
+
+    def span(self, count: int) -> float | None:
+        """Seconds between marks before and after `count` calls; None where the device came to the first too soon."""
+        card, taken = self._card, [self._slots.take(1)[0] for _ in range(count)]
+        if self._slots.case.cache == "cold":
+            self._slots.evict()
+        card.hold(self.holds)
+        start, results = card.mark(), None
+        for slot in taken:
+            results = slot.call()
+        end = card.mark()
+        late = card.passed(start)
+        if taken:
+            self._sync(results)
+        seconds = card.seconds(start, end)
+        if not late:
+            return seconds
+        self.holds *= 2
+        return None
+
+
+def queued_seconds(slots: CardSlots, sync: Sync) -> float | None:
+    """Median seconds of a call among many that are launched one after the other, and waited for once.
+
+    None in place, where a call needs a fresh input each time.
+    """
+    if slots.case.placement == "inplace":
+        return None
+    launches = max(1, _QUEUED // slots.calls)
+    begin, times = clock(), list[float]()
+    while len(times) < _SAMPLES and (not times or clock() - begin < _MOST_S):
+        calls = [slots.take(1)[0].call for _ in range(launches)]
+        if slots.case.cache == "cold":
+            slots.evict()
+        with without_gc():
+            start = clock()
+            for call in calls:
+                result = call()
+            sync(result)
+            took_s = clock() - start
+        times.append(took_s / (launches * slots.calls))
+    return median(times)
+
+
+def settles(spin: Window) -> bool:
+    """Have a card at work until its clocks are as they stay; False if they are not, for all that."""
+    return steady(spin, _STEADY_S)
+
+
+def settles_again(spin: Window) -> bool:
+    """The same for a card that has been idle while others worked, or looked at results."""
+    return steady(spin, _AGAIN_S, window_s=_AGAIN_WINDOW_S, within=_AGAIN_WITHIN)
+
+
+def steady(
+    window: Window,
+    most_s: float,
+    clock: Callable[[], float] = clock,
+    *,
+    window_s: float = _WINDOW_S,
+    within: float = _WITHIN,
+) -> bool:
+    """Work until two windows in a row take the same time per call, within a share; False if `most_s` is not enough."""
+    end = clock() + most_s
+    before = window(window_s)
+    while clock() < end:
+        now = window(window_s)
+        if abs(now - before) <= within * before:
+            return True
+        before = now
+    return False
