@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from importlib import import_module
 from itertools import product
 from typing import Any
 
@@ -161,6 +162,33 @@ def elements(backend: Backend) -> int:
     return count
 
 
+def adopted(backend: Backend, case: Case, *hosts: np.ndarray | None) -> list[Any]:
+    """Handles on copies of them."""
+    return [None if host is None else backend.adopt(host.copy(), case) for host in hosts]
+
+
+def copies(backend: Backend) -> int:
+    """Every way to copy on a card, which the ceilings are the fastest of."""
+    from bench.controls.arms import CopyPlain
+
+    module = "numba_copies" if backend.name == "numba_cuda" else "torch_copies"
+    ways = import_module(f"bench.controls.{module}").ways
+    count = 0
+    for direction, placement, dtype in product(DIRECTIONS, ("out", "inplace"), DTYPES):
+        case = Case("relu", direction, placement, dtype, 2051, device=device_of(backend))
+        hosts = [host_arrays.host_array(case) for _ in range(case.arrays)]
+        for seed, host in enumerate(hosts):
+            host_arrays.fill(host, "special", seed)
+        x, dy = hosts[0], hosts[1] if len(hosts) > 1 else None
+        out = host_arrays.host_array(case) if placement == "out" else None
+        wanted = CopyPlain().expected(case, x, dy)
+        for name in ways(case, *adopted(backend, case, x, dy, out)):
+            call = ways(case, *adopted(backend, case, x, dy, out))[name]
+            assert same_bits(backend.to_numpy(call()), wanted), (case, name)
+            count += 1
+    return count
+
+
 def older(backend: Backend) -> int:
     """Cards before sm_80, which have no packed instructions: elements in float32, with the same results but for NaN."""
     from kernels.gpu.cuda_kernels import inputs_of, kernel
@@ -240,7 +268,8 @@ def triton_compiled(dtype: str, direction: str, leaky: bool, words: str, *, tail
 
 def main() -> None:
     parts: dict[str, Callable[[Backend], int]] = {
-        each.__name__: each for each in (special, patterns, shapes, elements, older, indexes, compiled)
+        each.__name__: each
+        for each in (special, patterns, shapes, elements, copies, older, indexes, compiled)
     }
     backend = registry.load(sys.argv[1])
     print(f"checked {sum(parts[name](backend) for name in sys.argv[2].split(','))}")

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from statistics import median
 from typing import Any
 
-from bench.arm.timed_loop import without_gc
+from bench.arm.timed_loop import Call, without_gc
 from bench.arrays.gpu_ring import CardSlots
 from bench.machine.clocks import clock
+from kernels.gpu.card import Card
 
-__all__ = ["device_seconds", "queued_seconds", "settles", "settles_again", "steady"]
+__all__ = ["Queue", "device_seconds", "queued_seconds", "settles", "settles_again", "steady"]
 
 _SAMPLES = 32
 """Times that are taken, at most."""
@@ -50,40 +51,44 @@ def device_seconds(slots: CardSlots, sync: Sync) -> float | None:
     """
     if slots.card is None or slots.card.mark() is None:
         return None
-    queue = _Queue(slots, sync)
-    first = queue.span(1)  # compiles what holds the device
-    begin, calls = (
+    queue = Queue(slots.card, sync)
+
+    def span(count: int) -> float | None:
+        calls = [slots.take(1)[0].call for _ in range(count)]
+        if slots.case.cache == "cold":
+            slots.evict()
+        return queue.span(calls)
+
+    first = span(1)  # compiles what holds the device
+    begin, count = (
         clock(),
         1 if first is None or first > _LONG_S else min(_LAUNCHED, slots.burst or _LAUNCHED),
     )
     times: list[float] = []
     while queue.holds <= _MOST_HOLDS and len(times) < _SAMPLES and (not times or clock() - begin < _MOST_S):
-        full, empty = queue.span(calls), queue.span(0)
+        full, empty = span(count), span(0)
         if full is not None and empty is not None:
-            times.append((full - empty) / calls)
+            times.append((full - empty) / count)
     return max(median(times), 0.0) / slots.calls if times else None
 
 
-class _Queue:
+class Queue:
     """Calls that queue up behind a busy device; it is held for longer, once they came too late."""
 
-    def __init__(self, slots: CardSlots, sync: Sync) -> None:
-        assert slots.card is not None, "who has marks has a card"
-        self._slots, self._sync, self._card, self.holds = slots, sync, slots.card, 1
+    def __init__(self, card: Card, sync: Sync) -> None:
+        self._card, self._sync, self.holds = card, sync, 1
 
-    def span(self, count: int) -> float | None:
-        """Seconds between marks before and after `count` calls; None where the device came to the first too soon."""
-        card, taken = self._card, [self._slots.take(1)[0] for _ in range(count)]
-        if self._slots.case.cache == "cold":
-            self._slots.evict()
+    def span(self, calls: Sequence[Call]) -> float | None:
+        """Seconds between marks before and after all `calls`; None where the device came to the first too soon."""
+        card = self._card
         card.hold(self.holds)
-        start, results = card.mark(), None
-        for slot in taken:
-            results = slot.call()
+        start, result = card.mark(), None
+        for call in calls:
+            result = call()
         end = card.mark()
         late = card.passed(start)
-        if taken:
-            self._sync(results)
+        if calls:
+            self._sync(result)
         seconds = card.seconds(start, end)
         if not late:
             return seconds

@@ -18,13 +18,14 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from functools import partial
 from importlib.metadata import version
 from typing import Any
 
 import numpy as np
 
 from bench.controls import gpu
-from bench.controls.gpu import Side
+from bench.controls.gpu import DeviceRace, Side
 from bench.controls.pick_fastest import Race
 from bench.controls.results import Results
 from bench.plan.experiments import CONTROLS
@@ -104,12 +105,12 @@ class _Copy(_Control):
 
     def __init__(self) -> None:
         super().__init__()
-        self._race, self._results = Race(), Results()
+        self._race, self._device_race, self._results = Race(), DeviceRace(), Results()
 
     def compile(self, case: Case, x: Any, dy: Any, out: Any) -> Callable[[], Any]:
         """The fastest of the ways to copy this case, raced once for a case and its number of threads.
 
-        The first execution, on the arrays themselves, is part of it.  On a card there is one way.
+        The first execution, on the arrays themselves, is part of it.  On a card its own clock decides.
         """
         into_what_is_there = case.placement == "new" and not self.allocates
         if isinstance(x, tuple):
@@ -117,9 +118,9 @@ class _Copy(_Control):
         if self._side is not None:
             if into_what_is_there:
                 case, out = dataclasses.replace(case, placement="out"), self._side.like(x)
-            copy = self._side.copy(case, x, dy, out)
-            self.sync(copy())
-            return copy
+            key, card = dataclasses.replace(case, op="relu", data="normal"), self._side.backend.card
+            ways = self._side.copies(case, x, dy, out)
+            return self._device_race.winner(key, ways, partial(card, case.device), self.sync)
         from bench.controls import cpu_copies  # noqa: PLC0415  # not for a card
 
         if into_what_is_there:

@@ -8,8 +8,7 @@ Under TRITON_INTERPRET=1 they run on the CPU, element by element in NumPy: to te
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -19,7 +18,7 @@ from kernels.api import MAIN_OPS, Case
 from kernels.backends import _torch_arrays
 from kernels.gpu import torch_card
 from kernels.gpu.card import Array
-from kernels.gpu.triton_kernels import BLOCK, backward, forward, packed_words
+from kernels.gpu.triton_kernels import backward, forward, launcher, packed_words
 from kernels.numbers.floats import bits, np_dtype
 
 __all__ = ["TritonJit"]
@@ -102,22 +101,9 @@ class TritonJit:
 
 
 def _launcher(case: Case) -> Callable[..., object]:
-    """What launches the case's kernels on its arrays: one for whole blocks, one for what is left over."""
-    kernel = forward if case.direction == "forward" else backward
-    slope = _slope(case)
-    fixed = {"SLOPE": float(slope), "LEAKY": case.op == "leaky_relu", "WORDS": _words(case), "BLOCK": BLOCK}
-    whole, rest = divmod(case.n, BLOCK)
-    launches = []
-    if whole:
-        launches.append(partial(kernel[(whole,)], first=0, n=0, TAIL=False, **fixed))
-    if rest:
-        launches.append(partial(kernel[(1,)], first=whole * BLOCK, n=case.n, TAIL=True, **fixed))
-    return launches[0] if len(launches) == 1 else partial(_each, launches)
-
-
-def _each(launches: Sequence[Callable[..., object]], *arrays: Tensor) -> None:
-    for launch in launches:
-        launch(*arrays)
+    """What launches the case's kernels on its arrays."""
+    kernel, leaky = (forward if case.direction == "forward" else backward), case.op == "leaky_relu"
+    return launcher(kernel, case.n, SLOPE=float(_slope(case)), LEAKY=leaky, WORDS=_words(case))
 
 
 def _slope(case: Case) -> np.generic:

@@ -13,16 +13,36 @@ Else they are compared and multiplied in float32 (which is exact) and rounded on
 # ruff: noqa: N803, PLR0917, SIM108  # Triton's style of names; arguments by place; branches that it prunes
 # Triton evaluates annotations, and takes none but tl.constexpr.
 
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
 import triton
 import triton.language as tl
 
-__all__ = ["BLOCK", "backward", "forward", "packed_words"]
+__all__ = ["BLOCK", "backward", "flipped", "forward", "launcher", "packed_words", "xored"]
 
 BLOCK = 2048
 """Elements a program: with 4 warps two to eight 16-byte loads a thread."""
 _SHORT = {"bfloat16": "bf16x2", "float16": "f16x2"}
 _SPREAD = "prmt.b32 m, m, m, 0xBB99;"
 _CHOOSE = "lop3.b32 $0, {yes}, {no}, m, 0xE4;"
+
+
+def launcher(kernel: Any, n: int, **fixed: object) -> Callable[..., None]:
+    """What launches `kernel` on arrays of `n` elements: once for whole blocks, and once for what is left over."""
+    whole, rest = divmod(n, BLOCK)
+    launches = []
+    if whole:
+        launches.append(partial(kernel[(whole,)], first=0, n=0, TAIL=False, BLOCK=BLOCK, **fixed))
+    if rest:
+        launches.append(partial(kernel[(1,)], first=whole * BLOCK, n=n, TAIL=True, BLOCK=BLOCK, **fixed))
+    return launches[0] if len(launches) == 1 else partial(_each, launches)
+
+
+def _each(launches: Sequence[Callable[..., object]], *arrays: object) -> None:
+    for launch in launches:
+        launch(*arrays)
 
 
 def packed_words(direction: str, dtype: str, slope_bits: int | None) -> str:
@@ -147,3 +167,25 @@ def backward(
     else:
         i = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK).to(tl.int64)
         tl.store(out + i, _backward(tl.load(dy + i), tl.load(x + i), SLOPE, LEAKY, WORDS))
+
+
+@triton.jit
+def flipped(x, out, first, n, MASK: tl.constexpr, BLOCK: tl.constexpr, TAIL: tl.constexpr):
+    """``out[:n] = x[:n] ^ MASK``, of whole numbers: with MASK 0 a copy, as the ceiling of a benchmark is."""
+    if TAIL:
+        i = first + tl.arange(0, BLOCK).to(tl.int64)
+        tl.store(out + i, tl.load(x + i, mask=i < n) ^ MASK, mask=i < n)
+    else:
+        i = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK).to(tl.int64)
+        tl.store(out + i, tl.load(x + i) ^ MASK)
+
+
+@triton.jit
+def xored(dy, x, out, first, n, BLOCK: tl.constexpr, TAIL: tl.constexpr):
+    """``out[:n] = dy[:n] ^ x[:n]``, of whole numbers."""
+    if TAIL:
+        i = first + tl.arange(0, BLOCK).to(tl.int64)
+        tl.store(out + i, tl.load(dy + i, mask=i < n) ^ tl.load(x + i, mask=i < n), mask=i < n)
+    else:
+        i = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK).to(tl.int64)
+        tl.store(out + i, tl.load(dy + i) ^ tl.load(x + i))

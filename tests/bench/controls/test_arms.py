@@ -281,11 +281,11 @@ def test_a_copy_is_called_as_our_fastest_kernels_are(direction: str, placement: 
 def test_on_a_card_too_only_one_copy_allocates(monkeypatch: pytest.MonkeyPatch) -> None:
     told = []
 
-    def copying(case: Case, x: object, dy: object, out: object) -> Callable[[], None]:
+    def ways(case: Case, x: object, dy: object, out: object) -> dict[str, Callable[[], None]]:
         told.append((case.placement, out))
-        return lambda: None
+        return {"only": lambda: None}
 
-    side = SimpleNamespace(backend=QueueRelu(), like=lambda x: "there already", copy=copying)
+    side = SimpleNamespace(backend=QueueRelu(), like=lambda x: "there already", copies=ways)
     monkeypatch.setattr("bench.controls.gpu.side_of", lambda device: side)
     case = Case("relu", n=64, device="cuda")
     for control in (CopyPlain(), CopyAllocating()):

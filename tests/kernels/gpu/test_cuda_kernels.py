@@ -37,7 +37,9 @@ def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
 def test_a_simulated_backend_keeps_the_policy(name: str, more: str) -> None:
     if name == "triton_jit":
         pytest.importorskip("triton", reason="Triton's interpreter comes with triton: pip install triton")
-    done = run("-m", "tests.card_checks", name, f"special,patterns,shapes,elements{more}", **SIMULATED[name])
+    done = run(
+        "-m", "tests.card_checks", name, f"special,patterns,shapes,elements,copies{more}", **SIMULATED[name]
+    )
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
     assert done.stdout.splitlines()[-1].startswith("checked ")
 
