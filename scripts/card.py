@@ -34,6 +34,8 @@ __all__ = ["main"]
 
 _PACKING_S = 10.0
 """Seconds that are set aside for the report and for packing."""
+_LEAST_MINUTES = 2.0
+"""With less there is no time for any step that asks the card something."""
 _EPILOG = """\
 DIR/CARD is the folder that is ready for results/reference/: report.md and report.json, the run's files, tables and
 page, doctor.json, crosscheck.csv, integrity.json, same.json and logs.txt. One that is there is left alone.
@@ -46,8 +48,8 @@ examples:
   python scripts/card.py --python /opt/venv/bin/python --output /tmp/card
   python scripts/card.py --devices cpu --minutes 3
 
-exit status: 0; 1 if a step found problems, failed or ran out of time; 2 for anything that cannot be done; 130 for
-Ctrl-C.
+exit status: 0; 1 if a step found problems, failed or ran out of time, or none was made; 2 for anything that cannot be
+done; 130 for Ctrl-C.
 """
 
 
@@ -67,7 +69,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     _hand_on(asked, outcomes, began)
     if any(each.status == INTERRUPTED for each in outcomes):
         return 130
-    return int(any(each.status not in (DONE, LEFT_OUT) for each in outcomes))
+    well = [each.status for each in outcomes if each.status in (DONE, LEFT_OUT)]
+    return int(len(well) < len(outcomes) or DONE not in well)
 
 
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -81,7 +84,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument(
         "--minutes",
-        type=cli.number(0.5, 1440),
+        type=cli.number(_LEAST_MINUTES, 1440),
         default=10.0,
         metavar="M",
         help="for everything (default 10); with less, steps are left out from the end, and up to 8 the largest arrays",

@@ -139,6 +139,12 @@ class TestTiming:
             left -= limit
         assert left >= -1e-6
 
+    def test_the_least_time_is_enough_for_a_step(self) -> None:
+        from scripts.card import _LEAST_MINUTES, _PACKING_S
+
+        names = [each.name for each in chosen(STEPS, 60 * _LEAST_MINUTES - _PACKING_S)]
+        assert {"doctor", "crosscheck"} <= set(names)
+
     def test_time_that_is_not_used_is_for_the_steps_that_follow(self) -> None:
         assert limit_of(STEPS[2:], 500) > limit_of(STEPS[2:], 300)
 
