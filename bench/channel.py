@@ -178,7 +178,7 @@ def answer_in(frame: Frame, number: int, request: Request[A_co]) -> A_co | Refus
 def inherited(fd: int) -> Channel:
     """In a child: the channel on the socket that it was started with.
 
-    From here on it dies with its parent, all that it starts is known as its own (see `bench.run.offspring`), and if
+    From here on it dies with its parent, all that it starts is known as its own (see `bench.run.guardian`), and if
     memory runs out, the kernel ends it and not its parent.
     """
     if sys.platform == "linux":

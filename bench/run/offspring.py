@@ -1,71 +1,175 @@
-"""What a child process leaves running: found and ended, also in a session of its own (Linux).
+"""Child processes of which nothing is left when they end, or this process does (Linux; elsewhere they are plain ones).
 
-A child runs foreign code, which may start others, and these may leave their session so as to outlive it.  So this
-process adopts all of its descendants that lose their parent (prctl's "child subreaper").  Whoever is then a child of
-ours in a session that is not ours, and was not started by us, was left by one that is gone.
+They are started by a guardian, a process of ours that is started with the first of them (see `bench.run.guardian`).
 """
 
 from __future__ import annotations
 
+import atexit
 import contextlib
-import ctypes
+import errno
 import os
+import select
+import signal
+import socket
+import subprocess
 import sys
+import threading
+import time
+from pathlib import Path
+from typing import Protocol
 
-import psutil
+from bench.run import guardian
+from bench.run.guardian import Start
 
-__all__ = ["end_strays", "ended", "started"]
+__all__ = ["Child", "own_path", "start"]
 
-_PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
-_MOST_SWEEPS = 50
-"""Ending one may leave its own children to us; whoever starts them faster than that is given up."""
-_ENDS_WITHIN_S = 1.0
-
-_ours: set[int] = set()
-"""Children in sessions of their own that this module started."""
-_others: set[int] = set()
-"""Those that were there before the first of ours: this process's host started them, which may be a notebook."""
+_LOOK_EVERY_S = 1.0
+"""How often it is looked up whether a process is there that nothing is heard of: a Ctrl-C may cost a report."""
 
 
-def started(pid: int) -> None:
-    """A child of ours in a session of its own is there; from the first one on, strays come to us."""
-    if not _ours and sys.platform == "linux":
-        _others.clear()
-        _others.update(child.pid for child in _in_other_sessions() if child.pid != pid)
-        _adopt_orphans(1)
-    _ours.add(pid)
+def own_path() -> str:
+    """Where this process imports from, for a variable of another's; an empty entry is the current folder."""
+    return os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)
 
 
-def ended(pid: int) -> None:
-    """That child is gone; with the last one of ours, orphans are the system's again."""
-    _ours.discard(pid)
-    if not _ours and sys.platform == "linux":
-        end_strays()
-        _adopt_orphans(0)
+class Child(Protocol):
+    """What `subprocess.Popen` has of a process."""
+
+    @property
+    def pid(self) -> int:
+        """Its id."""
+
+    def poll(self) -> int | None:
+        """Its return code, once it has ended."""
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Its return code.  Raises subprocess.TimeoutExpired."""
 
 
-def _adopt_orphans(yes: int) -> None:
-    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, yes)
-
-
-def end_strays() -> None:
-    """End what children that are gone have left, and what that leaves."""
+def start(wanted: Start, end: int, output: int) -> Child:
+    """Start a process as `bench.run.guardian.start` does.  Raises OSError."""
     if sys.platform != "linux":
-        return
-    for _ in range(_MOST_SWEEPS):
-        strays = [child for child in _in_other_sessions() if child.pid not in _ours | _others]
-        if not strays:
-            return
-        for child in strays:
-            with contextlib.suppress(psutil.Error):
-                child.kill()
-                child.wait(_ENDS_WITHIN_S)
+        return guardian.start(wanted, end, output)
+    with _lock:
+        return _guardian().start(wanted, end, output)
 
 
-def _in_other_sessions() -> list[psutil.Process]:
-    own, found = os.getsid(0), []
-    for child in psutil.Process().children():
-        with contextlib.suppress(ProcessLookupError):
-            if os.getsid(child.pid) != own:
-                found.append(child)
-    return found
+class _Guarded:
+    """A process that the guardian has started."""
+
+    def __init__(self, keeper: _Guardian, pid: int) -> None:
+        self.pid, self._keeper = pid, keeper
+        self._code: int | None = None
+
+    def poll(self) -> int | None:
+        if self._code is None:
+            self._code = self._keeper.code_of(self.pid, 0.0)
+        return self._code
+
+    def wait(self, timeout: float | None = None) -> int:
+        end = float("inf") if timeout is None else time.monotonic() + timeout
+        while self.poll() is None:
+            left = end - time.monotonic()
+            if left <= 0:
+                raise subprocess.TimeoutExpired(str(self.pid), timeout or 0.0)
+            self._code = self._keeper.code_of(self.pid, min(left, _LOOK_EVERY_S))
+            if self._code is None and not _is_there(self.pid):
+                self._code = -signal.SIGKILL
+        assert self._code is not None, "polled"
+        return self._code
+
+
+class _Guardian:
+    """The guardian of this process, asked."""
+
+    def __init__(self) -> None:
+        self.owner = os.getpid()
+        self._link, theirs = socket.socketpair()
+        with theirs:
+            try:
+                self._process = subprocess.Popen(
+                    [sys.executable, "-m", guardian.__name__, str(theirs.fileno())],
+                    env={**os.environ, "PYTHONPATH": own_path()},
+                    pass_fds=(theirs.fileno(),),
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    start_new_session=True,
+                )
+            except BaseException:
+                self._link.close()
+                raise
+        self.gone = False
+        self._asked = 0
+        self._codes: dict[int, int] = {}
+        atexit.register(self.close)
+
+    def start(self, wanted: Start, end: int, output: int) -> _Guarded:
+        """Have a process started.  Raises OSError."""
+        self._asked += 1
+        with contextlib.suppress(ConnectionError):  # it is gone, which reading tells
+            guardian.ask(self._link, self._asked, wanted, end, output)
+        while not self.gone:
+            word, number, pid, code = self._heard(None) or (guardian.ENDED, 0, 0, 0)
+            if number != self._asked:
+                continue  # of a request that was interrupted: nobody's, and it ends with the guardian
+            if word == guardian.FAILED:
+                raise OSError(code, os.strerror(code))
+            self._codes.pop(pid, None)  # of a process before it that had this number
+            return _Guarded(self, pid)
+        raise ChildProcessError(errno.ECHILD, "the process that starts arms has ended")
+
+    def code_of(self, pid: int, seconds: float) -> int | None:
+        """The return code of a process, once it has ended, waited for so long."""
+        with _lock:
+            while pid not in self._codes and not self.gone:
+                if self._heard(seconds) is None:
+                    break
+            return self._codes.pop(pid, -signal.SIGKILL if self.gone else None)
+
+    def _heard(self, seconds: float | None) -> tuple[int, int, int, int] | None:
+        """The next report, after so many seconds at most.  Return codes are noted."""
+        poll = select.poll()
+        poll.register(self._link, select.POLLIN)
+        if not poll.poll(None if seconds is None else seconds * 1000):
+            return None
+        try:
+            data = self._link.recv(guardian.REPORT.size, socket.MSG_WAITALL)
+        except ConnectionError:
+            data = b""
+        if len(data) < guardian.REPORT.size:
+            self.gone = True  # and all that it has started, which die with it
+            return None
+        word, number, pid, code = guardian.REPORT.unpack(data)
+        if word == guardian.ENDED:
+            self._codes[pid] = code
+        return word, number, pid, code
+
+    def close(self) -> None:
+        """Let it end, and all that it has started."""
+        if os.getpid() != self.owner:
+            return  # a fork, whose parent goes on
+        self._link.close()
+        self._process.wait()
+
+
+_lock = threading.RLock()
+_current: _Guardian | None = None
+
+
+def _guardian() -> _Guardian:
+    """The one of this process."""
+    global _current  # noqa: PLW0603  # there is one
+    if _current is None or _current.gone or _current.owner != os.getpid():
+        _current = _Guardian()
+    return _current
+
+
+def _is_there(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True

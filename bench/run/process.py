@@ -17,15 +17,15 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from bench.channel import Channel, Refusal, Request, answer_in, send_request
 from bench.codec import MessageError
-from bench.machine.address_layout import HASH_SEED, filled_up, fixed_layout
+from bench.machine.address_layout import HASH_SEED, filled_up
 from bench.machine.memory import oom_kills
 from bench.plan.interpreters import search_path
 from bench.run import offspring
+from bench.run.guardian import Start
 from bench.run.patience import Patience
 
 __all__ = ["ArmError", "ChildProcess", "Pending", "ask_all"]
@@ -71,25 +71,20 @@ class ChildProcess:
         python: str = "",
         random_layout: bool = False,
     ) -> None:
-        path = search_path() if python else os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)
+        path = search_path() if python else offspring.own_path()
         shared = {**HASH_SEED, **SHARED, **os.environ, "PYTHONPATH": path}
         with contextlib.ExitStack() as opened:
             ours, theirs = map(opened.enter_context, socket.socketpair())
             self._stderr = opened.enter_context(tempfile.TemporaryFile())
-            number = f"{theirs.fileno():09}"  # as long whatever it is, for the layout's sake
-            with contextlib.nullcontext() if random_layout else fixed_layout():
-                self._popen = subprocess.Popen(
-                    [python or sys.executable, "-m", module, number],
-                    env=filled_up({**shared, **(environ or {})}, shared),
-                    pass_fds=(theirs.fileno(),),
-                    stdin=subprocess.DEVNULL,
-                    stdout=self._stderr,
-                    stderr=self._stderr,
-                    start_new_session=True,
-                )
+            wanted = Start(
+                [python or sys.executable, "-m", module],
+                filled_up({**shared, **(environ or {})}, shared),
+                _folder(),
+                random_layout,
+            )
+            self._child = offspring.start(wanted, theirs.fileno(), self._stderr.fileno())
             opened.pop_all()
         theirs.close()
-        offspring.started(self._popen.pid)
         self._oom_kills = oom_kills()
         self.channel = Channel(ours)
         self._requests = 0
@@ -97,7 +92,7 @@ class ChildProcess:
     @property
     def pid(self) -> int:
         """Process id."""
-        return self._popen.pid
+        return self._child.pid
 
     def ask(self, request: Request[A], seconds: float) -> Pending[A]:
         """Send a request, to be answered within so many seconds; what comes of it, one at a time."""
@@ -116,7 +111,7 @@ class ChildProcess:
     def death(self, name: str) -> ArmError:
         """How the process ended, asked for `name`, with the last line that it printed."""
         try:
-            code = self._popen.wait(timeout=5)
+            code = self._child.wait(timeout=5)
         except subprocess.TimeoutExpired:
             self.kill()
             return ArmError("crashed", f"closed its connection in {name!r} and did not end")
@@ -138,15 +133,13 @@ class ChildProcess:
     @property
     def alive(self) -> bool:
         """Whether it can still be asked."""
-        return self._popen.poll() is None
+        return self._child.poll() is None
 
     def kill(self) -> None:
         """End the process and whatever it started."""
         with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._popen.pid, signal.SIGKILL)
-        self._popen.wait()
-        offspring.ended(self._popen.pid)
-        offspring.end_strays()
+            os.killpg(self._child.pid, signal.SIGKILL)
+        self._child.wait()
 
     def close(self) -> None:
         """End the process if it still runs, and free what belongs to it."""
@@ -210,6 +203,14 @@ class Pending(Generic[A]):
             return None
         self.process.kill()
         return ArmError(over[0], f"{over[1]}; the process was ended")
+
+
+def _folder() -> str | None:
+    """The current folder; None where it is gone."""
+    try:
+        return os.getcwd()  # noqa: PTH109  # as text
+    except OSError:
+        return None
 
 
 def _signal_name(number: int) -> str:

@@ -1,43 +1,126 @@
-"""What an arm leaves running is ended; what the host itself started is not, whenever it did."""
+"""Of the children of a run nothing is left, however the run ends; what the host itself started is none of ours."""
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
+import psutil
 import pytest
 
-from tests.running import python
+from tests.leaving import LEFT
+from tests.running import ROOT, ended, python, wait_until
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="orphans are adopted on Linux")
 
-PROGRAM = """
-    import subprocess, sys, time, psutil
-    from bench.run import offspring
+CHILD = f"""
+import os, sys, time
+from pathlib import Path
+from bench.run.process import ChildProcess
 
-    LEAVES = "import subprocess, sys; print(subprocess.Popen(['sleep', '100'], start_new_session=True).pid, flush=True)"
+def leaver(file):
+    child = ChildProcess("tests.leaving", {{"{LEFT}": file}})
+    while not Path(file).exists():
+        time.sleep(0.01)
+    return child, [int(pid) for pid in Path(file).read_text().split()]
 
-    def server():
-        return subprocess.Popen(["sleep", "100"], start_new_session=True)
+"""
+WAITS = CHILD + "child, pids = leaver(sys.argv[1])\nprint('there', flush=True)\ntime.sleep(600)\n"
+HOSTS = """
+import psutil, subprocess
 
-    def arm():
-        words = [sys.executable, "-c", LEAVES]
-        made = subprocess.Popen(words, stdout=subprocess.PIPE, text=True, start_new_session=True)
-        offspring.started(made.pid)
-        left = int(made.stdout.readline())
-        made.wait()
-        offspring.ended(made.pid)
-        offspring.end_strays()
-        return psutil.pid_exists(left) and psutil.Process(left).status() != psutil.STATUS_ZOMBIE
+def lives(pid):
+    return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
 
-    one = server()
-    left = [arm()]
+def server():
+    return subprocess.Popen(["sleep", "100"], start_new_session=True)
+
+one = server()
+left = []
+for number in range(2):
+    child, pids = leaver(f"{os.environ['FOLDER']}/{number}")
+    left += pids
+    child.close()
     two = server()
-    left.append(arm())
-    print(left, one.poll(), two.poll())
-    one.kill(), two.kill()
+print([lives(pid) for pid in left], one.poll(), two.poll())
+one.kill(), two.kill()
+"""
+LOST = """
+import psutil, signal
+from bench.run.process import ArmError
+from bench.messages import Trim
+
+child, pids = leaver(os.environ["FOLDER"] + "/0")
+(guardian,) = psutil.Process().children()
+guardian.kill()
+guardian.wait()
+try:
+    child.call(Trim(), seconds=60)
+except ArmError as error:
+    print(error)
+child.close()
+again, pids = leaver(os.environ["FOLDER"] + "/1")
+print(again.alive)
+again.close()
+print(again.alive)
 """
 
 
-def test_arms_leave_nothing_and_the_hosts_own_children_live() -> None:
-    done = python(PROGRAM)
-    assert done.stdout.strip() == "[False, False] None None", done.stdout + done.stderr
+@pytest.fixture
+def waiting(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], list[psutil.Process]]]:
+    """A process with a child, the child, and what it has left."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", WAITS, str(tmp_path / "pids")], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "there\n"
+    found = [psutil.Process(int(pid)) for pid in (tmp_path / "pids").read_text().split()]
+    yield process, found
+    process.kill()
+    process.communicate()
+    for each in found:
+        if not ended(each):
+            each.kill()
+
+
+@pytest.mark.parametrize("end", [subprocess.Popen.kill, subprocess.Popen.terminate])
+def test_nobody_outlives_a_process_that_is_killed(
+    waiting: tuple[subprocess.Popen[str], list[psutil.Process]], end: Callable[[subprocess.Popen[str]], None]
+) -> None:
+    process, (child, left) = waiting
+    assert os.getsid(left.pid) != os.getsid(child.pid)
+    assert not ended(child)
+    assert not ended(left)
+    end(process)
+    process.wait()
+    wait_until(lambda: ended(child) and ended(left), "the child, and what it left, to end", 20)
+
+
+def test_arms_leave_nothing_and_the_hosts_own_children_live(tmp_path: Path) -> None:
+    done = python(CHILD + HOSTS, FOLDER=str(tmp_path))
+    assert done.stdout.strip() == "[False, False, False, False] None None", done.stdout + done.stderr
+
+
+def test_a_process_that_ends_without_a_word_leaves_nothing(tmp_path: Path) -> None:
+    done = python(CHILD + "print(*leaver(os.environ['FOLDER'] + '/0')[1])", FOLDER=str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    pids = [int(pid) for pid in done.stdout.split()]
+    assert len(pids) == 2
+    assert not any(psutil.pid_exists(pid) and not ended(psutil.Process(pid)) for pid in pids)
+
+
+def test_a_guardian_that_is_killed_costs_its_children_and_no_more(tmp_path: Path) -> None:
+    done = python(CHILD + LOST, FOLDER=str(tmp_path))
+    assert done.stdout.splitlines() == [
+        "crashed: killed by SIGKILL in 'trim'",
+        "True",
+        "False",
+    ], done.stdout + done.stderr
+    for file in tmp_path.iterdir():
+        child, left = map(int, file.read_text().split())
+        assert not psutil.pid_exists(child) or ended(psutil.Process(child))
+        if psutil.pid_exists(left):  # that of the first: nobody is there to end it
+            psutil.Process(left).kill()
