@@ -65,7 +65,8 @@ class Copies:
     """The fastest copies of a run."""
 
     def __init__(self) -> None:
-        self._best: dict[Kind, list[tuple[int, float]]] = {}
+        self._best: dict[Kind, dict[int, float]] = {}
+        """Seconds of the fastest copy of so many bytes."""
 
     def limit(self, case: Case, copies: Sequence[Sequence[float]]) -> Limit:
         """What bounds a case, by the rounds of each of its copies (seconds per call) and by the cases before.
@@ -76,7 +77,8 @@ class Copies:
         before = self._bound(case)
         if rounds:
             fastest = min(map(min, rounds))
-            self._best.setdefault(_kind(case), []).append((case.bytes_moved, fastest))
+            best = self._best.setdefault(_kind(case), {})
+            best[case.bytes_moved] = min(fastest, best.get(case.bytes_moved, fastest))
             if all(_agree(copy) for copy in rounds):
                 return Limit(fastest)
             return Limit(fastest / _DISTURBED if before is None else min(fastest, before))
@@ -90,7 +92,7 @@ class Copies:
         return min(
             (
                 moved / size * seconds
-                for size, seconds in self._best.get(_kind(case), [])
+                for size, seconds in self._best.get(_kind(case), {}).items()
                 if 0 < size <= moved
             ),
             default=None,

@@ -92,7 +92,8 @@ def _overview(run: Run, write: Write, width: int, most_lines: int) -> None:
 
 
 def _how_it_went(run: Run, cells: Sequence[Cell], write: Write) -> None:
-    write(f"{count_text(len(cells), 'cell')}: {statuses(cells)}" if cells else "nothing was measured")
+    ended = statuses(cell.status for cell in cells)
+    write(f"{count_text(len(cells), 'cell')}: {ended}" if cells else "nothing was measured")
     labels = (
         (cell.backend, arm_label(cell.backend, cell.variant), cell.python, cell.versions) for cell in cells
     )

@@ -158,7 +158,7 @@ class LiveDisplay:
         seen.end = time.monotonic() + run.seconds_left()
         total = len(run.chosen)
         seen.experiments = f"{total - len(run.left)} of {count_text(total, 'experiment')}"
-        seen.statuses = texts.statuses(run.rows())
+        seen.statuses = texts.statuses(run.statuses())
 
     def _draw(self, age_s: float) -> None:
         """Draw if the last drawing is so many seconds old."""

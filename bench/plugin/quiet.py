@@ -17,22 +17,11 @@ import pytest
 
 from bench.plugin.display import Display, Lines, Nothing
 from bench.plugin.live import LiveDisplay
+from bench.plugin.replay import wants_table
 
 __all__ = ["Quiet", "display_of"]
 
 _OURS = ("test_activations.py", "test_network.py")
-_TABLE = (
-    "columns",
-    "sort",
-    "group_by",
-    "compare",
-    "compare_fail",
-    "histogram",
-    "cprofile",
-    "verbose",
-    "name",
-)
-"""Options of pytest-benchmark (``--benchmark-…``) that are about its table."""
 
 
 class Quiet:
@@ -40,8 +29,8 @@ class Quiet:
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
-        self._typed = {f"--benchmark-{name}".replace("_", "-") for name in _TABLE}
-        self._screen: TextIO | None = None
+        self._reporter: Any = None
+        """pytest's own, of what passed tells the number alone."""
 
     def pytest_sessionstart(self) -> None:
         """Leave out the names of files and, since our end has them, the list of what failed."""
@@ -51,6 +40,8 @@ class Quiet:
         reporter.showfspath = False
         if not any(arg.startswith("-r") for arg in self._config.invocation_params.args):
             reporter.reportchars = ""
+            if self._config.getoption("durations", None) is None:
+                self._reporter = reporter
 
     @pytest.hookimpl(wrapper=True)
     def pytest_report_teststatus(self, report: pytest.TestReport) -> Generator[None, Any, Any]:
@@ -61,12 +52,20 @@ class Quiet:
             return category, letter, word
         return category, "", ""
 
+    @pytest.hookimpl(trylast=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """The first report of what passed or was skipped stands for all: those of a long run are tens of megabytes."""
+        if self._reporter is None:
+            return
+        for category in ("passed", "skipped", ""):
+            kept = self._reporter.stats.get(category)
+            if kept and kept[-1] is report:
+                kept[-1] = kept[0]
+
     @pytest.hookimpl(tryfirst=True, optionalhook=True)
     def pytest_benchmark_group_stats(self) -> list[Any] | None:
         """No groups, no table; unless an option is about it."""
-        args = [*self._config.invocation_params.args, *os.environ.get("PYTEST_ADDOPTS", "").split()]
-        about = any(arg.partition("=")[0] in self._typed for arg in args)
-        return None if about or self._config.getoption("verbose", 0) > 1 else []
+        return None if wants_table(self._config) else []
 
 
 def display_of(config: pytest.Config, stack: contextlib.ExitStack) -> Display:

@@ -7,19 +7,44 @@ rounds.csv.  Only its public interface is used.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
-__all__ = ["Replay", "is_saved"]
+__all__ = ["Replay", "is_saved", "is_told", "wants_table"]
 
 _SAVING = ("benchmark_json", "benchmark_save", "benchmark_autosave")
+_TABLE = (
+    "columns",
+    "sort",
+    "group_by",
+    "compare",
+    "compare_fail",
+    "histogram",
+    "cprofile",
+    "verbose",
+    "name",
+)
+"""Options of pytest-benchmark (``--benchmark-…``) that are about its table."""
 
 
 def is_saved(config: pytest.Config) -> bool:
     """Whether pytest-benchmark writes a file at the end: what it is told for that stays in memory until then."""
     return any(config.getoption(name, None) for name in _SAVING)
+
+
+def wants_table(config: pytest.Config) -> bool:
+    """Whether pytest-benchmark's table is asked for, by an option that is about it or by -vv."""
+    typed = {f"--benchmark-{name}".replace("_", "-") for name in _TABLE}
+    args = [*map(str, config.invocation_params.args), *os.environ.get("PYTEST_ADDOPTS", "").split()]
+    return config.getoption("verbose", 0) > 1 or any(arg.partition("=")[0] in typed for arg in args)
+
+
+def is_told(config: pytest.Config) -> bool:
+    """Whether anybody looks at what pytest-benchmark is told, which it keeps until the end."""
+    return is_saved(config) or wants_table(config)
 
 
 class Replay:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from operator import itemgetter
 
@@ -93,9 +93,9 @@ def leader(cells: Sequence[Cell]) -> str:
     return f"{leads}, {beside.get(best.verdict, f'not told apart from {best.baseline}')}"
 
 
-def statuses(cells: Sequence[Cell]) -> str:
-    """``40 ok, 3 noisy``, the most frequent first."""
-    found = Counter(cell.status for cell in cells)
+def statuses(ended: Iterable[str] | Mapping[str, int]) -> str:
+    """``40 ok, 3 noisy``, the most frequent first; of the statuses of cells, or of how many have which."""
+    found = Counter(ended)
     return ", ".join(f"{count:,} {name}" for name, count in found.most_common())
 
 
@@ -105,6 +105,6 @@ def experiment_line(run: Run, ended: Experiment) -> str:
     total = len(run.chosen)
     done = f"{total - len(run.left):{len(str(total))}}/{total}"
     troubles = [cell for cell in cells if cell.status not in ("ok", "noisy", "skipped")]
-    trouble = f"; {statuses(troubles)}" if troubles else ""
+    trouble = f"; {statuses(cell.status for cell in troubles)}" if troubles else ""
     when = f"{span_text(run.seconds_left())} left" if run.left else "done"
     return f"[{done}] {ended.label}: {leader(cells)}{trouble}; {when}"

@@ -16,10 +16,10 @@ _OWN_FILE = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 """Flags of `os.open`: no link, and bytes as they are, where the system knows of that."""
 
 
-def append(path: Path, data: bytes) -> None:
+def append(path: Path, data: bytes) -> int:
     """Add `data` to a file that is there, down to the disk.  A write that fails, or is interrupted, is undone.
 
-    Raises OSError.
+    Returns the byte that `data` begins with.  Raises OSError.
     """
     file = os.open(path, os.O_WRONLY | os.O_APPEND | _OWN_FILE)
     try:
@@ -32,6 +32,7 @@ def append(path: Path, data: bytes) -> None:
             raise
     finally:
         os.close(file)
+    return before
 
 
 def replace(path: Path, data: bytes | Iterable[bytes]) -> None:

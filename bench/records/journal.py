@@ -5,6 +5,7 @@ A line is a JSON array of the CRC-32 of the rest, as eight hexadecimal digits, a
 
 from __future__ import annotations
 
+import itertools
 import json
 import zlib
 from collections.abc import Iterable, Iterator
@@ -19,9 +20,10 @@ _HEAD = len('["01234567",')
 
 
 class Line(NamedTuple):
-    """One line: its number from 1, and its entry, or None where it is damaged."""
+    """One line: its number from 1, the byte that it begins with, and its entry, or None where it is damaged."""
 
     number: int
+    start: int
     entry: Any
 
 
@@ -40,15 +42,28 @@ class Journal:
         """Make it hold these entries and no others.  Raises OSError."""
         durable.replace(self.path, map(_line_of, entries))
 
-    def append(self, entry: Any) -> None:
-        """Add an entry; it is on the disk afterwards, or, where this raises OSError, nothing of it is."""
-        durable.append(self.path, _line_of(entry))
+    def append(self, *entries: Any) -> list[int]:
+        """Add entries; they are on the disk afterwards, or, where this raises OSError, nothing of them is.
+
+        Returns the bytes that their lines begin with.
+        """
+        lines = list(map(_line_of, entries))
+        starts = itertools.accumulate(map(len, lines), initial=durable.append(self.path, b"".join(lines)))
+        return list(starts)[:-1]
 
     def lines(self) -> Iterator[Line]:
         """All lines in their order, the damaged ones too.  Raises OSError."""
+        start = 0
         with self.path.open("rb") as file:
             for number, line in enumerate(file, start=1):
-                yield Line(number, entry_of(line))
+                yield Line(number, start, entry_of(line))
+                start += len(line)
+
+    def entry_at(self, start: int) -> Any:
+        """The entry of the line that begins with that byte; None where it is damaged.  Raises OSError."""
+        with self.path.open("rb") as file:
+            file.seek(start)
+            return entry_of(file.readline())
 
 
 def _line_of(entry: Any) -> bytes:

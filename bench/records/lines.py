@@ -18,6 +18,7 @@ from bench.records.schema import (
     record_of,
     values_of,
 )
+from kernels.api import Case
 
 __all__ = ["Key", "as_row", "columns", "key_of", "parsed", "records_in", "text_of"]
 
@@ -54,17 +55,17 @@ def text_of(records: Iterable[Cell | Round | Compile]) -> str:
     return text.getvalue()
 
 
-def records_in(kind: type[Record], text: str) -> Iterator[Record]:
-    """The records that `text_of` wrote.  Raises ValueError."""
+def records_in(kind: type[Record], text: str, case: Case | None = None) -> Iterator[Record]:
+    """The records that `text_of` wrote, of that case where it is known.  Raises ValueError."""
     for fields in csv.reader(io.StringIO(text, newline="")):
-        yield parsed(kind, fields)
+        yield parsed(kind, fields, case)
 
 
 _PARSERS: Mapping[str, Callable[[str], Any]] = {"str": str, "int": int, "float": float}
 
 
-def parsed(kind: type[Record], fields: Sequence[str]) -> Record:
-    """The record of a line's fields.  Raises ValueError, which says what is wrong with which."""
+def parsed(kind: type[Record], fields: Sequence[str], case: Case | None = None) -> Record:
+    """The record of a line's fields, of that case where it is known.  Raises ValueError, which says what is wrong."""
     known = fields_of(kind)
     if len(fields) != len(known):
         raise ValueError(f"{len(fields)} fields where the header has {len(known)}")
@@ -75,4 +76,4 @@ def parsed(kind: type[Record], fields: Sequence[str]) -> Record:
             values[field.name] = None if "None" in words and not text else _PARSERS[words[0]](text)
         except ValueError as error:
             raise ValueError(f"column {field.name}: {error}") from error
-    return record_of(kind, values)
+    return record_of(kind, values, case)

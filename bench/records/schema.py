@@ -181,9 +181,12 @@ def values_of(record: CellName | Cell) -> dict[str, Any]:
     }
 
 
-def record_of(row: type[Record], values: Mapping[str, Any]) -> Record:
-    """The record with these values, one for each column.  Raises ValueError for a case that there is not."""
-    case = case_of(**{axis: values[axis] for axis in AXES})
+def record_of(row: type[Record], values: Mapping[str, Any], case: Case | None = None) -> Record:
+    """The record with these values, one for each column; `case` where it is known.
+
+    Raises ValueError for a case that there is not.
+    """
+    case = case or case_of(**{axis: values[axis] for axis in AXES})
     return row(case=case, **{name: value for name, value in values.items() if name not in AXES})
 
 

@@ -8,8 +8,8 @@ are written anew when a run goes on.
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,32 +18,35 @@ from bench.records.adopting import adopt
 from bench.records.columns import quoted
 from bench.records.errors import RunFilesError
 from bench.records.journal import Journal, Line
-from bench.records.lines import Key, key_of, records_in, text_of
-from bench.records.schema import CELL_COLUMNS, COMPILE_COLUMNS, ROUND_COLUMNS, SCHEMA, Cell, Compile, Round
+from bench.records.lines import Key, key_of, text_of
+from bench.records.schema import (
+    CELL_COLUMNS,
+    CELL_KEY,
+    COMPILE_COLUMNS,
+    ROUND_COLUMNS,
+    SCHEMA,
+    Cell,
+    Compile,
+    Round,
+)
+from bench.records.stored import Part, Stored, StoredCells
+from kernels.api import AXES
 
-__all__ = ["RunFiles", "Stored"]
+__all__ = ["RunFiles"]
 
 _COLUMNS = {"rounds": ROUND_COLUMNS, "compiles": COMPILE_COLUMNS, "cells": CELL_COLUMNS}
 """The CSV files without their ending, each with its header; the cells last: one that is there has its rounds."""
+_ARM = CELL_KEY.index(AXES[0])
+"""How many parts of a cell's name come before those of its case."""
 _HEADER: Mapping[str, Any] = {
     "schema": SCHEMA,
     "columns": {name: list(header) for name, header in _COLUMNS.items()},
 }
-"""The first entry of a journal; each later one has `environment`, or `cells`, a list of `_Part`."""
-_Part = Mapping[str, Any]
-"""A cell in the journal: its `name`, and its lines in each of the CSV files."""
-
-
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """A cell, and the seconds per call of its rounds by (process, round)."""
-
-    cell: Cell
-    rounds: dict[tuple[int, int], float]
+"""The first entry of a journal; each later one has `environment`, or `cells`, the list of an experiment's `Part`s."""
 
 
 class RunFiles:
-    """``results/<run_id>/``.  `warnings` are sentences on what was damaged."""
+    """``results/<run_id>/``.  `stored` are its cells, `warnings` sentences on what was damaged."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -52,40 +55,37 @@ class RunFiles:
         self.warnings: list[str] = []
         self._journal = Journal(folder / "journal.jsonl")
         self._environment: dict[str, Any] | None = None
-        self._lines = 0
-        self._last: dict[Key, int] = {}
-        """The line of the journal that counts for a cell."""
+        self.stored = StoredCells(self._journal)
 
-    def open(self) -> dict[Key, Stored]:
-        """Make the folder and the files where they are missing; the cells so far.  Raises RunFilesError."""
+    def open(self) -> StoredCells:
+        """Make the folder and the files where they are missing; the cells, now and later.  Raises RunFilesError."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             if not self._journal.begun:
                 self._begin()
-            stored = self._read()
+            self._read()
             self._write_csv_files()
             if self._environment is not None:
                 self._write_environment_file(self._environment)
         except OSError as error:
             raise RunFilesError.unwritable(self.folder, error) from None
-        return stored
+        return self.stored
 
     def append(
         self, cells: Sequence[Cell], rounds: Iterable[Round], compiles: Iterable[Compile] = ()
-    ) -> dict[Key, Stored]:
-        """Write experiments; their cells, which are returned, take the place of those of the same name.
+    ) -> None:
+        """Write experiments; their cells take the place of those of the same name.
 
         Raises RunFilesError: the experiment is not stored then, or, where its CSV files alone could not be written, is
         in them once the run goes on.
         """
-        rounds = list(rounds)
         parts = _parts(cells, rounds, compiles)
-        stored = {part["name"]: Stored(cell, {}) for part, cell in zip(parts, cells, strict=True)}
-        for each in rounds:
-            stored[key_of(each)].rounds[each.process, each.round] = each.seconds
-        anew = not stored.keys().isdisjoint(self._last)
-        self._store({"cells": parts})
-        self._last |= dict.fromkeys(stored, self._lines)
+        statuses = dict(zip((part["name"] for part in parts), (cell.status for cell in cells), strict=True))
+        anew = not statuses.keys().isdisjoint(self.stored)
+        experiments = list(_by_experiment(parts))
+        places = self._store(*({"cells": each} for each in experiments))
+        for place, each in zip(places, experiments, strict=True):
+            self.stored.add(place, each, {part["name"]: statuses[part["name"]] for part in each})
         try:
             if anew:
                 self._write_csv_files()
@@ -94,7 +94,6 @@ class RunFiles:
                     durable.append(self._csv(name), "".join(part[name] for part in parts).encode())
         except OSError as error:
             raise RunFilesError.not_stored(self.folder, error) from error
-        return stored
 
     def environment(self) -> dict[str, Any] | None:
         """What was written last of where the run ran, or None."""
@@ -109,12 +108,11 @@ class RunFiles:
         except OSError as error:
             raise RunFilesError.not_stored(self.folder, error) from error
 
-    def _store(self, entry: Any) -> None:
+    def _store(self, *entries: Any) -> list[int]:
         try:
-            self._journal.append(entry)
+            return self._journal.append(*entries)
         except OSError as error:
             raise RunFilesError.not_stored(self._journal.path, error) from error
-        self._lines += 1
 
     def _csv(self, name: str) -> Path:
         return self.folder / f"{name}.csv"
@@ -134,9 +132,9 @@ class RunFiles:
                 f"{sentence}: what is not whole is measured again; the file is kept as {kept.name}"
             )
 
-    def _read(self) -> dict[Key, Stored]:
-        """The cells in the journal.  Lines that are damaged are taken out of it."""
-        found: dict[Key, Stored] = {}
+    def _read(self) -> None:
+        """See which cells are in the journal.  Lines that are damaged are taken out of it."""
+        self.stored = StoredCells(self._journal)
         damaged = list[int]()
         for line in self._journal.lines():
             if line.number == 1:
@@ -144,16 +142,15 @@ class RunFiles:
             elif line.entry is None:
                 damaged.append(line.number)
             else:
-                found |= self._seen(line)
-            self._lines = line.number
+                self._see(line)
         if not damaged:
-            return found
+            return
         numbers = ", ".join(map(str, damaged))
         self.warnings.append(
             f"{self._journal.path}: damaged in line {numbers}: what stood there is measured again"
         )
         self._journal.create(line.entry for line in self._journal.lines() if line.entry is not None)
-        return self._read()
+        self._read()
 
     def _check_header(self, line: Line) -> None:
         if line.entry is None:
@@ -167,25 +164,19 @@ class RunFiles:
                 "choose another --run-id"
             )
 
-    def _seen(self, line: Line) -> dict[Key, Stored]:
-        """The cells that a line tells of, which count from now on."""
+    def _see(self, line: Line) -> None:
+        """Check the cells that a line tells of, which count from now on."""
         environment = line.entry.get("environment", self._environment)
         self._environment = environment if isinstance(environment, dict) else self._environment
-        found = {}
         try:
-            for part in line.entry.get("cells", ()):
-                (cell,) = records_in(Cell, part["cells"])
-                seconds = {
-                    (each.process, each.round): each.seconds for each in records_in(Round, part["rounds"])
-                }
-                found[tuple(part["name"])] = Stored(cell, seconds)
+            parts = list(line.entry.get("cells", ()))
+            statuses = {tuple(part["name"]): sys.intern(Stored.of(part).cell.status) for part in parts}
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             what = error if isinstance(error, ValueError) else f"no entry of a run ({error})"
             raise RunFilesError(
                 f"{self._journal.path}: line {line.number}: {what}; choose another --run-id"
             ) from error
-        self._last |= dict.fromkeys(found, line.number)
-        return found
+        self.stored.add(line.start, parts, statuses)
 
     def _write_csv_files(self) -> None:
         for name in _COLUMNS:
@@ -196,7 +187,7 @@ class RunFiles:
         yield (",".join(_COLUMNS[name]) + "\n").encode()
         for line in self._journal.lines():
             for part in line.entry.get("cells", ()):
-                if self._last[tuple(part["name"])] == line.number:
+                if self.stored.counts(part, line.start):
                     yield part[name].encode()
 
     def _write_environment_file(self, environment: Mapping[str, Any]) -> None:
@@ -204,7 +195,7 @@ class RunFiles:
         durable.replace(self.environment_path, text.encode())
 
 
-def _parts(cells: Iterable[Cell], rounds: Iterable[Round], compiles: Iterable[Compile]) -> list[_Part]:
+def _parts(cells: Iterable[Cell], rounds: Iterable[Round], compiles: Iterable[Compile]) -> list[Part]:
     found: dict[Key, dict[str, list[Any]]] = {}
     for name, records in (("cells", cells), ("rounds", rounds), ("compiles", compiles)):
         for record in records:
@@ -213,6 +204,14 @@ def _parts(cells: Iterable[Cell], rounds: Iterable[Round], compiles: Iterable[Co
         {"name": key, **{name: text_of(kinds.get(name, ())) for name in _COLUMNS}}
         for key, kinds in found.items()
     ]
+
+
+def _by_experiment(parts: Iterable[Part]) -> Iterable[list[Part]]:
+    """The parts of each experiment: names that differ in the arm alone."""
+    found: dict[Key, list[Part]] = {}
+    for part in parts:
+        found.setdefault(part["name"][_ARM:], []).append(part)
+    return found.values()
 
 
 def _environment_in(path: Path) -> dict[str, Any] | None:

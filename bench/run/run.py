@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import itertools
+import os
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -23,11 +26,12 @@ from bench.records.compiled import Compiled
 from bench.records.lines import Key, key_of
 from bench.records.lock import alone_in, alone_on_this_machine
 from bench.records.schema import Cell, CellName
+from bench.records.stored import Stored
 from bench.records.writing import RunFiles
 from bench.run import identity
 from bench.run.progress import SILENT, Observer
 from bench.run.time_account import TimeAccount
-from bench.text.private import anonymous
+from bench.text.private import anonymous, secrets_in, without
 from kernels.api import Case
 
 if TYPE_CHECKING:
@@ -78,11 +82,15 @@ class Run:
         self.account = TimeAccount()
         self._machine = environment.machine_name()
         self._left = list(self.chosen)
-        self._rows: dict[Key, Cell] = {}
-        self._rounds: dict[Key, Rounds] = {}
+        self._keys = {each: [self.key(each, arm) for arm in each.arms] for each in self.chosen}
+        self._statuses: dict[Key, str] = {}
+        """Of the cells that were measured; they themselves are read from the files again where they are asked for."""
         self._compiled = Compiled(settings.plugins)
         held = self._compiled.held(arm for each in self.chosen for arm in each.arms)
         self._allowed = time_plan(settings, self.chosen, compiling(self.chosen, held))
+        self._secrets = secrets_in(
+            itertools.chain(os.environ.items(), *(variant.environ for variant in settings.variants))
+        )
         self._sitting: Sitting | None = None
 
     @property
@@ -112,8 +120,8 @@ class Run:
             self.files.write_environment(now)
         self._environment = before or now
         retry = _RETRIED if self.settings.retry_failed else frozenset()
-        self._rows = {key: each.cell for key, each in stored.items() if each.cell.status not in retry}
-        self._rounds = {key: each.rounds for key, each in stored.items()}
+        asked = (key for keys in self._keys.values() for key in keys if key in stored)
+        self._statuses = {key: stored.statuses[key] for key in asked if stored.statuses[key] not in retry}
         self._left = [experiment for experiment in self.chosen if not self._complete(experiment)]
         share = sum(map(weight, self._left)) / (sum(map(weight, self.chosen)) or 1.0)
         once_s = self._allowed.compiling.seconds
@@ -121,7 +129,7 @@ class Run:
         self._allowed = dataclasses.replace(self._allowed, seconds=seconds)
         for experiment in self._left:  # measured again as a whole: none of its old rows may be replayed
             for arm in experiment.arms:
-                self._rows.pop(self.key(experiment, arm), None)
+                self._statuses.pop(self.key(experiment, arm), None)
 
     def __exit__(self, *_: object) -> None:
         with self._held:
@@ -140,7 +148,15 @@ class Run:
         return key_of(CellName(self.run_id, arm.backend, arm.variant.name, arm.role, experiment.case))
 
     def _complete(self, experiment: Experiment) -> bool:
-        return all(self.key(experiment, arm) in self._rows for arm in experiment.arms)
+        return all(key in self._statuses for key in self._keys_of(experiment))
+
+    def _keys_of(self, experiment: Experiment) -> Sequence[Key]:
+        known = self._keys.get(experiment)
+        return known or [self.key(experiment, arm) for arm in experiment.arms]
+
+    def _stored(self, key: Key, case: Case) -> Stored:
+        """What the files have of a cell."""
+        return self.files.stored.of_case(key, case)
 
     @property
     def left(self) -> Sequence[Experiment]:
@@ -177,13 +193,24 @@ class Run:
     def result(self, experiment: Experiment, arm: Arm) -> CellResult:
         """The cell and its rounds, once its experiment has been measured.  Raises KeyError before."""
         key = self.key(experiment, arm)
-        return CellResult(self._rows[key], tuple(self._rounds[key].values()) if key in self._rounds else ())
+        if key not in self._statuses:
+            raise KeyError(key)
+        stored = self._stored(key, experiment.case)
+        return CellResult(stored.cell, tuple(stored.rounds.values()))
 
     def rows(self, experiments: Iterable[Experiment] | None = None) -> list[Cell]:
         """The cells there are (of some experiments), in the order of the arms."""
         chosen = self.chosen if experiments is None else experiments
-        keys = [self.key(experiment, arm) for experiment in chosen for arm in experiment.arms]
-        return [self._rows[key] for key in keys if key in self._rows]
+        return [
+            self._stored(key, experiment.case).cell
+            for experiment in chosen
+            for key in self._keys_of(experiment)
+            if key in self._statuses
+        ]
+
+    def statuses(self) -> Counter[str]:
+        """How many of the cells there are ended how."""
+        return Counter(self._statuses.values())
 
     def _sit(self) -> Sitting:
         """What measures, from the first experiment that has to be measured on."""
@@ -203,10 +230,11 @@ class Run:
 
     def _ended_before(self, experiment: Experiment) -> tuple[Case, list[tuple[str, bool, Rounds]]]:
         """What an experiment of an earlier sitting showed of its processes."""
-        cells = [self._rows[self.key(experiment, arm)] for arm in experiment.arms]
-        timed = [cell for cell in cells if cell.status in TIMED]
+        found = [self._stored(key, experiment.case) for key in self._keys_of(experiment)]
         return experiment.case, [
-            (cell.backend, cell.kind == "parallel", self._rounds[key_of(cell)]) for cell in timed
+            (each.cell.backend, each.cell.kind == "parallel", each.rounds)
+            for each in found
+            if each.cell.status in TIMED
         ]
 
     def _end(self, experiment: Experiment, states: Sequence[ArmState], evidence: Evidence) -> None:
@@ -223,16 +251,20 @@ class Run:
         if len(block) > 1:
             self._store(block)
 
+    def _told(self, reason: str) -> str:
+        """A reason as it may be written: foreign code may have put anything that it knows into it."""
+        told = without(self._secrets, reason)
+        return anonymous(told) if self.settings.anonymise else told
+
     def _store(self, ended: Sequence[Ended]) -> None:
         from bench.run import rows  # noqa: PLC0415  # as above
 
         shard = "" if self.settings.shard is None else str(self.settings.shard)
         stamp = rows.Stamp(self.run_id, self._machine, environment.utc_now(), shard)
         cells = [cell for each in ended for cell in rows.cells_of(*each[:2], stamp, each[2])]
-        if self.settings.anonymise:
-            cells = [dataclasses.replace(cell, reason=anonymous(cell.reason)) for cell in cells]
+        cells = [dataclasses.replace(cell, reason=self._told(cell.reason)) for cell in cells]
         rounds = [found for each in ended for found in rows.rounds_of(*each[:2], stamp, each[2])]
         compiles = [found for each in ended for found in rows.compiles_of(*each[:2], stamp)]
-        stored = self.files.append(cells, rounds, compiles)
-        self._rows |= {key: each.cell for key, each in stored.items()}
-        self._rounds |= {key: each.rounds for key, each in stored.items()}
+        self.files.append(cells, rounds, compiles)
+        keys = (key for experiment, *_ in ended for key in self._keys_of(experiment))
+        self._statuses |= {key: self.files.stored.statuses[key] for key in keys}

@@ -75,7 +75,7 @@ class Sitting:
         self._ahead: Sequence[Share] | None = None
         self._observer, self._visited = observer, 0
         self._over: list[Ended] = []
-        """Of the block that is being measured."""
+        """Of the block that is being measured; how processes differ, the whole block tells in the end."""
         self._pool: Pool | None = None
         self._pool_process = 0
         self._spread, self._slow, self._copies = ProcessSpread(), SlowCpus(), Copies()
@@ -169,7 +169,10 @@ class Sitting:
         self._visits.end(due)
         self._changed()
         self._spread = evidence.spread
-        self._over.append((due.experiment, states, evidence))
+        kept = replace(
+            evidence, spread=ProcessSpread()
+        )  # each has a copy of all differences: thousands in the end
+        self._over.append((due.experiment, states, kept))
         ended(due.experiment, states, evidence)
         return due.experiment
 

@@ -21,6 +21,9 @@ __all__ = ["Due", "Visits"]
 
 _BLOCK_S = 240.0
 """Seconds of measuring in one process of a block's arms, about: starting the arms takes some 13 s."""
+_LEAST_VISIT_S = 1.0
+"""A visit takes this long with preparing the arms, however short its rounds.  So a block has a largest number of
+experiments, whose batches are all kept until it ends."""
 
 
 @dataclass(slots=True, eq=False)
@@ -46,7 +49,7 @@ class Visits:
                 self._blocks.append([])
                 room_s = _BLOCK_S
             self._blocks[-1].append(Due(experiment))
-            room_s -= seconds(experiment)
+            room_s -= max(seconds(experiment), _LEAST_VISIT_S)
 
     @property
     def blocks(self) -> int:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import bisect
 import math
+from array import array
 from collections import defaultdict
 from collections.abc import Sequence
 
@@ -30,19 +31,28 @@ _STEEPEST = 1.5
 """More than the arithmetic itself is slowed down, nothing is for long."""
 _FARTHEST = 0.7
 """Deviations of log times beyond this are not the CPU's doing."""
+_MOST_READINGS = 1 << 14
+"""That are kept.  Of more, every second one is, then every fourth: a quantile of thousands is known well enough."""
 
 
 class SlowCpus:
     """The readings of a run, and the slope of each class of arms."""
 
     def __init__(self) -> None:
-        self._readings: list[float] = []
+        self._readings = array("d")
+        self._seen, self._every = 0, 1
         self._sums: defaultdict[str, list[float]] = defaultdict(lambda: [0.0, 0.0])
 
     def see(self, reading_s: float | None) -> None:
         """A reading beside a batch, in seconds of the arithmetic."""
-        if reading_s is not None:
-            bisect.insort(self._readings, reading_s)
+        if reading_s is None:
+            return
+        self._seen += 1
+        if self._seen % self._every:
+            return
+        bisect.insort(self._readings, reading_s)
+        if len(self._readings) > _MOST_READINGS:
+            self._readings, self._every = self._readings[::2], 2 * self._every
 
     def excess(self, reading_s: float | None) -> float:
         """How much slower than usual the CPUs were, as a log, beyond the dead zone; 0 without a reading."""

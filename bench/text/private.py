@@ -7,16 +7,17 @@ import math
 import platform
 import re
 from collections import Counter
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-__all__ = ["FOLDER", "MASKED", "anonymous", "masked"]
+__all__ = ["FOLDER", "MASKED", "anonymous", "masked", "secrets_in", "without"]
 
 MASKED = "(masked)"
+"""Stands for a value that looked like a secret."""
 FOLDER = "…/"
 """What stands for a folder in what is anonymous."""
-"""Stands for a value that looked like a secret."""
 _SECRET_NAME = re.compile(
     r"TOKEN|SECRET|PASSW|PASSPHRASE|CREDENTIAL|COOKIE|BEARER|PRIVATE|(API|ACCESS|AUTH|_)_?KEY|^KEY$",
     re.IGNORECASE,
@@ -29,6 +30,8 @@ _SECRET_VALUE = re.compile(
 _RANDOM = re.compile(r"[A-Za-z0-9+_-]{24,}={0,2}")
 _BITS_A_LETTER = 3.5
 """Of a word as long as a key: more than words and numbers have, and random digits of base 16 have about as much."""
+_LEAST_SECRET = 6
+"""Letters: shorter values occur in any text."""
 _ANYBODYS = ("root", "user", "localhost", "home")
 """Names of users and hosts that tell nothing."""
 _PATH = re.compile(
@@ -39,6 +42,22 @@ _PATH = re.compile(
 def masked(name: str, value: str) -> str:
     """`value` of a variable, or MASKED where its name or itself looks like a secret."""
     return MASKED if _SECRET_NAME.search(name) or _is_secret(value) else value
+
+
+def secrets_in(environ: Iterable[tuple[str, str]]) -> frozenset[str]:
+    """The values of variables that look like secrets and are to be looked for in texts: no short ones, and no paths."""
+    return frozenset(
+        value
+        for name, value in environ
+        if len(value) >= _LEAST_SECRET and not value.startswith("/") and masked(name, value) == MASKED
+    )
+
+
+def without(secrets: Iterable[str], text: str) -> str:
+    """`text` with MASKED in the place of each of `secrets`."""
+    for secret in secrets:
+        text = text.replace(secret, MASKED)
+    return text
 
 
 def _is_secret(value: str) -> bool:

@@ -5,11 +5,9 @@ from __future__ import annotations
 import csv
 import os
 import resource
-import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -23,7 +21,8 @@ NAMES = "abcdef"
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from tests.bench.records.test_crashes import experiments, killed_at
+from tests.bench.records.test_crashes import experiments
+from tests.killing import killed_at
 
 folder, step = Path(sys.argv[1]), 0
 while True:
@@ -55,27 +54,6 @@ def experiments(folder: Path) -> None:
     for name in NAMES[3:]:
         files.append([cell(name, rounds=2)], rounds(name, 1.0, 2.0))
     files.write_environment({"sittings": [1]})
-
-
-def killed_at(step: int) -> None:
-    """Let this process kill itself at its system call of that number that writes, which then does half of its work."""
-    left = [step]
-
-    def deadly(name: str) -> Callable[..., object]:
-        real = getattr(os, name)
-
-        def call(*arguments: object) -> object:
-            left[0] -= 1
-            if left[0] < 0:
-                if name == "write":
-                    real(arguments[0], arguments[1][: len(arguments[1]) // 2])  # type: ignore[index, arg-type]
-                os.kill(os.getpid(), signal.SIGKILL)
-            return None if name == "fsync" else real(*arguments)  # what is killed needs no disk
-
-        return call
-
-    for name in ("write", "fsync", "ftruncate", "replace", "rename", "unlink", "mkdir"):
-        setattr(os, name, deadly(name))
 
 
 @pytest.fixture

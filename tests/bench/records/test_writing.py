@@ -18,7 +18,8 @@ from bench.records.errors import RunFilesError
 from bench.records.journal import Journal
 from bench.records.lines import Key
 from bench.records.schema import CELL_COLUMNS, CELL_KEY, ROUND_COLUMNS, SCHEMA, Cell, Compile, Round
-from bench.records.writing import RunFiles, Stored
+from bench.records.stored import Stored
+from bench.records.writing import RunFiles
 from kernels.api import AXES, Case
 from tests.running import ROOT, read
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bench.text import private
-from bench.text.private import MASKED, anonymous, masked
+from bench.text.private import MASKED, anonymous, masked, secrets_in, without
 
 
 @pytest.mark.parametrize(
@@ -67,3 +67,14 @@ def test_host_and_user_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
         assert anonymous("ann on lab-7.example.org: annual LAB-7") == "user on host: annual host"
     finally:
         private._names.cache_clear()
+
+
+def test_secrets_are_taken_out_of_any_text() -> None:
+    token = "ghp_" + "a1B2" * 9
+    secrets = secrets_in(
+        [("A", token), ("MY_PASSWORD", "word"), ("OMP_NUM_THREADS", "1234567"), ("PIN_KEY", "0")]
+    )
+    assert secrets == {token}
+    assert without(secrets, f"OSError: {token} was refused ({token[:-1]}); 0 word") == (
+        f"OSError: {MASKED} was refused ({token[:-1]}); 0 word"
+    )
