@@ -69,7 +69,7 @@ class Variant:
     """Environment variables under which a backend is measured besides its plain self."""
 
     name: str = ""
-    environ: tuple[tuple[str, str], ...] = ()
+    environ: tuple[tuple[str, str], ...] = field(default=(), repr=False)  # which may be secrets
     backend: str = ""
     """The one backend that it applies to; empty: every backend."""
     python: str = ""

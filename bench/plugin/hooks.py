@@ -30,6 +30,7 @@ from bench.plugin.refusals import (
     timing_is_off,
 )
 from bench.plugin.replay import Replay
+from bench.plugin.saved import pytest_benchmark_update_commit_info, pytest_benchmark_update_machine_info
 from bench.plugin.spelling import misspelt
 from bench.plugin.terminating import as_interrupt
 from bench.records.errors import RunFilesError
@@ -37,7 +38,12 @@ from bench.run.gate_only import GateOnly
 from bench.run.run import CellResult, Run, plan
 from kernels.networks.case import NETWORK_DIRECTIONS, NETWORK_OPS
 
-__all__ = ["PlannedCell", "pytest_benchmark_compare_machine_info"]
+__all__ = [
+    "PlannedCell",
+    "pytest_benchmark_compare_machine_info",
+    "pytest_benchmark_update_commit_info",
+    "pytest_benchmark_update_machine_info",
+]
 
 _PIPED = 120
 """Columns of the end of a run where it goes to no terminal."""
@@ -49,7 +55,7 @@ _OPEN = pytest.StashKey[contextlib.ExitStack]()
 _DISPLAY = pytest.StashKey[Display]()
 
 
-@dataclasses.dataclass(slots=True)
+@dataclasses.dataclass(slots=True, repr=False)
 class PlannedCell:
     """What an item stands for, and the clock that tells pytest-benchmark what was measured."""
 
@@ -62,6 +68,9 @@ class PlannedCell:
     def id(self) -> str:
         """As it stands in brackets in the item's name."""
         return self.experiment.cell_label(self.arm)
+
+    def __repr__(self) -> str:
+        return self.id  # pytest-benchmark writes it into its files; what an arm is started with stays here
 
 
 def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
