@@ -143,7 +143,7 @@ def _row(used: Used, step_s: float | None) -> tuple[str, ...]:
     slope = f" {used.negative_slope:g}" if used.op == "leaky_relu" else ""
     known = used.seconds is not None
     return (
-        f"{used.op}{slope} {used.direction}",
+        " ".join(filter(None, (f"{used.op}{slope}", used.params, used.direction))),
         used.placement,
         used.dtype,
         " x ".join(map(str, used.shape)),

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from kernels.api import DTYPES, OPS
+from kernels.op_facts import text_of_params, whole_params
 from kernels.recorder.cases_file import Kind
 
 __all__ = ["Call", "Seen", "call_of", "is_backward", "is_plain"]
@@ -75,6 +76,7 @@ def call_of(seen: Seen, default_threads: int) -> Call | None:
         x.device.type,
         0 if threads == default_threads or x.device.type != "cpu" else threads,
         slope if math.isfinite(slope) else 0.0,
+        _params(op, numbers),
         _why_not(op, x, numbers, tensors),
     )
 
@@ -95,11 +97,25 @@ def _why_not(op: str, x: Tensor, numbers: Sequence[Any], tensors: Sequence[Tenso
         (x.device.type not in _DEVICES, f"device {x.device.type}; this suite has {', '.join(_DEVICES)}"),
         (op == "relu" and any(numbers), "a threshold other than 0"),
         (op == "relu6" and list(numbers[:2]) != [0, 6], "hardtanh with other bounds than relu6's"),
-        (op == "elu" and any(number != 1 for number in numbers[:3]), "an alpha or a scale other than 1"),
+        (op == "elu" and any(number != 1 for number in numbers[1:3]), "a scale other than 1"),
+        (
+            op == "elu" and bool(numbers) and not _params(op, numbers),
+            "an alpha that this suite does not measure",
+        ),
         (op == "leaky_relu" and not all(map(math.isfinite, numbers[:1])), "a slope that is no finite number"),
         (op == "prelu" and tensors[-1].numel() > 1, "slopes by channel"),
     )
     return next((reason for holds, reason in reasons if holds), "")
+
+
+def _params(op: str, numbers: Sequence[Any]) -> str:
+    """The parameters of an op as its case has them; empty for the usual ones, and for what no case has."""
+    if op != "elu" or not numbers:
+        return ""
+    try:
+        return whole_params(op, text_of_params({"alpha": float(numbers[0])}))
+    except ValueError:
+        return ""
 
 
 def _dense(x: Tensor) -> bool:

@@ -50,6 +50,8 @@ class Kind:
     threads: int
     """As torch was set; 0: its own default."""
     negative_slope: float
+    params: str
+    """The op's other parameters, as in ``alpha=0.5``; empty for the usual ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,7 @@ class Used(Kind):
             device=self.device,
             threads=self.threads,
             negative_slope=self.negative_slope,
+            params=self.params,
         )
 
 
@@ -182,6 +185,7 @@ def _used(raw: Any) -> Used:
         _text(found, "device"),
         int(_amount(found, "threads")),
         _of(found, "negative_slope", float),
+        _text(found, "params") if "params" in found else "",
         _amount(found, "calls"),
         None if seconds is None else _positive(seconds),
         _each(found, "where", _name),

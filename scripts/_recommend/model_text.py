@@ -111,7 +111,7 @@ def _row(program: Program, part: Part) -> tuple[str, ...]:
     case = part.case
     slope = f" {case.negative_slope:g}" if case.op == "leaky_relu" else ""
     head = (
-        f"{case.op}{slope} {case.direction}",
+        " ".join(filter(None, (f"{case.op}{slope}", case.params, case.direction))),
         case.placement,
         case.dtype,
         format_size(case.n),

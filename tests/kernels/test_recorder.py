@@ -122,6 +122,16 @@ def test_gradients_that_are_accumulated_make_one_step(tmp_path: Path) -> None:
     assert {used.calls for used in recording.used} == {8.0}
 
 
+def test_the_alpha_of_elu_is_a_parameter_of_its_case(tmp_path: Path) -> None:
+    def program() -> None:
+        for alpha in (0.5, 1.0, -1.0):
+            functional.elu(torch.ones(8), alpha)
+
+    recording = recorded(tmp_path, program)
+    assert [used.case.params for used in recording.used] == ["alpha=0.5", "alpha=1.0"]
+    assert [each.why for each in recording.unmeasured] == ["an alpha that this suite does not measure"]
+
+
 def test_layout_dtype_and_threads_are_those_of_the_tensor(tmp_path: Path) -> None:
     x = torch.ones(8, 6)
 
@@ -171,7 +181,8 @@ def test_other_activations_are_the_ops_of_this_suite(
     ("call", "why"),
     [
         (functional.hardtanh, "other bounds"),
-        (lambda x: functional.elu(x, alpha=2.0), "an alpha or a scale"),
+        (lambda x: functional.elu(x, alpha=-2.0), "an alpha that this suite does not measure"),
+        (functional.selu, "a scale other than 1"),
         (nn.PReLU(7), "slopes by channel"),
         (functional.mish, "this suite measures"),
     ],

@@ -38,7 +38,7 @@ def used(
 ) -> Used:
     slope = 0.01 if op == "leaky_relu" else 0.0
     return Used(
-        op, direction, "new", "float32", (n,), "contiguous", "cpu", 0, slope, calls, seconds, (where,)
+        op, direction, "new", "float32", (n,), "contiguous", "cpu", 0, slope, "", calls, seconds, (where,)
     )
 
 
