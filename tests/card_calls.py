@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from bench.arrays.call_ring import operands
 from kernels.api import Case
 from kernels.numbers import host_arrays
 from tests.calls import Called, Driver
@@ -24,7 +25,7 @@ class CardDriver(Driver):
             if array is not None:
                 array[...] = 1
         self._handles = [self._adopt(array) for array in self._hosts]
-        self._run = backend.compile(case, *self._handles)
+        self._run = backend.compile(case, *operands(case, *self._handles))
 
     def call(self, x: np.ndarray, dy: np.ndarray | None) -> Called:
         self._fill(x, dy)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from kernels import registry
-from kernels.api import DIRECTIONS, DTYPES, MAIN_OPS, PLACEMENTS, Backend, Case
+from kernels.api import DIRECTIONS, DTYPES, MAIN_OPS, OPS, PLACEMENTS, Backend, Case
 from kernels.correctness import policy
 from kernels.numbers import host_arrays
 from kernels.numbers.ulp import same_bits
@@ -63,6 +63,34 @@ def patterns(backend: Backend) -> int:
         called = driver_of(backend)(backend, case).call(x, dy)
         assert policy.judge(case, x, dy, called.result).problem is None, case
         count += 1
+    return count
+
+
+def formulas(backend: Backend) -> int:
+    """Every other op that it serves, by its expression; placements and parameters on one of them each."""
+    count = 0
+    others = [
+        Case(op, direction, "new", dtype, 9, device=device_of(backend))
+        for op, direction, dtype in product(OPS, DIRECTIONS, ("float32", "bfloat16"))
+        if op not in MAIN_OPS
+    ]
+    into = [
+        replace(case, placement=place)
+        for case in others
+        for place in ("out", "inplace")
+        if case.op == "add_relu"
+    ]
+    more = [replace(case, params="alpha=0.3") for case in others if case.op == "elu"]
+    more += [
+        replace(case, dtype=dtype) for case in others if case.op == "silu" for dtype in ("float16", "float64")
+    ]
+    for case in (*others, *into, *more):
+        reason = backend.why_not(case)
+        if reason is None:
+            check(backend, case, 7, driver_of(backend))
+            count += 1
+        else:
+            assert (case.op, case.direction) == ("add_relu", "backward"), reason
     return count
 
 
@@ -269,7 +297,7 @@ def triton_compiled(dtype: str, direction: str, leaky: bool, words: str, *, tail
 def main() -> None:
     parts: dict[str, Callable[[Backend], int]] = {
         each.__name__: each
-        for each in (special, patterns, shapes, elements, copies, older, indexes, compiled)
+        for each in (special, patterns, formulas, shapes, elements, copies, older, indexes, compiled)
     }
     backend = registry.load(sys.argv[1])
     print(f"checked {sum(parts[name](backend) for name in sys.argv[2].split(','))}")

@@ -10,33 +10,32 @@ from collections.abc import Callable
 
 import numba
 
-from kernels.api import MAIN_OPS, Case
+from kernels.api import Case
 from kernels.gpu import numba_card
 from kernels.gpu.card import Array
-from kernels.gpu.cuda_launch import adopted, launcher
+from kernels.gpu.cuda_launch import adopted, op_launcher
 from kernels.gpu.cuda_words import cuda
 from kernels.gpu.numba_card import CardArray
+from kernels.ops import why_not
 
 __all__ = ["NumbaCuda"]
 
 
 class NumbaCuda:
-    """relu and leaky_relu, forward and backward, on device arrays of numba.cuda."""
+    """On device arrays of numba.cuda, relu and leaky_relu by kernels of their own, other ops by their expressions."""
 
     name = "numba_cuda"
     distribution = "numba-cuda"
     alignment = 1  # adopt copies, and device memory is aligned
 
     def why_not(self, case: Case) -> str | None:
-        """None on a card that Numba sees, for contiguous arrays."""
+        """None on a card that Numba sees, for contiguous arrays and an op with an expression for Numba."""
         reason = numba_card.why_no_card(self.name, case.device)
-        if reason is None and case.op not in MAIN_OPS:
-            reason = f"numba_cuda has kernels for {' and '.join(MAIN_OPS)} only; op is {case.op!r}"
         if reason is None and case.layout != "contiguous":
             reason = (
                 f"numba_cuda reads flat memory: layout {case.layout} would be copied first; use contiguous"
             )
-        return reason
+        return reason or why_not("numba", case.op, case.direction, case.placement)
 
     def set_threads(self, count: int) -> int:
         """1: the CPU only launches."""
@@ -54,7 +53,7 @@ class NumbaCuda:
         self, case: Case, x: CardArray, dy: CardArray | None, out: CardArray | None
     ) -> Callable[[], CardArray]:
         """As `compile`, without the first execution."""
-        return launcher(case.op if dy is None else f"{case.op}_grad", case, x, dy, out)
+        return op_launcher(case, x, dy, out)
 
     def compile(
         self, case: Case, x: CardArray, dy: CardArray | None, out: CardArray | None

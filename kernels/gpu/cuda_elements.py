@@ -15,7 +15,7 @@ import numpy as np
 
 from kernels.gpu.cuda_words import bits_of, bits_of_double, device, double_of, float_of, from_half, to_half
 
-__all__ = ["ELEMENT_BITS", "ElementBits", "element", "paired", "paired_backward"]
+__all__ = ["ELEMENT_BITS", "ElementBits", "element", "paired", "paired_backward", "to_bfloat"]
 
 Function = Callable[..., Any]
 
@@ -46,13 +46,20 @@ def _scale_half(v: Any, slope: Any) -> Any:
     return to_half(from_half(v) * slope)
 
 
-def _scale_bfloat(v: Any, slope: Any) -> Any:
-    product = float_of(np.uint32(np.uint32(v) << np.uint32(16))) * slope
-    bits = bits_of(product)
-    if product != product:  # noqa: PLR0124  # NaN is not itself
+def _to_bfloat(value: Any) -> Any:
+    bits = bits_of(value)
+    if value != value:  # noqa: PLR0124  # NaN is not itself
         return np.uint16((bits >> np.uint32(16)) | np.uint32(0x40))
     odd = np.uint32((bits >> np.uint32(16)) & np.uint32(1))
     return np.uint16(np.uint32(bits + np.uint32(0x7FFF) + odd) >> np.uint32(16))
+
+
+to_bfloat = device(_to_bfloat)
+"""The bits of the nearest bfloat16 of a float32, ties to even."""
+
+
+def _scale_bfloat(v: Any, slope: Any) -> Any:
+    return to_bfloat(float_of(np.uint32(np.uint32(v) << np.uint32(16))) * slope)
 
 
 ELEMENT_BITS = {

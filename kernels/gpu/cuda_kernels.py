@@ -16,7 +16,7 @@ from kernels.gpu.cuda_elements import ELEMENT_BITS, element, paired, paired_back
 from kernels.gpu.cuda_packed import LEAST_CAPABILITY, single_of, word_of
 from kernels.gpu.cuda_words import LOAD_BYTES, SIMULATED, cuda, device, load4, store4
 
-__all__ = ["inputs_of", "kernel", "launch_shape"]
+__all__ = ["inputs_of", "kernel", "kernel_of", "launch_shape"]
 
 _THREADS = 4 if SIMULATED else 256
 """A block's threads; the simulator starts a Python thread for each."""
@@ -46,12 +46,11 @@ def kernel(work: str, dtype: str, capability: tuple[int, int] = LEAST_CAPABILITY
     """
     form, inputs = ELEMENT_BITS[dtype], inputs_of(work)
     lanes = LOAD_BYTES // np.dtype(form.carrier).itemsize
-    build, pair = (_one_input, paired) if inputs == 1 else (_two_inputs, paired_backward)
+    build = _one_input if inputs == 1 else _two_inputs
     if lanes == _PACKED_LANES and capability >= LEAST_CAPABILITY:
         word = word_of(work, dtype)
         return cuda.jit(build(single_of(word, inputs), _twice(word, inputs), lanes))
-    one = element(work, form)
-    return cuda.jit(build(one, pair(one, form), lanes))
+    return kernel_of(element(work, form), dtype, inputs)
 
 
 def _twice(word: Callable[..., Any], inputs: int) -> Callable[..., Any]:
@@ -125,3 +124,12 @@ def _two_inputs(one: Callable[..., Any], pair: Callable[..., Any], lanes: int) -
             j += step
 
     return run
+
+
+def kernel_of(one: Callable[..., Any], dtype: str, inputs: int) -> Any:
+    """The kernel of an element function, which takes the bits of one element of each input, and a slope."""
+    form = ELEMENT_BITS[dtype]
+    lanes = LOAD_BYTES // np.dtype(form.carrier).itemsize
+    if inputs == 1:
+        return cuda.jit(_one_input(one, paired(one, form), lanes))
+    return cuda.jit(_two_inputs(one, paired_backward(one, form), lanes))

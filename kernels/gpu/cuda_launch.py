@@ -8,15 +8,17 @@ from typing import Any
 
 import numpy as np
 
-from kernels.api import Case
+from kernels.api import MAIN_OPS, Case
 from kernels.gpu.card import Array
 from kernels.gpu.cuda_elements import ELEMENT_BITS
+from kernels.gpu.cuda_formula import formula_kernel
 from kernels.gpu.cuda_kernels import kernel, launch_shape
 from kernels.gpu.cuda_words import SIMULATED, cuda
 from kernels.gpu.numba_card import CardArray, select
 from kernels.numbers.floats import np_dtype
+from kernels.ops.formula import arrays_of, target_of
 
-__all__ = ["adopted", "launcher"]
+__all__ = ["adopted", "launcher", "op_launcher"]
 
 
 def adopted(host: Array, case: Case) -> CardArray:
@@ -29,34 +31,52 @@ def launcher(
     work: str, case: Case, x: CardArray, dy: CardArray | None, out: CardArray | None
 ) -> Callable[[], CardArray]:
     """The call that does `work` on these arrays (see `cuda_kernels.kernel`); it is not made here."""
-    shape = launch_shape(case.n, case.itemsize, _processors())
-    launch = _configured(work, case.dtype, shape)
-    inputs = [x.bits] if dy is None else [dy.bits, x.bits]
-    rest = (case.n, _slope(case))
-    if case.placement == "new":
-        allocate = partial(cuda.device_array, case.n, x.bits.dtype)
-        dtype = x.dtype
+    return _calling(
+        kernel(work, case.dtype, _capability()),
+        case,
+        (x,) if dy is None else (dy, x),
+        target_of(case.placement, x, dy, out),
+    )
+
+
+def op_launcher(case: Case, x: Any, dy: CardArray | None, out: CardArray | None) -> Callable[[], CardArray]:
+    """The call of the case's op on these arrays, likewise; of an op of two inputs `x` is a tuple of both.
+
+    relu and leaky_relu have kernels of their own, of comparisons of bits; other ops compute.
+    """
+    inputs = arrays_of(x, None) if dy is None else (dy, x)
+    target = target_of(case.placement, x, dy, out)
+    if case.op in MAIN_OPS:
+        return launcher(case.op if dy is None else f"{case.op}_grad", case, x, dy, out)
+    chosen = formula_kernel(case.op, case.direction, case.params, case.dtype, len(inputs))
+    return _calling(chosen, case, inputs, target)
+
+
+def _calling(
+    chosen: Any, case: Case, inputs: tuple[CardArray, ...], target: CardArray | None
+) -> Callable[[], CardArray]:
+    launch = _configured(chosen, launch_shape(case.n, case.itemsize, _processors()))
+    bits, rest = [each.bits for each in inputs], (case.n, _slope(case))
+    if target is None:
+        allocate, dtype = partial(cuda.device_array, case.n, bits[0].dtype), inputs[0].dtype
 
         def call_new() -> CardArray:
             result = allocate()
-            launch(*inputs, result, *rest)
+            launch(*bits, result, *rest)
             return CardArray(result, dtype)
 
         return call_new
-    target = out if case.placement == "out" else (x if dy is None else dy)
-    assert target is not None, "placement out comes with an array"
-    given = target
+    given: CardArray = target
 
     def call() -> CardArray:
-        launch(*inputs, given.bits, *rest)
+        launch(*bits, given.bits, *rest)
         return given
 
     return call
 
 
-def _configured(work: str, dtype: str, shape: tuple[int, int]) -> Callable[..., None]:
+def _configured(chosen: Any, shape: tuple[int, int]) -> Callable[..., None]:
     """The kernel with its launch shape; the simulator keeps only the last shape, so it is told each time."""
-    chosen = kernel(work, dtype, _capability())
     if not SIMULATED:
         return chosen[shape]  # type: ignore[no-any-return]
 

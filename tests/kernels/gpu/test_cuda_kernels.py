@@ -44,6 +44,12 @@ def test_a_simulated_backend_keeps_the_policy(name: str, more: str) -> None:
     assert done.stdout.splitlines()[-1].startswith("checked ")
 
 
+def test_other_ops_are_computed_by_their_expressions() -> None:
+    done = run("-m", "tests.card_checks", "numba_cuda", "formulas", **SIMULATED["numba_cuda"])
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    assert int(done.stdout.split()[-1]) >= 40
+
+
 def test_indexes_are_64_bits_wide() -> None:
     """A thread far beyond 2**31 elements, in Numba's simulator, on a range that only pretends to be there."""
     done = run("-m", "tests.card_checks", "numba_cuda", "indexes", **SIMULATED["numba_cuda"])
