@@ -78,8 +78,9 @@ class ArmServer:
 
     def load(self) -> Loaded:
         """Import the backend; times the import."""
-        self._parts = tampering.snapshot()
-        self._watch = tampering.Watch(self._parts)
+        parts = tampering.snapshot()
+        self._watch = tampering.Watch(parts)
+        self._watch_all = tampering.Watch(parts, tampering.watched)
         start = clock()
         backend = self.backend
         import_s = clock() - start
@@ -234,7 +235,7 @@ class ArmServer:
         if self._last is None:
             return Finished(None, self._compile_report())
         report = self._gate.after(self._last)
-        tampered = _tampered(tampering.replaced(self._parts))
+        tampered = _tampered(self._watch_all.replaced())
         peak = None if self._card is None else self._card.peak_bytes()
         problem = tampered or report.problem or self._looks.last()
         report_now = self._compile_report()

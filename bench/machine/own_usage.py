@@ -51,10 +51,10 @@ class Cost:
 
     def plus(self, begun: Cost, ended: Cost) -> Cost:
         """With what came between two readings."""
-        return Cost(
-            self.cpu_s + ended.cpu_s - begun.cpu_s,
-            self.system_s + ended.system_s - begun.system_s,
-            self.page_faults + ended.page_faults - begun.page_faults,
+        return Cost(  # differences first: where there is none, sums stay what they are to the last bit
+            self.cpu_s + (ended.cpu_s - begun.cpu_s),
+            self.system_s + (ended.system_s - begun.system_s),
+            self.page_faults + (ended.page_faults - begun.page_faults),
         )
 
 

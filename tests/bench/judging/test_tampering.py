@@ -5,14 +5,17 @@ from __future__ import annotations
 import importlib
 import inspect
 import pkgutil
+import sys
 import time
 from functools import cached_property
-from types import FunctionType
+from types import FunctionType, ModuleType
 from typing import Any
 
 import pytest
 
 from bench.judging import tampering
+from kernels.correctness import policy
+from kernels.networks import weights
 
 
 @pytest.fixture(autouse=True)
@@ -39,18 +42,41 @@ def _all_that_judges_is_there() -> None:
 )
 def test_replacing_a_judge_is_seen(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     before = tampering.snapshot()
-    assert tampering.replaced(before) is None
+    watch = tampering.Watch(before, tampering.watched)
+    assert watch.replaced() is tampering.replaced(before) is None
     monkeypatch.setattr(name, lambda *_: None)
-    assert tampering.replaced(before) == name
+    assert watch.replaced() == tampering.replaced(before) == name
 
 
 def test_a_library_that_looks_up_the_time_zone_replaces_no_clock() -> None:
     """As pandas does when it is imported, which a function's file may do."""
     before = tampering.snapshot()
-    watch = tampering.Watch(before)
+    watches = tampering.Watch(before), tampering.Watch(before, tampering.watched)
     time.tzset()
-    assert watch.replaced() is None
+    assert [watch.replaced() for watch in watches] == [None, None]
     assert tampering.replaced(before) is None
+
+
+def test_what_wraps_a_judge_is_seen_to_wrap_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    watch = tampering.Watch(tampering.snapshot(), tampering.watched)
+    monkeypatch.setattr(weights._drawn, "__wrapped__", lambda *_: None)
+    assert watch.replaced() == "kernels.networks.weights._drawn"
+
+
+def test_a_name_that_has_come_hides_nothing_that_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And what was found is found again."""
+    watch = tampering.Watch(tampering.snapshot(), tampering.watched)
+    monkeypatch.setattr(weights, "_come", 1, raising=False)
+    assert watch.replaced() is None
+    monkeypatch.setattr(weights, "_gone", 1, raising=False)
+    monkeypatch.setattr(policy, "judge", lambda *_: None)
+    assert watch.replaced() == watch.replaced() == "kernels.correctness.policy.judge"
+
+
+def test_a_module_that_stands_in_for_another_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    watch = tampering.Watch(tampering.snapshot(), tampering.watched)
+    monkeypatch.setitem(sys.modules, policy.__name__, ModuleType(policy.__name__))
+    assert str(watch.replaced()).startswith("kernels.correctness.policy.")
 
 
 def _code(name: str) -> FunctionType:
@@ -87,5 +113,6 @@ def _code(name: str) -> FunctionType:
 @pytest.mark.parametrize("part", ["__code__", "__defaults__"])
 def test_replacing_a_judges_code_is_seen(name: str, part: str, monkeypatch: pytest.MonkeyPatch) -> None:
     before = tampering.snapshot()
+    watch = tampering.Watch(before, tampering.watched)
     monkeypatch.setattr(_code(name), part, (lambda *_: None).__code__ if part == "__code__" else (None,))
-    assert tampering.replaced(before) == name
+    assert watch.replaced() == tampering.replaced(before) == name
