@@ -27,6 +27,7 @@ __all__ = [
     "devices",
     "forget",
     "is_installed",
+    "is_usual",
     "load",
     "mend",
     "names",
@@ -46,6 +47,8 @@ class Builtin:
     distribution: str
     top: str
     devices: tuple[str, ...] = ("cpu",)
+    on_request: bool = False
+    """Whether it is measured only where it is named."""
 
 
 _BOTH, _CUDA = ("cpu", "cuda"), ("cuda",)
@@ -62,6 +65,7 @@ BUILTINS: dict[str, Builtin] = {
     "torch_graph": Builtin(f"{_HERE}.torch_graph:TorchGraph", "torch", "torch", _CUDA),
     "numba_cuda": Builtin(f"{_HERE}.numba_cuda:NumbaCuda", "numba", "numba", _CUDA),
     "triton_jit": Builtin(f"{_HERE}.triton_jit:TritonJit", "triton", "triton", _CUDA),
+    "jax_sharded": Builtin(f"{_HERE}.jax_sharded:JaxSharded", "jax", "jax", on_request=True),
 }
 
 _PREFIXES: dict[str, tuple[str, ...]] = {
@@ -112,6 +116,12 @@ def devices(name: str) -> tuple[str, ...]:
     spec_of(name)
     builtin = BUILTINS.get(name)
     return builtin.devices if builtin else ("cpu",)
+
+
+def is_usual(name: str) -> bool:
+    """Whether a backend is measured where none is named; a plugin always is."""
+    builtin = BUILTINS.get(name)
+    return builtin is None or not builtin.on_request
 
 
 def is_installed(name: str) -> bool:

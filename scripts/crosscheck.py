@@ -95,7 +95,8 @@ def _backends(chosen: Sequence[str] | None, devices: Sequence[str], plugins: Map
         raise cli.UsageError(str(error)) from error
     if chosen is None:
         kinds = {device_kind(device) for device in devices}
-        serving = [name for name in known if name in plugins or kinds.intersection(registry.devices(name))]
+        usual = filter(registry.is_usual, known)
+        serving = [name for name in usual if name in plugins or kinds.intersection(registry.devices(name))]
         if not serving:
             raise cli.UsageError(
                 f"argument --devices: no backend is made for {', '.join(devices)}; name one with --backends or --plugin"

@@ -56,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     for name in options.backends or ():
         if name not in known:
             raise cli.UsageError(f"argument --backends: {name!r} is not known; allowed: {', '.join(known)}")
-    backends, missing = _loaded(options.backends or known)
+    backends, missing = _loaded(options.backends or list(filter(registry.is_usual, known)))
     found = _report((*ops, *own), backends, missing, options.why)
     if options.format == "markdown":
         sys.stdout.write(as_markdown(found))

@@ -15,7 +15,9 @@ from kernels.api import Backend, Case
 from kernels.correctness import policy
 from kernels.numbers import host_arrays
 
-CPU_BACKENDS = [name for name in registry.names() if "cpu" in registry.devices(name)]
+CPU_BACKENDS = [
+    name for name in registry.names() if registry.is_usual(name) and "cpu" in registry.devices(name)
+]
 
 
 def load(name: str) -> Backend:

@@ -103,9 +103,10 @@ def _with(plugins: Iterable[str], names: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _serving(known: Sequence[str], grids: Sequence[Grid]) -> tuple[str, ...]:
-    """The backends made for one of the devices asked for; the others would only fill the table with skips."""
+    """The usual backends made for one of the devices asked for; the others would only fill the table with skips."""
     kinds = {values_as.device_kind(str(device)) for grid in grids for device in grid["device"]}
-    return tuple(name for name in known if kinds.intersection(registry.devices(name)))
+    usual = filter(registry.is_usual, known)
+    return tuple(name for name in usual if kinds.intersection(registry.devices(name)))
 
 
 def _ops(texts: Sequence[str]) -> dict[str, str]:

@@ -30,10 +30,11 @@ _SOURCE = (
 def families() -> dict[str, list[str]]:
     """The backends by what ``import`` calls their framework; a plugin is a family of its own.
 
-    Those that need a card are left out where there is none: `cardless` names them.
+    Those that need a card are left out where there is none (`cardless` names them), and those that only who names them
+    measures.
     """
     found: dict[str, list[str]] = {}
-    for name in registry.names():
+    for name in filter(registry.is_usual, registry.names()):
         if name in cardless():
             continue
         builtin = registry.BUILTINS.get(name)
@@ -55,7 +56,8 @@ def on_device(device: str, timeout_s: float) -> list[Finding]:
     All are tried at once, for so many seconds at most, each in a process of its own: a compiler that takes long
     hides nobody else.
     """
-    names = [name for name in registry.names() if device_kind(device) in registry.devices(name)]
+    usual = filter(registry.is_usual, registry.names())
+    names = [name for name in usual if device_kind(device) in registry.devices(name)]
     with ThreadPoolExecutor(len(names)) as pool:
         tried = list(pool.map(lambda name: try_family([name], device, timeout_s), names))
     return [_finding(*each, device) for family in tried for each in family.backends.items()]

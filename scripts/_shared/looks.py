@@ -49,6 +49,7 @@ _BUILTINS = {
     "torch_graph": Look("#B8A800", "triangle-left"),
     "numba_cuda": Look("#8C5A2B", _SHAPES[-1]),
     "triton_jit": Look("#7B5EA7", _SHAPES[-2]),
+    "jax_sharded": Look("#0072B2", "diamond"),
 }
 
 
