@@ -21,6 +21,10 @@ __all__ = ["spec_of"]
 _STEP, _HEIGHT = 42, 320
 """Pixels between two runs, and of the plot."""
 _LEAST_WIDTH = 320
+_WIDE = 4.0
+"""Times that differ by more are drawn on a logarithmic axis."""
+_MOST_LABELS = 40
+"""Runs that are all named; of more, as many as there is room for."""
 
 
 def spec_of(history: History) -> dict[str, Any]:
@@ -29,6 +33,8 @@ def spec_of(history: History) -> dict[str, Any]:
         [run.cells.assign(run=number) for number, run in enumerate(history.runs)], ignore_index=True
     )
     cells = cells[cells["status"].isin(TIMED)].astype(dict.fromkeys(("backend", "variant"), str))
+    named = zip(cells["backend"], cells["variant"], strict=True)
+    cells = cells[[arm in history.courses for arm in named]]
     arms, code = arms_of(cells.assign(role="candidate"))
     rows: Iterator[Any] = cells.itertuples(index=False)
     points = [
@@ -47,16 +53,17 @@ def spec_of(history: History) -> dict[str, Any]:
         for arm, course in history.courses.items()
         for change in course.changes
     ]
-    chart = _chart(history, arms)
+    ends = [point[name] for point in points for name in ("lo", "hi")]
+    chart = _chart(history, arms, wide=max(ends) > _WIDE * min(ends))
     chart = chart.properties(
         width=max(_STEP * len(history.runs), _LEAST_WIDTH), height=_HEIGHT, title=_title(history)
     )
     return finished(chart.to_dict() | {"datasets": {"points": points, "changes": changes}})
 
 
-def _chart(history: History, arms: list[Arm]) -> Layers:
+def _chart(history: History, arms: list[Arm], *, wide: bool) -> Layers:
     x = _runs_axis(history)
-    scale, axis = seconds_axis("time per call", log=True)
+    scale, axis = seconds_axis("time per call", log=wide)
     y, low = alt.Y("y:Q", scale=scale, axis=axis), alt.Y("lo:Q", scale=scale, axis=axis)
     names = [arm.name for arm in arms]
     key = alt.Legend(title=None, orient="right", labelLimit=220, symbolOpacity=1)
@@ -86,6 +93,7 @@ def _runs_axis(history: History) -> alt.X:
         values=list(range(len(labels))),
         labelAngle=-40,
         labelLimit=260,
+        labelOverlap=len(labels) > _MOST_LABELS,
         grid=False,
     )
     return alt.X("run:Q", scale=alt.Scale(domain=[-0.5, len(labels) - 0.5], nice=False), axis=axis)

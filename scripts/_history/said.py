@@ -60,7 +60,9 @@ def figures(history: History) -> pd.DataFrame:
     for number, run in enumerate(history.runs):
         for row in run.cells.itertuples(index=False):
             arm = str(row.backend), str(row.variant)
-            change = _change_at(history.courses.get(arm), number)
+            if arm not in history.courses:
+                continue
+            change = _change_at(history.courses[arm], number)
             ratio = change.ratio if change else Interval(math.nan, math.nan, math.nan)
             who: dict[str, Any] = {"run_id": run.run_id, "machine": run.machine, "started_utc": run.started}
             who |= {"commit": run.commit, "backend": arm[0], "variant": arm[1], "status": str(row.status)}
@@ -142,9 +144,8 @@ def _time(history: History, number: int, arm: Arm) -> str:
     return f"{noisy}{seconds_text(row['time_s'])}{mark}" if row["status"] in TIMED else str(row["status"])
 
 
-def _change_at(course: Course | None, number: int) -> Change | None:
-    changes = course.changes if course else ()
-    return next((change for change in changes if change.first == number), None)
+def _change_at(course: Course, number: int) -> Change | None:
+    return next((change for change in course.changes if change.first == number), None)
 
 
 def _named(run: PastRun) -> str:

@@ -83,6 +83,7 @@ def test_another_size_was_not_slowed(results: Path) -> None:
 def test_csv_has_the_change_in_the_row_where_it_begins(results: Path) -> None:
     text = said(*CASE, "--results", results, "--format", "csv", "--backends", "numpy_ufunc")
     rows = list(csv.DictReader(io.StringIO(text)))
+    assert {row["backend"] for row in rows} == {"numpy_ufunc"}
     begins = [row for row in rows if row["change"]]
     assert [(row["run_id"], row["backend"], row["change"]) for row in begins] == [
         ("run3", "numpy_ufunc", "slower")
