@@ -20,7 +20,7 @@ __all__ = ["Entry", "entries"]
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One case: its axes (and its machine, where there are several), and what is known of its fastest."""
+    """One case: its axes, and what is known of its fastest."""
 
     axes: Mapping[str, Any]
     fastest: Sequence[str]

@@ -116,9 +116,7 @@ class _Table:
 
     def _is_said(self, axis: str) -> bool:
         """Whether the title has the value of an axis that is the same everywhere."""
-        if axis == "dtype":
-            return True
-        return axis != "machine" and self._first.axes[axis] != _usual(self._first, axis)
+        return axis == "dtype" or self._first.axes[axis] != _usual(self._first, axis)
 
     def grid(self, most: int | None = None, found: Sequence[Entry] = ()) -> Grid:
         """The table with so many rows at most, of all that were `found`."""
@@ -168,7 +166,7 @@ def _spread(total: int, kept: int) -> list[int]:
 
 def _usual(entry: Entry, axis: str) -> Any:
     """The value that goes without saying, None where there is none; of parameters those of the op."""
-    if axis in ("machine", "placement"):
+    if axis == "placement":
         return None
     if axis not in ("negative_slope", "params"):
         return USUAL[axis]
