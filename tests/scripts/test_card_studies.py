@@ -9,6 +9,7 @@ import pytest
 
 from bench.plan.experiments import Experiment, case_label
 from bench.records.schema import STATUSES
+from kernels import registry
 from kernels.api import Case
 from scripts._card import integrity, outcomes, same, told, tricks
 from scripts._card.studying import cells_of, options, settings_of
@@ -34,6 +35,21 @@ class TestTricks:
             name = "honest"
 
         assert problem_of(Honest, Case("relu", placement="out", n=1 << 16)) is None
+
+    @pytest.mark.usefixtures("own_registry")
+    @pytest.mark.parametrize("placement", ["new", "out"])
+    def test_on_a_device_with_memory_of_its_own_who_works_passes_and_who_does_not_is_noticed(
+        self, placement: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The stand-in's queue, by its own card."""
+        monkeypatch.setenv(tricks.BASE, registry.register("tests.standin:QueueRelu", "queue_relu"))
+        case = Case("relu", placement=placement, n=1 << 12, device="cuda")
+
+        class Honest(tricks._Trick):
+            name = "honest"
+
+        assert problem_of(Honest, case, rounds=2) is None
+        assert problem_of(tricks.ReturnsCached, case, rounds=2) is not None
 
     def test_every_trick_is_tried_beside_the_honest_and_the_copies(self) -> None:
         chosen = integrity.experiments("cuda", "torch_eager")
