@@ -30,6 +30,7 @@ __all__ = [
     "ArmCalls",
     "ArmRequest",
     "DeviceTime",
+    "DeviceTimes",
     "Dispatch",
     "Finish",
     "Finished",
@@ -133,6 +134,16 @@ class Finished:
     """Times that a card had not settled its clocks when it was to be timed."""
 
 
+@dataclass(frozen=True, slots=True)
+class DeviceTimes:
+    """Seconds of a call on a device; None on the CPU, and where they cannot be told."""
+
+    device_s: Seconds | None = None
+    """On the device's own clock."""
+    queued_s: Seconds | None = None
+    """Of one among many that are launched one after the other, and waited for once."""
+
+
 class ArmCalls(Protocol):
     """What an arm can be asked once it is open; `bench.arm.server.ArmServer` does it."""
 
@@ -157,8 +168,8 @@ class ArmCalls(Protocol):
     def dispatch(self) -> float | None:
         """Median seconds from a call to its return, before `sync`; None where a call consumes its input."""
 
-    def device_time(self) -> float | None:
-        """Median seconds of a call on the device's own clock; None on the CPU and without events."""
+    def device_time(self) -> DeviceTimes:
+        """What calls take on a device beside the time that is measured."""
 
     def release(self) -> None:
         """Let go of the case's buffers."""
@@ -263,10 +274,10 @@ class Dispatch(ArmRequest[Seconds | None]):
 
 
 @dataclass(frozen=True, slots=True)
-class DeviceTime(ArmRequest[Seconds | None]):
+class DeviceTime(ArmRequest[DeviceTimes]):
     """See `ArmCalls.device_time`."""
 
-    def call(self, arm: ArmCalls) -> float | None:
+    def call(self, arm: ArmCalls) -> DeviceTimes:
         """Make the call."""
         return arm.device_time()
 

@@ -242,6 +242,38 @@ def older(backend: Backend) -> int:
     return count
 
 
+WORKS = ("relu", "leaky_relu", "copy", "flip", "relu_grad", "leaky_relu_grad", "xor")
+
+
+def assembled(backend: Backend) -> int:
+    """What numba.cuda makes of every kernel for a card that is not here, as libNVVM compiles it."""
+    from types import SimpleNamespace
+
+    from numba import from_dtype, types
+
+    from kernels.gpu.cuda_elements import ELEMENT_BITS
+    from kernels.gpu.cuda_kernels import inputs_of, kernel
+    from kernels.gpu.cuda_words import cuda
+
+    capability, count = (9, 0), 0
+    card = SimpleNamespace(compute_capability=capability)
+    dispatcher: Any = import_module("numba.cuda.dispatcher")
+    dispatcher.get_current_device = lambda: card  # device functions ask what to compile for
+    for (dtype, form), work in product(ELEMENT_BITS.items(), WORKS):
+        array = types.Array(from_dtype(np.dtype(form.carrier)), 1, "C")
+        slope = types.float64 if dtype == "float64" else types.float32
+        signature = types.void(*[array] * (inputs_of(work) + 1), types.int64, slope)
+        ptx = cuda.compile_ptx(kernel(work, dtype, capability).py_func, signature, cc=capability)[0]
+        assert ptx.count("ld.global.v4.u32") >= 3 * inputs_of(work), (dtype, work)
+        assert "st.global.v4.u32" in ptx
+        if dtype in SIXTEEN:
+            assert ("fma.rn." in ptx) == work.startswith("leaky_relu"), (dtype, work)
+            assert ("max.NaN." in ptx) == (work == "relu"), (dtype, work)
+            assert "selp" not in ptx
+        count += 1
+    return count
+
+
 def compiled(backend: Backend) -> int:
     """PTX for a card that is not here: 16-byte loads and stores, indexes of 64 bits, and two 16-bit floats at once."""
     from kernels.gpu.triton_kernels import packed_words
@@ -297,7 +329,18 @@ def triton_compiled(dtype: str, direction: str, leaky: bool, words: str, *, tail
 def main() -> None:
     parts: dict[str, Callable[[Backend], int]] = {
         each.__name__: each
-        for each in (special, patterns, formulas, shapes, elements, copies, older, indexes, compiled)
+        for each in (
+            special,
+            patterns,
+            formulas,
+            shapes,
+            elements,
+            copies,
+            older,
+            indexes,
+            assembled,
+            compiled,
+        )
     }
     backend = registry.load(sys.argv[1])
     print(f"checked {sum(parts[name](backend) for name in sys.argv[2].split(','))}")

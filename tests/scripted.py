@@ -15,6 +15,7 @@ from bench.machine.surroundings import Surroundings
 from bench.messages import (
     ArmRequest,
     DeviceTime,
+    DeviceTimes,
     Dispatch,
     Finish,
     Finished,
@@ -116,7 +117,7 @@ class FakePool:
             return self._batch(arm, request)
         answers = {
             Raced: True, Prepare: Prepared(), Probe: self.probe_s, Finish: Finished(None, {}),
-            Dispatch: PER_CALL_S, DeviceTime: None,
+            Dispatch: PER_CALL_S, DeviceTime: DeviceTimes(),
         }  # fmt: skip
         return answers.get(type(request))
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from bench.arm.call_loops import Calls
-from bench.arm.device_clock import device_seconds, settles, settles_again
+from bench.arm.device_clock import device_seconds, queued_seconds, settles, settles_again
 from bench.arm.looks import Looks
 from bench.arm.said import counts_of, reason_of, threads_of, versions_of
 from bench.arm.workload import workload_of
@@ -25,7 +25,7 @@ from bench.judging.plants import Control, Expected
 from bench.machine.clocks import clock, cpu_clock
 from bench.machine.cpu_speed import Pace
 from bench.machine.own_usage import Idle, Idling, settle, usage
-from bench.messages import Finished, Loaded, Prepared, Sample
+from bench.messages import DeviceTimes, Finished, Loaded, Prepared, Sample
 from kernels.api import Backend, Case
 from kernels.gpu.card import Card
 
@@ -259,14 +259,15 @@ class ArmServer:
         self._let_go()
         return dispatch_s
 
-    def device_time(self) -> float | None:
-        """Median seconds of a call on the device's own clock; None on the CPU and without events."""
-        if not isinstance(self._slots, CardSlots):
-            return None
+    def device_time(self) -> DeviceTimes:
+        """What calls take on a device beside the time that is measured."""
+        slots, sync = self._slots, self.backend.sync
+        if not isinstance(slots, CardSlots):
+            return DeviceTimes()
         self._take_up()
-        seconds = device_seconds(self._slots, self.backend.sync)
+        times = DeviceTimes(device_seconds(slots, sync), queued_seconds(slots, sync))
         self._let_go()
-        return seconds
+        return times
 
     def trim(self) -> None:
         """Keep nothing for the next case: somebody needs the memory."""

@@ -69,6 +69,7 @@ class ArmState:
     finished: Finished | None = None
     dispatch_s: float | None = None
     device_s: float | None = None
+    queued_s: float | None = None
     batch_s: float = 0.0
     """Seconds that a batch should take at least."""
     iterations: int = 1

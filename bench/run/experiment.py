@@ -163,8 +163,8 @@ def _finish(pool: Pool, states: Sequence[ArmState], threads: int, *, on_card: bo
         wanted = [state] if state.finished and state.dispatch_s is None else []
         for _, dispatch_s in ask(pool, wanted, Dispatch()):
             state.dispatch_s = dispatch_s
-        for _, device_s in ask(pool, wanted if on_card else [], DeviceTime()):
-            state.device_s = device_s
+        for _, times in ask(pool, wanted if on_card else [], DeviceTime()):
+            state.device_s, state.queued_s = times.device_s, times.queued_s
 
 
 def _uses_too_much(state: ArmState, threads: int) -> str | None:

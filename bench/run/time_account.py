@@ -35,6 +35,8 @@ class TimeAccount:
     versions: dict[str, dict[str, str]] = field(default_factory=dict)
     device_peaks: dict[str, dict[str, int]] = field(default_factory=dict)
     """Peak bytes of device memory, by experiment and arm."""
+    queued: dict[str, dict[str, float]] = field(default_factory=dict)
+    """Seconds of a call among many that are waited for once, likewise."""
     unsettled: dict[str, dict[str, int]] = field(default_factory=dict)
     """How often a card's clocks had not settled before a batch of the last process, likewise."""
 
@@ -64,6 +66,8 @@ class TimeAccount:
         peaks = {s.arm.label: s.finished.device_peak_bytes for s in states if s.finished}
         if known := {label: peak for label, peak in peaks.items() if peak is not None}:
             self.device_peaks[experiment.label] = known
+        if queued := {s.arm.label: s.queued_s for s in states if s.queued_s is not None}:
+            self.queued[experiment.label] = queued
         restless = {s.arm.label: s.finished.unsettled for s in states if s.finished}
         if some := {label: count for label, count in restless.items() if count}:
             self.unsettled[experiment.label] = some
@@ -93,5 +97,9 @@ class TimeAccount:
             "compilers": self.compile_reports,
             "versions": self.versions,
         }
-        of_cards = {"device_peak_bytes": self.device_peaks, "unsettled_batches": self.unsettled}
+        of_cards: dict[str, Any] = {
+            "device_peak_bytes": self.device_peaks,
+            "queued_s": self.queued,
+            "unsettled_batches": self.unsettled,
+        }
         return found | {name: known for name, known in of_cards.items() if known}

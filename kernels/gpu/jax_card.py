@@ -58,7 +58,7 @@ class JaxCard:
         return False
 
     def take(self, handle: Any, index: Index) -> Array:
-        """Gathered on the card; outside of this context float64 would be narrowed."""
+        """Gathered on the card; outside of this context indexes would be 32 bits wide."""
         with jax.enable_x64(True):
             return np.asarray(handle[tuple(jax.device_put(axis, self._device) for axis in index)])
 

@@ -75,7 +75,7 @@ def test_an_honest_arm_passes(direction: str, placement: str) -> None:
 def test_device_time_is_the_device_s_own() -> None:
     arm = server(standin.SlowQueueRelu)
     arm.prepare(CASE)
-    device_s = arm.device_time()
+    device_s = arm.device_time().device_s
     assert device_s is not None
     assert device_s >= 0.95 * standin.SlowQueueRelu.busy_s
     dispatch_s = arm.dispatch()
@@ -103,7 +103,7 @@ def test_a_callable_of_many_calls_is_timed_by_the_call() -> None:
     assert sample.seconds * 40 <= sample.ended - sample.began
     assert sample.seconds >= 0.95 * Replayed.busy_s / 10
     assert 0.95 * Replayed.busy_s / 10 <= arm.probe(1e-3) < Replayed.busy_s
-    device_s = arm.device_time()
+    device_s = arm.device_time().device_s
     assert device_s is not None
     assert 0.95 * Replayed.busy_s / 10 <= device_s < Replayed.busy_s
 
@@ -244,6 +244,8 @@ def test_a_run_on_a_device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert cells["ceiling", "64"]["reason"].startswith(("no CUDA device", "streaming stores"))
     about = json.loads((outcome.folder / "environment.json").read_text(encoding="utf-8"))
     assert about["cards"][0]["device"] == "cuda:0"
+    (queued,) = about["sittings"][0]["queued_s"].values()
+    assert queued["queue_relu"] > 0
     assert about["sittings"][0]["device_peak_bytes"]["relu-forward-out-float32-64-cuda"]["queue_relu"] == 4321
     assert_one_at_a_time(tmp_path / "log")
 

@@ -63,6 +63,14 @@ def test_triton_compiles_for_a_card_what_it_should() -> None:
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
 
 
+def test_numba_compiles_for_a_card_what_it_should() -> None:
+    """Every kernel, also beside a NumPy that has no ``row_stack`` any more, where libNVVM is there."""
+    pytest.importorskip("numba_cuda", reason="needs libNVVM: pip install 'numba-cuda[cu13]'")
+    done = run("-m", "tests.card_checks", "numba_cuda", "assembled")
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    assert done.stdout.splitlines()[-1] == "checked 28"
+
+
 @pytest.mark.parametrize("device", ["cuda", "cuda:1"])
 @pytest.mark.parametrize("name", ["numba_cuda", "triton_jit", "torch_graph"])
 def test_without_a_card_there_is_a_reason(name: str, device: str) -> None:
