@@ -23,7 +23,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from bench.plugin.terminating import as_interrupt
-from scripts._card.asked import Asked, environ, module
+from scripts._card import packages
+from scripts._card.asked import Asked, environ
 from scripts._card.course import DONE, INTERRUPTED, LEFT_OUT, Outcome, carry_out
 from scripts._card.packing import free_folder, pack, sizes
 from scripts._card.report import handed_on, sizes_text, write
@@ -148,7 +149,7 @@ def _lacking(python: str, device: str) -> dict[str, str]:
     """What the interpreter lacks.  Raises UsageError where it is none that can be used."""
     try:
         done = subprocess.run(
-            [python, "-m", module("scripts._card.packages"), device],
+            [python, "-m", packages.__name__, device],
             env=environ(os.environ),
             capture_output=True,
             text=True,

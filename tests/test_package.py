@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from bench.plan.experiments import CONTROLS
-from tests.running import QUICK, ROOT
+from tests.running import INLINE, QUICK, ROOT
 
 pytestmark = pytest.mark.slow
 
@@ -149,7 +149,7 @@ def test_importing_it_imports_no_framework(installed: Installed) -> None:
 def test_it_measures_a_plugin_from_any_folder_and_its_scripts_read_the_run(installed: Installed) -> None:
     options = ("--backends", "mine", "--baseline", "mine", "--plugin", "mine:Mine")
     few = ("--ops", "relu", "--directions", "forward", "--placements", "new", "--sizes", "64")
-    asked = ("--pyargs", "relu_bench.bench", *QUICK, *options, *few, "--run-id", "run")
+    asked = ("--pyargs", "relu_bench.bench", *QUICK, *INLINE, *options, *few, "--run-id", "run")
     done = installed.run("-m", "pytest", "-p", "no:cacheprovider", *asked)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "python -m relu_bench.scripts.summarise results/run" in done.stdout
@@ -188,7 +188,7 @@ def test_it_measures_a_function_of_a_file(installed: Installed) -> None:
     few = ("--ops", "relu", "--directions", "forward", "--placements", "new", "--sizes", "64")
     asked = ("--backends", "numpy_ufunc", "--callable", "own.py:f", *few, "--benchmark-disable")
     words = ("-m", "pytest", "-p", "no:cacheprovider", "--pyargs", "relu_bench.bench.test_activations")
-    done = installed.run(*words, *QUICK, *asked)
+    done = installed.run(*words, *QUICK, *INLINE, *asked)
     assert done.returncode == 0, done.stdout + done.stderr
     bad = installed.run(*words, "--callable", "own.py:g")
     assert bad.returncode == pytest.ExitCode.USAGE_ERROR

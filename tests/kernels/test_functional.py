@@ -58,7 +58,7 @@ def cases(dtype: str) -> list[Case]:
 # --- values, shapes and strides ------------------------------------------------------------
 
 
-@EVERY_BACKEND
+@once_a_day("torch_compile", among=CPU_BACKENDS)
 def test_the_examples_of_the_article(name: str) -> None:
     load(name)
     assert kernels.relu([-2.0, -1.0, 0.0, 1.0, 2.0], backend=name).tolist() == [0, 0, 0, 1, 2]

@@ -25,6 +25,17 @@ DY = np.arange(1.0, 101.0, dtype=np.float32)
 SLOPE = 0.25
 
 
+OF_OP_AND_DTYPE = pytest.mark.parametrize(
+    ("op", "dtype"),
+    [
+        ("relu", "bfloat16"),
+        ("leaky_relu", "float32"),
+        pytest.param("relu", "float32", marks=pytest.mark.daily),
+        pytest.param("leaky_relu", "bfloat16", marks=pytest.mark.daily),
+    ],
+)
+
+
 def wanted(op: str, direction: str) -> np.ndarray:
     slope = 0.0 if op == "relu" else SLOPE
     return np.where(X > 0, X, slope * X) if direction == "forward" else np.where(X > 0, DY, slope * DY)
@@ -81,8 +92,7 @@ FORWARD = [
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")  # there is no activation in the model of these tests
-@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
-@pytest.mark.parametrize("op", ["relu", "leaky_relu"])
+@OF_OP_AND_DTYPE
 @pytest.mark.parametrize("ways", FORWARD, ids="-".join)
 def test_forward(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], ways: tuple[str, str, str], op: str, dtype: str
@@ -120,8 +130,7 @@ def run_backward(run: Path, capsys: pytest.CaptureFixture[str], now: str, **axes
     assert np.array_equal(as_float(result), wanted(axes["op"], "backward"))
 
 
-@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
-@pytest.mark.parametrize("op", ["relu", "leaky_relu"])
+@OF_OP_AND_DTYPE
 @pytest.mark.parametrize("ways", BACKWARD, ids="-".join)
 def test_backward(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], ways: tuple[str, str, str], op: str, dtype: str
@@ -144,8 +153,7 @@ def run_compiled(tmp_path: Path, capsys: pytest.CaptureFixture[str], direction: 
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch's own, of torch.jit
-@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
-@pytest.mark.parametrize("op", ["relu", "leaky_relu"])
+@OF_OP_AND_DTYPE
 @pytest.mark.parametrize(
     "way", list(product(["forward", "backward"], ["new", "out", "inplace"])), ids="-".join
 )

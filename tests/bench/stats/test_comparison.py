@@ -35,7 +35,14 @@ def changed(found: Comparison) -> np.ndarray:
     return found.cells["change"].isin(["slower", "faster"]).to_numpy()
 
 
-@pytest.mark.parametrize(("noise", "count"), [("normal", 5), ("skewed", 15), ("heavy-tailed", 7)])
+@pytest.mark.parametrize(
+    ("noise", "count"),
+    [
+        ("heavy-tailed", 7),
+        pytest.param("normal", 5, marks=pytest.mark.daily),
+        pytest.param("skewed", 15, marks=pytest.mark.daily),
+    ],
+)
 def test_the_errors_of_rounds_hold_for_any_noise(noise: str, count: int) -> None:
     rng = np.random.default_rng(count)
     alarms, single = 0, 0
@@ -50,7 +57,7 @@ def test_the_errors_of_rounds_hold_for_any_noise(noise: str, count: int) -> None
     assert single > 10 * 20 * 300 / 10_000  # not by never calling anything significant
 
 
-@pytest.mark.parametrize("runs", [1, 2, 3])
+@pytest.mark.parametrize("runs", [2, *(pytest.param(runs, marks=pytest.mark.daily) for runs in (1, 3))])
 def test_offsets_of_processes_and_jumps_of_runs_are_no_changes(runs: int) -> None:
     rng, machine = np.random.default_rng(runs), Machine()
     alarms = 0

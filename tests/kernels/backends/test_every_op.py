@@ -24,11 +24,15 @@ def dtypes(name: str) -> tuple[str, ...]:
     return DTYPES if name in ("numpy_ufunc", "torch_eager") else _COMPILED
 
 
-@pytest.mark.parametrize("name", CPU_BACKENDS)
-@pytest.mark.parametrize("op", OTHERS)
+@pytest.mark.parametrize(
+    ("op", "name"),
+    [
+        pytest.param(op, name, marks=pytest.mark.daily if (op, name) == ("silu", "torch_compile") else ())
+        for name in CPU_BACKENDS
+        for op in _FEW.get(name, OTHERS)
+    ],
+)
 def test_every_placement_is_right_or_refused(op: str, name: str) -> None:
-    if op not in _FEW.get(name, OTHERS):
-        pytest.skip("one or two of them show it")
     backend, served = load(name), 0
     placements = PLACEMENTS[:1] if name in _FEW else PLACEMENTS
     for direction, placement, dtype in product(DIRECTIONS, placements, dtypes(name)):

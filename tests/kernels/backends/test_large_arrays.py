@@ -31,7 +31,13 @@ def arrays() -> tuple[np.ndarray, np.ndarray]:
     return x, aligned_empty(N, x.dtype)
 
 
-@pytest.mark.parametrize("name", CPU_BACKENDS)
+OURS = "numba_tuned"
+"""Whose loops count for themselves; the frameworks' own are tried once a day, as each takes seconds."""
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=() if name == OURS else pytest.mark.daily) for name in CPU_BACKENDS]
+)
 def test_the_last_of_two_thousand_million_elements_is_right(
     name: str, arrays: tuple[np.ndarray, np.ndarray]
 ) -> None:
