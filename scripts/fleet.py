@@ -6,6 +6,7 @@ Everything is real but for the measuring: a Dask scheduler, workers, shards in p
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Iterator, Sequence
 
 from tabulate import tabulate
@@ -21,7 +22,8 @@ from scripts._sweep.trials import Figure, crashes, idle, planning, throughput
 __all__ = ["main"]
 
 _EPILOG = """\
-A machine is a worker with a loopback address of its own, so this runs on Linux, and says nothing of a network.
+A machine is a worker with a loopback address of its own, so this runs on Linux, and says nothing of a network. What
+else runs on the machine is in the figures, unless `chrt -r 1 python scripts/fleet.py` goes before it.
 
 examples:
   python scripts/fleet.py
@@ -38,6 +40,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     study = Study("fleet", Figure, _section)
     if options.read is None and why_not():
         raise UsageError(why_not())
+    if hasattr(os, "sched_getscheduler") and os.sched_getscheduler(0) in (os.SCHED_FIFO, os.SCHED_RR):
+        options.priority = "real-time"  # kept beside what was measured
     return study.carry_out(options, _measured, _told, "nothing was asked for; see --help")
 
 

@@ -43,7 +43,7 @@ class Engine:
 
     def __init__(self, client: Client, sweep: str) -> None:
         self._client, self._sweep = client, sweep
-        self._events: queue.SimpleQueue[Grown | Ended] = queue.SimpleQueue()
+        self._events: queue.SimpleQueue[Grown | Ended | None] = queue.SimpleQueue()
         self._futures: dict[str, Future[ShardEnd]] = {}
         self._told: dict[str, Told | str] = {}
         """What each worker told, by its address; in words why it told nothing."""
@@ -109,6 +109,10 @@ class Engine:
         if isinstance(event, Ended) and self._futures.pop(event.key, None) is None:
             return None  # given up before
         return event
+
+    def wake(self) -> None:
+        """Have `next` come back, with nothing; from any thread."""
+        self._events.put(None)
 
     def stop(self) -> None:
         """Have all machines stop what they measure for this sweep."""

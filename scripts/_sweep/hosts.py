@@ -8,10 +8,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 
+from scripts._shared.cli import UsageError
 from scripts._sweep.connecting import SETTINGS
 from scripts._sweep.machine import RESOURCE
 from scripts._sweep.shard import KEPT_IN
@@ -19,6 +21,7 @@ from scripts._sweep.shard import KEPT_IN
 __all__ = ["Fleet"]
 
 _ROOT = Path(__file__).resolve().parents[2]
+_PATIENCE_S, _LOOK_S = 60.0, 0.02
 
 
 class Fleet:
@@ -43,7 +46,19 @@ class Fleet:
         self._scheduler = self._start("scheduler", *here)
         for host in self.hosts:
             self.start(host)
+        self._wait_for_scheduler()
         return self
+
+    def _wait_for_scheduler(self) -> None:
+        end = time.monotonic() + _PATIENCE_S
+        while not self.scheduler_file.exists():
+            if time.monotonic() > end or self._scheduler.poll() is not None:
+                self.__exit__(None, None, None)
+                said = (self._folder / "scheduler.log").read_text(encoding="utf-8").strip().splitlines()
+                raise UsageError(
+                    f"no scheduler of Dask could be started: {said[-1] if said else 'it said nothing'}"
+                )
+            time.sleep(_LOOK_S)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -14,7 +14,7 @@ from bench.records.find_runs import INDEX
 from scripts._shared.cli import UsageError
 from scripts._sweep.lanes import Done, Lane, Lanes
 
-__all__ = ["asked_before", "lanes_in", "write_index"]
+__all__ = ["asked_before", "index_of", "lanes_in", "write_index"]
 
 _LETTERS = 12
 """Of the hash that stands for a host where names are left out."""
@@ -49,11 +49,11 @@ def lanes_in(index: Mapping[str, Any], sweep: str) -> Lanes:
     return lanes
 
 
-def write_index(
-    folder: Path, lanes: Lanes, options: Sequence[str], cells: Mapping[str, int], planned: int
-) -> None:
-    """Write it anew, all or nothing; `cells` by run.  Raises OSError."""
-    index = {
+def index_of(
+    lanes: Lanes, options: Sequence[str], cells: Mapping[str, int], planned: int
+) -> Mapping[str, Any]:
+    """What stands in it; `cells` by run."""
+    return {
         "sweep": lanes.sweep,
         "on": lanes.on,
         "shards": lanes.count,
@@ -61,6 +61,10 @@ def write_index(
         "options": list(options),
         "runs": [_run(lane, cells.get(lane.run, 0)) for lane in lanes.all],
     }
+
+
+def write_index(folder: Path, index: Mapping[str, Any]) -> None:
+    """Write it anew, all or nothing.  Raises OSError."""
     durable.replace(folder / INDEX, (json.dumps(index, indent=1) + "\n").encode())
 
 
@@ -68,7 +72,7 @@ def _run(lane: Lane, cells: int) -> dict[str, Any]:
     return {
         "run": lane.run,
         "cells": cells,
-        "hosts": lane.hosts,
+        "hosts": list(lane.hosts),
         "machine": lane.told,
         "fingerprint": fingerprint(lane.told),
         "versions": lane.versions,

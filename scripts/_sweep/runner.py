@@ -1,8 +1,8 @@
 """Runs the command of a shard beside a worker, tells every line of its journal, and ends when the worker does.
 
-It is started by its path in a bare interpreter (standard library only), so that it starts in milliseconds.  Standard
-input brings one line of JSON, the order, and stays open: its end says that the worker is gone, or wants the shard to
-stop.  Standard output gets ``NUMBER LINE`` for each line of the journal, and last ``end JSON``.
+It is started by its path in a bare interpreter and imports little, not even pathlib, so that it starts in milliseconds.
+Standard input brings one line of JSON, the order, and stays open: its end says that the worker is gone, or wants the
+shard to stop.  Standard output gets ``NUMBER LINE`` for each line of the journal, and last ``end JSON``.
 """
 
 from __future__ import annotations
@@ -17,8 +17,6 @@ import subprocess
 import sys
 import threading
 import time
-from pathlib import Path
-from typing import Any
 
 _LOOK_S = 0.5
 """Between two looks at the journal: an experiment takes seconds, and each look some microseconds."""
@@ -32,20 +30,20 @@ _STDIN, _STDOUT = 0, 1
 class Tail:
     """The lines of a growing journal, each told once."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: str) -> None:
         self._path, self._read, self._number = path, 0, 0
 
     def tell(self) -> None:
         """Say the lines that are new, as far as they are whole."""
         try:
-            size = self._path.stat().st_size
+            size = os.stat(self._path).st_size
         except OSError:
             return  # nothing has been written yet
         if size < self._read:  # written anew, without what was damaged
             self._read = self._number = 0
         if size == self._read:
             return
-        with self._path.open("rb") as file:
+        with open(self._path, "rb") as file:
             file.seek(self._read)
             for line in file:
                 if not line.endswith(b"\n"):
@@ -58,11 +56,11 @@ class Tail:
 def main() -> None:
     """Read the order, run it, tell how it ended."""
     order = json.loads(sys.stdin.buffer.readline())
-    with Path(order["lock"]).open("ab") as lock:
+    with open(order["lock"], "ab") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # until what a lost worker had begun here has ended
         if _asked_to_stop():
             return
-        with Path(order["log"]).open("wb") as log:
+        with open(order["log"], "wb") as log:
             began_s = time.time()
             process = subprocess.Popen(
                 order["command"],
@@ -73,12 +71,12 @@ def main() -> None:
                 stderr=subprocess.STDOUT,
                 pass_fds=[lock.fileno()],  # held for as long as the command lives, even without this process
             )
-            code = _attend(process, Tail(Path(order["journal"])))
+            code = _attend(process, Tail(order["journal"]))
         end = {
             "code": code,
             "began_s": began_s,
             "ended_s": time.time(),
-            "said": _last_words(Path(order["log"])),
+            "said": _last_words(order["log"]),
         }
     _say(b"end %b\n" % json.dumps(end).encode())
 
@@ -114,14 +112,14 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
     later.start()
 
 
-def _last_words(log: Path) -> str:
-    with log.open("rb") as file:
-        file.seek(max(log.stat().st_size - _MOST_SAID, 0))
+def _last_words(log: str) -> str:
+    with open(log, "rb") as file:
+        file.seek(max(os.stat(log).st_size - _MOST_SAID, 0))
         return file.read().decode(errors="replace")
 
 
 def _say(words: bytes) -> None:
-    rest: Any = memoryview(words)
+    rest = memoryview(words)
     with contextlib.suppress(BrokenPipeError):  # the worker is gone; the end of standard input says so, too
         while rest:
             rest = rest[os.write(_STDOUT, rest) :]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from scripts._sweep.background import Background
 from scripts._sweep.engine import Ended, Engine, Grown
-from scripts._sweep.index import write_index
+from scripts._sweep.index import index_of, write_index
 from scripts._sweep.keeping import Kept, UnreadableError
 from scripts._sweep.lanes import Done, Lane, Lanes
 from scripts._sweep.machine import Told
@@ -44,6 +46,8 @@ class Sweep:
 
     def __init__(self, asked: Asked, lanes: Lanes, engine: Engine, say: Callable[[str], None]) -> None:
         self._asked, self.lanes, self._engine, self._say = asked, lanes, engine, say
+        self._disk = Background(engine.wake)
+        self._changed = self._writing = False
         self._kept: dict[str, Kept] = {}
         self._live: dict[str, Told] = {}
         self._seen = time.monotonic()
@@ -52,22 +56,31 @@ class Sweep:
         self._pace = Pace(asked.plan.seconds)
 
     def run(self) -> None:
-        """Until every shard is done or set aside.  Raises RunFilesError and OSError where nothing can be stored."""
+        """Until every shard is done or set aside.  Raises UsageError, and what says that nothing can be stored."""
         for lane in self.lanes.all:
             self._kept_of(lane)
+        try:
+            with self._disk:
+                self._go_on()
+        finally:
+            self._disk.settle()
+            write_index(self._asked.folder, self._index())
+
+    def _go_on(self) -> None:
         self._look()
         while True:
             self._hand_out()
-            if not self.lanes.busy:
+            if not self.lanes.busy and not self._disk:
                 break
             event = self._engine.next(_WAIT_S)
             if isinstance(event, Grown):
                 self._grow(event)
             elif isinstance(event, Ended):
                 self._end(event)
+            self._disk.settle()
+            self._write()
             if time.monotonic() - self._seen > self._asked.look_s:
                 self._look()
-        self._write()
 
     def status(self) -> str:
         """Machines, shards, cells, time left."""
@@ -102,7 +115,7 @@ class Sweep:
             for number in lane.lose(f"{', '.join(lane.hosts)}: gone for {gone_s:.0f} s"):
                 self._engine.give_up(_key(lane, number))
             self._say(f"{lane.run}: its machine is gone; {self.status()}")
-            self._write()
+            self._changed = True
 
     def _hand_out(self) -> None:
         for lane in self.lanes.all:
@@ -116,33 +129,39 @@ class Sweep:
         lane = self._lane_of(event.host)
         if lane is None or int(event.shard.partition("/")[0]) in lane.done:
             return  # of an earlier sitting, or of a machine that was taken for lost
-        try:
-            self._kept_of(lane).grow(event.shard, event.host, event.number, event.line)
-        except UnreadableError as error:
-            self._say(f"{event.host}, shard {event.shard}: {error}")
+        kept = self._kept_of(lane)
+
+        def take() -> str:
+            try:
+                kept.grow(event.shard, event.host, event.number, event.line)
+            except UnreadableError as error:
+                return f"{event.host}, shard {event.shard}: {error}"
+            return ""
+
+        self._disk.do(take, lambda trouble: self._say(trouble) if trouble else None)
 
     def _end(self, event: Ended) -> None:
         lane, number = self._named(event.key)
         self._pace.end(lane.run, number)
         lane.going.discard(number)
-        self._hand_out()  # storing takes a while, in which the machine need not wait
-        shard = f"{number}/{lane.count}"
-        reason = event.reason if event.end is None else self._stored(lane, shard, event.end)
-        if reason:
-            lane.set_aside(number, reason)
-        elif event.end is not None:
-            done = Done(event.end.host, event.end.began_s, event.end.ended_s)
-            lane.end(number, done, failed=event.end.code == FAILED)
-        self._write()
-        self._say(f"shard {shard} is set aside: {reason}" if reason else self.status())
+        end = event.end
+        if end is None:
+            self._close(lane, number, None, event.reason)
+            return
+        kept, shard = self._kept_of(lane), f"{number}/{lane.count}"
+        self._disk.do(
+            lambda: _stored(kept, shard, end), lambda reason: self._close(lane, number, end, reason)
+        )
 
-    def _stored(self, lane: Lane, shard: str, end: ShardEnd) -> str:
-        """Store what a shard sent; why it is not done, nothing if it is."""
-        try:
-            self._kept_of(lane).finish(shard, end.lines)
-        except UnreadableError as error:
-            return f"{end.host}: {error}"
-        return "" if end.done else f"{end.host}: {end.reason}"
+    def _close(self, lane: Lane, number: int, end: ShardEnd | None, reason: str) -> None:
+        """A shard is done, and stored; or it is set aside for a reason."""
+        if end is None or reason:
+            lane.set_aside(number, reason)
+            self._say(f"shard {number}/{lane.count} is set aside: {reason}")
+        else:
+            lane.end(number, Done(end.host, end.began_s, end.ended_s), failed=end.code == FAILED)
+            self._say(self.status())
+        self._changed = True
 
     def _lane_of(self, host: str) -> Lane | None:
         return next((lane for lane in self.lanes.all if host in lane.hosts), None)
@@ -157,8 +176,27 @@ class Sweep:
         return self._kept[lane.run]
 
     def _write(self) -> None:
+        """Have the index written if anything has changed, and once at a time."""
+        if self._changed and not self._writing:
+            self._changed, self._writing = False, True
+            index = self._index()
+            self._disk.do(lambda: write_index(self._asked.folder, index), self._written)
+
+    def _written(self, _: None) -> None:
+        self._writing = False
+
+    def _index(self) -> Mapping[str, Any]:
         cells = {run: len(kept) for run, kept in self._kept.items()}
-        write_index(self._asked.folder, self.lanes, self._asked.options, cells, self._asked.plan.cells)
+        return index_of(self.lanes, self._asked.options, cells, self._asked.plan.cells)
+
+
+def _stored(kept: Kept, shard: str, end: ShardEnd) -> str:
+    """Store what a shard sent; why it is not done, nothing if it is."""
+    try:
+        kept.finish(shard, end.lines)
+    except UnreadableError as error:
+        return f"{end.host}: {error}"
+    return "" if end.done else f"{end.host}: {end.reason}"
 
 
 def _key(lane: Lane, number: int) -> str:

@@ -23,7 +23,7 @@ from bench.records.lines import key_of
 from scripts._sweep.connecting import connected
 from scripts._sweep.hosts import Fleet
 from scripts._sweep.lanes import Done
-from scripts._sweep.planning import planned
+from scripts._sweep.planning import Plan, planned
 from scripts._sweep.rehearsal import Rehearsal, rehearse
 from scripts._sweep.standin import ROUNDS, names
 
@@ -66,21 +66,23 @@ class Figure:
 
 
 def planning(cells: int) -> Figure:
-    """Seconds from options as they are typed to shards, for so many cells at least."""
-    sizes = 64
-    while True:
-        began = time.perf_counter()
-        settings = parse({"profile": "full", "sizes": ",".join(map(str, range(1024, 1024 + sizes)))})
-        plan = planned(settings, _SHARDS)
-        took = time.perf_counter() - began
-        if plan.cells >= cells:
-            of = f"{plan.cells:,} cells in {plan.count} shards"
-            return Figure("planning, seconds", of, took, _AT_MOST, _PLANNED_S)
-        sizes *= 2
+    """CPU seconds from options as they are typed to shards, for so many cells at least."""
+    few = 16
+    sizes = -(-cells * few // _planned(few).cells)
+    began = time.process_time()
+    plan = _planned(sizes)
+    took = time.process_time() - began
+    of = f"{plan.cells:,} cells in {plan.count} shards"
+    return Figure("planning, CPU seconds", of, took, _AT_MOST, _PLANNED_S)
+
+
+def _planned(sizes: int) -> Plan:
+    text = ",".join(map(str, range(1024, 1024 + sizes)))
+    return planned(parse({"profile": "full", "sizes": text}), _SHARDS)
 
 
 def throughput(machines: int, shards: int, seconds: float) -> list[Figure]:
-    """The share of linear that so many machines reach, and what lies between two shards of a machine."""
+    """The share of so many machines' time that shards had, and what lies between two shards of a machine."""
     wanted = Rehearsal(
         machines=machines, shards=machines * shards, seconds=seconds, experiments=1, folder=Path("stand-ins")
     )
@@ -90,7 +92,7 @@ def throughput(machines: int, shards: int, seconds: float) -> list[Figure]:
     of = f"{machines} machines, {shards} shards of {seconds:g} s each"
     spans = list(lane.done.values())
     wall_s = max(each.ended_s for each in spans) - min(each.began_s for each in spans)
-    share = len(spans) * seconds / (machines * wall_s)
+    share = sum(each.ended_s - each.began_s for each in spans) / (machines * wall_s)
     between = list(_between(spans))
     return [
         Figure("throughput, share of linear", of, share, _AT_LEAST, _LINEAR),

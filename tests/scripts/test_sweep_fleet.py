@@ -25,7 +25,7 @@ from scripts._sweep.standin import names, program
 from scripts._sweep.sweeping import Asked, Sweep, problems
 from scripts._sweep.trials import crashes, lost_and_doubled
 from scripts.summarise import main as summarise
-from tests.running import ROOT, bench, environ, read, wait_until
+from tests.running import ROOT, bench, environ, read
 
 pytest.importorskip("distributed", reason="the extra fleet")
 pytestmark = pytest.mark.slow
@@ -37,7 +37,6 @@ FEW = "--isolation inline --backends numpy_ufunc --ops relu --directions forward
 @pytest.fixture(scope="module")
 def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
     with Fleet(tmp_path_factory.mktemp("fleet"), TWO) as made:
-        wait_until(made.scheduler_file.exists, "the scheduler is there")
         yield made
 
 
@@ -53,13 +52,14 @@ class Swept:
         command: Sequence[str],
         *,
         patience_s: float = 60.0,
+        kind: type[Engine] = Engine,
     ) -> None:
         self.said: list[str] = []
         self.lanes = Lanes(folder.name, on, shards)
         asked = Asked(folder, (), Plan((1.0,) * shards, 0), patience_s, 0.2, program=tuple(command))
         folder.mkdir(exist_ok=True)
         with connected(str(fleet.scheduler_file)) as client:
-            engine = Engine(client, folder.name)
+            engine = kind(client, folder.name)
             self.machines, _ = engine.wait_for(len(fleet.hosts), 60)
             Sweep(asked, self.lanes, engine, self.say).run()
 
@@ -122,10 +122,21 @@ standin.main()
     assert (list(lane.done), lane.failed) == ([1], set())
 
 
+class Deaf(Engine):
+    """Hears nothing while a shard goes on."""
+
+    def _grown(self, event: object) -> None:
+        pass
+
+
+def test_what_did_not_come_meanwhile_comes_at_the_end(fleet: Fleet, tmp_path: Path) -> None:
+    Swept(fleet, tmp_path / "deaf", ANY, 2, program(0.1, 2), kind=Deaf)
+    assert lost_and_doubled(tmp_path / "deaf", 2, 2) == (0, 0)
+
+
 def test_what_becomes_of_workers_that_die(tmp_path: Path) -> None:
     """A shard that kills its worker three times is set aside; a machine that does not come back is reported."""
     with Fleet(tmp_path, 4) as fleet:
-        wait_until(fleet.scheduler_file.exists, "the scheduler is there")
         (lane,) = Swept(fleet, tmp_path / "deadly", ANY, 1, KILLS_ITS_WORKER).lanes.all
         alive = [host for host, worker in fleet.workers.items() if worker.poll() is None]
         assert lane.missing == {1: "its worker died each time that it was tried"}
@@ -148,7 +159,6 @@ def test_machines_that_differ(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     """All of it, through the command: a second machine that has one CPU."""
     with Fleet(tmp_path, 1) as fleet:
         fleet.start("127.0.0.9", "taskset", "-c", "0")
-        wait_until(fleet.scheduler_file.exists, "the scheduler is there")
         words = f"--scheduler {fleet.scheduler_file} --machines 2"
         refused = sweep(tmp_path, f"{words} --on any")
         done = sweep(tmp_path, f"{words} --run-id both")
@@ -167,6 +177,7 @@ def test_machines_that_differ(tmp_path: Path, capsys: pytest.CaptureFixture[str]
 def test_local_measures_what_the_benchmark_does(tmp_path: Path) -> None:
     done = sweep(tmp_path, "--scheduler local --run-id here --shards 2 --sizes 64,1Ki")
     assert done.returncode == 0, done.stderr
+    assert "can be heard" not in done.stderr
     (folder,) = (tmp_path / "here").glob("*/")
     alone = bench(tmp_path, *FEW.split(), "--sizes=64,1Ki", run_id="alone")
     assert Counter(map(cell_of, read(folder / "cells.csv"))) == Counter(map(cell_of, alone.cells))
