@@ -47,14 +47,14 @@ def _answer(program: Program) -> Iterator[str]:
             f"Activations take {percent_text(program.spent_s / step.value)} of a step of {seconds_text(step.value)}."
         )
     )
+    if program.doubts:
+        return
     if step is not None and program.counted_s is not None and _apart(program.counted_s, program.spent_s):
         counted = percent_text(program.counted_s / step.value)
         yield (
             f"Counted in the program they took {counted}: its caches and its memory are in another state than in a"
             " benchmark, so what is saved is known less well."
         )
-    if program.doubts:
-        return
     if saving is None:
         yield "No run has an arm that could take torch's place in a PyTorch program."
         return
