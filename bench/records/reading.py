@@ -12,9 +12,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from bench.records.columns import FORMER_WORDS, Column, columns_of, quoted, schema_problem
+from bench.records.grouping import group_ids
 from bench.records.parsing import Form, ReadError, occurrences, parse, parse_exactly, text_dtype
 from bench.records.schema import CELL_KEY, SCHEMA, Cell, Round, fields_of, since
 from bench.records.stacking import Stack
@@ -31,6 +34,8 @@ _LONGEST_LINE = 1 << 20
 """Bytes that are looked through for a header: enough for any, and no more of a file that has no lines."""
 _PART = 1 << 24
 """Bytes that are parsed at a time: large enough for the parser's speed, small enough to read them again."""
+_MORE_ROWS = 1.05
+"""Room for so many times the rows that the first part lets expect: what is not written to takes no memory."""
 
 
 def read_cells(paths: Iterable[Path], columns: Sequence[str] | None = None) -> pd.DataFrame:
@@ -47,8 +52,8 @@ def read_cells(paths: Iterable[Path], columns: Sequence[str] | None = None) -> p
     kept = [rule for rule in columns_of(Cell) if columns is None or rule.name in {*columns, *_CELL_NAME}]
     frame = _with_usual_params(_stacked(paths, Cell, kept))
     frame.loc[~frame["op"].isin(SLOPED_OPS), "negative_slope"] = 0.0
-    repeated = frame.duplicated(list(_CELL_NAME), keep="last")
-    return frame[~repeated].reset_index(drop=True) if repeated.any() else frame
+    last = _last_of_each(group_ids(frame, _CELL_NAME))
+    return frame if last.all() else frame[last].reset_index(drop=True)
 
 
 def read_rounds(paths: Iterable[Path], columns: Sequence[str] | None = None) -> pd.DataFrame:
@@ -67,18 +72,38 @@ def _with_usual_params(frame: pd.DataFrame) -> pd.DataFrame:
     return frame
 
 
+def _last_of_each(ids: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+    """Which rows are the last of their group, by their groups' numbers from 0 up."""
+    place = np.zeros(int(ids.max(initial=-1)) + 1, np.int64)
+    place[ids] = np.arange(len(ids))  # of equal numbers the last one stays
+    last = np.zeros(len(ids), np.bool_)
+    last[place] = True
+    return last
+
+
 def _stacked(paths: Iterable[Path], row: type[Cell] | type[Round], kept: Sequence[Column]) -> pd.DataFrame:
     """The columns `kept` of all files together."""
-    stacks = {rule.name: Stack(rule) for rule in kept}
-    for path in paths:
-        for frame in _read(Path(path), row, kept):
+    stacks: dict[str, Stack] = {}
+    every = [Path(path) for path in paths]
+    for path in every:
+        for frame, size in _read(path, row, kept):
+            if not stacks:
+                expected = _MORE_ROWS * len(frame) / size * sum(map(_size, every))
+                stacks = {rule.name: Stack(rule, int(expected)) for rule in kept}
             for rule in kept:
                 stacks[rule.name].add(_column(frame, rule))
     return pd.DataFrame({name: stacks.pop(name).column() for name in list(stacks)}, copy=False)
 
 
-def _read(path: Path, row: type[Cell] | type[Round], kept: Sequence[Column]) -> Iterator[pd.DataFrame]:
-    """The parts of a file, which is not empty: the columns `kept`, and others, which are checked, too."""
+def _size(path: Path) -> int:
+    """Bytes of a file; 0 for one that there is not, which reading it tells."""
+    return path.stat().st_size if path.is_file() else 0
+
+
+def _read(
+    path: Path, row: type[Cell] | type[Round], kept: Sequence[Column]
+) -> Iterator[tuple[pd.DataFrame, int]]:
+    """The parts of a file, which is not empty, each with its bytes: columns `kept`, and others, checked, too."""
     names = {rule.name for rule in kept}
     first = fields_of(row)[0].name
     try:
@@ -95,7 +120,7 @@ def _read(path: Path, row: type[Cell] | type[Round], kept: Sequence[Column]) -> 
                     frame = parse_exactly(path, number, part, form)
                 if len(frame):
                     found = True
-                    yield frame
+                    yield frame, len(part)
                 if header[-1] in {rule.name for rule in rules}:
                     _check_end(path, number, part, header[-1])
                 number += occurrences("\n", part)

@@ -12,12 +12,15 @@ __all__ = ["Stack"]
 
 
 class Stack:
-    """The parts of one column, of text as categories or strings, else of numbers."""
+    """The parts of one column, of text as categories or strings, else of numbers; so many rows are `expected`.
 
-    def __init__(self, rule: Column) -> None:
+    An array that grows leaves holes in memory as large as itself.
+    """
+
+    def __init__(self, rule: Column, expected: int = 0) -> None:
         self._rule = rule
         self._texts: list[pd.Series] = []
-        self._numbers, self._count = np.empty(0, np.float64), 0
+        self._numbers, self._count = np.empty(0 if rule.kind == "text" else expected, np.float64), 0
 
     def add(self, part: pd.Series) -> None:
         """Put `part` at the end."""

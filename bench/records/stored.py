@@ -43,6 +43,7 @@ class StoredCells(Mapping[Key, Stored]):
         self._journal = journal
         self.statuses: dict[Key, str] = {}
         """Of each cell, as its row has it."""
+        self._expected: dict[Key, Key] = {}
         self._places: dict[Key, int] = {}
         """Where the line of the journal begins that counts for a cell."""
         self._latest: tuple[int, Mapping[Key, Part]] = (-1, {})
@@ -50,9 +51,14 @@ class StoredCells(Mapping[Key, Stored]):
 
     def add(self, place: int, parts: Iterable[Part], statuses: Mapping[Key, str]) -> None:
         """Cells with these `statuses` are in the line that begins at `place`; they count from now on."""
-        self._places |= dict.fromkeys(statuses, place)
-        self.statuses |= statuses
+        named = {self._expected.pop(name, name): status for name, status in statuses.items()}
+        self._places |= dict.fromkeys(named, place)
+        self.statuses |= named
         self._latest = place, {tuple(part["name"]): part for part in parts}
+
+    def expect(self, names: Iterable[Key]) -> None:
+        """Names of cells that may come: of equal names, these are kept, so that each is in memory once."""
+        self._expected.update((name, name) for name in names)
 
     def counts(self, part: Part, place: int) -> bool:
         """Whether that part of the line that begins at `place` is the last word on its cell."""

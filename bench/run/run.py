@@ -111,6 +111,7 @@ class Run:
     def _go_on(self) -> None:
         """Read what there is of the run, and see what is left."""
         stored = self.files.open()
+        stored.expect(key for keys in self._keys.values() for key in keys)
         before = self.files.environment()
         now = identity.conditions(self.settings, self._allowed.processes, self._devices)
         now = anonymous(now) if self.settings.anonymise else now

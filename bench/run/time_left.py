@@ -56,6 +56,8 @@ class Took:
 
 
 Part = Callable[[Took], float]
+_Kind = tuple[float, int, str]
+"""What visits are like each other by: weight, process and cache state."""
 _BESIDE, _LEAST = attrgetter("beside_s"), attrgetter("least_s")
 
 
@@ -83,9 +85,11 @@ class Pace:
         self._compiling = CompilePace(compiling)
         self._took: dict[tuple[Case, int], Took] = {}
         self._made: list[_Made] = []
-        self._alikes: dict[tuple[float, int, str], list[tuple[_Made, float]]] = {}
+        self._alikes: dict[_Kind, list[tuple[_Made, float]]] = {}
         self._ratios: dict[tuple[int, Part], float] = {}
-        """Both as they stand since the last visit: a long run asks for thousands that are to come."""
+        self._rates: dict[tuple[_Kind, Part], float] = {}
+        self._rounds: dict[tuple[_Kind, float], float] = {}
+        """All as they stand since the last visit: a long run asks for thousands that are to come."""
 
     @property
     def known(self) -> bool:
@@ -99,7 +103,7 @@ class Pace:
     def visited(self, visit: Visit, took: Took) -> None:
         """A visit has ended."""
         experiment, process = visit
-        self._alikes, self._ratios = {}, {}
+        self._alikes, self._ratios, self._rates, self._rounds = {}, {}, {}, {}
         self._made.append(_Made(experiment, weight(experiment), process, took, self._before(visit)))
         self._took[experiment.case, process] = took
         if process == 1:
@@ -132,7 +136,16 @@ class Pace:
 
         Those whose time was up show only that it is longer (a survival curve, as Kaplan and Meier draw it).
         """
-        mine, before, seen = weight(visit[0]), self._before(visit), []
+        before = self._before(visit)
+        if before is not None:
+            return self._rounds_s(visit, most_s, before)
+        key = _kind(visit), most_s
+        if key not in self._rounds:
+            self._rounds[key] = self._rounds_s(visit, most_s, None)
+        return self._rounds[key]
+
+    def _rounds_s(self, visit: Visit, most_s: float, before: Took | None) -> float:
+        mine, seen = weight(visit[0]), []
         for made, counts in self._alike(visit):
             same_end = before is None or (made.before is not None and made.before.limited is before.limited)
             seen.append(
@@ -153,15 +166,17 @@ class Pace:
             if (visit[1], part) not in self._ratios:
                 self._ratios[visit[1], part] = self._ratio(visit[1], part)
             return part(before) * self._ratios[visit[1], part]
-        alike = self._alike(visit)
-        sizes = sum(counts * size(made.experiment) for made, counts in alike)
-        seen = sum(counts * part(made.took) for made, counts in alike)
-        return size(visit[0]) * seen / sizes if sizes else 0.0
+        key = _kind(visit), part
+        if key not in self._rates:
+            alike = self._alike(visit)
+            sizes = sum(counts * size(made.experiment) for made, counts in alike)
+            seen = sum(counts * part(made.took) for made, counts in alike)
+            self._rates[key] = seen / sizes if sizes else 0.0
+        return size(visit[0]) * self._rates[key]
 
     def _alike(self, visit: Visit) -> list[tuple[_Made, float]]:
         """The last visits, with what each counts for one of that weight and cache state in such a process."""
-        experiment, process = visit
-        key = weight(experiment), process, experiment.case.cache
+        key = _kind(visit)
         if key not in self._alikes:
             self._alikes[key] = list(self._counting(*key))
         return self._alikes[key]
@@ -190,6 +205,11 @@ class Pace:
                 now += _FADES**age * part(made.took)
                 earlier += _FADES**age * part(made.before)
         return now / earlier if earlier else 1.0
+
+
+def _kind(visit: Visit) -> _Kind:
+    experiment, process = visit
+    return weight(experiment), process, experiment.case.cache
 
 
 def _preparing(experiment: Experiment) -> float:

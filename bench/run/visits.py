@@ -21,7 +21,7 @@ __all__ = ["Due", "Visits"]
 
 _BLOCK_S = 240.0
 """Seconds of measuring in one process of a block's arms, about: starting the arms takes some 13 s."""
-_LEAST_VISIT_S = 1.0
+_LEAST_VISIT_S = 2.0
 """A visit takes this long with preparing the arms, however short its rounds.  So a block has a largest number of
 experiments, whose batches are all kept until it ends."""
 

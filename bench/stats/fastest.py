@@ -45,6 +45,12 @@ Row = Mapping[str, Any]
 RowT = TypeVar("RowT", bound=Row)
 _BESIDE = {"same": "same", "slower": "slower"}
 """From a leader's verdict to a standing.  All else is unresolved, `faster` too: time and pair contradict each other."""
+_NAMED = ("run_id", "backend", "variant")
+_INTERVALS = (
+    *("backend", "role", "baseline", "leader", "noise_floor"),
+    *("time_s", "time_lo_s", "time_hi_s", "speedup_lo", "speedup_hi"),
+)
+"""The columns that intervals are made of."""
 _NO_LIMIT = 1e9
 """A noise floor that hides everything, without the NaN of inf - inf or 0 * inf."""
 
@@ -78,19 +84,19 @@ def standings(rows: Iterable[RowT]) -> Standings[RowT]:
     return Standings(timed[0] if timed else None, found["same"], found["unresolved"], found["slower"])
 
 
-def mark_standings(frame: pd.DataFrame, cases: npt.NDArray[np.int64]) -> npt.NDArray[np.str_]:
+def mark_standings(frame: pd.DataFrame, cases: npt.NDArray[np.int64]) -> pd.Categorical[str]:
     """For each row of `frame` (as `bench.records.reading.read_cells` returns it) one of `STANDINGS`, "" if not ranked.
 
     `cases` numbers the case of each row, from 0 up.
     """
     import numpy as np  # noqa: PLC0415  # the rule alone needs neither NumPy nor pandas
 
-    marked = np.full(len(frame), "", f"U{max(map(len, STANDINGS))}")
+    marked = np.full(len(frame), len(STANDINGS), np.int8)
     competes = frame["role"].isin(COMPETING) & frame["status"].isin(TIMED) & frame["time_s"].notna()
     rows = np.flatnonzero(competes)
     if not rows.size:
-        return marked
-    some, case = frame.iloc[rows], cases[rows]
+        return _words(marked)
+    some, case = frame[[*_NAMED, "leader", "leader_verdict", "time_s"]].iloc[rows], cases[rows]
     own, leaders = _labels(some)
     order = np.lexsort((own != leaders, some["time_s"].to_numpy(), case))
     first = order[np.r_[True, np.diff(case[order]) > 0]]
@@ -99,16 +105,35 @@ def mark_standings(frame: pd.DataFrame, cases: npt.NDArray[np.int64]) -> npt.NDA
     best = best[case]  # of each row, the place of its case's leader
     verdict, run = some["leader_verdict"], some["run_id"].cat.codes.to_numpy()
     given = (verdict != "").to_numpy() & (leaders == own[best]) & (run == run[best])
-    arms = _columns(some)
-    bests = _Arm(*(values[best] for values in arms))
-    apart = _told_apart(arms, bests, np.maximum(arms.noise, bests.noise))
+    asked = np.flatnonzero(~given)
+    apart = np.zeros(len(rows), np.bool_)
+    apart[asked] = _are_apart(frame, rows[asked], rows[best[asked]])
     rules = {
         "leader": np.arange(len(rows)) == best,
         "same": given & (verdict == "same").to_numpy(),
         "slower": np.where(given, verdict == "slower", apart),
     }
-    marked[rows] = np.select(list(rules.values()), list(rules), "unresolved")
-    return marked
+    words = [np.int8(STANDINGS.index(word)) for word in rules]
+    marked[rows] = np.select(list(rules.values()), words, np.int8(STANDINGS.index("unresolved")))
+    return _words(marked)
+
+
+def _are_apart(
+    frame: pd.DataFrame, rows: npt.NDArray[np.intp], bests: npt.NDArray[np.intp]
+) -> npt.NDArray[np.bool_]:
+    """Whether each of `rows` is slower than the one in its place in `bests`, as far as intervals tell."""
+    import numpy as np  # noqa: PLC0415
+
+    columns = frame[list(_INTERVALS)]
+    arms, best = (_columns(columns.iloc[places]) for places in (rows, bests))
+    apart: npt.NDArray[np.bool_] = _told_apart(arms, best, np.maximum(arms.noise, best.noise))
+    return apart
+
+
+def _words(codes: npt.NDArray[np.int8]) -> pd.Categorical[str]:
+    import pandas as pd  # noqa: PLC0415
+
+    return pd.Categorical.from_codes(codes, categories=pd.Index([*STANDINGS, ""]))
 
 
 class _Arm(NamedTuple):

@@ -113,8 +113,8 @@ def overall(cells: pd.DataFrame) -> pd.DataFrame:
     with np.errstate(divide="ignore", invalid="ignore"):
         logs = np.log(some["speedup"].to_numpy(float))
     logs = np.where(np.isfinite(logs) & timed, logs, np.nan)
-    standing = some["standing"].to_numpy()
-    places = {"fastest": np.isin(standing, ("leader", "same")), "unresolved": standing == "unresolved"}
+    standing = some["standing"]
+    places = {"fastest": standing.isin(("leader", "same")), "unresolved": standing == "unresolved"}
     table = pd.DataFrame({"code": code, "timed": timed, **places, "log": logs})
     grouped = table.groupby("code")
     result = pd.DataFrame(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -90,23 +91,34 @@ def ranked(cells: pd.DataFrame) -> pd.DataFrame:
     Where a row's own leader does not lead here, ``over_leader`` is the plain ratio of the times, without an interval.
     """
     standing = mark_standings(cells, cells["case"].to_numpy())
-    leads = standing == "leader"
-    leaders = cells.loc[leads, ["case", "run_id", "backend", "variant", "time_s"]].set_index("case")
-    names = pd.Series(_arm_names(leaders), leaders.index, dtype=str)
-    case = cells["case"]
-    own = (cells["leader"].astype(str) == case.map(names)) & (
-        cells["run_id"].astype(str) == case.map(leaders["run_id"].astype(str))
+    leads = np.flatnonzero(standing == "leader")
+    case, leader, run = cells["case"].to_numpy(), cells["leader"].cat, cells["run_id"].cat.codes.to_numpy()
+    names = leader.categories.get_indexer(
+        pd.Index(_arm_names(cells[["backend", "variant"]].iloc[leads]), dtype=str)
     )
-    plain = (cells["time_s"] / case.map(leaders["time_s"])).where(standing != "")
+    own = (leader.codes.to_numpy() == _by_case(case, leads, names, -2)) & (
+        run == _by_case(case, leads, run[leads], -2)
+    )
+    time_s = cells["time_s"].to_numpy()
+    plain = (cells["time_s"] / _by_case(case, leads, time_s[leads], np.nan)).where(standing != "")
     bounds = {
         name: cells[name].where(own) for name in ("over_leader_lo", "over_leader_hi", "leader_noise_floor")
     }
     return cells.assign(
         standing=standing,
-        fastest=np.isin(standing, ("leader", "same")),
+        fastest=standing.isin(("leader", "same")),
         over_leader=cells["over_leader"].where(own).fillna(plain),
         **bounds,
     )
+
+
+def _by_case(
+    case: npt.NDArray[np.int64], rows: npt.NDArray[np.intp], values: npt.NDArray[Any], otherwise: float
+) -> npt.NDArray[Any]:
+    """For each row the value of that one of `rows` which is of its case."""
+    found = np.full(int(case.max(initial=-1)) + 1, otherwise, values.dtype)
+    found[case[rows]] = values
+    return found[case]
 
 
 def arms(cells: pd.DataFrame, keep: Keep, *, timed_only: bool) -> tuple[pd.DataFrame, int]:
@@ -126,8 +138,8 @@ def fastest(cells: pd.DataFrame, keep: Keep) -> tuple[pd.DataFrame, int]:
     first, joined by "; "), ``unresolved`` (names of which it is not known whether they belong to it, likewise) and
     ``unresolved_noise_floor`` (for each of these the smallest difference that would have been seen, "nan" if unknown).
     """
-    standing = cells["standing"].to_numpy()
-    rows = np.flatnonzero(np.isin(standing, ("leader", "same", "unresolved")))
+    standing = cells["standing"].array
+    rows = np.flatnonzero(standing.isin(("leader", "same", "unresolved")))
     case = cells["case"].to_numpy()[rows]
     order = np.lexsort((cells["time_s"].to_numpy()[rows], standing[rows] != "leader", case))
     rows, case = rows[order], case[order]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import platform
 import shutil
+import socket
 import subprocess
 from pathlib import Path
 
@@ -65,3 +68,11 @@ def test_of_the_environment_only_what_moves_figures_is_told(monkeypatch: pytest.
     assert "mine" not in told.values()
     assert told["OMP_NUM_THREADS"] == "3"
     assert told["XLA_FLAGS"] == "(masked)"
+
+
+def test_what_is_told_of_a_machine_names_no_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So a run's folder is nothing to hide from others on the machine (results/README.md)."""
+    for module, name in ((platform, "node"), (socket, "gethostname"), (socket, "getfqdn")):
+        monkeypatch.setattr(module, name, lambda *_: "lab-7.example.org")
+    monkeypatch.setenv("HOSTNAME", "lab-7.example.org")
+    assert "lab-7" not in json.dumps(environment.describe({}))

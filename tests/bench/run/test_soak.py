@@ -75,7 +75,7 @@ def test_of_what_was_measured_nothing_is_kept_but_in_files(
     """Two blocks of ten experiments each; batches are kept until theirs has ended."""
     machine = Machine(0.005)
     monkeypatch.setattr("bench.run.sitting.pool_of", machine.start)
-    monkeypatch.setattr("bench.run.visits._BLOCK_S", 10.0)
+    monkeypatch.setattr("bench.run.visits._BLOCK_S", 20.0)
     chosen = [Experiment(Case("relu", n=n), ARMS) for n in range(64, 84)]
     settings = parse({"results": str(tmp_path), "run_id": "r", "processes": "1", "max_seconds": "0.1"})
     with Run(settings, chosen, machine.around) as run:
