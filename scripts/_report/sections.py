@@ -22,7 +22,7 @@ SECTIONS = (
         "here",
         "Time",
         "Each implementation at the size chosen, the fastest on top, with its 95 % interval for a new process. Hollow"
-        " points are noisy cells. The dashed line is a copy of the same bytes. An interval that runs to the"
+        " points are noisy cells. A dashed line is a copy of the same bytes. An interval that runs to the"
         " edge goes on.",
     ),
     Section(
@@ -47,7 +47,7 @@ SECTIONS = (
     Section(
         "time",
         "Time over size",
-        "Seconds per call. Bars are 95 % intervals, the dashed line is a copy of the same bytes. What is measured at"
+        "Seconds per call. Bars are 95 % intervals, a dashed line is a copy of the same bytes. What is measured at"
         " the same size is drawn a little side by side; the size chosen is shaded.",
         tall=True,
         keyed=True,
