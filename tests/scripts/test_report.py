@@ -19,6 +19,7 @@ pytest.importorskip("altair", reason="the report needs Vega-Altair: pip install 
 pytest.importorskip("vl_convert", reason="the report needs vl-convert: pip install vl-convert-python")
 
 from bench.records.reading import ReadError, read_cells
+from kernels.api import AXES, Case
 from kernels.registry import BUILTINS
 from scripts._report.data import COLUMNS, FigureError, overall, reduce
 from scripts._report.figures import figures
@@ -113,9 +114,8 @@ def test_an_anonymised_page_shows_neither_host_nor_user_nor_folders(tmp_path: Pa
 def long(slices: int, sizes: int) -> pd.DataFrame:
     return pd.DataFrame(
         [
-            {"machine": "m", "run_id": "r", "op": "relu", "direction": "forward", "placement": "new", "n": n}
-            | {"layout": "contiguous", "data": "normal", "cache": "hot", "device": "cpu", "threads": threads}
-            | {"negative_slope": 0.0, "dtype": "float32", "arm": arm}
+            {"machine": "m", "run_id": "r", "arm": arm}
+            | {axis: getattr(Case("relu", n=n, threads=threads), axis) for axis in AXES}
             for n in reversed(range(1, sizes + 1))
             for threads in range(slices)
             for arm in (0, 1)
