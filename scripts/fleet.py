@@ -6,7 +6,6 @@ Everything is real but for the measuring: a Dask scheduler, workers, shards in p
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Iterator, Sequence
 
 from tabulate import tabulate
@@ -22,8 +21,8 @@ from scripts._sweep.trials import Figure, crashes, idle, planning, throughput
 __all__ = ["main"]
 
 _EPILOG = """\
-A machine is a worker with a loopback address of its own, so this runs on Linux, and says nothing of a network. What
-else runs on the machine is in the figures, unless `chrt -r 1 python scripts/fleet.py` goes before it.
+A machine is a worker with a loopback address of its own, so this runs on Linux, and says nothing of a network.
+Throughput (--shards, 0 for none) says something only where the machine does nothing else.
 
 examples:
   python scripts/fleet.py
@@ -40,8 +39,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     study = Study("fleet", Figure, _section)
     if options.read is None and why_not():
         raise UsageError(why_not())
-    if hasattr(os, "sched_getscheduler") and os.sched_getscheduler(0) in (os.SCHED_FIFO, os.SCHED_RR):
-        options.priority = "real-time"  # kept beside what was measured
     return study.carry_out(options, _measured, _told, "nothing was asked for; see --help")
 
 
@@ -55,7 +52,13 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
         metavar="A,B",
         help="workers (default 2,4,8)",
     )
-    add("--shards", type=count, default=20, metavar="N", help="shards a machine (default 20)")
+    add(
+        "--shards",
+        type=count,
+        default=20,
+        metavar="N",
+        help="shards a machine, 0 for no throughput (default 20)",
+    )
     add("--seconds", type=positive, default=2.0, metavar="S", help="what a shard takes (default 2)")
     add("--idle-seconds", type=count, default=30, metavar="S", help="of an idle worker (default 30)")
     add("--cells", type=count, default=100_000, metavar="N", help="cells to plan (default 100000)")
@@ -69,7 +72,7 @@ def _measured(options: argparse.Namespace) -> Iterator[Sequence[Figure]]:
     yield [planning(options.cells)]
     if options.idle_seconds:
         yield [idle(options.idle_seconds)]
-    for machines in options.machines:
+    for machines in options.machines if options.shards else ():
         yield throughput(int(machines), options.shards, options.seconds)
     if options.worker_kills or options.client_kills:
         yield crashes(options.worker_kills, options.client_kills)
