@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import re
 import shlex
+import sys
 from argparse import ArgumentParser
 from collections.abc import Iterator
 from itertools import pairwise
@@ -18,6 +19,8 @@ from scripts._shared.cli import Parser
 from tests.running import ROOT
 
 NAMES = sorted(path.stem for path in (ROOT / "scripts").glob("[a-z]*.py"))
+_AN_INSTALL = "equal/bin/python"
+"""The interpreter of an install that examples take to be there."""
 _READS = re.compile(r"results/reference|--read |recommend\.py")
 
 
@@ -37,7 +40,8 @@ def _examples(text: str) -> Iterator[tuple[str, list[str]]]:
         for command in re.split(r"&&|\||>", line):
             words = shlex.split(command, comments=True)
             if words[:1] == ["python"] and words[1] != "-m":
-                yield words[1], [word for part in words[2:] for word in _globbed(part)]
+                here = [sys.executable if part == _AN_INSTALL else part for part in words[2:]]
+                yield words[1], [word for part in here for word in _globbed(part)]
 
 
 def _globbed(word: str) -> list[str]:
