@@ -118,6 +118,18 @@ def test_no_number_is_so_large_that_a_wrong_answer_is_excused(x: float, dtype: s
     assert judge(case, given, None, np.array([5], given.dtype)).problem is not None
 
 
+@pytest.mark.parametrize(("factor", "is_right"), [(1.0, True), (0.0, True), (0.5, False), (2.0, False)])
+def test_a_subnormal_gradient_may_be_taken_for_zero_and_nothing_between(
+    factor: float, is_right: bool
+) -> None:
+    """However large the derivative that it meets."""
+    case = Case("elu", "backward", params="alpha=100", n=1)
+    x, dy = np.array([-1e-3], np.float32), np.array([5.9e-39], np.float32)
+    right = bounded.expected(FORMULAS["elu"], case, x, dy)
+    problem = judge(case, x, dy, (factor * right).astype(np.float32)).problem
+    assert (problem is None) is is_right
+
+
 @pytest.mark.parametrize("name", [name for name, op in FORMULAS.items() if op.derivative is not None])
 def test_the_derivative_is_that_of_the_reference(name: str) -> None:
     """By central differences in float64, away from kinks."""

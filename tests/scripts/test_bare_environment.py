@@ -11,15 +11,21 @@ import pytest
 from scripts._shared.cli import UsageError
 
 _DRAWING = ("altair", "vl_convert", "jinja2", "tabulate")
+_THEIR_USERS = (
+    "scripts._report.",
+    "scripts.report",
+    "scripts.summarise",
+    "scripts._shared.drawing",
+    "scripts._shared.render",
+    "scripts._shared.style",
+)
 
 
 @pytest.fixture
 def bare(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing of what draws is installed, and nothing that imports it is there from before."""
     for name in [*sys.modules]:
-        if name.startswith(
-            ("scripts._report.", "scripts.report", "scripts.summarise", "scripts._shared.render")
-        ):
+        if name.startswith(_THEIR_USERS):
             monkeypatch.delitem(sys.modules, name)
     for name in _DRAWING:
         monkeypatch.setitem(sys.modules, name, None)

@@ -9,7 +9,7 @@ import pytest
 
 from bench.plan.experiments import Experiment, arm_label
 from bench.plan.options import parse
-from bench.records.reading import read_cells, read_rounds
+from bench.records.reading import read_cells
 from bench.run.run import Run
 from bench.stats.moderation import UNKNOWN
 from kernels.api import Case
@@ -20,6 +20,7 @@ from scripts._report.rounds import rounds_of
 from scripts._shared import pairs
 from scripts._shared.measured import Figures
 from scripts._shared.ratios import Row, rows_of
+from scripts._shared.run_files import rounds_of_runs
 from scripts._shared.summary import prepare, ranked
 from tests.machines import ARMS, Machine
 
@@ -92,7 +93,8 @@ def test_by_another_error_it_would_not(run: Path, monkeypatch: pytest.MonkeyPatc
 
 def test_the_page_says_what_the_tables_say(run: Path, evidence: Evidence) -> None:
     cells = reduce(ranked(prepare(read_cells([run / "cells.csv"], COLUMNS)))).cells
-    found, _ = within_runs(cells, rounds_of(cells, [read_rounds([run / "rounds.csv"])]), {})
+    name = str(cells["machine"].iloc[0]), run.name
+    found, _ = within_runs(cells, rounds_of(cells, rounds_of_runs({name: run / "cells.csv"})), {})
     rows: list[Any] = rows_of(cells)
     said = {
         (rows[each.now]["n"], _label(rows[each.row]), _label(rows[each.now]), each.word) for each in found
