@@ -152,6 +152,7 @@ class Slots:
 
     def put(self, slot: Slot, change: Change) -> None:
         """`change` the slot's inputs; in place, `establish` gives each call fresh ones besides."""
+        self._warm.add(id(slot))
         change(slot)
         if not slot.aliased and self.case.placement != "inplace":
             self.rebind(slot)

@@ -91,12 +91,13 @@ def test_what_is_called_is_cold_and_nothing_is_evicted_without_need(placement: s
     assert slots.evictions == (
         16 if placement == "inplace" else 1
     )  # in place, inputs are written before each burst
-    for slot in slots.ring:
-        slots.renew(slot, lambda slot: ())
-    called(10)
-    assert slots.evictions == (17 if placement == "inplace" else 2)
+    for number, touch in enumerate((slots.renew, slots.put), 1):
+        for slot in slots.ring:
+            touch(slot, lambda slot: ())
+        called(10)
+        assert slots.evictions == (16 if placement == "inplace" else 1) + number
     called(len(slots.ring))
-    assert slots.evictions == (18 if placement == "inplace" else 3)
+    assert slots.evictions == (19 if placement == "inplace" else 4)
 
 
 def test_a_process_has_the_memory_for_evicting_once() -> None:
