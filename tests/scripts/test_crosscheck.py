@@ -135,8 +135,9 @@ def test_a_backend_that_crashes_hangs_or_raises_costs_its_own_rows_alone(tmp_pat
     assert "raises relu forward new float32 failed: ArithmeticError: no answer was found" in done.stdout
 
 
-def test_a_built_in_backend_passes_with_everything_tried(tmp_path: Path) -> None:
-    two = ["--dtypes", "bfloat16,float64", "--placements", "inplace"]
+@pytest.mark.parametrize("placement", ["inplace", pytest.param("new", marks=pytest.mark.daily)])
+def test_a_built_in_backend_passes_with_everything_tried(placement: str, tmp_path: Path) -> None:
+    two = ["--dtypes", "bfloat16,float64", "--placements", placement]
     path = tmp_path / "matrix.csv"
     done = crosscheck("--backends", "numpy_ufunc", *two, "--seconds", "60", "--csv", str(path))
     assert done.returncode == 0, done.stdout

@@ -88,6 +88,15 @@ def test_special_values_at_every_position(case: Case, name: str) -> None:
         check(backend, replace(case, n=lengths(name, case)[-1], negative_slope=slope), step=11)
 
 
+@pytest.mark.daily
+@pytest.mark.parametrize("slope", [0.0, 1.0, -0.5])
+@pytest.mark.parametrize("direction", DIRECTIONS)
+def test_slopes_that_torch_compile_is_tried_with_once_a_day(direction: str, slope: float) -> None:
+    backend, case = load("torch_compile"), Case("leaky_relu", direction, n=71, negative_slope=slope)
+    demand(backend, case)
+    check(backend, case, step=11)
+
+
 @in_every(replace(case, n=35, layout=layout) for layout in ("strided", "transposed") for case in CASES)
 def test_layouts(case: Case, name: str) -> None:
     if name == "torch_compile" and (case.op, case.dtype) != ("leaky_relu", "float32"):
@@ -157,16 +166,28 @@ def test_no_elements(name: str) -> None:
 # --- memory --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("layout", ["contiguous", "strided", "transposed"])
-@pytest.mark.parametrize("dtype", DTYPES)
-@EVERY_BACKEND
+ADOPTED = [
+    (name, dtype, layout)
+    for name in CPU_BACKENDS
+    for dtype in DTYPES
+    for layout in ("contiguous", "strided", "transposed")
+]
+
+
+def others_show(name: str, dtype: str, layout: str) -> bool:
+    """torch_eager, or numba_jit, adopts for it, and each takes a second to compile."""
+    return name in ("torch_compile", "numba_parallel") and (layout, dtype) != ("contiguous", "float32")
+
+
+@pytest.mark.parametrize(
+    ("name", "dtype", "layout"),
+    [pytest.param(*each, marks=pytest.mark.daily if others_show(*each) else ()) for each in ADOPTED],
+)
 def test_adopt_aliases_the_host_array(name: str, dtype: str, layout: str) -> None:
-    backend, case = (
-        load(name),
-        Case("relu", dtype=dtype, n=71 if layout == "contiguous" else 35, layout=layout),
-    )
-    if name in ("torch_compile", "numba_parallel") and (layout, dtype) != ("contiguous", "float32"):
-        pytest.skip("torch_eager, or numba_jit, adopts for it; each takes a second to compile")
+    n = 71 if layout == "contiguous" else 35
+    backend, case = load(name), Case("relu", dtype=dtype, n=n, layout=layout)
+    if name == "torch_compile" and layout != "contiguous":
+        pytest.skip("torch_eager adopts for it")
     demand(backend, case)
     host = host_arrays.host_array(case)
     host[...] = 1
@@ -177,11 +198,18 @@ def test_adopt_aliases_the_host_array(name: str, dtype: str, layout: str) -> Non
     assert (backend.to_numpy(run()) == 3).all(), "the call works on a copy"
 
 
+@pytest.mark.parametrize(
+    ("name", "op"),
+    [
+        pytest.param(name, op, marks=pytest.mark.daily if (name, op) == ("torch_compile", "relu") else ())
+        for name in CPU_BACKENDS
+        for op in MAIN_OPS
+    ],
+)
 @pytest.mark.parametrize("direction", DIRECTIONS)
-@EVERY_BACKEND
-def test_results_lie_where_the_placement_says(name: str, direction: str) -> None:
+def test_results_lie_where_the_placement_says(name: str, op: str, direction: str) -> None:
     backend = load(name)
-    for op, placement in product(MAIN_OPS[1:] if name == "torch_compile" else MAIN_OPS, PLACEMENTS):
+    for placement in PLACEMENTS:
         case = Case(op, direction, placement, n=71)
         if backend.why_not(case) is not None:
             continue
