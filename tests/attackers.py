@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 import pickle
 import resource
@@ -195,7 +196,7 @@ class ExitsPolitely(Attacker):
 
 
 class EatsMemory(Attacker):
-    """Up to its limit, and goes on."""
+    """Up to its limit, and goes on.  It touches no page: to write two gigabytes may take longer than it is given."""
 
     name = "eats_memory"
 
@@ -204,8 +205,8 @@ class EatsMemory(Attacker):
         held = []
         while True:
             try:
-                held.append(bytearray(16 << 20))
-            except MemoryError:
+                held.append(mmap.mmap(-1, 16 << 20))
+            except (MemoryError, OSError):
                 time.sleep(0.01)
 
 
