@@ -8,7 +8,7 @@ from itertools import repeat
 from operator import itemgetter
 from random import SystemRandom
 from statistics import median_low
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from bench.arm.timed_loop import Call, timed
 from bench.arrays.call_ring import Slot, Slots
@@ -16,8 +16,9 @@ from bench.machine.clocks import clock
 from bench.machine.cpu_speed import LOOK_EVERY
 from bench.machine.own_usage import Cost, cost
 from bench.machine.peak_memory import peak_beyond
+from kernels.api import Case
 
-__all__ = ["Audit", "Calls"]
+__all__ = ["Audit", "Calls", "Racing"]
 
 _PARTS = 8
 """A batch is timed in so many parts: a moment without a CPU spoils some of them, and not the batch."""
@@ -46,6 +47,17 @@ class Audit(Protocol):
 
     def judge(self, slot: Slot, held: list[Any]) -> None:
         """Look at the last result of the slot, and leave everything as it was."""
+
+
+@runtime_checkable
+class Racing(Protocol):
+    """A copy, which is to go the fastest way there is."""
+
+    def raced(self, case: Case) -> bool:
+        """Whether it knows that way already; a race beside others' work may go wrong."""
+
+    def choose(self, slots: Slots, calls: Calls) -> None:
+        """Find it, where that takes all slots of a case, and leave them with it."""
 
 
 class Calls:
@@ -128,6 +140,22 @@ class Calls:
         """The calls of one audit, so many or a burst, as in a batch; the slot called last."""
         _, taken = self.run(min(calls, self._slots.burst or calls), held, clock, change)
         return taken[-1]
+
+    def bunch(self, call_of: Callable[[Slot], Call], count: int) -> Callable[[], object]:
+        """So many calls of the next slots, as in a batch, for who times them; one more is made before them.
+
+        That one finds the threads asleep, as the warm-up of a batch does where other memory was written.
+        """
+        first, *taken = self._slots.take(count + 1)
+        self._slots.establish([first, *taken], self._plant)
+        call_of(first)()
+        calls = [call_of(slot) for slot in taken]
+
+        def made() -> None:
+            for call in calls:
+                call()
+
+        return made
 
     def probe(self, least_s: float) -> float:
         """Seconds per call, the fastest of several probes of at least `least_s` each (or one call)."""

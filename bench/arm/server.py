@@ -10,7 +10,7 @@ import platform
 from collections.abc import Callable
 from typing import Any
 
-from bench.arm.call_loops import Calls
+from bench.arm.call_loops import Calls, Racing
 from bench.arm.device_clock import device_seconds, queued_seconds, settles, settles_again
 from bench.arm.looks import Looks
 from bench.arm.said import counts_of, reason_of, threads_of, versions_of
@@ -88,8 +88,9 @@ class ArmServer:
 
     def raced(self, case: Case) -> bool:
         """Whether a copy has chosen its way for the case before, so that others may work while it is prepared."""
-        raced = getattr(self.backend, "raced", None)
-        return self._is_control and raced is not None and bool(raced(workload_of(case, self._expected).case))
+        if not (self._is_control and isinstance(self.backend, Racing)):
+            return False
+        return self.backend.raced(workload_of(case, self._expected).case)
 
     def prepare(self, case: Case, where: Where = NOWHERE, *, in_turn: bool = False) -> Prepared:
         """Build the inputs, or map them from `where` they are shared, compile, and pass the gate."""
@@ -110,6 +111,8 @@ class ArmServer:
         if report.problem is None:
             self._slots.grow()
             self._calls = Calls(self._slots, self.backend.sync, self._plants.put)
+            if self._is_control and isinstance(self.backend, Racing):
+                self.backend.choose(self._slots, self._calls)
             self._looks = Looks(self._slots, self._plants, self._calls, control=self._is_control)
         settle()
         self._card = getattr(self._slots, "card", None)

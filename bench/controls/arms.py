@@ -6,10 +6,11 @@ case's kernel reads and writes, as unsigned integers of the same size.
 - forward: ``out = x``; in place, where a copy onto itself would be none, ``x ^= sign bit``.
 - backward: ``x ^ dy`` into the result, or into dy in place: as many streams are read and written as by a kernel.
 
-A ceiling must be the fastest copy there is.  So it is called as our fastest kernels are, and `compile` races the ways
-to copy on the very buffers (bench/controls/pick_fastest.py) and returns the winner.  Where a kernel returns a `new`
-array, the ceiling writes into memory that is there already; `CopyAllocating` is beside it, and what lies between the
-two is what allocating costs.  `expected` says what has to come out, bit for bit.
+A ceiling must be the fastest copy there is.  So it is called as our fastest kernels are, and the ways to copy are raced
+(bench/controls/pick_fastest.py) on the very buffers, as batches call them: by `compile` where they are hot, by `choose`
+where they are cold.  Where a kernel returns a `new` array, the ceiling writes into memory that is there already;
+`CopyAllocating` is beside it, and what lies between the two is what allocating costs.  `expected` says what has to come
+out, bit for bit.
 
 On a CUDA card nothing of Numba for the CPU is imported.
 """
@@ -24,9 +25,11 @@ from typing import Any
 
 import numpy as np
 
+from bench.arm.call_loops import Calls
+from bench.arrays.call_ring import Slots
 from bench.controls import gpu
 from bench.controls.gpu import DeviceRace, Side
-from bench.controls.pick_fastest import Race
+from bench.controls.pick_fastest import Bunch, Race
 from bench.controls.results import Results
 from bench.plan.experiments import CONTROLS
 from kernels.api import Case
@@ -35,6 +38,9 @@ from kernels.numbers.floats import bits, format_of
 __all__ = ["CONTROLS", "CopyAllocating", "CopyPlain", "CopyStreaming", "EmptyCall"]
 
 Array = np.ndarray[Any, Any]
+
+_BUNCHES = 10
+"""Where other memory is written before cold calls, which takes long: probes for which it is written once, about."""
 
 
 class _Control:
@@ -110,23 +116,51 @@ class _Copy(_Control):
     def compile(self, case: Case, x: Any, dy: Any, out: Any) -> Callable[[], Any]:
         """The fastest of the ways to copy this case, raced once for a case and its number of threads.
 
-        The first execution, on the arrays themselves, is part of it.  On a card its own clock decides.
+        Of a cold case it is the usual way until `choose` has raced them.  The first execution, on the arrays
+        themselves, is part of it.  On a card its own clock decides.
         """
-        into_what_is_there = case.placement == "new" and not self.allocates
         if isinstance(x, tuple):
             x, dy = x  # two inputs are as many streams as x and dy
         if self._side is not None:
-            if into_what_is_there:
+            if case.placement == "new" and not self.allocates:
                 case, out = dataclasses.replace(case, placement="out"), self._side.like(x)
-            key, card = dataclasses.replace(case, op="relu", data="normal"), self._side.backend.card
-            ways = self._side.copies(case, x, dy, out)
-            return self._device_race.winner(key, ways, partial(card, case.device), self.sync)
+            alike, card = dataclasses.replace(case, op="relu", data="normal"), self._side.backend.card
+            copies = self._side.copies(case, x, dy, out)
+            return self._device_race.winner(alike, copies, partial(card, case.device), self.sync)
+        ways, key = self._ways(case, x, dy, out), self._same_copy(case)
+        if case.cache == "hot" or key in self._race:
+            return self._race.winner(key, ways)
+        usual = next(iter(ways.values()))
+        usual()
+        return usual  # until there are cold arrays to race on: see `choose`
+
+    def _ways(
+        self, case: Case, x: Array, dy: Array | None, out: Array | None
+    ) -> dict[str, Callable[[], Array]]:
         from bench.controls import cpu_copies  # noqa: PLC0415  # not for a card
 
-        if into_what_is_there:
+        if case.placement == "new" and not self.allocates:
             out = self._results.like(x, case)
-        ways = cpu_copies.candidates(case, x, dy, out, self.streaming)
-        return self._race.winner(self._same_copy(case), ways, cold=case.cache == "cold")
+        return cpu_copies.candidates(case, x, dy, out, self.streaming)
+
+    def choose(self, slots: Slots, calls: Calls) -> None:
+        """Race the ways of a cold case over its slots, as `calls` makes those of a batch; leaves them with the fastest.
+
+        Each call finds other arrays, that no cache has.  A hot case was raced when its call was compiled.
+        """
+        case = slots.case
+        if case.cache == "hot" or case.device != "cpu" or self.raced(case):
+            return
+        ways = {id(slot): self._ways(case, slot.x, slot.dy, slot.out) for slot in slots.ring}
+
+        def bunch(name: str) -> Bunch:
+            return partial(calls.bunch, lambda slot: ways[id(slot)][name])
+
+        names = next(iter(ways.values()))
+        most = max(1, slots.burst // _BUNCHES) if slots.burst else None
+        winner = self._race.decide(self._same_copy(case), {name: bunch(name) for name in names}, most)
+        for slot in slots.ring:
+            slot.call = ways[id(slot)][winner]
 
     def raced(self, case: Case) -> bool:
         """Whether `compile` knows the fastest way already; a race beside others' work may go wrong."""

@@ -1,22 +1,22 @@
 """Which of several callables is the fastest, decided once for each kind of work.
 
-Each is called until it is warm, then all are timed in turn.  The shortest probe counts, because a disturbance only ever
-makes a probe longer.  A way with threads is slowed by any other program.  A long disturbance could spoil a whole race,
-so it runs until each way has undisturbed probes, within a time limit; a race that others never left alone is void.
+Each is called until it is warm, then all are timed in turn, some calls in a row, as in a batch.  The shortest probe
+counts, because a disturbance only ever makes a probe longer.  A way with threads is slowed by any other program.  A
+long disturbance could spoil a whole race, so it runs until each way has undisturbed probes, within a time limit; a race
+that others never left alone is void.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping
+from functools import partial
 from itertools import repeat
 from typing import Any
 
-from bench.arrays import other_memory
 from bench.machine.clocks import clock
 from bench.machine.own_usage import waited_s
-from kernels.tuned.caches import caches
 
-__all__ = ["Race"]
+__all__ = ["Bunch", "Race"]
 
 _LEAST_PROBES = 3
 """Undisturbed probes that each way needs."""
@@ -36,6 +36,8 @@ _WAITED = 0.05
 
 
 Clock = Callable[[], float]
+Bunch = Callable[[int], Callable[[], object]]
+"""Makes so many calls of a way ready, untimed; what it returns makes them, one after the other."""
 
 
 class Race:
@@ -48,34 +50,33 @@ class Race:
         self._clock, self._waited = clock, waited
         self._winners: dict[Hashable, str] = {}
 
-    def winner(
-        self, key: Hashable, ways: Mapping[str, Callable[[], Any]], *, cold: bool = False
-    ) -> Callable[[], Any]:
-        """The fastest of `ways`, called at least once; the one that won before, if `key` is known.
-
-        The first of them, where others disturbed the race to its end: the one that is usually the fastest.
-        `cold`: the caches are overwritten before each probe.
-        """
-        if key not in self._winners:
-            self._winners[key] = self._run(ways, cold)
-        call = ways[self._winners[key]]
+    def winner(self, key: Hashable, ways: Mapping[str, Callable[[], Any]]) -> Callable[[], Any]:
+        """The fastest of `ways`, called at least once; the one that won before, if `key` is known."""
+        call = ways[self.decide(key, {name: partial(_again, call) for name, call in ways.items()})]
         call()
         return call
+
+    def decide(self, key: Hashable, bunches: Mapping[str, Bunch], most: int | None = None) -> str:
+        """The name of the fastest, whose probes are bunches of at most `most` calls; the one that won before.
+
+        The first of them, where others disturbed the race to its end: the one that is usually the fastest.
+        """
+        if key not in self._winners:
+            self._winners[key] = self._run(bunches, most)
+        return self._winners[key]
 
     def __contains__(self, key: Hashable) -> bool:
         """Whether this has been decided."""
         return key in self._winners
 
-    def _run(self, ways: Mapping[str, Callable[[], Any]], cold: bool) -> str:
-        if len(ways) == 1:
-            return next(iter(ways))
+    def _run(self, bunches: Mapping[str, Bunch], most: int | None) -> str:
+        if len(bunches) == 1:
+            return next(iter(bunches))
         times = self._clock, self._waited
-        runners = [_Runner(name, call, times, in_a_row=not cold) for name, call in ways.items()]
         begin = self._clock()
+        runners = [_Runner(name, bunch, times, most) for name, bunch in bunches.items()]
         while True:
             for runner in runners:
-                if cold:
-                    other_memory.write(2 * caches().last)
                 runner.probe()
             passed_s = self._clock() - begin
             fewest = min(runner.undisturbed for runner in runners)
@@ -87,6 +88,14 @@ class Race:
                 return runners[0].name
 
 
+def _again(call: Callable[[], Any], count: int) -> Callable[[], object]:
+    def calls() -> None:
+        for _ in repeat(None, count):
+            call()
+
+    return calls
+
+
 def _is_parallel(way: str) -> bool:
     return way.startswith("parallel")
 
@@ -94,25 +103,24 @@ def _is_parallel(way: str) -> bool:
 class _Runner:
     """One way, with the least of its probes so far, in seconds per call."""
 
-    def __init__(
-        self, name: str, call: Callable[[], Any], times: tuple[Clock, Clock], *, in_a_row: bool
-    ) -> None:
-        self.name, self._call, self._in_a_row = name, call, in_a_row
+    def __init__(self, name: str, bunch: Bunch, times: tuple[Clock, Clock], most: int | None) -> None:
+        self.name, self._bunch, self._most = name, bunch, most
         self._clock, self._waited = times
         self.best_s, self.undisturbed = float("inf"), 0
-        call()
+        bunch(1)()
         self.probe()
 
     def _calls(self) -> int:
         """How many fill a probe, by the fastest one: the first may have taken a hundred times as long."""
-        return max(1, int(_PROBE_S / max(self.best_s, 1e-8))) if self._in_a_row else 1
+        wanted = max(1, int(_PROBE_S / max(self.best_s, 1e-8)))
+        return wanted if self._most is None else min(wanted, self._most)
 
     def probe(self) -> None:
         """Time some calls."""
-        calls, waited_before_s, start = self._calls(), self._waited(), self._clock()
-        for _ in repeat(None, calls):
-            self._call()
+        count = self._calls()
+        calls, waited_before_s, start = self._bunch(count), self._waited(), self._clock()
+        calls()
         took_s = self._clock() - start
         waiting_s = self._waited() - waited_before_s
-        self.best_s = min(self.best_s, took_s / calls)
-        self.undisturbed += 2 * calls >= self._calls() and waiting_s <= _WAITED * took_s
+        self.best_s = min(self.best_s, took_s / count)
+        self.undisturbed += 2 * count >= self._calls() and waiting_s <= _WAITED * took_s

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from bench.controls.pick_fastest import Race
+from bench.controls.pick_fastest import Bunch, Race
 
 
 class Time:
@@ -101,10 +101,30 @@ def test_a_cpu_that_is_slow_for_a_moment_does_not_make_one_thread_the_winner() -
     assert time.now < 1.0
 
 
-def test_keys_are_decided_apart_and_cold_races_flush() -> None:
+def test_keys_are_decided_apart() -> None:
     time = Time()
     race = time.race()
-    race.winner(1, time.ways({"a": 1e-7, "b": 1e-4}), cold=True)
+    race.winner(1, time.ways({"a": 1e-7, "b": 1e-4}))
     assert time.log[-1] == "a"
     race.winner(2, time.ways({"a": 1e-4, "b": 1e-7}))
     assert time.log[-1] == "b"
+
+
+@pytest.mark.parametrize("most", [4, None])
+def test_bunches_are_timed_without_what_makes_them_ready(most: int | None) -> None:
+    """Of two alike but for that, the one whose calls are faster wins; no bunch is larger than it may be."""
+    time = Time()
+    sizes = []
+
+    def bunch(name: str, ready_s: float, call_s: float) -> Bunch:
+        def make(count: int) -> Callable[[], object]:
+            sizes.append(count)
+            time.now += ready_s
+            call = time.way(name, lambda: call_s)
+            return lambda: [call() for _ in range(count)]
+
+        return make
+
+    bunches = {"ready at once": bunch("ready at once", 0.0, 2e-5), "faster": bunch("faster", 1e-2, 1e-5)}
+    assert time.race().decide("key", bunches, most) == "faster"
+    assert max(sizes) == (most or 100)
