@@ -33,6 +33,7 @@ __all__ = [
     "names",
     "plugin_name",
     "register",
+    "register_all",
     "spec_of",
 ]
 
@@ -142,6 +143,11 @@ def register(spec: str, name: str | None = None) -> str:
     if name not in BUILTINS:
         _plugins[name] = spec
     return name
+
+
+def register_all(specs: Iterable[str]) -> dict[str, str]:
+    """`register` each plugin; their names with the specs.  Raises ValueError as `register`."""
+    return {register(spec): spec for spec in specs}
 
 
 def forget(names: Iterable[str]) -> None:

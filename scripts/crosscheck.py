@@ -71,13 +71,10 @@ def _own_ops(texts: Sequence[str]) -> dict[str, str]:
 
 def _plugins(specs: Sequence[str]) -> dict[str, str]:
     """Names of the plugins with their ``MODULE:CLASS``."""
-    plugins = {}
-    for spec in specs:
-        try:
-            plugins[registry.register(spec)] = spec
-        except ValueError as error:
-            raise cli.UsageError(f"argument --plugin: {error}") from error
-    return plugins
+    try:
+        return registry.register_all(specs)
+    except ValueError as error:
+        raise cli.UsageError(f"argument --plugin: {error}") from error
 
 
 def _callables(options: argparse.Namespace, ops: Mapping[str, str]) -> dict[str, str]:

@@ -79,13 +79,10 @@ def _known() -> tuple[str, ...]:
 
 
 def _plugins(specs: Sequence[str]) -> dict[str, str]:
-    plugins = {}
-    for spec in specs:
-        try:
-            plugins[registry.register(spec)] = spec
-        except ValueError as error:
-            raise OptionError("plugin", str(error)) from error
-    return plugins
+    try:
+        return registry.register_all(specs)
+    except ValueError as error:
+        raise OptionError("plugin", str(error)) from error
 
 
 def _callables(
