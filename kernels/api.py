@@ -166,7 +166,12 @@ class Case:
     @property
     def bytes_moved(self) -> int:
         """Bytes of each input read once and each output written once."""
-        return (self.arrays + 1) * self.n * self.itemsize
+        return ((self.arrays + 1) * self.n + self.two_results) * self.itemsize
+
+    @property
+    def two_results(self) -> bool:
+        """Whether a call gives the gradient of the op's parameter besides dx: one element."""
+        return self.direction == "backward" and facts_of(self.op).learnt
 
     @property
     def values(self) -> dict[str, float]:
@@ -206,6 +211,8 @@ class Backend(Protocol):
     ``card(device)``, what a harness needs of a device that is no CPU (`kernels.gpu.card.Card`).
     The callable that `compile` returns may say in ``calls`` how many calls of the operation it
     makes at once, as a CUDA graph does; its time is divided by them.  A plugin's word is not taken for it.
+    Where ``case.two_results`` (prelu backward), it has to keep the gradient of the slope that each call gives, a handle
+    on one element, in ``slope_gradient`` (`kernels.ops.learnt`).
     """
 
     name: str

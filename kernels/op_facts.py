@@ -62,6 +62,8 @@ class OpFacts:
     """Whether the axis `negative_slope` is a parameter of it."""
     params: tuple[Parameter, ...] = ()
     """Its other parameters, sorted by name."""
+    learnt: bool = False
+    """Whether its one parameter is learnt: backward gives the gradient of it, too, a sum over all elements."""
 
     def parameter(self, name: str) -> Parameter | None:
         """The one of that name, None where there is none."""
@@ -80,7 +82,7 @@ _FACTS: Mapping[str, OpFacts] = {
     "gelu_tanh": OpFacts(),
     # Neither is infinite in float16, nor so large that what underflows before it is multiplied counts.
     "elu": OpFacts(params=(Parameter("alpha", 1.0, 0.0, 100.0),)),
-    "prelu": OpFacts(params=(Parameter("slope", 0.25, -100.0, 100.0),)),
+    "prelu": OpFacts(params=(Parameter("slope", 0.25, -100.0, 100.0),), learnt=True),
     "add_relu": OpFacts(inputs=2),
 }
 _OWN: dict[str, OpFacts] = {}

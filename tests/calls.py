@@ -12,7 +12,8 @@ import pytest
 from bench.arrays.call_ring import operands
 from kernels import registry
 from kernels.api import Backend, Case
-from kernels.correctness import policy
+from kernels.correctness import learnt, policy
+from kernels.correctness.learnt import slope_gradient_of
 from kernels.numbers import host_arrays
 
 CPU_BACKENDS = [
@@ -41,6 +42,7 @@ class Called:
     x_after: np.ndarray
     dy_after: np.ndarray | None
     result: np.ndarray
+    slope_gradient: object = None
 
 
 class Driver:
@@ -66,7 +68,9 @@ class Driver:
         self.backend.sync(answer)
         result = self.backend.to_numpy(answer).copy()
         dy_after = None if self.dy is None else self.dy.copy()
-        return Called(x, dy, self.x.copy(), dy_after, result)
+        assert self._run is not None, "it was made above"
+        beside = slope_gradient_of(self.backend, self._run)
+        return Called(x, dy, self.x.copy(), dy_after, result, beside)
 
     def again(self) -> Any:
         """The call once more, on what the arrays hold now."""
@@ -98,6 +102,9 @@ def check(backend: Backend, case: Case, step: int = 1, drive: type[Driver] = Dri
     calls = [driver.call(x, dy) for x, dy in special_rows(case, step)]
     for called in calls:
         _check_inputs(case, called)
+        if case.two_results and called.dy is not None:
+            beside = learnt.judge_slope_gradient(case, called.x, called.dy, called.slope_gradient)
+            assert beside.problem is None, f"{backend.name} {case}: {beside.problem}"
     x = np.stack([called.x for called in calls])
     gradients = [called.dy for called in calls if called.dy is not None]
     dy = np.stack(gradients) if gradients else None

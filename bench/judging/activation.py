@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from bench.judging.gate import Gate, GateReport
 from bench.judging.plants import Expected, Plants
 from kernels.api import Case
 from kernels.correctness import policy
+from kernels.correctness.learnt import judge_slope_gradient, slope_gradient_of
 from kernels.numbers import host_arrays
 from kernels.numbers.floats import blocks
 from kernels.numbers.ulp import same_bits
@@ -38,8 +40,25 @@ class ActivationGate(Gate[Slots, Plants]):
         self._lacing = _Lacing(slots.case, slots.inputs)
 
     def trials(self) -> Iterator[AbstractContextManager[None]]:
-        """The special values, as many passes as they need."""
-        return map(self._laced, range(self._lacing.passes))
+        """The special values, as many passes as they need; where NaN hides a sum, the pristine inputs before them."""
+        plain = [self._pristine()] if self.slots.case.two_results and not self.is_control else []
+        return chain(plain, map(self._laced, range(self._lacing.passes)))
+
+    def beside(self, slot: Slot) -> str | None:
+        """The gradient of a slope that is learnt."""
+        case, inputs = self.slots.case, self.inputs
+        if not case.two_results or self.is_control:
+            return None
+        assert inputs.dy is not None, "the direction is backward"
+        found = slope_gradient_of(self.backend, slot.call)
+        return judge_slope_gradient(case, inputs.x, inputs.dy, found).problem
+
+    @contextmanager
+    def _pristine(self) -> Iterator[None]:
+        slots, slot = self.slots, self.slots.ring[0]
+        if slots.case.placement == "inplace":  # the first execution has overwritten them
+            slots.refill(slot)
+        yield
 
     @contextmanager
     def _laced(self, number: int) -> Iterator[None]:

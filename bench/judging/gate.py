@@ -83,6 +83,10 @@ class Gate(ABC, Generic[SlotsT_co, PlantsT_co]):
         """As `judge`, for what the last batch has left."""
         return self.judge(output)
 
+    def beside(self, slot: Slot) -> str | None:
+        """What is wrong with what the last call gave besides its result, for the inputs as they are now."""
+        return None
+
     def explained(self, result: Any, problem: str) -> str:
         """`problem` of a trial's result, led by the trick that explains it, if one does."""
         return problem
@@ -108,6 +112,7 @@ class Gate(ABC, Generic[SlotsT_co, PlantsT_co]):
         slot, result = last
         with self._planted():
             report = self.judge_timed(self._output(slot, result))
+            report = replace(report, problem=report.problem or self.beside(slot))
             touched = self.touched(slot)
         if report.problem:
             return GateReport(f"the timed output is wrong: {report.problem}", report.max_ulp)
@@ -124,7 +129,7 @@ class Gate(ABC, Generic[SlotsT_co, PlantsT_co]):
         problem = self.slots.why_copies or touched or self._misplaced(slot, result)
         if problem is None and report.problem is not None:
             problem = self.explained(result, report.problem)
-        return replace(report, problem=problem)
+        return replace(report, problem=problem or self.beside(slot))
 
     def _unforeseen(self, slot: Slot, earlier: Any) -> tuple[str | None, Any]:
         """One more call: with special values anywhere, the ends left alone, and nothing left of earlier results.
@@ -142,7 +147,7 @@ class Gate(ABC, Generic[SlotsT_co, PlantsT_co]):
         problem = self.plants.problem(look, self.slots.peek(slot, result))
         if problem is None:
             with self._planted():
-                problem = self.judge(look()).problem
+                problem = self.judge(look()).problem or self.beside(slot)
         return problem, result
 
     def _spoil(self, slot: Slot, earlier: Any) -> None:

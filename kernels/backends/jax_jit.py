@@ -25,6 +25,7 @@ from kernels.api import Case
 from kernels.gpu.jax_card import JaxCard, device_of, why_no_card
 from kernels.ops import op_of, why_not
 from kernels.ops.formula import arrays_of
+from kernels.ops.learnt import jax_gradients, keeping
 
 __all__ = ["JaxJit"]
 
@@ -110,7 +111,7 @@ class JaxJit:
         run = self._compiled.get(key)
         if run is None:
             run = self._compiled[key] = _lower(case, arrays[0])
-        return partial(run, *arrays)
+        return keeping(case, partial(run, *arrays))  # of one execution: both are there when one is
 
     def compile(self, case: Case, x: jax.Array, dy: jax.Array | None, out: None) -> Callable[[], jax.Array]:
         """Trace, compile and run once; for inplace on scratch, since the call consumes its input.
@@ -158,13 +159,15 @@ def _usable_cpus() -> int:
 
 def _lower(case: Case, like: jax.Array) -> Callable[..., Any]:
     """The compiled kernel for arrays shaped like `like`."""
-    forward = op_of(case.op).jax_forward(jax, case.values)
+    make = op_of(case.op).jax_forward
+    forward = make(jax, case.values)
 
     def backward(x: jax.Array, dy: jax.Array) -> jax.Array:
         gradient: jax.Array = jax.vjp(forward, x)[1](dy)[0]
         return gradient
 
-    function = forward if case.direction == "forward" else backward
+    gradients = jax_gradients(jax, make, case.values) if case.two_results else backward
+    function = forward if case.direction == "forward" else gradients
     count = case.arrays
     donate = (count - 1,) if case.placement == "inplace" else ()
     with jax.enable_x64(True):
@@ -176,11 +179,11 @@ def _lower(case: Case, like: jax.Array) -> Callable[..., Any]:
     return run
 
 
-def _check_donation(run: Callable[..., jax.Array], arguments: list[jax.Array]) -> None:
+def _check_donation(run: Callable[..., Any], arguments: list[jax.Array]) -> None:
     """Run once on arguments of which the last is scratch, to be donated."""
     address = arguments[-1].unsafe_buffer_pointer()
-    result = run(*arguments).block_until_ready()
-    if result.unsafe_buffer_pointer() != address:
+    result: jax.Array = jax.tree.leaves(run(*arguments))[0]
+    if result.block_until_ready().unsafe_buffer_pointer() != address:
         raise RuntimeError(
             "XLA did not reuse the donated buffer, so this is no in-place call; use placement new"
         )

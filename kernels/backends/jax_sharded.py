@@ -48,11 +48,9 @@ class JaxSharded(JaxJit):
         """One device is no mesh, parts are equal, and they are never written in place."""
         if case.device != "cpu":
             return f"it makes devices of the CPU, not of {case.device}: use --devices cpu"
-        refused = super().why_not(case)
+        refused = super().why_not(case) or _undivided(case)
         if refused is not None:
             return refused
-        if case.placement == "inplace":
-            return "donated parts are not seen to be reused: use placement new"
         count = case.threads or self._effective()
         if count < 2 and not case.threads:
             return (
@@ -103,6 +101,18 @@ class JaxSharded(JaxJit):
     def versions(self) -> dict[str, str]:
         """Those of `jax_jit`, and how many devices there are."""
         return {**super().versions(), "host_devices": str(self._effective())}
+
+
+def _undivided(case: Case) -> str | None:
+    """What parts cannot do each by itself, or are not seen to do."""
+    if case.two_results:
+        return (
+            f"the gradient of the slope of {case.op} is a sum over all parts, which would have to be exchanged; use"
+            " jax_jit"
+        )
+    if case.placement == "inplace":
+        return "donated parts are not seen to be reused: use placement new"
+    return None
 
 
 def collectives_in(program: str) -> list[str]:

@@ -35,6 +35,11 @@ class NumbaCuda:
             reason = (
                 f"numba_cuda reads flat memory: layout {case.layout} would be copied first; use contiguous"
             )
+        if reason is None and case.two_results:
+            reason = (
+                f"numba_cuda has no kernel that sums: {case.op} backward gives the gradient of the slope, too;"
+                " torch_eager has it"
+            )
         return reason or why_not("numba", case.op, case.direction, case.placement)
 
     def set_threads(self, count: int) -> int:

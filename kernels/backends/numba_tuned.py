@@ -54,6 +54,11 @@ class NumbaTuned:
         """None on the CPU, where Numba compiles, for what there is a loop for."""
         if case.device != "cpu":
             return f"numba_tuned runs on the CPU only; device is {case.device!r}"
+        if case.two_results:
+            return (
+                f"numba_tuned writes streams and has no loop that sums: {case.op} backward gives the gradient of the"
+                " slope, too; numba_parallel has it"
+            )
         if _element(case) not in ELEMENTS:
             return f"numba_tuned has no loop for {case.op} {case.direction}; numba_parallel compiles every op's own"
         return why_not_compiled()

@@ -14,6 +14,7 @@ import numpy as np
 from kernels.api import Case
 from kernels.ops import Call, op_of, why_not
 from kernels.ops.formula import target_of
+from kernels.ops.learnt import keeping
 
 __all__ = ["NumpyUfunc"]
 
@@ -46,7 +47,7 @@ class NumpyUfunc:
         op, values = op_of(case.op), case.values
         target = target_of(case.placement, x, dy, out)
         call = op.numpy_forward(x, target, values) if dy is None else op.numpy_backward(x, dy, target, values)
-        return _quiet(call) if _may_warn(case) else call
+        return keeping(case, _quiet(call) if _may_warn(case) else call)
 
     def compile(self, case: Case, x: Any, dy: Array | None, out: Array | None) -> Call:
         """Allocate scratch (placements out and inplace) and run once, on the arrays themselves."""
@@ -72,7 +73,7 @@ def _may_warn(case: Case) -> bool:
 
     Only then is each call silenced, which costs time; signalling NaNs are left to the caller.
     """
-    return case.itemsize == 2 or op_of(case.op).numpy_may_warn(case.values)
+    return case.itemsize == 2 or case.two_results or op_of(case.op).numpy_may_warn(case.values)
 
 
 def _quiet(call: Call) -> Call:

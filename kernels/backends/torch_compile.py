@@ -28,6 +28,7 @@ from kernels.api import Case
 from kernels.backends.torch_eager import TorchEager
 from kernels.ops import op_of, why_not
 from kernels.ops.formula import arrays_of
+from kernels.ops.learnt import keeping
 
 with warnings.catch_warnings():  # it uses torch's own deprecated functions, and would at the first call
     warnings.simplefilter("ignore", DeprecationWarning)
@@ -59,7 +60,7 @@ class TorchCompile(TorchEager):
     def bind(self, case: Case, x: Tensor, dy: Tensor | None, out: Tensor | None) -> Callable[[], Tensor]:
         """The call on these tensors; its first execution compiles, if this case is new."""
         tensors = [*arrays_of(x, dy), *([] if out is None else [out])]
-        return partial(self._graph(case, tensors).run, *tensors)
+        return keeping(case, partial(self._graph(case, tensors).run, *tensors))
 
     def compile(self, case: Case, x: Tensor, dy: Tensor | None, out: Tensor | None) -> Callable[[], Tensor]:
         """Trace, compile and run once, on the tensors themselves.
@@ -144,12 +145,29 @@ def _source(case: Case) -> Function:
             }
         return forward[case.placement]
     gradient = op.torch_traced_backward(torch, values)
+    if case.two_results:
+        return _of_both(gradient, case.placement)
     backward: dict[str, Function] = {
         "new": lambda x, dy: gradient(dy, x),
         "out": lambda x, dy, out: out.copy_(gradient(dy, x)),
         "inplace": lambda x, dy: dy.copy_(gradient(dy, x)),
     }
     return backward[case.placement]
+
+
+def _of_both(gradients: Callable[[Tensor, Tensor], Any], placement: str) -> Function:
+    """The same where there are two gradients, dx and one number."""
+
+    def into(x: Tensor, dy: Tensor, target: Tensor) -> Any:
+        dx, by_slope = gradients(dy, x)
+        return target.copy_(dx), by_slope
+
+    both: dict[str, Function] = {
+        "new": lambda x, dy: gradients(dy, x),
+        "out": lambda x, dy, out: into(x, dy, out),  # noqa: PLW0108  as above
+        "inplace": lambda x, dy: into(x, dy, dy),
+    }
+    return both[placement]
 
 
 def _cache_hits() -> int:

@@ -13,6 +13,7 @@ from kernels.backends import _torch_arrays
 from kernels.gpu import torch_card
 from kernels.ops import op_of, why_not
 from kernels.ops.formula import target_of
+from kernels.ops.learnt import keeping
 
 __all__ = ["TorchEager"]
 
@@ -59,7 +60,7 @@ class TorchEager:
         op, target = op_of(case.op), target_of(case.placement, x, dy, out)
         if dy is None:
             return op.torch_forward(torch, x, target, case.values)
-        return op.torch_backward(torch, x, dy, target, case.values)
+        return keeping(case, op.torch_backward(torch, x, dy, target, case.values))
 
     def compile(self, case: Case, x: Tensor, dy: Tensor | None, out: Tensor | None) -> Callable[[], Tensor]:
         """Run once, on the tensors themselves: nothing compiles."""

@@ -20,7 +20,7 @@ from kernels.correctness.survey import Findings
 from kernels.numbers.floats import Array, Format, bits, blocks, flat_index, format_of, is_nan
 from kernels.ops.formula import Formula
 
-__all__ = ["allowed_ulps", "expected", "survey_bounded"]
+__all__ = ["allowed_ulps", "expected", "least_kept", "survey_bounded", "top_exponent", "widened"]
 
 Mask = npt.NDArray[np.bool_]
 _SLACK = 2.0**-7
@@ -35,13 +35,13 @@ def allowed_ulps(op: Formula, direction: str, form: Format) -> float:
 
 def expected(op: Formula, case: Case, x: Array, other: Array | None) -> Array:
     """The right answer, wide: op(x), op(x, r), or dy * op'(x); `other` is r, or dy."""
-    wide, values = _widened(x), case.values
+    wide, values = widened(x), case.values
     with np.errstate(all="ignore"):
         if case.direction == "backward":
             assert op.derivative is not None, "a case without a gradient is refused"
             assert other is not None, "backward has dy"
-            return np.asarray(_widened(other) * op.derivative(wide, **values))
-        more = () if other is None else (_widened(other),)
+            return np.asarray(widened(other) * op.derivative(wide, **values))
+        more = () if other is None else (widened(other),)
         return np.asarray(op.reference(wide, *more, **values))
 
 
@@ -71,8 +71,8 @@ class _Part:
 
     def __post_init__(self) -> None:
         self.form = format_of(self.x.dtype)
-        self.wide = _widened(self.x)
-        self.got = _widened(self.result)
+        self.wide = widened(self.x)
+        self.got = widened(self.result)
         self.wanted = expected(self.op, self.case, self.x, self.other)
         self.nan_in = is_nan(self.x) if self.other is None else is_nan(self.x) | is_nan(self.other)
 
@@ -81,7 +81,7 @@ class _Part:
         with np.errstate(all="ignore"):
             unit = _ulp(np.maximum(np.abs(self.wanted), self._scale()), self.form)
             units = np.abs(self.got - self.wanted) / unit
-        largest = float(np.ldexp(2 - 2.0**-self.form.mantissa, _top(self.form)))
+        largest = float(np.ldexp(2 - 2.0**-self.form.mantissa, top_exponent(self.form)))
         beyond = (np.abs(self.wanted) >= largest) & (np.sign(self.got) == np.sign(self.wanted))
         units = np.where(beyond & np.isinf(self.got), 0.0, units)
         units = np.where(np.isnan(self.wanted) & np.isnan(self.got), 0.0, units)
@@ -92,14 +92,14 @@ class _Part:
         scale = self.op.allowed(self.case.direction).scale
         least = np.zeros_like(self.wide) if scale is None else scale(self.wide, **self.case.values)
         if self.case.direction == "backward" and self.other is not None:
-            least = least * np.abs(_widened(self.other))
+            least = least * np.abs(widened(self.other))
         return np.where(np.isfinite(least), least, 0)
 
     def _subnormal_in(self) -> Mask:
         """Where an input is subnormal, which some take for 0; nobody does in float16."""
         if self.form.name == "float16":
             return np.zeros(self.wide.shape, bool)
-        given = [self.wide] if self.other is None else [self.wide, _widened(self.other)]
+        given = [self.wide] if self.other is None else [self.wide, widened(self.other)]
         found = [(np.abs(each) < self.form.tiny) & (each != 0) for each in given]
         return np.asarray(np.logical_or.reduce(found))
 
@@ -118,7 +118,7 @@ class _Part:
             if allowed_ulps(self.op, self.case.direction, self.form):
                 # What underflows, or is the inverse of what overflows, may be multiplied by x (exp's is below 1024).
                 factor = np.clip(size, 1, 1024)
-                low = _least(self.form) * factor
+                low = least_kept(self.form) * factor
                 error = np.abs(self.got - self.wanted)
                 excused = (np.abs(self.wanted) < low) & (np.abs(self.got) <= 4 * low) | (error <= 16 * low)
             else:
@@ -130,10 +130,10 @@ class _Part:
             if power:
                 excused |= (size >= _root(self.form, power)) & ~self.nan_in
             if allowed.ulps and self.other is not None:
-                excused |= np.abs(_widened(self.other)) * np.maximum(size, 1) ** power >= _root(self.form, 1)
+                excused |= np.abs(widened(self.other)) * np.maximum(size, 1) ** power >= _root(self.form, 1)
         if self.case.direction == "backward":
             assert self.other is not None, "backward has dy"
-            excused |= is_nan(self.x) | ~np.isfinite(_widened(self.other))
+            excused |= is_nan(self.x) | ~np.isfinite(widened(self.other))
             for kink in self.op.kinks:
                 excused |= (self.wide == kink) | ((kink == 0) & (size < tiny))
         return np.asarray(excused & (~is_poison_bits(self.result, self.form) | self.nan_in))
@@ -178,7 +178,7 @@ def _note(found: Findings, case: Case, part: _Part) -> None:
             found.notes.setdefault(f"{case.op}({value:+g})", set()).add(f"{float(v):g}")
 
 
-def _widened(values: Array) -> Array:
+def widened(values: Array) -> Array:
     """float64, or longdouble for float64, where that is wider; every NaN a quiet one."""
     wide = np.longdouble if values.dtype == np.float64 else np.float64
     with np.errstate(invalid="ignore"):  # signalling NaNs are data here
@@ -187,7 +187,7 @@ def _widened(values: Array) -> Array:
 
 def _flushed(values: Array, form: Format) -> Array:
     """The values, with 0 for what is subnormal."""
-    return np.asarray(np.where(np.abs(_widened(values)) < form.tiny, np.zeros_like(values), values))
+    return np.asarray(np.where(np.abs(widened(values)) < form.tiny, np.zeros_like(values), values))
 
 
 def _ulp(magnitude: Array, form: Format) -> Array:
@@ -195,19 +195,21 @@ def _ulp(magnitude: Array, form: Format) -> Array:
     least = np.asarray(form.tiny, magnitude.dtype)
     finite = np.where(np.isfinite(magnitude), magnitude, 1)
     exponent = np.frexp(np.maximum(finite, least))[1] - 1
-    return np.asarray(np.ldexp(np.ones_like(magnitude), np.minimum(exponent, _top(form)) - form.mantissa))
+    return np.asarray(
+        np.ldexp(np.ones_like(magnitude), np.minimum(exponent, top_exponent(form)) - form.mantissa)
+    )
 
 
-def _top(form: Format) -> int:
+def top_exponent(form: Format) -> int:
     """The exponent of the largest number."""
     return {"float16": 15, "bfloat16": 127, "float32": 127, "float64": 1023}[form.name]
 
 
-def _least(form: Format) -> float:
+def least_kept(form: Format) -> float:
     """What flushing takes away at most; in float16, which nobody flushes, a unit of the subnormals."""
     return form.tiny * 2.0**-form.mantissa if form.name == "float16" else form.tiny
 
 
 def _root(form: Format, power: int) -> float:
     """The magnitude from which a quarter of the largest number may be exceeded by that power."""
-    return float(2.0 ** ((_top(form) - 2) / power))
+    return float(2.0 ** ((top_exponent(form) - 2) / power))

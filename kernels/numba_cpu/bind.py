@@ -15,6 +15,7 @@ from kernels.api import Case
 from kernels.numba_cpu.elements import CARRIER
 from kernels.ops import op_of
 from kernels.ops.formula import arrays_of
+from kernels.ops.learnt import TwoResults
 
 __all__ = ["CacheWatch", "bind_loop", "library_versions"]
 
@@ -22,15 +23,23 @@ Array = np.ndarray[Any, Any]
 
 
 def bind_loop(
-    loop: Callable[..., None], case: Case, x: Any, dy: Array | None, out: Array | None
+    loop: Callable[..., Any], case: Case, x: Any, dy: Array | None, out: Array | None
 ) -> Callable[[], Array]:
     """The call of ``loop(x[, r][, dy], out[, slope])`` on these arrays; it is not executed here.
 
     Numba sees 16-bit floats as integers (`CARRIER`), and arrays that are all Fortran-contiguous
     transposed, so that the loop runs along memory.  For placement ``new`` the call allocates.
+    Of an op that learns, the loop is given one element besides, for the gradient of the slope.
     """
     inputs = list(arrays_of(x, dy))
     slope = (_typed_slope(case, inputs[0].dtype),) if getattr(op_of(case.op), "scales", False) else ()
+    bound = partial(_bound, case=case, inputs=inputs, slope=slope, out=out)
+    return _summing(loop, bound, case, inputs[0].dtype) if case.two_results else bound(loop)
+
+
+def _bound(
+    loop: Callable[..., Any], case: Case, inputs: list[Array], slope: tuple[Any, ...], out: Array | None
+) -> Callable[[], Array]:
     if case.placement == "new":
         return _allocating(loop, case, inputs, slope)
     target = out if case.placement == "out" else inputs[-1]
@@ -42,6 +51,20 @@ def bind_loop(
         return target
 
     return call
+
+
+def _summing(
+    loop: Callable[..., None], bound: Callable[..., Callable[[], Array]], case: Case, dtype: np.dtype[Any]
+) -> Callable[[], Array]:
+    """The call of a loop that writes a sum, too, into one element; `bound` is `_bound` but for the loop."""
+    total = np.zeros(1, dtype)
+    (view,) = _views([total], case)
+    call = bound(lambda *arguments: loop(*arguments, view))
+
+    def both() -> tuple[Array, Array]:
+        return call(), total
+
+    return TwoResults(both)
 
 
 class CacheWatch:

@@ -100,7 +100,9 @@ def _of_formula(kind: Formula, op: str, direction: str, params: str, parallel: b
     else:
         files = [Path(function.__code__.co_filename)]
     source = digest(elements, scalars, *files)
-    make = _forward if element is _of_one else _backward
+    make: Callable[..., Any] = _forward if element is _of_one else _backward
+    if facts_of(op).learnt and direction == "backward":
+        make = functools.partial(_summing, _wide(_jitable(kind.scalar_term(params_of_text(params)))))
     values = params.replace("-", "m").replace("+", "p")  # 1e-05 is not 1e+05
     name = f"{op}_{values}_{direction}_{'parallel' if parallel else 'serial'}_{source}"
     return jit(make(element(_jitable(function))), re.sub(r"\W", "_", name), parallel=parallel)
@@ -121,6 +123,10 @@ def _of_two(function: Any) -> Any:
 
 def _gradient(function: Any) -> Any:
     return register_jitable(lambda g, v: narrowed(function(widened(g), widened(v)), v))
+
+
+def _wide(function: Any) -> Any:
+    return register_jitable(lambda g, v: function(widened(g), widened(v)))
 
 
 @functools.cache
@@ -194,5 +200,26 @@ def _backward_scaled(element: Callable[..., Any]) -> Callable[..., None]:
             for i in prange(x.shape[0]):
                 for j in range(x.shape[1]):
                     out[i, j] = element(dy[i, j], x[i, j], slope)
+
+    return loop
+
+
+def _summing(term: Callable[..., Any], element: Callable[..., Any]) -> Callable[..., Any]:
+    """As `_backward`, and into `by` the sum of `term` over all elements, added in float64 as Python's own 0.0 is."""
+
+    def loop(x: Array, dy: Array, out: Array, by: Array) -> None:
+        total = 0.0
+        if x.ndim == 1:
+            for i in prange(x.size):
+                total += term(dy[i], x[i])
+                out[i] = element(dy[i], x[i])
+        else:
+            for i in prange(x.shape[0]):
+                part = 0.0
+                for j in range(x.shape[1]):
+                    part += term(dy[i, j], x[i, j])
+                    out[i, j] = element(dy[i, j], x[i, j])
+                total += part
+        by[0] = narrowed(total, by[0])
 
     return loop

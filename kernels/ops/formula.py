@@ -62,7 +62,8 @@ class Expression:
     """How a framework says an op.
 
     forward   ``make(framework, **parameters)`` gives a function of x, or of x and r
-    backward  likewise a function of dy and x; JAX derives its own
+    backward  likewise a function of dy and x; JAX derives its own; of an op that learns, it gives dx and the sum
+    term      Numba: likewise one element's part of that sum, of dy and x
     into      whether these functions take ``out=``, the array to write, which may be the one that is read
     narrow    NumPy: whether it is right in 16 bits as it stands; else float32 is computed, and rounded once
     """
@@ -72,6 +73,7 @@ class Expression:
     into: bool = True
     backward_into: bool = True
     narrow: bool = False
+    term: Make | None = None
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -80,6 +82,7 @@ class Formula:
 
     reference   op(x) on arrays of float64 or longdouble; with ``**parameters``
     derivative  op'(x), likewise; None where there is no gradient, for the reason in `no_gradient`
+    by_slope    of an op that learns: the derivative by its parameter, at x; backward gives the sum of dy times it, too
     kinks       where the derivative jumps: there it is a convention, and not judged
     traced      what torch.compile is given where it is not `torch`
     about       why an expression is missing, by framework
@@ -92,6 +95,7 @@ class Formula:
     derivative: Callable[..., Array] | None = None
     backward: Allowed = EXACT
     no_gradient: str = ""
+    by_slope: Callable[..., Array] | None = None
     kinks: tuple[float, ...] = ()
     warns: bool = True
     numpy: Expression | None = None
@@ -142,6 +146,11 @@ class Formula:
         """Of one element: ``(v)``, ``(v, r)``, or for backward ``(g, v)``, for Numba to compile."""
         return self._made("numba", direction, math, values)
 
+    def scalar_term(self, values: Values) -> Callable[..., Any]:
+        """``(g, v)``: an element's part of the gradient of the parameter, likewise."""
+        assert self.numba is not None and self.numba.term is not None, "the op learns"  # noqa: PT018
+        return self.numba.term(math, **values)
+
     def numpy_forward(self, x: Any, target: Target, values: Values) -> Call:
         """NumPy's call of op(x)."""
         return self._on_numpy("forward", arrays_of(x, None), target, values)
@@ -180,7 +189,7 @@ class Formula:
         return self._made("traced" if self.traced else "torch", "forward", torch, values)
 
     def torch_traced_backward(self, torch: Any, values: Values) -> Callable[[Any, Any], Any]:
-        """The function of dy and x, likewise."""
+        """The function of dy and x, likewise; it gives the pair where the op learns."""
         return self._made("traced" if self.traced else "torch", "backward", torch, values)
 
 

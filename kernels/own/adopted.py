@@ -48,6 +48,11 @@ class Adopted(Delegate):
             return (
                 f"{spec.name} is measured as {spec.op}; for {case.op} say --callable {case.op}@FILE:FUNCTION"
             )
+        if case.two_results:
+            return (
+                f"{case.op} backward gives the gradient of the slope besides dx, and a function one array; for both"
+                " write a plugin (docs/ops.md)"
+            )
         if spec.kind in ("numpy", "c") and case.threads:
             return f"{spec.name} has threads of its own, which nothing here sets; leave out --threads"
         if spec.kind == "c" and (case.dtype, case.layout) != ("float32", "contiguous"):

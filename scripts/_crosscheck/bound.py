@@ -11,6 +11,7 @@ import numpy as np
 from bench.arrays.call_ring import aliases, operands
 from bench.arrays.gpu_ring import card_of
 from kernels.api import Backend, Case
+from kernels.correctness.learnt import slope_gradient_of
 from kernels.correctness.policy import unchanged
 from kernels.numbers import host_arrays
 from kernels.numbers.floats import Array
@@ -49,6 +50,11 @@ class Bound:
             self._backend.sync(result)
         seen = self._backend.to_numpy(result)
         return seen, self._touched(x, dy, in_step=in_step) or self._overwritten(seen)
+
+    @property
+    def slope_gradient(self) -> object:
+        """What the last call gave besides dx; None where it gave nothing."""
+        return None if self._run is None else slope_gradient_of(self._backend, self._run)
 
     def _ready(self, x: Array, dy: Array | None) -> tuple[Callable[[], Any], bool]:
         """The call, with the inputs written where it reads them; whether these are copies that can be written to."""

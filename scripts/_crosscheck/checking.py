@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from kernels.api import Backend, Case, facts_of
+from kernels.correctness.learnt import judge_slope_gradient
 from kernels.correctness.policy import Judgement, judge
 from kernels.numbers.floats import Array
 from kernels.numbers.host_arrays import ALIGNMENT
@@ -33,12 +34,14 @@ class Outcome:
     """What came of it.  `status` is ok, skipped, incorrect, failed, crashed, timeout or oom.
 
     models, notes    as judged; several where trials differ
+    slope_share      of the error that the gradient of a slope may have, the largest part that it took
     slopes, lengths, layouts   tried;  untried: the trials that time or the backend did not allow
     """
 
     status: str = "ok"
     reason: str = ""
     max_ulp: float = 0.0
+    slope_share: float | None = None
     models: set[str] = field(default_factory=set)
     notes: dict[str, set[str]] = field(default_factory=dict)
     slopes: list[float] = field(default_factory=list)
@@ -121,8 +124,9 @@ def _run(backend: Backend, trial: Trial, outcome: Outcome) -> str | None:
             outcome.absorb(case, judgement)
             return judgement.problem
         results[row] = np.reshape(result, -1)  # type: ignore[call-overload]  # an array: it fits
-        if touched is not None:
-            return touched
+        problem = touched or _beside(bound, case, (x, dy), outcome)
+        if problem is not None:
+            return problem
     outcome.count(trial, len(xs))
     first = next(iter(outcome.models - {"exact"}), "A")
     judgement = judge(case, xs, dys, results, first=first)
@@ -130,6 +134,19 @@ def _run(backend: Backend, trial: Trial, outcome: Outcome) -> str | None:
         outcome.absorb(case, judgement)
         return None
     return _first_problem(case, (xs, dys, results), shape, outcome)
+
+
+def _beside(bound: Bound, case: Case, inputs: tuple[Array, Array | None], outcome: Outcome) -> str | None:
+    """What is wrong with the gradient of a slope that is learnt."""
+    x, dy = inputs
+    if not case.two_results or dy is None:
+        return None
+    judged = judge_slope_gradient(case, x, dy, bound.slope_gradient)
+    if judged.share is not None:
+        outcome.slope_share = max(judged.share, outcome.slope_share or 0.0)
+    for name, answer in judged.notes.items():
+        outcome.notes.setdefault(name, set()).add(answer)
+    return judged.problem
 
 
 def _fits(result: object, x: Array) -> bool:

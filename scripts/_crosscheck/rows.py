@@ -22,6 +22,7 @@ class Row:
     signed_zero              what op(-0) is
     subnormals               kept, flushed or unscaled (leaky_relu hands a negative one on as it is)
     grad_zero, grad_nan      the multiple of dy at x = 0 and at NaN: 0, slope, 1 or 0.5
+    slope_share              of a slope that is learnt: the largest error of its gradient, of what is allowed
     params                   the op's parameters
     slopes, lengths, layouts tried;  untried: what time or the backend did not allow, and why
     declared                 of what was seen, what the backend declares and why: told, never excused
@@ -43,6 +44,7 @@ class Row:
     subnormals: str = ""
     grad_zero: str = ""
     grad_nan: str = ""
+    slope_share: float | None = None
     other: str = ""
     params: str = ""
     slopes: str = ""
@@ -78,6 +80,8 @@ def row_of(backend: str, case: Case, outcome: Outcome, about: About) -> Row:
     """The row of an outcome."""
     notes = {name: "|".join(sorted(answers)) for name, answers in outcome.notes.items()}
     declared = [f"{name}: {why}" for name, why in about.deviations.items() if name in notes]
+    if outcome.slope_share is not None:
+        notes["grad(slope)"] = "within its bound"
     short = "leaky" if facts_of(case.op).sloped else case.op
     judged = outcome.status in ("ok", "incorrect")
     row = Row(
@@ -97,6 +101,7 @@ def row_of(backend: str, case: Case, outcome: Outcome, about: About) -> Row:
         subnormals=notes.pop("subnormals", ""),
         grad_zero=notes.pop("grad(0)", ""),
         grad_nan=notes.pop("grad(nan)", ""),
+        slope_share=outcome.slope_share,
         params=case.params,
         slopes=" ".join(f"{slope:g}" for slope in outcome.slopes) if facts_of(case.op).sloped else "",
         lengths=" ".join(map(str, sorted(outcome.lengths))),

@@ -20,7 +20,7 @@ from kernels.ops.formula import Formula
 FILES: dict[str, ExactOp] = {"relu": relu, "leaky_relu": leaky_relu}  # where mypy holds them to the protocol
 FORMULAS: dict[str, Formula] = {name: op for name in OPS if isinstance(op := op_of(name), Formula)}
 AN_OP: Op = FORMULAS["silu"]  # likewise
-HELPERS = {"__init__", "scalars", "formula", "own"}
+HELPERS = {"__init__", "scalars", "formula", "learnt"}
 
 
 def test_every_op_has_a_file_and_every_file_is_an_op() -> None:
