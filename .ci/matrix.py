@@ -3,10 +3,12 @@
 
     .ci/matrix.py 3.13 newest --without torch
     .ci/matrix.py 3.11 lowest --with torch==2.13.0 --update
+    .ci/matrix.py 3.13 newest --without torch --update --again tests/test_names.py
 
 It clones what is committed, makes an environment of that Python and those packages with uv (pip install uv), runs
-`make test` in it, and removes both.  UV_TORCH_BACKEND=cpu or UV_FIND_LINKS say where torch comes from.  Exit status:
-0 where all tests pass, 2 where some do not or the environment cannot be made.
+`make test` in it, and removes both.  UV_TORCH_BACKEND=cpu or UV_FIND_LINKS say where torch comes from.  Tests that
+failed, were mended and run --again have a row of their own.  Exit status: 0 where all tests pass, 2 where some do
+not or the environment cannot be made.
 """
 
 from __future__ import annotations
@@ -29,7 +31,18 @@ from scripts._shared.markers import MarkerError, update  # noqa: E402
 
 PAGE = ROOT / "CONTRIBUTING.md"
 MARKER = "matrix"
-HEAD = ("Python", "packages", "torch", "tests", "of the packages", "passed", "skipped", "failed", "run on")
+HEAD = (
+    "Python",
+    "packages",
+    "torch",
+    "tests",
+    "of the packages",
+    "passed",
+    "skipped",
+    "failed",
+    "commit",
+    "run on",
+)
 PACKAGES = {
     "pinned": ("--constraints", "constraints.txt"),
     "lowest": ("--resolution", "lowest-direct"),
@@ -37,6 +50,9 @@ PACKAGES = {
 }
 SHOWN = ("numpy", "numba", "jax", "pandas", "scipy", "pytest", "pytest-benchmark", "rich")
 EXTRAS = ("dev", "heavy-tests")
+WHOLE = "all"
+AGAIN = "those that had failed"
+"""Which tests a row is about, besides the fast ones."""
 
 
 def parser() -> Parser:
@@ -46,7 +62,9 @@ def parser() -> Parser:
     made.add_argument("packages", choices=PACKAGES, help="which of those that pyproject.toml admits")
     made.add_argument("--with", dest="pins", metavar="NAME==VERSION", action="append", default=[])
     made.add_argument("--without", metavar="NAME", action="append", default=[], help="leave a package out")
-    made.add_argument("--fast", action="store_true", help="make test-fast: none of the slow tests")
+    which = made.add_mutually_exclusive_group()
+    which.add_argument("--fast", action="store_true", help="make test-fast: none of the slow tests")
+    which.add_argument("--again", nargs="+", metavar="TEST", help="those that had failed, and nothing else")
     made.add_argument("--update", action="store_true", help="put the row into CONTRIBUTING.md's table")
     return made
 
@@ -77,6 +95,24 @@ def make_environment(folder: Path, asked: argparse.Namespace) -> Path:
     return venv
 
 
+def tested(asked: argparse.Namespace, venv: Path, report: Path) -> tuple[str, list[str]]:
+    """Which tests those are, for the table, and the command that runs them."""
+    if asked.again:
+        python = [str(venv / "bin" / "python"), "-m", "pytest", "-p", "no:benchmark"]
+        return AGAIN, [*python, "--quiet", f"--junitxml={report}", *asked.again]
+    target = "test-fast" if asked.fast else "test"
+    return "fast" if asked.fast else WHOLE, [
+        *("make", target, f"VENV={venv}"),
+        f"ARGS=--quiet --junitxml={report}",
+    ]
+
+
+def commit(folder: Path) -> str:
+    """The short name of what is checked out there."""
+    words = ("git", "rev-parse", "--short=10", "HEAD")
+    return subprocess.run(words, cwd=folder, capture_output=True, text=True, check=True).stdout.strip()
+
+
 def versions(venv: Path) -> dict[str, str]:
     """All that is installed, by name."""
     listed = subprocess.run(
@@ -104,10 +140,11 @@ def line(cells: Sequence[str]) -> str:
 
 
 def with_row(page: str, row: Sequence[str]) -> str:
-    """The table between the page's markers, with this row in place of an older one of the same kind."""
+    """The table between the page's markers, with this row in place of older ones that it makes obsolete."""
     rows = page.partition(f"<!-- {MARKER}:begin -->")[2].partition(f"<!-- {MARKER}:end -->")[0].split("\n")
     older = [tuple(each.strip("| ").split(" | ")) for each in rows if each.startswith("| ")][2:]
-    kept = [each for each in older if each[:4] != tuple(row[:4])]
+    replaced = (WHOLE, AGAIN) if row[3] == WHOLE else (row[3],)
+    kept = [each for each in older if each[:3] != tuple(row[:3]) or each[3] not in replaced]
     return "\n".join(map(line, [HEAD, ["---"] * len(HEAD), *sorted([*kept, tuple(row)])]))
 
 
@@ -119,25 +156,19 @@ def main() -> int:
         call("git", "clone", "--quiet", "--shared", str(ROOT), str(folder), folder=ROOT)
         venv = make_environment(folder, asked)
         report = Path(name) / "report.xml"
-        words = (
-            "make",
-            "test-fast" if asked.fast else "test",
-            f"VENV={venv}",
-            f"ARGS=--quiet --junitxml={report}",
-        )
+        which, words = tested(asked, venv, report)
         status = subprocess.run(words, cwd=folder, check=False).returncode
         if not report.exists():
             raise UsageError("the tests came to no end; see above")
-        found, count = versions(venv), counts(report)
+        found, count, of = versions(venv), counts(report), commit(folder)
     shown = ", ".join(f"{name} {found[name]}" for name in SHOWN if name in found)
-    torch = found.get("torch", "none")
     today = datetime.date.today().isoformat()
-    tests = "fast" if asked.fast else "all"
-    row = [asked.python, asked.packages, torch, tests, shown, *map(str, count.values()), today]
+    torch = found.get("torch", "none")
+    row = [asked.python, asked.packages, torch, which, shown, *map(str, count.values()), of, today]
     print(line(HEAD), line(row), sep="\n")
     if asked.update:
         update(PAGE, with_row(PAGE.read_text(encoding="utf-8"), row), MARKER, check=False)
-    return status
+    return 2 if status else 0
 
 
 if __name__ == "__main__":

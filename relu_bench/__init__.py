@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from bench.functions import compare, read_runs
+    from bench.functions.comparing import compare
+    from bench.functions.runs import read_runs
     from kernels import (
         Backend,
         Case,
@@ -37,6 +38,9 @@ __all__ = [
     "relu_backward",
 ]
 
+_ASKING = {"compare": "comparing", "read_runs": "runs"}
+"""The modules of `bench.functions` with what is not of `kernels`."""
+
 if not Path(__file__).with_name("kernels").is_dir():
     from relu_bench import _checkout
 
@@ -48,8 +52,13 @@ def __getattr__(name: str) -> Any:
         return import_module(f"{__name__}.{name}")
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    asks = name in ("compare", "read_runs")
-    value = getattr(import_module(f"{__name__}.bench.functions" if asks else f"{__name__}.kernels"), name)
+    if name == "compare":
+        said = import_module(f"{__name__}.bench.machine.needed").refusal(f"{__name__}.compare")
+        if said is not None:
+            raise ImportError(said)
+    asks = name in _ASKING
+    where = f"{__name__}.bench.functions.{_ASKING[name]}" if asks else f"{__name__}.kernels"
+    value = getattr(import_module(where), name)
     globals()[name] = value
     return value
 

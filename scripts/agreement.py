@@ -18,6 +18,7 @@ from statistics import median
 from rich.console import Console
 from rich.progress import Progress
 
+import scripts._shared.system as _system  # noqa: F401  # first of all: what follows cannot be imported everywhere
 from bench.plan.experiments import Experiment, case_label
 from bench.plan.options import OptionError, parse
 from bench.records.schema import CELL_COLUMNS, Cell, values_of

@@ -20,6 +20,7 @@ from queue import SimpleQueue
 from rich.console import Console
 from rich.progress import Progress
 
+import scripts._shared.system as _system  # noqa: F401  # first of all: what follows cannot be imported everywhere
 from bench.plan.callables import adopted
 from bench.plan.option_values import device_kind
 from bench.records.schema import RUN_FILES

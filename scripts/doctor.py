@@ -17,15 +17,18 @@ try:
 
     from bench.machine import cgroups, spoilers
     from bench.machine.finding import OK, PROBLEM, WARNING, Finding
-    from scripts._doctor import backends, cards, clocks, machine, memory
+    from scripts._doctor import backends, cards, clocks, machine, memory, system
     from scripts._doctor.messages import Family
     from scripts._shared import cli
 except ModuleNotFoundError as missing:  # the very machine that needs a doctor
-    print(
-        f"doctor.py: problem: the package {missing.name!r} is not there for {sys.executable}: "
-        "python -m pip install --constraint constraints.txt --editable '.[dev]', or run `make bench`",
-        file=sys.stderr,
+    from bench.machine.needed import MODULES, refusal
+
+    said = refusal("measuring") if missing.name in MODULES else None
+    said = said or (
+        f"the package {missing.name!r} is not there for {sys.executable}: python -m pip install --constraint "
+        "constraints.txt --editable '.[dev]', or run `make bench`"
     )
+    print(f"doctor.py: problem: {said}", file=sys.stderr)
     sys.exit(1)
 
 __all__ = ["examine", "main"]
@@ -110,6 +113,7 @@ def _machine_steps() -> list[Step]:
     throttled = cgroups.throttled()
     return [
         ("other load", 1.2, lambda: [machine.load()]),
+        ("the system", 0.0, lambda: list(system.findings())),
         (
             "affinity",
             0.0,

@@ -27,6 +27,7 @@ from rich.console import Console
 from rich.progress import Progress
 from tabulate import tabulate
 
+import scripts._shared.system as _system  # noqa: F401  # first of all: what follows cannot be imported everywhere
 from bench.channel import Request
 from bench.machine import environment, memory
 from bench.run.process import ArmError, ChildProcess

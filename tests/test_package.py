@@ -141,6 +141,14 @@ assert len(names) > 10 and all(len(modules) == 1 for modules in names.values()),
     assert done.returncode == 0, done.stderr
 
 
+def test_it_shares_no_file_with_another_distribution(installed: Installed) -> None:
+    """So the order in which they are installed does not matter, and neither takes the other along when it goes."""
+    (record,) = installed.packages.glob("relu_bench-*.dist-info/RECORD")
+    with record.open(encoding="utf-8", newline="") as file:
+        tops = {row[0].partition("/")[0] for row in csv.reader(file)}
+    assert tops == {"relu_bench", record.parent.name}
+
+
 def test_importing_it_imports_no_framework(installed: Installed) -> None:
     program = "import sys, relu_bench; relu_bench.Case; dir(relu_bench); print('numpy' in sys.modules)"
     assert installed.run("-c", program).stdout == "False\n"

@@ -48,6 +48,13 @@ def test_the_readme_is_short() -> None:
     assert len(README.splitlines()) <= 120
 
 
+def test_before_anything_is_downloaded_it_is_said_how_much_and_what_takes_less() -> None:
+    first, _, _ = README.partition("\n## ")
+    assert "downloads gigabytes" in first
+    assert "`make bench TORCH=cpu`" in first
+    assert "INDEX_cpu" in (ROOT / "Makefile").read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize(
     "page", ["README.md", "docs/validation.md", "docs/numba_tuned.md", "docs/pytorch.md"]
 )

@@ -1,4 +1,4 @@
-"""What `bench.functions.compare` gives: a row for each function, the fastest first."""
+"""What `bench.functions.comparing.compare` gives: a row for each function, the fastest first."""
 
 from __future__ import annotations
 

@@ -8,11 +8,23 @@ import threading
 import time
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 from bench.limits import Finite
 from bench.machine.clocks import clock, cpu_clock, thread_clock
 
-__all__ = ["Cost", "Idle", "Idling", "Usage", "at_rest", "cost", "settle", "usage", "waited_s"]
+__all__ = [
+    "Cost",
+    "Idle",
+    "Idling",
+    "Usage",
+    "at_rest",
+    "cost",
+    "settle",
+    "usage",
+    "waited_s",
+    "waits_are_told",
+]
 
 _THREADS = "/proc/self/task"
 
@@ -116,6 +128,11 @@ def waited_s() -> float:
         finally:
             os.close(file)
     return total / 1e9
+
+
+def waits_are_told() -> bool:
+    """Whether `waited_s` can be more than 0.0 on this system (Linux, unless its kernel was built without)."""
+    return Path(_THREADS, str(threading.get_native_id()), "schedstat").exists()
 
 
 def settle(most_s: float = 0.02) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import select
 import warnings
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Generator, Iterable
 from pathlib import Path
 
 import pytest
+
+from bench.machine import needed
 
 __all__ = ["pytest_benchmark_compare_machine_info", "refuse", "refuse_exclusive", "timing_is_off"]
 
@@ -23,25 +24,15 @@ _AT_ONCE = (
 """Options under which cells would be measured beside each other, or more than once: as pytest knows them, with the
 value that does no harm, as they are typed, and whose they are."""
 
-_NEEDED: Mapping[str, Callable[[], bool]] = {
-    "select.poll": lambda: hasattr(select, "poll"),  # how children are asked with a deadline
-    "the module resource": lambda: importlib.util.find_spec("resource") is not None,  # what a batch used up
-    "os.killpg": lambda: hasattr(os, "killpg"),  # how a child ends with all that it started
-}
-"""What the harness cannot do without, and whether it is there."""
-
 
 def refuse(config: pytest.Config) -> None:
     """Look at the system and at the options of other plugins.
 
     Raises pytest.UsageError, one line that says what to do.
     """
-    missing = [name for name, there in _NEEDED.items() if not there()]
-    if missing:
-        raise pytest.UsageError(
-            f"pytest bench/ needs what this system does not have ({', '.join(missing)}): measure on Linux, on macOS, "
-            "or on Windows in WSL; the functions of `kernels` need none of it"
-        )
+    said = needed.refusal("pytest bench/")
+    if said is not None:
+        raise pytest.UsageError(said)
     if config.getoption("benchmark_disable", None) is None:
         raise pytest.UsageError(
             "pytest bench/ needs the plugin pytest-benchmark, which is not loaded: leave out -p no:benchmark, "

@@ -16,8 +16,9 @@ import psutil
 import pytest
 
 import relu_bench
-from bench.functions import Comparison, read_runs
 from bench.functions.located import kind_of_array, located
+from bench.functions.result import Comparison
+from bench.functions.runs import read_runs
 from kernels import registry
 from kernels.own.loading import GIVEN
 from tests.running import REFERENCE, ROOT, ended, environ, wait_until, workers_of

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import json
 import os
+import platform
 import sys
 from pathlib import Path
 
@@ -12,9 +13,12 @@ import psutil
 import pytest
 
 from bench.machine import address_layout, cgroups, cpu_speed, environment, own_usage
+from bench.machine.finding import WARNING
 from bench.machine.foreign_load import Clock
 from bench.machine.memory import free_bytes
+from kernels.tuned import caches
 from kernels.tuned.caches import Caches, read_caches
+from scripts._doctor import system
 
 
 @pytest.fixture
@@ -68,6 +72,28 @@ def test_where_layouts_cannot_be_fixed_processes_start_all_the_same(monkeypatch:
     with address_layout.fixed_layout() as fixed:
         assert not fixed
     assert not address_layout.can_be_fixed()
+
+
+def test_the_doctor_says_what_is_missing_and_what_that_costs(
+    monkeypatch: pytest.MonkeyPatch, nowhere: Path
+) -> None:
+    monkeypatch.delattr(os, "sched_setaffinity", raising=False)
+    monkeypatch.delattr(os, "sysconf", raising=False)
+    monkeypatch.setattr(sys, "platform", "darwin")
+    monkeypatch.setattr(platform, "machine", lambda: "arm64")
+    monkeypatch.setattr(own_usage, "_THREADS", str(nowhere))
+    monkeypatch.setattr(caches, "_from_sysfs", lambda folder: {})
+    found = list(system.findings())
+    assert [each.figures["missing"] for each in found] == [each.name for each in system.ASKED]
+    assert all(each.status == WARNING and each.effect for each in found)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere something is missing")
+def test_the_doctor_takes_none_for_missing_that_is_there() -> None:
+    """A thread's accounts, and memory files, are any Linux's; the others depend on the machine."""
+    missing = {each.figures.get("missing") for each in system.findings()}
+    assert missing.isdisjoint({"CPU affinity", "memory files"})
+    assert ("accounts of waiting for a CPU" in missing) != Path("/proc/self/schedstat").exists()
 
 
 def test_a_machine_that_tells_little_is_described(monkeypatch: pytest.MonkeyPatch, nowhere: Path) -> None:

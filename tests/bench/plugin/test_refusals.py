@@ -117,8 +117,10 @@ def test_a_system_without_what_it_needs_is_told_in_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As on Windows, as far as that can be played here."""
-    (tmp_path / "sitecustomize.py").write_text("import os, select; del select.poll, os.killpg")
+    (tmp_path / "sitecustomize.py").write_text(
+        "import os, psutil, select, subprocess, sys; del select.poll, os.killpg; sys.modules['resource'] = None"
+    )
     path = os.pathsep.join([str(tmp_path), str(ROOT)])
     monkeypatch.setattr("tests.running.environ", lambda: {**os.environ, "PYTHONPATH": path})
     said = line_of(bench(tmp_path, *SMALL))
-    assert "does not have (select.poll, os.killpg): measure on Linux" in said
+    assert "does not have (select.poll, os.killpg, the module resource): measure on Linux" in said
