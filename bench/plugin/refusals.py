@@ -45,6 +45,11 @@ def refuse(config: pytest.Config) -> None:
                 f"{flag} of {plugin} ({given!r}) would measure several cells at once; pytest bench/ measures one "
                 f"after the other: leave it out, in PYTEST_ADDOPTS too"
             )
+    if config.getoption("timeout", None) or os.environ.get("PYTEST_TIMEOUT"):
+        raise pytest.UsageError(
+            "--timeout of pytest-timeout (or PYTEST_TIMEOUT) would end a cell in the middle of its measurement, which "
+            "is all of its case's: leave it out, in PYTEST_ADDOPTS too; --minutes limits a run"
+        )
     if config.getoption("benchmark_histogram") and importlib.util.find_spec("pygal") is None:
         raise pytest.UsageError(
             "--benchmark-histogram needs a package that is not installed: pip install 'pytest-benchmark[histogram]', "

@@ -42,6 +42,20 @@ def test_cells_are_not_measured_beside_each_other(tmp_path: Path, options: tuple
     assert "measures one after the other: leave it out" in line_of(bench(tmp_path, *SMALL, *options))
 
 
+def test_a_limit_of_time_for_each_test_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As pytest-timeout has it on the command line, or in the environment."""
+    option = "def pytest_addoption(parser): parser.addoption('--timeout', type=float, dest='timeout')"
+    if importlib.util.find_spec("pytest_timeout") is None:
+        (tmp_path / "pytest_timeout.py").write_text(option)
+    path = os.pathsep.join([str(tmp_path), str(ROOT)])
+    monkeypatch.setattr("tests.running.environ", lambda: {**os.environ, "PYTHONPATH": path})
+    assert "--minutes limits a run" in line_of(
+        bench(tmp_path, *SMALL, "-p", "pytest_timeout", "--timeout", "9")
+    )
+    monkeypatch.setattr("tests.running.environ", lambda: {**os.environ, "PYTEST_TIMEOUT": "9"})
+    assert "--minutes limits a run" in line_of(bench(tmp_path, *SMALL))
+
+
 def test_xdist_that_is_off_does_no_harm(kept: Outcome) -> None:
     pytest.importorskip("xdist")
     assert bench(kept.folder.parent, *SMALL, "-n", "0").code == 0
