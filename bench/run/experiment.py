@@ -113,6 +113,7 @@ def in_rounds(
         _finish(pool, states, case.threads, on_card=case.device != "cpu", in_turn=in_turn)
     learn_slopes(visit.evidence, states)
     _release(pool, states)
+    _excuse_controls(states)
     return Measured(states, rounds_s, renewed_s, limited)
 
 
@@ -165,6 +166,17 @@ def _finish(pool: Pool, states: Sequence[ArmState], threads: int, *, on_card: bo
             state.dispatch_s = dispatch_s
         for _, times in ask(pool, wanted if on_card else [], DeviceTime()):
             state.device_s, state.queued_s = times.device_s, times.queued_s
+
+
+def _excuse_controls(states: Sequence[ArmState]) -> None:
+    """Controls that wait in vain have not failed: there is nothing to show a limit for."""
+    if any(state.alive and not state.arm.is_control for state in states):
+        return
+    for state in states:
+        if state.alive and not state.batches:
+            state.fail(
+                "skipped", "no implementation was left to be timed, so there is nothing to show a limit for"
+            )
 
 
 def _uses_too_much(state: ArmState, threads: int) -> str | None:

@@ -47,7 +47,7 @@ def _cards() -> tuple[int, str]:
     try:
         return len(cuda.gpus), "the driver reports none; look at nvidia-smi and CUDA_VISIBLE_DEVICES"
     except CudaSupportError as error:
-        said = " ".join(str(error).split())
+        said = " ".join(str(error).split()).partition(" If you are sure")[0]  # a paragraph follows
         return 0, f"numba {numba.__version__} cannot use the driver ({said[:120]}); install NVIDIA's driver"
 
 

@@ -87,6 +87,16 @@ def test_whatever_arms_do_every_arm_has_its_row(pool: ProcessPool) -> None:
         cell.reason.encode()
 
 
+def test_controls_of_what_nobody_serves_are_skipped_and_have_not_failed() -> None:
+    case, arms = Case("gelu", n=64), (Arm("numpy_ufunc", "baseline"), Arm("empty_call", "floor"))
+    experiment = Experiment(case, arms)
+    states = run(experiment, InlinePool({}), LIMITS, seed=0).states
+    cells = cells_of(experiment, states, Stamp("r", "m", "now"))
+    assert [cell.status for cell in cells] == ["skipped", "skipped"]
+    assert "NumPy has no erf" in cells[0].reason
+    assert "nothing to show a limit for" in cells[1].reason
+
+
 def test_a_hanging_arm_is_ended_when_its_time_is_up() -> None:
     process = opened({}, "hangs")
     with pytest.raises(ArmError, match="timeout: no answer to 'prepare' within --cell-timeout"):
