@@ -275,8 +275,7 @@ def test_what_cannot_be_compared_is_one_line(functions: Any, x: Any, more: Any, 
 
 
 def test_a_function_is_found_by_its_module_and_called_with_its_frameworks_arrays() -> None:
-    import jax
-    import torch
+    jax, torch = pytest.importorskip("jax"), pytest.importorskip("torch")
 
     def place(function: Callable[..., Any] | str, inline: bool = False) -> tuple[str, str, str]:
         spec = located("f", function, "numpy", inline=inline)
