@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 from html.parser import HTMLParser
@@ -71,6 +72,21 @@ def bare(folder: Path) -> Path:
         cell(name, time_s, n=10, time_hi_s=math.inf, **unknown) for name, time_s in (("x", 1e-6), ("y", 9.0))
     ]
     return write_run(folder, [*timed, cell("x", None, n=10, placement="out", status="failed", reason="no")])
+
+
+def endless(folder: Path) -> Path:
+    """Three sizes; at two of them nothing is known of how long one arm may take, nor how short."""
+    cells = [
+        each
+        for n in SIZES
+        for each in experiment(
+            {"numpy_ufunc": 1e-9 * n, "torch_eager": 8e-10 * n, "jax_jit": 1.1e-9 * n}, n=n
+        )
+    ]
+    for at, n in ((0, 0), (8, 2)):
+        assert cells[at].case.n == SIZES[n]
+        cells[at] = dataclasses.replace(cells[at], time_lo_s=3e-14, time_hi_s=56e3)
+    return write_run(folder, cells)
 
 
 def crowded(folder: Path) -> Path:

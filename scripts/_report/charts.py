@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import altair as alt
 
+from scripts._report.whiskers import BEYOND, arrow, whisker
 from scripts._shared.drawn_arms import Arm
 from scripts._shared.style import (
     SECONDS_LABEL,
@@ -25,7 +26,7 @@ from scripts._shared.style import (
 __all__ = ["CEILING", "CHOSEN", "ENDS", "ONE", "POINTS", "SHIFT_PX", "SIZES", "heat", "noise", "over_size"]
 
 POINTS = "points"
-"""Records of one arm at one size: arm, n, x, y, lo, hi, noisy (hollow), and text for the tooltip.
+"""Records of one arm at one size: arm, n, x, y, interval (see `whiskers`), noisy (hollow), and text for the tooltip.
 
 `x` is where it is drawn: `n`, moved by a few pixels (`SHIFT_PX`), so that arms that coincide can be told apart."""
 CEILING = "ceiling"
@@ -50,9 +51,12 @@ def over_size(arms: Sequence[Arm], quantity: str, *, label_size: int = 11) -> La
     title = "time per call" if seconds else "bandwidth (GB/s)"
     axis = decades(SECONDS_LABEL if seconds else "format(datum.value, '~r')", title)
     scale = alt.Scale(type="log", nice=False, padding=8)
-    y, low = alt.Y("y:Q", scale=scale, axis=axis), alt.Y("lo:Q", scale=scale, axis=axis)
+
+    def along(field: str) -> alt.Y:
+        return alt.Y(f"{field}:Q", scale=scale, axis=axis)
+
+    y = along("y")
     base = alt.Chart(alt.NamedData(POINTS)).encode(x=_sizes("x"), color=color_of(arms))
-    rule = base.mark_rule(strokeWidth=1.5, opacity=0.7).encode(y=low, y2="hi:Q")
     lines = base.mark_line(strokeWidth=1.75).encode(y=y, strokeDash=dash_of(arms))
     points = _points(base, arms).encode(
         y=y, tooltip=tips("arm", "size", "time", "bandwidth", "speed-up", "status")
@@ -63,17 +67,18 @@ def over_size(arms: Sequence[Arm], quantity: str, *, label_size: int = 11) -> La
         .mark_text(align="left", dx=15, fontSize=label_size)
         .encode(x=_sizes(), y=y, text="label:N", color=named)
     )
-    layers = (_chosen(), _ceiling(y), rule, lines, points, names)
+    layers = (_chosen(), _ceiling(y), *whisker(base, along, width=1.5), lines, points, names)
     return alt.layer(*layers).add_params(alt.param(name=SIZES, value=[]))
 
 
 def noise(arms: Sequence[Arm]) -> Layers:
-    """Half of each 95 % interval over size; `CEILING` holds the largest noise floor."""
+    """Half of each 95 % interval over size, an arrow where it is `beyond`; `CEILING` holds the largest noise floor."""
     axis = decades("format(datum.value, '~%')", "half of the 95 % interval")
     y = alt.Y("y:Q", scale=alt.Scale(type="log", nice=False, padding=8), axis=axis)
     base = alt.Chart(alt.NamedData(POINTS)).encode(x=_sizes("x"), y=y, color=color_of(arms))
     points = _points(base, arms).encode(tooltip=tips("arm", "size", "interval", "noise floor", "status"))
-    return alt.layer(_chosen(), _ceiling(y), points).add_params(alt.param(name=SIZES, value=[]))
+    more = arrow(base, BEYOND, "triangle-up", above_px=10)
+    return alt.layer(_chosen(), _ceiling(y), points, more).add_params(alt.param(name=SIZES, value=[]))
 
 
 def heat(value: str, legend: str, *, upright: bool = False) -> Layers:

@@ -6,6 +6,7 @@ clipped (the ids of clip paths are counted from one chart to the next).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -19,6 +20,7 @@ from bench.text.units import seconds_text
 from kernels.api import AXIS_TABLE, PLACEMENTS
 from scripts._report import bars, charts
 from scripts._report.data import SLICE, FigureError, likeness, rows_of
+from scripts._report.whiskers import named, whiskered
 from scripts._shared.drawing import digits, finished
 from scripts._shared.drawn_arms import Arm, arms_of
 from scripts._shared.remarks import axis_text, clean
@@ -88,8 +90,8 @@ def _bandwidth(cells: pd.DataFrame, arms: list[Arm]) -> dict[str, Any]:
             width=_WIDTH, height=_HEIGHT, title=titles[name]
         )
         points, ceiling = _points(some, arms, sizes), _ceiling(some)
-        named = {"points": points, "ceiling": ceiling, "ends": _ends(points, ceiling), "chosen": []}
-        datasets |= {f"{name}-{key}": records for key, records in named.items()}
+        sets = {**named(points), "ceiling": ceiling, "ends": _ends(points, ceiling), "chosen": []}
+        datasets |= {f"{name}-{key}": records for key, records in sets.items()}
         panels.append(_renamed(panel.to_dict(), name))
     spec = {
         "params": [{"name": charts.SIZES, "value": sizes}],
@@ -101,7 +103,7 @@ def _bandwidth(cells: pd.DataFrame, arms: list[Arm]) -> dict[str, Any]:
         "title": _title(
             cells,
             "Bandwidth over size",
-            "Dashed: a copy of the same bytes. Bars: 95 % intervals. Hollow: noisy.",
+            "Dashed: a copy of the same bytes. Bars: 95 % intervals; an arrow: it goes on. Hollow: noisy.",
         ),
     }
     return finished(spec)
@@ -134,8 +136,8 @@ def _allocation(cells: pd.DataFrame, arms: list[Arm]) -> dict[str, Any]:
             "arm": row.arm,
             "placement": row.placement,
             "y": digits(row.time_s),
-            "lo": digits(row.time_lo_s, row.time_s),
-            "hi": digits(row.time_hi_s, row.time_s),
+            "lo": row.time_lo_s,
+            "hi": row.time_hi_s,
             "label": "~" * (row.status == "noisy") + seconds_text(row.time_s).replace("us", "µs"),
         }
         for arm in sorted((arm.name for arm in arms if arm.name in least), key=lambda name: least[name])
@@ -143,11 +145,11 @@ def _allocation(cells: pd.DataFrame, arms: list[Arm]) -> dict[str, Any]:
     ]
     chart = bars.placements(names).properties(width=560)
     spec = chart.to_dict() | {
-        "datasets": {charts.POINTS: records},
+        "datasets": named(whiskered(records)),
         "title": _title(
             cells,
             f"What allocation costs at {format_size(int(largest))} elements",
-            "The fastest on top. Lines: 95 % intervals. ~: noisy.",
+            "The fastest on top. Lines: 95 % intervals; an arrow: it goes on. ~: noisy.",
         ),
     }
     return finished(spec)
@@ -156,18 +158,19 @@ def _allocation(cells: pd.DataFrame, arms: list[Arm]) -> dict[str, Any]:
 def _points(cells: pd.DataFrame, arms: Sequence[Arm], sizes: Sequence[int]) -> list[dict[str, Any]]:
     doublings = charts.SHIFT_PX * np.log2(sizes[-1] / sizes[0]) / _WIDTH
     places = {arm.name: place - (len(arms) - 1) / 2 for place, arm in enumerate(arms)}
-    return [
+    records = [
         {
             "arm": row.arm,
             "n": int(row.n),
             "x": digits(row.n * 2 ** (places[row.arm] * doublings)),
             "y": digits(row.gb_per_s),
-            "lo": digits(row.gb_per_s * row.time_s / row.time_hi_s, row.gb_per_s),
-            "hi": digits(row.gb_per_s * row.time_s / row.time_lo_s, row.gb_per_s),
+            "lo": row.gb_per_s * row.time_s / row.time_hi_s,
+            "hi": row.gb_per_s * row.time_s / row.time_lo_s if row.time_lo_s else math.inf,
             "noisy": row.status == "noisy",
         }
         for row in rows_of(cells.sort_values(["arm", "n"]))
     ]
+    return whiskered(records)
 
 
 def _ceiling(cells: pd.DataFrame) -> list[dict[str, Any]]:
@@ -184,7 +187,7 @@ def _ends(points: Sequence[Mapping[str, Any]], ceiling: Sequence[Mapping[str, An
     if ceiling:
         last["copy"] = ceiling[-1]["y"]
     values = np.log(
-        [value for record in (*points, *ceiling) for value in (record["y"], record.get("lo", record["y"]))]
+        [value for record in (*points, *ceiling) for value in (record["y"], record.get("from", record["y"]))]
     )
     gap = (values.max() - values.min()) * _LINE_PX / _HEIGHT
     names = sorted(last, key=lambda name: last[name])

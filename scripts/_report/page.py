@@ -45,7 +45,7 @@ _MARKS = (
     " baseline), ? what is unresolved: neither that nor a difference was shown.",
 )
 _SCRIPTS = (
-    *("format.js", "rows.js", "gains.js", "rank.js", "address.js", "draw.js"),
+    *("format.js", "rows.js", "gains.js", "rank.js", "address.js", "whiskers.js", "draw.js"),
     *("sections.js", "answer.js", "page.js"),
 )
 """The page's own code, in the order in which it is put together."""

@@ -22,8 +22,8 @@ SECTIONS = (
         "here",
         "Time",
         "Each implementation at the size chosen, the fastest on top, with its 95 % interval for a new process. Hollow"
-        " points are noisy cells. A dashed line is a copy of the same bytes. An interval that runs to the"
-        " edge goes on.",
+        " points are noisy cells. A dashed line is a copy of the same bytes. An interval that ends in an arrow goes on:"
+        " the numbers say how far.",
     ),
     Section(
         "rounds",
@@ -47,8 +47,8 @@ SECTIONS = (
     Section(
         "time",
         "Time over size",
-        "Seconds per call. Bars are 95 % intervals, a dashed line is a copy of the same bytes. What is measured at"
-        " the same size is drawn a little side by side; the size chosen is shaded.",
+        "Seconds per call. Bars are 95 % intervals; one that ends in an arrow goes on. A dashed line is a copy of the"
+        " same bytes. What is measured at the same size is drawn a little side by side; the size chosen is shaded.",
         tall=True,
         keyed=True,
     ),
@@ -81,7 +81,7 @@ SECTIONS = (
         "noise",
         "Noise",
         "Half of each 95 % interval, as a share of the time. The dashed line is the largest noise floor of the arms:"
-        " the smallest difference from the baseline that would have been seen.",
+        " the smallest difference from the baseline that would have been seen. An arrow: more than the time itself.",
         tall=True,
         keyed=True,
     ),

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.factories import write_run
-from tests.reports import bare, crowded, drifting, hostile, mixed, network, twice
+from tests.reports import bare, crowded, drifting, endless, hostile, mixed, network, twice
 from tests.summaries import lines, skips
 
 
@@ -41,7 +41,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("pages")
     from scripts.report import main  # needs optional packages
 
-    makers = (mixed, hostile, bare, crowded, drifting, network, twice)
+    makers = (mixed, hostile, bare, endless, crowded, drifting, network, twice)
     for make in makers:
         name = make.__name__
         main([str(make(folder / name)), "--output", str(folder / f"{name}.html")])

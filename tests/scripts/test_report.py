@@ -218,7 +218,9 @@ def test_names_at_the_ends_of_lines_do_not_collide() -> None:
     for name, ends in spec["datasets"].items():
         if name.endswith("-ends"):
             places = np.log([record["y"] for record in ends])
-            values = np.log([r[k] for r in spec["datasets"][name[:-4] + "points"] for k in ("y", "lo", "hi")])
+            values = np.log(
+                [r[k] for r in spec["datasets"][name[:-4] + "points"] for k in ("y", "from", "to")]
+            )
             assert np.diff(places).min() * 260 / np.ptp(values) > 11
 
 

@@ -154,3 +154,23 @@ def test_a_phone_in_the_dark_needs_no_sideways_scrolling(browser: Any, pages: Pa
         page.wait_for_function(
             "() => document.querySelector('#time svg').getBoundingClientRect().width > 600"
         )
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_an_interval_of_hours_leaves_every_chart_readable(browser: Any, pages: Pages, width: int) -> None:
+    with browser.new_context(viewport={"width": width, "height": 800}) as context:
+        visit = Visit(context, pages["endless"], "#n=1Mi")
+        reach = "([id, axis]) => document.getElementById(id).view.scale(axis).domain()"
+        for chart, axis, most in (
+            ("here", "x", 4),
+            ("time", "y", 7e3),
+            ("bandwidth", "y", 4),
+            ("noise", "y", 300),
+        ):
+            visit.page.wait_for_selector(f"#{chart} svg .mark-symbol path")
+            low, high = visit.page.evaluate(reach, [chart, axis])
+            assert 1 < high / low < most, chart
+        arrows = "() => document.querySelectorAll('#here svg .mark-symbol path').length"
+        assert visit.page.evaluate(arrows) == 3 + 2  # an interval without an end on either side
+        assert "56000" in visit.page.text_content("#here-numbers").replace(",", "")
+        assert visit.complaints == []

@@ -22,7 +22,8 @@ const options = () => ({ mode: "vega-lite", renderer: "svg", actions: false, con
 
 function filled({ find, points, more }) {
   const spec = structuredClone(data.specs[find]);
-  spec.datasets = { points, ceiling: [], ends: [], one: [], chosen: [], ...more };
+  const going = Object.fromEntries(["below", "beyond"].map((where) => [where, points.filter((record) => record[where])]));
+  spec.datasets = { points, ...going, ceiling: [], ends: [], one: [], chosen: [], ...more };
   spec.layer = spec.layer.filter((layer) => spec.datasets[(layer.data ?? spec.data).name].length);
   const lines = new Set(points.map((record) => (find.endsWith("-upright") ? record.size : record.arm))).size;
   if (spec.height?.step) spec.height = spec.height.step * lines;
@@ -59,16 +60,9 @@ function shift(row) {
   return (arms.indexOf(row.place) - (arms.length - 1) / 2) * data.shift * doublings;
 }
 
-// Intervals that are far wider than what differs end at the edge of the panel: it is for the estimates.
-function cropped(points) {
-  const values = points.map((record) => record.y);
-  const [lowest, highest] = [Math.min(...values) / 2, Math.max(...values) * 2];
-  return points.map((record) => ({ ...record, lo: Math.max(record.lo, lowest), hi: Math.min(record.hi, highest) }));
-}
-
 // A logarithmic scale where times differ by factors, a linear one around them where they do not.
 const scaleFor = (id, records) =>
-  `${id}${Math.max(...records.map((r) => r.hi ?? r.y)) < 3 * Math.min(...records.map((r) => r.lo ?? r.y)) ? "-near" : ""}`;
+  `${id}${Math.max(...records.map((r) => r.to ?? r.y)) < 3 * Math.min(...records.map((r) => r.from ?? r.y)) ? "-near" : ""}`;
 
 // One value per size: the largest of `value` over the rows there.
 function line(value) {
@@ -82,7 +76,7 @@ function ends(points, ceiling) {
   const last = new Map(points.map((record) => [record.arm, record]));
   const names = [...last.values()].map(({ arm, n, y }) => ({ arm, n, y, label: arm }));
   if (ceiling.length) names.push({ arm: "", ...ceiling.at(-1), label: "copy" });
-  const values = [...points, ...ceiling].flatMap(({ y, lo, hi }) => [y, lo ?? y, hi ?? y]).map(Math.log);
+  const values = [...points, ...ceiling].flatMap(({ y, from, to }) => [y, from ?? y, to ?? y]).map(Math.log);
   const gap = ((Math.max(...values) - Math.min(...values)) * LINE_PX) / TALL_PX;
   const right = Math.max(...names.map(({ n }) => n));
   return apart(names.map((name) => ({ ...name, n: right })).sort((a, b) => a.y - b.y), gap, Math.min(...values), Math.max(...values));

@@ -47,7 +47,7 @@ const ratioText = ({ value, lo, hi }) => ratio(value, lo, hi);
 const overLeader = (row) => `${ratio(row.over_leader, row.over_leader_lo, row.over_leader_hi)} ${row.leader}`;
 const open = (row) => row.arm + (Number.isNaN(row.leader_noise_floor) ? "" : ` (${percent(row.leader_noise_floor)})`);
 const listed = (rows, text = (row) => row.arm) => rows.map(text).join(", ") || "-";
-const within = (value, otherwise) => (Number.isFinite(value) && value > 0 ? value : otherwise);
+const within = (value, otherwise) => (value >= 0 ? value : otherwise); // an interval may have no end
 const sum = (rows, name) => rows.reduce((all, row) => all + (row[name] || 0), 0);
 
 function element(tag, attributes = {}, ...children) {

@@ -5,7 +5,7 @@ const TIMES = { y: "time_s", lo: "time_lo_s", hi: "time_hi_s" };
 function here() {
   const rows = at(state.n).filter((row) => row.timed).sort(byTime);
   byId("here-title").textContent = `Time at ${sizeWord()} ${sizeText(state.n)}`;
-  const points = cropped(rows.map((row) => ({ ...point(row, row.time_s, row.time_lo_s, row.time_hi_s), label: about(row) })));
+  const points = whiskered(rows.map((row) => ({ ...point(row, row.time_s, row.time_lo_s, row.time_hi_s), label: about(row) })));
   const copies = cells().filter((row) => row.n === state.n && row.ceiling_gb_per_s > 0).map((row) => moved(row) / row.ceiling_gb_per_s);
   const copy = copies.length ? [{ y: Math.min(...copies) }] : [];
   draw("here", scaleFor("here", [...points, ...copy]), points, { ceiling: copy }, TIMES);
@@ -42,7 +42,7 @@ function runs() {
   const few = new Set(rows.map(({ run }) => run)).size < 2;
   for (const id of ["runs", "changes"]) byId(`${id}-section`).hidden = few;
   if (few) return;
-  const points = cropped(rows.map(({ row, run }) => ({ ...point(row, row.time_s, row.time_lo_s, row.time_hi_s), run })));
+  const points = whiskered(rows.map(({ row, run }) => ({ ...point(row, row.time_s, row.time_lo_s, row.time_hi_s), run })));
   draw("runs", scaleFor("runs", points), points, {}, TIMES);
   numbers("runs", "The same case in each run", ["implementation", "run", "time", "95 % interval"],
     rows.map(({ row, run }) => [row.arm, run, about(row), interval(row)]), 2);
@@ -54,7 +54,7 @@ function changes(rows) {
   if (!rows.length) return;
   const word = ({ change }) => OPPOSITE[change.word] ?? change.word;
   const mark = (each) => ({ same: "= ", unresolved: "? " })[word(each)] ?? "";
-  const points = cropped(rows.map((each) => ({ arm: each.row.arm, run: each.run, place: each.place, y: each.change.value,
+  const points = whiskered(rows.map((each) => ({ arm: each.row.arm, run: each.run, place: each.place, y: each.change.value,
     lo: within(each.change.lo, each.change.value), hi: within(each.change.hi, each.change.value),
     label: `${mark(each)}${ratio(each.change.value)}`, ratio: ratioText(each.change), verdict: word(each), "would be seen": percent(each.change.floor) })));
   draw("changes", scaleFor("changes", [...points, { y: 1 }]), points, { one: [{ y: 1 }] }, { y: "ratio", lo: "ratio_lo", hi: "ratio_hi" });
@@ -64,9 +64,9 @@ function changes(rows) {
 
 function overSize() {
   const rows = timed();
-  const rates = cropped(rows.filter((row) => row.gb_per_s > 0).map((row) =>
+  const rates = whiskered(rows.filter((row) => row.gb_per_s > 0).map((row) =>
     point(row, row.gb_per_s, moved(row) / row.time_hi_s, moved(row) / row.time_lo_s)));
-  const spent = cropped(rows.map((row) => point(row, row.time_s, row.time_lo_s, row.time_hi_s)));
+  const spent = whiskered(rows.map((row) => point(row, row.time_s, row.time_lo_s, row.time_hi_s)));
   const limits = { bandwidth: line((row) => row.ceiling_gb_per_s), time: line((row) => moved(row) / row.ceiling_gb_per_s) };
   for (const [id, points] of [["bandwidth", rates], ["time", spent]]) {
     const ceiling = limits[id];
@@ -122,10 +122,10 @@ function ledger() {
 }
 
 function noises() {
-  const least = (share) => Math.max(share, 5e-4); // a logarithmic axis has no 0
-  const rows = timed().filter((row) => Number.isFinite(half(row)));
-  draw("noise", "noise", rows.map((row) => point(row, least(half(row)))),
-    { ceiling: line((row) => least(row.noise_floor)), chosen: chosen() }, { y: "half_interval" });
+  const held = (share) => Math.min(Math.max(share, 5e-4), 1); // a logarithmic axis has no 0; what is wider than the time says nothing
+  const rows = timed().filter((row) => half(row) >= 0);
+  draw("noise", "noise", rows.map((row) => ({ ...point(row, held(half(row))), half: half(row), beyond: half(row) > 1 })),
+    { ceiling: line((row) => held(row.noise_floor)), chosen: chosen() }, { half: "half_interval" });
   numbers("noise", "Intervals, noise floors, and batches beside others' work",
     ["implementation", sizeWord(), "interval", "noise floor", "rounds", "disturbed"],
     timed().map((row) => [row.arm, sizeText(row.n), `±${percent(half(row))}`, percent(row.noise_floor), count(row.rounds), count(row.contended_rounds)]));
