@@ -90,14 +90,28 @@ def test_nan_reaches_the_sum_and_is_made_by_nothing_else() -> None:
     assert judge_slope_gradient(case, x, dy, np.float32("nan")).problem is None
 
 
-def test_who_adds_in_sixteen_bits_is_told_so() -> None:
-    case, x, dy = inputs("float16", 3000)
+@pytest.mark.parametrize(("dtype", "unit"), [("float16", 2.0**-11), ("bfloat16", 2.0**-8)])
+def test_sixteen_bits_may_be_added_by_halves_which_is_told_but_not_one_after_the_other(
+    dtype: str, unit: float
+) -> None:
+    case, x, dy = inputs(dtype, 4096)
     x, dy = -np.abs(x), np.abs(dy)
-    total = np.float16(0)
-    for product in x * dy:
+    halves, total = x * dy, x.dtype.type(0)
+    for product in halves:
         total += product
-    judged = judge_slope_gradient(case, x, dy, total)
-    assert (judged.problem, judged.notes) == (None, {"grad(slope) added in": "float16"})
+    while halves.size > 1:
+        halves = halves[::2] + halves[1::2]
+    assert judge_slope_gradient(case, x, dy, halves[0]).problem is None
+    assert "a sum over 4096 elements" in (judge_slope_gradient(case, x, dy, total).problem or "")
+    judged = judge_slope_gradient(case, x, dy, x.dtype.type(right(x, dy) * (1 + 8 * unit)))
+    assert (judged.problem, judged.notes) == (None, {"grad(slope) added in": dtype})
+
+
+def test_only_an_infinity_is_excused_where_sums_overflow() -> None:
+    case, x, dy = inputs("float16", 2000)
+    x, dy = -np.abs(x) - np.float16(9), np.abs(dy) + np.float16(9)
+    for found, is_right in ((-np.inf, True), (-65504, False), (0, False)):
+        assert (judge_slope_gradient(case, x, dy, np.float16(found)).problem is None) is is_right
 
 
 @pytest.mark.parametrize("name", ["numpy_ufunc", "numba_jit", "torch_eager"])
