@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from bench.arm.server import ArmServer
@@ -23,10 +23,10 @@ def served(make: Callable[[], Backend], case: Case, *, plugin: bool = True) -> A
     return prepared.skip or prepared.gate.problem or server
 
 
-def batches(server: ArmServer, count: int, least: int = 16) -> list[Sample]:
+def batches(server: ArmServer, count: int, least: int = 16) -> Iterator[Sample]:
     """So many batches of an ordinary length, and of so many calls at `least`, however busy the machine is."""
     calls = max(least, int(_BATCH_S / server.probe(1e-4)))
-    return [server.batch(calls, 0.0005) for _ in range(count)]
+    return (server.batch(calls, 0.0005) for _ in range(count))
 
 
 def problem_of(
@@ -36,5 +36,5 @@ def problem_of(
     server = served(make, case, plugin=plugin)
     if isinstance(server, str):
         return server
-    wrong = [sample.problem for sample in batches(server, rounds, least) if sample.problem]
-    return wrong[0] if wrong else server.finish().problem
+    wrong = (sample.problem for sample in batches(server, rounds, least) if sample.problem)
+    return next(wrong, None) or server.finish().problem
