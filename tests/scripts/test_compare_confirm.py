@@ -92,6 +92,7 @@ class TestMeasuring:
         assert float(row["again_ratio"]) > 4
         assert len(list((tmp_path / "results").glob("confirm-*/rounds.csv"))) > 0
 
+    @pytest.mark.daily  # as two folders are, whose code differs
     def test_the_same_code_in_both_folders_is_measured_twice(
         self, tmp_path: Path, folders: tuple[str, str], capsys: pytest.CaptureFixture[str]
     ) -> None:

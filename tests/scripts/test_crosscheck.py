@@ -76,7 +76,17 @@ CAUGHT = {
 _ALL = (mutants.HonestNumpy, *CAUGHT)
 _ON_TRIALS_THAT_TAKE_TIME = (mutants.HonestNumpy, mutants.IgnoresStrides)
 _ON_FLOAT64 = (mutants.NarrowSlope,)
-_OTHERS = tuple(each for each in _ALL if each not in (*_ON_TRIALS_THAT_TAKE_TIME, *_ON_FLOAT64))
+_OTHERS = (
+    mutants.DropsNanInTail,
+    mutants.IgnoresSlope,
+    mutants.SkipsTail,
+    mutants.MutatesInput,
+    mutants.PromotesDtype,
+    mutants.OffByOneUlp,
+    mutants.GradientFromOutput,
+    mutants.SharesResult,
+)
+"""One for each kind of trial and of problem; test_gate.py and test_mutants.py have the judge try all of them."""
 Runs = list[tuple[tuple[type[mutants.HonestNumpy], ...], str, str]]
 """Who is tried on which dtypes, and the seconds for what can be left out."""
 
@@ -107,9 +117,9 @@ def test_every_mutant_is_caught_and_the_honest_passes(runs: Runs, tmp_path: Path
         for row in table:
             found.setdefault(row["backend"], []).append(row)
     assert {row["status"] for row in found.pop("honest_numpy")} == {"ok"}
-    for mutant, words in CAUGHT.items():
+    for mutant in {each for tried, _, _ in runs for each in tried} - {mutants.HonestNumpy}:
         wrong = [row for row in found.pop(mutant.name) if row["status"] == "incorrect"]
-        assert any(words in row["reason"] for row in wrong), mutant.name
+        assert any(CAUGHT[mutant] in row["reason"] for row in wrong), mutant.name
         assert all("\n" not in row["reason"] for row in wrong)
         assert f"{mutant.name} " in told
     assert not found
@@ -117,7 +127,7 @@ def test_every_mutant_is_caught_and_the_honest_passes(runs: Runs, tmp_path: Path
 
 def test_a_backend_that_crashes_hangs_or_raises_costs_its_own_rows_alone(tmp_path: Path) -> None:
     broken = with_plugins(mutants.Crashes, mutants.Hangs, mutants.Raises)
-    small = ["--ops", "relu", "--placements", "new", "--dtypes", "float32", "--timeout", "10"]
+    small = ["--ops", "relu", "--placements", "new", "--dtypes", "float32", "--timeout", "4"]
     done = crosscheck(*broken, *small, "--csv", str(tmp_path / "matrix.csv"))
     assert done.returncode == 1
     assert "Traceback" not in done.stdout + done.stderr
@@ -131,7 +141,7 @@ def test_a_backend_that_crashes_hangs_or_raises_costs_its_own_rows_alone(tmp_pat
         ("raises", "backward"): "failed",
     }
     assert "crashes relu backward new float32 crashed: killed by SIGABRT" in done.stdout
-    assert "hangs relu forward new float32 timeout: took more than 10 s (--timeout)" in done.stdout
+    assert "hangs relu forward new float32 timeout: took more than 4 s (--timeout)" in done.stdout
     assert "raises relu forward new float32 failed: ArithmeticError: no answer was found" in done.stdout
 
 

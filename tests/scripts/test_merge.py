@@ -51,7 +51,7 @@ def rows(path: Path) -> list[dict[str, str]]:
 
 
 class TestShards:
-    @pytest.mark.parametrize("count", [1, 3, 7, 50])
+    @pytest.mark.parametrize("count", [1, 3, 7, pytest.param(50, marks=pytest.mark.daily)])
     def test_every_experiment_is_in_one_of_them(self, count: int) -> None:
         def planned(chosen: str | None) -> list[str]:
             settings = parse({"shard": chosen, "baseline": "numpy_ufunc"})

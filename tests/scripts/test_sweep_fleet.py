@@ -154,6 +154,7 @@ def test_nothing_is_lost_or_doubled_when_workers_and_the_command_die() -> None:
     ]
 
 
+@pytest.mark.daily  # each machine having a run of its own is seen above
 @pytest.mark.skipif(shutil.which("taskset") is None, reason="taskset makes a machine of one CPU")
 def test_machines_that_differ(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """All of it, through the command: a second machine that has one CPU."""

@@ -104,9 +104,9 @@ def test_a_cpu_that_is_slow_for_a_moment_does_not_make_one_thread_the_winner() -
 def test_keys_are_decided_apart() -> None:
     time = Time()
     race = time.race()
-    race.winner(1, time.ways({"a": 1e-7, "b": 1e-4}))
+    race.winner(1, time.ways({"a": 1e-5, "b": 1e-3}))
     assert time.log[-1] == "a"
-    race.winner(2, time.ways({"a": 1e-4, "b": 1e-7}))
+    race.winner(2, time.ways({"a": 1e-3, "b": 1e-5}))
     assert time.log[-1] == "b"
 
 

@@ -105,7 +105,7 @@ def test_a_compiler_that_finds_the_code_is_dismissed(pool: ProcessPool, cache: P
     assert {row.cache_hit for row in compiles_of(other, states, STAMP)} == {1}
 
 
-@pytest.mark.parametrize("threads", [0, 1])
+@pytest.mark.parametrize("threads", [1, pytest.param(0, marks=pytest.mark.daily)])
 def test_what_becomes_of_a_compiler_costs_no_arm_its_place(
     pool: ProcessPool, cache: Path, threads: int
 ) -> None:

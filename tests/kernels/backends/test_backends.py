@@ -25,11 +25,13 @@ def rare(case: Case, name: str) -> bool:
     """Compiled anew for seconds, by code that other cases show: once a day is enough."""
     float32, contiguous = case.dtype == "float32", case.layout == "contiguous"
     leaky, forward = case.op == "leaky_relu", case.direction == "forward"
+    first = forward and case.placement == "new"
     if name == "torch_compile":
-        first = forward and case.placement == "new"
-        return not ((leaky and float32 and contiguous) or (first and (leaky or (float32 and contiguous))))
+        usual = contiguous and (leaky or (first and float32))
+        return not (float32 and usual) and not (first and leaky and case.dtype in ("float32", "bfloat16"))
     if name == "numba_parallel":
-        return not (contiguous or (float32 and forward and leaky))
+        usual = contiguous and (leaky or float32) and case.dtype in ("float32", "bfloat16")
+        return not (usual or (leaky and forward and (float32 or (first and contiguous))))
     return False
 
 
@@ -57,14 +59,14 @@ def demand(backend: Backend, case: Case) -> None:
         pytest.skip(reason)
 
 
-# torch.compile takes a good part of a second for each length and slope, so it gets fewer of them, and tests here
-# and in test_backend_promises.py ask for the same ones, which it fetches from its cache.
+# torch.compile takes a good part of a second for each length and slope, and JAX a tenth, so they get fewer of them, and
+# tests here and in test_backend_promises.py ask for the same ones, which torch.compile fetches from its cache.
 
 
 def lengths(name: str, case: Case) -> tuple[int, ...]:
     if name == "torch_compile":
         return (1, 71) if case == Case("relu") else (71,)
-    return (1, 17, 1023) if name == "numba_parallel" else (1, 7, 16, 17, 1023)
+    return (1, 17, 1023) if name in ("numba_parallel", "jax_jit") else (1, 7, 16, 17, 1023)
 
 
 def other_slopes(name: str, case: Case) -> tuple[float, ...]:

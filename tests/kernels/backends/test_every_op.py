@@ -18,24 +18,41 @@ _FEW = {"torch_compile": ("silu", "add_relu"), "numba_parallel": ("add_relu",)}
 """What those are tried on whose compiling takes a good part of a second, or whose loops are another's: in float32."""
 
 
-def dtypes(name: str) -> tuple[str, ...]:
+def dtypes(name: str) -> list[tuple[str, ...]]:
+    """Those that are tried together."""
     if name in _FEW:
-        return _COMPILED[:1]
-    return DTYPES if name in ("numpy_ufunc", "torch_eager") else _COMPILED
+        return [_COMPILED[:1]]
+    if name in ("numba_jit", "jax_jit"):
+        return [_COMPILED[:1], _COMPILED[1:]]
+    return [DTYPES if name in ("numpy_ufunc", "torch_eager") else _COMPILED]
+
+
+def rare(op: str, name: str, some: tuple[str, ...]) -> bool:
+    """Compiled for long, by code that others show: an op's expression is the same whatever it is rounded to."""
+    return (op, name) == ("silu", "torch_compile") or (
+        some == _COMPILED[1:] and op not in ("gelu", "add_relu")
+    )
 
 
 @pytest.mark.parametrize(
-    ("op", "name"),
+    ("op", "name", "some"),
     [
-        pytest.param(op, name, marks=pytest.mark.daily if (op, name) == ("silu", "torch_compile") else ())
+        pytest.param(
+            op,
+            name,
+            some,
+            marks=pytest.mark.daily if rare(op, name, some) else (),
+            id=f"{op}-{name}-{some[-1]}",
+        )
         for name in CPU_BACKENDS
         for op in _FEW.get(name, OTHERS)
+        for some in dtypes(name)
     ],
 )
-def test_every_placement_is_right_or_refused(op: str, name: str) -> None:
+def test_every_placement_is_right_or_refused(op: str, name: str, some: tuple[str, ...]) -> None:
     backend, served = load(name), 0
     placements = PLACEMENTS[:1] if name in _FEW else PLACEMENTS
-    for direction, placement, dtype in product(DIRECTIONS, placements, dtypes(name)):
+    for direction, placement, dtype in product(DIRECTIONS, placements, some):
         case = Case(op, direction, placement, dtype, 71)
         reason = backend.why_not(case)
         if reason is None:
