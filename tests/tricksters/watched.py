@@ -137,13 +137,15 @@ class ReplacesCode(Trickster):
 
 
 class SlowsOthers(Trickster):
-    """Keeps a CPU busy while the other arms are measured."""
+    """Keeps a CPU busy while the other arms are measured, also where a dozen other programs want to have it."""
 
     name = "slows_others"
+    threads = 3
 
     def trick(self, honest: Call, x: Array, out: Array | None) -> Call:
         if threading.active_count() == 1:
-            threading.Thread(target=self._burn, daemon=True).start()
+            for _ in range(self.threads):
+                threading.Thread(target=self._burn, daemon=True).start()
         return honest
 
     def _burn(self) -> None:
