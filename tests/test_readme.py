@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import kernels
+from bench.plan.settings import FORCE
 from tests.running import INLINE, QUICK, ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -102,7 +103,7 @@ def test_the_plugin_is_short_and_gets_a_row(tmp_path: Path) -> None:
             "no:cacheprovider",
         ],
         cwd=ROOT,
-        env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(tmp_path)},
+        env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(tmp_path), FORCE: "1"},
         capture_output=True,
         text=True,
         check=False,
