@@ -22,7 +22,7 @@ from bench.stats.process_spread import (
     variance_between,
 )
 from bench.stats.slow_cpus import SlowCpus
-from bench.stats.verdicts import RESOLVE, Pair, Verdict, alone, interval_of, judge, pair_of, time_of
+from bench.stats.verdicts import RESOLVE, Pair, Verdict, alone, judge, pair_of, time_interval, time_of
 
 __all__ = ["Evidence", "learn", "learn_slopes"]
 
@@ -97,9 +97,9 @@ class Evidence:
         return variance_between(self.of(one), self.of(other), alike=alike)
 
     def time(self, state: ArmState) -> Interval | None:
-        """Seconds per call, with the interval for a new process; None where nothing was timed."""
+        """Seconds per call, with the interval for a new process (0 to inf: not known); None where nothing was timed."""
         pair, spread = alone(self.rounds(state)), self.of(state)
-        return None if pair is None else interval_of(pair, spread.sd**2 + spread.kind_sd**2, spread.df)
+        return None if pair is None else time_interval(pair, spread.sd**2 + spread.kind_sd**2, spread.df)
 
     def precise(self, state: ArmState) -> bool:
         """Whether the interval of its time is as narrow as was asked for."""

@@ -32,6 +32,7 @@ __all__ = [
     "interval_of",
     "judge",
     "pair_of",
+    "time_interval",
     "time_of",
 ]
 
@@ -42,6 +43,8 @@ RESOLVE = 0.03
 """Arms that differ by less than this fraction are `same`, unless something else is asked for (``--resolve``)."""
 _INTERVAL = 0.975
 """Of the 95 % interval that is reported."""
+_NOT_KNOWN = 10.0
+"""A time of which not even this factor is known has no interval: Student's t makes hours of four rounds that differ."""
 _POWER = 0.8416
 """Standard errors, besides those of the test, by which a difference must exceed to be found in 80 % of the cases."""
 
@@ -128,6 +131,12 @@ def interval_of(pair: Pair, process_variance: float, process_df: float) -> Inter
     reach = _t(_INTERVAL, _degrees(pair, between, process_df)) * math.sqrt(pair.se**2 + between)
     d = pair.log_ratio
     return Interval(math.exp(d), _exp(d - reach), _exp(d + reach))
+
+
+def time_interval(pair: Pair, process_variance: float, process_df: float) -> Interval:
+    """As `interval_of`, of the seconds of one arm `alone`; from 0 to inf where they are as good as not known."""
+    found = interval_of(pair, process_variance, process_df)
+    return found if found.hi <= _NOT_KNOWN * found.value else Interval(found.value, 0.0, math.inf)
 
 
 def judge(

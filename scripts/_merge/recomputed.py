@@ -21,7 +21,7 @@ from bench.records.schema import Cell, Round, values_of
 from bench.stats.fastest import COMPETING
 from bench.stats.moderation import moderated
 from bench.stats.process_spread import Spread, variance_between
-from bench.stats.verdicts import Pair, Rounds, Verdict, alone, interval_of, judge, pair_of, time_of
+from bench.stats.verdicts import Pair, Rounds, Verdict, alone, judge, pair_of, time_interval, time_of
 from scripts._merge.parts import Whole
 from scripts._shared.pairs import rounds_vary
 
@@ -201,7 +201,7 @@ def _alone(arm: _Arm) -> dict[str, Any]:
     found |= {"min_s": float(samples.min()), "q25_s": q25, "median_s": median, "q75_s": q75}
     found |= {"max_s": float(samples.max()), "contended_rounds": sum(each.contended for each in arm.batches)}
     if spread is not None:
-        interval = interval_of(pair, spread.sd**2 + spread.kind_sd**2, spread.df)
+        interval = time_interval(pair, spread.sd**2 + spread.kind_sd**2, spread.df)
         found |= {"time_lo_s": interval.lo, "time_hi_s": interval.hi}
     if cell.role != "floor":
         moved = cell.case.bytes_moved

@@ -121,6 +121,8 @@ def _sentences(label: str, row: Row, case: Sequence[Row], rounds: pd.DataFrame |
 def _times(row: Row) -> Iterator[str]:
     low, high = (seconds_text(row[name]) for name in ("time_lo_s", "time_hi_s"))
     interval = f" (for a new process {low} to {high}, with 95 % confidence)" if row["time_hi_s"] > 0 else ""
+    if math.isinf(row["time_hi_s"]):
+        interval = " (how far off that may be is not known: too few rounds, which differ too much)"
     processes = (
         "" if math.isnan(row["processes"]) else f" in {_count(row['processes'], 'process', 'processes')}"
     )

@@ -142,3 +142,12 @@ class TestWhat:
         python, script, *words = shlex.split(command)
         assert (python, script) == ("python", "scripts/summarise.py")
         assert "-numpy_ufunc-it's of run run1" in said(capsys, *words)
+
+
+def test_a_time_without_an_interval_is_told_as_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lost = cell("numpy_ufunc", 2e-3, role="baseline", time_lo_s=0.0, time_hi_s=float("inf"))
+    told = said(capsys, write_run(tmp_path / "run", [lost]), "--explain", "numpy_ufunc")
+    assert "Time: 2.00 ms a call (how far off that may be is not known: " in told
+    assert "inf" not in told.splitlines()[0]

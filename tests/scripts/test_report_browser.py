@@ -131,6 +131,7 @@ def test_a_run_that_knows_next_to_nothing_is_no_error(browser: Any, pages: Pages
         assert "Not known whether as fast: y." in visit.text(
             "#why"
         )  # intervals without an end tell nothing apart
+        assert "not known" in visit.page.text_content("#here-numbers")
         visit.page.select_option("#by-placement", label="out")
         assert visit.text("#which") == "Nothing was timed here"
         assert visit.text("#here") == "There is nothing to draw here."

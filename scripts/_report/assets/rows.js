@@ -40,7 +40,7 @@ const nowName = () => state.now || cells().find((row) => row.role === "baseline"
 const over = (row) => gain(nowAt(row.n), row);
 
 const about = (row) => (row.status === "noisy" ? "~" : "") + seconds(row.time_s);
-const interval = (row) => `${seconds(row.time_lo_s)} to ${seconds(row.time_hi_s)}`;
+const interval = (row) => (row.time_hi_s === Infinity ? "not known" : `${seconds(row.time_lo_s)} to ${seconds(row.time_hi_s)}`);
 const half = (row) => (row.time_hi_s - row.time_lo_s) / 2 / row.time_s;
 const moved = (row) => row.gb_per_s * row.time_s;
 const ratioText = ({ value, lo, hi }) => ratio(value, lo, hi);

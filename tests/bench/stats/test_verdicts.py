@@ -7,7 +7,18 @@ import math
 import numpy as np
 import pytest
 
-from bench.stats.verdicts import RESOLVE, Pair, Rule, alone, interval_of, judge, pair_of, time_of
+from bench.stats.estimates import Interval
+from bench.stats.verdicts import (
+    RESOLVE,
+    Pair,
+    Rule,
+    alone,
+    interval_of,
+    judge,
+    pair_of,
+    time_interval,
+    time_of,
+)
 
 Rounds = dict[tuple[int, int], float]
 MANY_DF = 1000.0
@@ -150,3 +161,13 @@ def test_a_tenth_is_found_and_hardly_ever_called_the_same() -> None:
 def test_the_interval_holds_the_truth_19_times_in_20() -> None:
     intervals = [interval_of(each, 0.02**2, 12.0) for each in draws(1.0, 0.02, 0.02, 1500, seed=5)]
     assert sum(each.lo <= 1.0 <= each.hi for each in intervals) / len(intervals) >= 0.933
+
+
+@pytest.mark.parametrize(("slowest", "known"), [(1.1, True), (3.0, False)])
+def test_a_time_of_which_no_factor_of_ten_is_known_has_no_interval(slowest: float, known: bool) -> None:
+    """Four rounds have one degree of freedom: if two of them are three times as long, t reaches to hours."""
+    found = alone(rounds([1.0, 1.0, slowest, slowest]))
+    assert found is not None
+    plain, told = interval_of(found, 1e-4, 4.0), time_interval(found, 1e-4, 4.0)
+    assert (plain.hi < 10 * plain.value) == known
+    assert told == (plain if known else Interval(plain.value, 0.0, math.inf))
