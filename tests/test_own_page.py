@@ -85,6 +85,7 @@ def test_its_functions_are_measured(folder: Path) -> None:
     assert ours == wanted
 
 
+@pytest.mark.daily  # test_package.py compares functions of a script, test_compare.py some on an array
 @pytest.mark.slow
 def test_its_question_is_answered(folder: Path) -> None:
     program = folder / "question.py"

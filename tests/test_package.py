@@ -191,6 +191,7 @@ if __name__ == "__main__":
     assert set(done.stdout.split()) <= {"ok", "noisy"}
 
 
+@pytest.mark.daily  # a plugin is, above
 def test_it_measures_a_function_of_a_file(installed: Installed) -> None:
     (installed.folder / "own.py").write_text("import numpy as np\n\ndef f(x):\n    return np.maximum(x, 0)\n")
     few = ("--ops", "relu", "--directions", "forward", "--placements", "new", "--sizes", "64")

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from tests import reports
 from tests.factories import write_run
-from tests.reports import bare, crowded, drifting, endless, hostile, mixed, network, twice
 from tests.summaries import lines, skips
 
 
@@ -35,14 +35,23 @@ def browser() -> Iterator[Any]:
         chromium.close()
 
 
+class _Pages(dict[str, Path]):
+    """Each is made when it is first asked for: a process of tests needs some of them."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self._folder = folder
+
+    def __missing__(self, name: str) -> Path:
+        from scripts.report import main  # needs optional packages
+
+        path = self._folder / f"{name}.html"
+        main([str(getattr(reports, name)(self._folder / name)), "--output", str(path)])
+        self[name] = path
+        return path
+
+
 @pytest.fixture(scope="session")
 def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """The page of each of the runs in `tests.reports`, by name."""
-    folder = tmp_path_factory.mktemp("pages")
-    from scripts.report import main  # needs optional packages
-
-    makers = (mixed, hostile, bare, endless, crowded, drifting, network, twice)
-    for make in makers:
-        name = make.__name__
-        main([str(make(folder / name)), "--output", str(folder / f"{name}.html")])
-    return {make.__name__: folder / f"{make.__name__}.html" for make in makers}
+    return _Pages(tmp_path_factory.mktemp("pages"))

@@ -108,6 +108,7 @@ class TestMeasuring:
         )
         assert 0.25 < float(line.split("|")[3].strip().partition("x")[0]) < 4
 
+    @pytest.mark.daily  # as two folders are
     def test_two_environments_are_arms_of_one_experiment(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -25,15 +26,24 @@ DY = np.arange(1.0, 101.0, dtype=np.float32)
 SLOPE = 0.25
 
 
-OF_OP_AND_DTYPE = pytest.mark.parametrize(
-    ("op", "dtype"),
-    [
-        ("relu", "bfloat16"),
-        ("leaky_relu", "float32"),
-        pytest.param("relu", "float32", marks=pytest.mark.daily),
-        pytest.param("leaky_relu", "bfloat16", marks=pytest.mark.daily),
-    ],
-)
+PAIRS = [("relu", "bfloat16"), ("leaky_relu", "float32"), ("relu", "float32"), ("leaky_relu", "bfloat16")]
+
+
+def in_every(ways: Sequence[tuple[str, ...]]) -> pytest.MarkDecorator:
+    """A test of each op and dtype in each way; once a day but for one of the first two, in turn."""
+    return pytest.mark.parametrize(
+        ("ways", "op", "dtype"),
+        [
+            pytest.param(
+                way,
+                *pair,
+                marks=() if pair == PAIRS[number % 2] else pytest.mark.daily,
+                id="-".join([*way, *pair]),
+            )
+            for number, way in enumerate(ways)
+            for pair in PAIRS
+        ],
+    )
 
 
 def wanted(op: str, direction: str) -> np.ndarray:
@@ -92,8 +102,7 @@ FORWARD = [
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")  # there is no activation in the model of these tests
-@OF_OP_AND_DTYPE
-@pytest.mark.parametrize("ways", FORWARD, ids="-".join)
+@in_every(FORWARD)
 def test_forward(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], ways: tuple[str, str, str], op: str, dtype: str
 ) -> None:
@@ -130,8 +139,7 @@ def run_backward(run: Path, capsys: pytest.CaptureFixture[str], now: str, **axes
     assert np.array_equal(as_float(result), wanted(axes["op"], "backward"))
 
 
-@OF_OP_AND_DTYPE
-@pytest.mark.parametrize("ways", BACKWARD, ids="-".join)
+@in_every(BACKWARD)
 def test_backward(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], ways: tuple[str, str, str], op: str, dtype: str
 ) -> None:
@@ -153,17 +161,14 @@ def run_compiled(tmp_path: Path, capsys: pytest.CaptureFixture[str], direction: 
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch's own, of torch.jit
-@OF_OP_AND_DTYPE
-@pytest.mark.parametrize(
-    "way", list(product(["forward", "backward"], ["new", "out", "inplace"])), ids="-".join
-)
+@in_every(list(product(["forward", "backward"], ["new", "out", "inplace"])))
 def test_torch_compile(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], way: tuple[str, str], op: str, dtype: str
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], ways: tuple[str, str], op: str, dtype: str
 ) -> None:
     """The function that is compiled, without the seconds that compiling it takes."""
     torch = pytest.importorskip("torch")
     with torch.compiler.set_stance("force_eager"):
-        run_compiled(tmp_path, capsys, way[0], placement=way[1], op=op, dtype=dtype)
+        run_compiled(tmp_path, capsys, ways[0], placement=ways[1], op=op, dtype=dtype)
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch's own, of torch.jit

@@ -134,6 +134,7 @@ def test_what_did_not_come_meanwhile_comes_at_the_end(fleet: Fleet, tmp_path: Pa
     assert lost_and_doubled(tmp_path / "deaf", 2, 2) == (0, 0)
 
 
+@pytest.mark.daily  # workers die below, too
 def test_what_becomes_of_workers_that_die(tmp_path: Path) -> None:
     """A shard that kills its worker three times is set aside; a machine that does not come back is reported."""
     with Fleet(tmp_path, 4) as fleet:

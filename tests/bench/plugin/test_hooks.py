@@ -175,8 +175,12 @@ def test_a_finished_run_is_replayed_and_not_measured_again(whole: Outcome) -> No
     assert replayed(folder / "again.json") == replayed(folder / "report.json")
 
 
-def test_run_that_is_stopped_twice_goes_on_and_measures_nothing_twice(tmp_path: Path) -> None:
-    """Ctrl-C first, then a kill that nobody can catch; the third sitting ends it."""
+@pytest.mark.parametrize(
+    "killed",
+    [pytest.param(False, id="by Ctrl-C"), pytest.param(True, id="and killed", marks=pytest.mark.daily)],
+)
+def test_run_that_is_stopped_goes_on_and_measures_nothing_twice(tmp_path: Path, killed: bool) -> None:
+    """Ctrl-C first, then a kill that nobody can catch (see test_kills.py); the last sitting ends it."""
     options = (
         "--backends",
         "numpy_ufunc",
@@ -201,11 +205,12 @@ def test_run_that_is_stopped_twice_goes_on_and_measures_nothing_twice(tmp_path: 
     first = cells.read_text()
     assert 5 <= len(read(cells)) < 4 * 5
 
-    process = start(tmp_path, *slow)
-    text, workers = interrupt(process, signal.SIGKILL, cells, rows=len(read(cells)) + 5)
-    assert process.returncode == -signal.SIGKILL
-    assert workers
-    wait_until(lambda: all(map(ended, workers)), "the workers to end with their parent", 10)
+    if killed:
+        process = start(tmp_path, *slow)
+        text, workers = interrupt(process, signal.SIGKILL, cells, rows=len(read(cells)) + 5)
+        assert process.returncode == -signal.SIGKILL
+        assert workers
+        wait_until(lambda: all(map(ended, workers)), "the workers to end with their parent", 10)
     second = cells.read_text()
     assert second.startswith(first)
 
@@ -221,6 +226,7 @@ def test_run_that_is_stopped_twice_goes_on_and_measures_nothing_twice(tmp_path: 
     assert {row[:-1] for row in rounds} == {key(row) for row in outcome.cells}
 
 
+@pytest.mark.daily  # test_lock.py has two processes want one run's files
 def test_a_run_is_not_gone_on_with_twice_at_once(tmp_path: Path) -> None:
     few = (*ARMS, *FEW, *INLINE)
     first = start(tmp_path, *few, "--max-seconds", "1")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -182,7 +183,8 @@ def test_starting_anew_counts_as_start_up(tmp_path: Path, cache: Path) -> None:
     words = {"backends": "compiler", "baseline": "compiler", "sizes": "64", "ops": "relu", "run_id": "r"}
     words |= {"directions": "forward", "placements": "out", "results": str(tmp_path / "results")}
     settings = parse({**words, "plugin": [PLUGINS["compiler"]]})
-    (experiment,) = plan(settings)
+    (whole,) = plan(settings)
+    experiment = replace(whole, arms=tuple(arm for arm in whole.arms if not arm.is_control))
     with Run(settings, [experiment]) as measured:
         began = time.monotonic()
         assert measured.measure(experiment)
