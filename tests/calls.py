@@ -70,7 +70,8 @@ class Driver:
         dy_after = None if self.dy is None else self.dy.copy()
         assert self._run is not None, "it was made above"
         beside = slope_gradient_of(self.backend, self._run)
-        return Called(x, dy, self.x.copy(), dy_after, result, beside)
+        kept = beside.copy() if isinstance(beside, np.ndarray) else beside  # the next call may overwrite it
+        return Called(x, dy, self.x.copy(), dy_after, result, kept)
 
     def again(self) -> Any:
         """The call once more, on what the arrays hold now."""

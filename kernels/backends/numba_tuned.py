@@ -2,6 +2,7 @@
 
 - Vector loops written in LLVM IR (kernels/tuned/simd.py and its neighbours), with streaming stores where they pay.
 - Serial, parallel or streaming by size, dtype, layout, threads and the host's caches (kernels/tuned/choice.py).
+- The gradient of prelu's slope is a pass of its own (kernels/tuned/sums.py).
 - Past Numba's dispatcher: a compiled loop takes addresses, through its own entry point.
 - Large new results come from a bounded pool (kernels/tuned/memory_pool.py: what it costs, how to switch it off).
 
@@ -30,6 +31,7 @@ from kernels.tuned.bind import Bound, Mode, Walk, bind, streams, walk_of, writin
 from kernels.tuned.choice import choose, thresholds
 from kernels.tuned.elements import ELEMENTS
 from kernels.tuned.loops import Loop, cache_hit
+from kernels.tuned.sums import with_slope_gradient
 
 __all__ = ["NumbaTuned", "Plan"]
 
@@ -49,16 +51,12 @@ class NumbaTuned:
         """`plan` is followed instead of the table, as far as the arrays allow: for tests and tuning."""
         self._plan = plan
         self._last: Loop | None = None
+        self._parallel = False
 
     def why_not(self, case: Case) -> str | None:
         """None on the CPU, where Numba compiles, for what there is a loop for."""
         if case.device != "cpu":
             return f"numba_tuned runs on the CPU only; device is {case.device!r}"
-        if case.two_results:
-            return (
-                f"numba_tuned writes streams and has no loop that sums: {case.op} backward gives the gradient of the"
-                " slope, too; numba_parallel has it"
-            )
         if _element(case) not in ELEMENTS:
             return f"numba_tuned has no loop for {case.op} {case.direction}; numba_parallel compiles every op's own"
         return why_not_compiled()
@@ -77,6 +75,13 @@ class NumbaTuned:
         Arrays of any shape, strides and alignment are served; those that no loop fits by copies.
         Raises ValueError for a target that is read-only.
         """
+        self._parallel = False
+        call = self._bind(case, x, dy, out)
+        if dy is None or not case.two_results:
+            return call
+        return with_slope_gradient(call, x, dy, case.dtype, parallel=self._parallel)
+
+    def _bind(self, case: Case, x: Any, dy: Array | None, out: Array | None) -> Callable[[], Array]:
         inputs = arrays_of(x, dy)
         target = target_of(case.placement, x, dy, out)
         if target is not None and not target.flags.writeable:
@@ -88,6 +93,7 @@ class NumbaTuned:
         if walk is None:
             return self._by_copies(case, inputs, target)
         mode, streaming = self._choose(case, walk, target)
+        self._parallel = mode.threads > 1
         self._last = Loop(_element(case), case.dtype, walk.shape, streaming)
         bound = bind(self._last, walk, inputs, _rounded(_slope(case), like.dtype), mode)
         return _allocating(bound, inputs) if target is None else writing(bound, inputs, target)
@@ -127,7 +133,7 @@ class NumbaTuned:
         def call() -> Array:
             x, *more = (np.ascontiguousarray(array) for array in inputs)
             two = case.direction == "forward" and more
-            result = self.bind(fresh, (x, *more) if two else x, None if two or not more else more[0], None)()
+            result = self._bind(fresh, (x, *more) if two else x, None if two or not more else more[0], None)()
             if target is None:
                 return result
             np.copyto(target, result)

@@ -17,7 +17,7 @@ from kernels.ops import op_of
 from kernels.ops.formula import arrays_of
 from kernels.ops.learnt import TwoResults
 
-__all__ = ["CacheWatch", "bind_loop", "library_versions"]
+__all__ = ["CacheWatch", "bind_loop", "library_versions", "views"]
 
 Array = np.ndarray[Any, Any]
 
@@ -44,7 +44,7 @@ def _bound(
         return _allocating(loop, case, inputs, slope)
     target = out if case.placement == "out" else inputs[-1]
     assert target is not None, "placement out comes with an array"
-    run = partial(loop, *_views([*inputs, target], case), *slope)
+    run = partial(loop, *views([*inputs, target], case.dtype), *slope)
 
     def call() -> Array:
         run()
@@ -58,7 +58,7 @@ def _summing(
 ) -> Callable[[], Array]:
     """The call of a loop that writes a sum, too, into one element; `bound` is `_bound` but for the loop."""
     total = np.zeros(1, dtype)
-    (view,) = _views([total], case)
+    (view,) = views([total], case.dtype)
     call = bound(lambda *arguments: loop(*arguments, view))
 
     def both() -> tuple[Array, Array]:
@@ -93,8 +93,8 @@ def _allocating(
     loop: Callable[..., None], case: Case, inputs: list[Array], slope: tuple[Any, ...]
 ) -> Callable[[], Array]:
     empty_like, first = np.empty_like, inputs[0]
-    *views, like = _views([*inputs, first], case)
-    run = partial(loop, *views)
+    *given, like = views([*inputs, first], case.dtype)
+    run = partial(loop, *given)
     if like is first:
 
         def call() -> Array:
@@ -115,8 +115,9 @@ def _allocating(
     return call_on_views
 
 
-def _views(arrays: list[Array], case: Case) -> list[Array]:
-    carrier = CARRIER.get(case.dtype)
+def views(arrays: list[Array], dtype: str) -> list[Array]:
+    """The arrays as Numba is given them: as integers in 16 bits, and transposed where all are Fortran-contiguous."""
+    carrier = CARRIER.get(dtype)
     if carrier is not None:
         arrays = [array.view(carrier) for array in arrays]
     if all(array.ndim == 2 and array.flags.f_contiguous for array in arrays):

@@ -31,7 +31,9 @@ def digest(*sources: Any) -> str:
     return f"{zlib.crc32(b''.join(file.read_bytes() for file in files)):08x}"
 
 
-def jit(function: Callable[..., Any], name: str, signature: Any = None, *, parallel: bool = False) -> Any:
+def jit(
+    function: Callable[..., Any], name: str, signature: Any = None, *, parallel: bool = False, **options: Any
+) -> Any:
     """Numba's dispatcher of `function`, under a `name` of its own, which keeps what it compiles on disk.
 
     Compiled here for `signature`; without one, at a call, for the types that it comes with.
@@ -39,7 +41,7 @@ def jit(function: Callable[..., Any], name: str, signature: Any = None, *, paral
     function.__name__ = function.__qualname__ = name
     if parallel:
         threads.start()
-    return njit_cached(function, signature, nogil=True, parallel=parallel, error_model="numpy")
+    return njit_cached(function, signature, nogil=True, parallel=parallel, error_model="numpy", **options)
 
 
 def entry_of(dispatcher: Any) -> Entry:

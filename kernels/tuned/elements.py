@@ -229,6 +229,7 @@ ELEMENTS: Mapping[str, Kind] = {
     "relu_squared": Kind(_relu_squared, "relu_squared", 1, "relu"),
     "relu_squared_backward": Kind(_relu_squared, "relu_squared", 2, "relu_backward"),
     "prelu": Kind(forward, "leaky_relu", 1, "leaky_relu"),
+    "prelu_backward": Kind(_backward, "leaky_relu", 2, "leaky_relu_backward"),
     "add_relu": Kind(_add_relu, "add_relu", 2, "relu_backward"),
     "copy": Kind(_copied, "copy", 1),
     "flip": Kind(_copied, "flip", 1),

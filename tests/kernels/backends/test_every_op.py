@@ -96,7 +96,6 @@ def test_an_op_is_right_with_other_parameters(op: str, params: str, name: str) -
     backend = load(name)
     for direction, dtype in (("forward", "float32"), ("forward", "bfloat16"), ("backward", "float32")):
         case = Case(op, direction, dtype=dtype, n=71, params=params)
-        has_loop = op == "prelu" and direction == "forward"
-        assert (backend.why_not(case) is None) == (has_loop or name != "numba_tuned")
+        assert (backend.why_not(case) is None) == (op == "prelu" or name != "numba_tuned")
         if backend.why_not(case) is None:
             check(backend, case, step=9)
