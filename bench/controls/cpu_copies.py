@@ -56,8 +56,7 @@ def out_of_reach(case: Case) -> str | None:
 def candidates(case: Case, x: Array, dy: Array | None, out: Array | None, streaming: bool) -> dict[str, Call]:
     """Calls that copy the case's bytes into `out`, or in place, and return the result, by a short name of the way.
 
-    Without `out` each call allocates its result.  The first way is usually the fastest: the one with the threads that
-    our fastest kernels would take, or where arrays are cold, one with several, which wait for memory side by side.
+    Without `out` each call allocates its result.  The first way has the threads that our fastest kernels would take.
     """
     inputs = [array for array in (x, dy) if array is not None]
     element = "xor" if dy is not None else "flip" if case.placement == "inplace" else "copy"
@@ -70,10 +69,8 @@ def candidates(case: Case, x: Array, dy: Array | None, out: Array | None, stream
     loop = Loop(element, f"uint{8 * case.itemsize}", walk.shape, streaming)
     kernel = "relu" if dy is None else "relu_backward"
     usual, _ = choose(kernel, case.dtype, walk, case.itemsize, threads())
-    modes, ways = _modes(case), {}
-    if case.cache == "cold":
-        usual = modes.get("parallel", usual)
-    for name, mode in sorted(modes.items(), key=lambda way: way[1] != usual):
+    ways = {}
+    for name, mode in sorted(_modes(case).items(), key=lambda way: way[1] != usual):
         bound = bind(loop, walk, inputs, 0.0, mode)
         ways[name] = _allocating(bound, inputs) if target is None else writing(bound, inputs, target)
     if not streaming:
