@@ -70,11 +70,11 @@ def test_each_function_gets_its_own_outcome(measured: Comparison) -> None:
     assert "SIGSEGV" in measured["dies"].reason
     for name in ("doubled", "added"):
         row = measured[name]
-        assert row.time_lo_s is not None
-        assert row.time_hi_s is not None
         assert row.time_s is not None
-        assert 0 < row.time_lo_s <= row.time_s <= row.time_hi_s
-        assert row.ceiling_fraction is not None
+        # A busy machine leaves some empty: the interval of few rounds, the share of a disturbed copy.
+        known = [each for each in (0.0, row.time_lo_s, row.time_s, row.time_hi_s) if each is not None]
+        assert known == sorted(known)
+        assert row.ceiling_fraction is None or row.ceiling_fraction > 0
     assert measured["doubled"].speedup == 1.0
     assert measured["added"].verdict in ("faster", "slower", "same", "unresolved")
     assert measured.baseline == "doubled"
