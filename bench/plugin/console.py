@@ -25,7 +25,7 @@ from bench.stats.trust import MOST_DISTURBED
 from bench.text.commands import command_line
 from bench.text.installs import install_lines
 from bench.text.sizes import format_size
-from bench.text.units import count_text, seconds_text, span_text
+from bench.text.units import count_text, percent_text, seconds_text, span_text
 
 __all__ = ["Write", "busy_lines", "next_commands", "summary", "table"]
 
@@ -161,12 +161,16 @@ def _texts(timed: Sequence[tuple[float, Cell]]) -> tuple[str, ...]:
         _number(best.ceiling_fraction, "{:.0%}"),
         _number(best.speedup, "{:.2f}x"),
         ", ".join(map(_name, found.fastest)),
-        ", ".join(_name(row) + _number(row["leader_noise_floor"], " ({:.1%})") for row in found.unresolved),
+        ", ".join(_name(row) + _floor(row["leader_noise_floor"]) for row in found.unresolved),
     )
 
 
 def _name(row: Mapping[str, Any]) -> str:
     return arm_label(row["backend"], row["variant"])
+
+
+def _floor(floor: float | None) -> str:
+    return "" if floor is None else f" ({percent_text(floor)})"
 
 
 def _number(value: float | None, form: str) -> str:

@@ -23,6 +23,8 @@ __all__ = [
 MISSING = "-"
 _BYTES = ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"), (1, "bytes"))
 _SECONDS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "us"), (1e-9, "ns"))
+_MOST_PERCENT = 1000
+"""Percentages above say that nothing is known, and their digits nothing."""
 
 
 def number_text(value: float, digits: int = 3) -> str:
@@ -72,10 +74,12 @@ def ratio_text(value: float, low: float = math.nan, high: float = math.nan) -> s
 
 
 def percent_text(fraction: float) -> str:
-    """A fraction as a percentage with two significant digits: ``84%``, ``2.1%``, ``120%``."""
+    """A fraction as a percentage, of two significant digits: ``84%``, ``2.1%``; from tenfold on ``>1000%``."""
     if math.isnan(fraction):
         return MISSING
     percent = 100 * fraction
+    if percent >= _MOST_PERCENT:
+        return f">{_MOST_PERCENT}%"
     return f"{percent:.0f}%" if abs(percent) >= 9.95 else f"{percent:.1f}%"
 
 

@@ -33,6 +33,7 @@ function ratio(value, low = NaN, high = NaN) {
 
 function percent(fraction) {
   if (Number.isNaN(fraction)) return MISSING;
+  if (fraction >= 10) return ">1000%";
   return Math.abs(100 * fraction) >= 9.95 ? `${(100 * fraction).toFixed(0)}%` : `${(100 * fraction).toFixed(1)}%`;
 }
 

@@ -60,11 +60,13 @@ def test_ratios(values: tuple[float, ...], text: str) -> None:
 
 
 def test_percent_and_calls() -> None:
-    assert [percent_text(f) for f in (0.8412, 0.0213, 0.0996, 1.2, math.nan)] == [
+    assert [percent_text(f) for f in (0.8412, 0.0213, 0.0996, 1.2, 9.99, 2e58, math.nan)] == [
         "84%",
         "2.1%",
         "10%",
         "120%",
+        "999%",
+        ">1000%",
         "-",
     ]
     assert [calls_text(c) for c in (0, 1234.0, math.inf, math.nan)] == ["at once", "1,234", "never", "-"]
