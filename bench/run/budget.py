@@ -20,8 +20,10 @@ __all__ = ["Budget", "Share"]
 _WORTH = 1.5
 """An experiment is measured again if there is time for so many times what it takes besides rounds: some of it is left
 for rounds then."""
-_STARTS = 2.0
-"""Processes are started anew if there is so many times as much time as that takes."""
+_STARTS = 1.5
+"""Processes are planned to be started anew if that leaves so many times as much time as it takes, as in the plan of time."""
+_STARTS_STILL = 1.2
+"""They are started if so much is left when it comes to that: what was kept for them is of no use to anyone else then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,7 @@ class Budget:
 
     def _affordable(self, left_s: float, visits: Iterable[Visit]) -> Sequence[Visit]:
         found: list[Visit] = []
-        if left_s <= _STARTS * self._pace.starting_s:
+        if left_s <= _STARTS_STILL * self._pace.starting_s:
             return found
         left_s -= self._pace.starting_s
         for visit in visits:
@@ -81,7 +83,7 @@ class Budget:
 
         Those for which there will be no time are left out.
         """
-        passes, left_s = list(self._passes(visits, process)), self._left_s
+        passes, left_s = self._planned(list(self._passes(visits, process))), self._left_s
         for place, planned in enumerate(passes):
             now, later = planned, passes[place + 1 :]
             if now.begins and now.visits[0][1] > 1:
@@ -94,6 +96,22 @@ class Budget:
         for number, group in itertools.groupby(visits, key=itemgetter(1)):
             yield self._pass(list(group), begins=number != process)
             process = number
+
+    def _planned(self, passes: list[_Pass]) -> Sequence[_Pass]:
+        """Without those at the end for which too little would be left: the others have that time."""
+        while len(passes) > 1 and passes[-1].begins and self._left_for_last_s(passes) <= self._least_s:
+            passes.pop()
+        return passes
+
+    @property
+    def _least_s(self) -> float:
+        return _STARTS * self._pace.starting_s
+
+    def _left_for_last_s(self, passes: Sequence[_Pass]) -> float:
+        last = passes[-1]
+        fixed_s = sum(sum(each.fixed) for each in passes)
+        weights = sum(sum(each.weights) for each in passes)
+        return sum(last.fixed) + max(self._left_s - fixed_s, 0.0) * sum(last.weights) / weights
 
     def _pass(self, visits: Sequence[Visit], *, begins: bool) -> _Pass:
         fixed = list(map(self._beside_s, visits))
