@@ -89,6 +89,21 @@ def test_a_race_goes_on_until_ways_with_threads_are_undisturbed(disturbed_s: flo
     assert min(disturbed_s, 1.5) < time.now < 1.6
 
 
+def test_threads_that_wait_a_little_in_each_probe_may_win_in_the_end() -> None:
+    """As where a probe takes microseconds: each thread that is woken waits for its CPU for some of them."""
+    time = Time()
+
+    def parallel() -> float:
+        time.waited += 5e-6
+        return 5e-5
+
+    time.race().winner(
+        "key", {"serial": time.way("serial", lambda: 1e-4), "parallel": time.way("parallel", parallel)}
+    )
+    assert time.log[-1] == "parallel"
+    assert 1.5 < time.now < 1.6
+
+
 def test_a_cpu_that_is_slow_for_a_moment_does_not_make_one_thread_the_winner() -> None:
     """No thread waits as far as the counters tell: a virtual machine does not see what its host takes."""
     time = Time()
