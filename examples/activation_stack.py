@@ -1,6 +1,6 @@
 """A model that is little but activations, on large tensors: what other ones save shows in its step.
 
-python scripts/record.py --swap examples/activation_stack.py --steps 300
+python scripts/record.py --swap examples/activation_stack.py --steps 200
 pytest bench/ --cases cases.json
 python scripts/recommend.py --cases cases.json
 """
@@ -21,7 +21,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--steps", type=int, default=100, help="forward passes (default 100)")
-    parser.add_argument("--rows", type=int, default=4096, help="of a batch (default 4096)")
+    parser.add_argument("--rows", type=int, default=16384, help="of a batch (default 16384)")
     parser.add_argument("--width", type=int, default=1024, help="of the hidden layer (default 1024)")
     options = parser.parse_args()
     torch.manual_seed(0)

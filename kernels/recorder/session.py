@@ -136,6 +136,8 @@ class Session:
                 if is_plain(kept):
                     self._saved[kept.data_ptr()] = where
         on_cpu = call.device == "cpu"
+        if on_cpu and call.placement == "new":
+            seconds += _dropping_s(result)
         # Outside of a forward pass, a gradient's call belongs to the last one.
         forwards = self._forwards if self._stack else max(self._forwards - 1, 0)
         self._events.append(Event(call, where, forwards, self._optimized, seconds if on_cpu else None))
@@ -221,6 +223,17 @@ class Session:
             self._swapping.stepped(seconds)
         elif len(self._seconds) < _TIMED:
             self._seconds.append(seconds)
+
+
+def _dropping_s(result: Any) -> float:
+    """What letting go of a tensor like `result` takes here.
+
+    The program does so after its calls, the benchmark within them; for a large tensor it is much of what `new` costs.
+    """
+    spare = torch.empty_like(result).zero_()
+    begin = time.perf_counter()
+    del spare
+    return time.perf_counter() - begin
 
 
 def _kind(roots: list[nn.Module]) -> str:

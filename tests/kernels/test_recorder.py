@@ -59,6 +59,22 @@ def found(recording: Recording) -> dict[tuple[str, str, str], Used]:
     return {(used.op, used.direction, used.where[0]): used for used in recording.used}
 
 
+def test_a_call_s_seconds_have_what_letting_go_of_its_new_result_takes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes = []
+
+    def dropping_s(result: Any) -> float:
+        sizes.append(result.numel())
+        return 1000.0
+
+    monkeypatch.setattr("kernels.recorder.session._dropping_s", dropping_s)
+    used = found(recorded(tmp_path, lambda: infer(Net(), 5)))
+    assert (used["relu", "forward", "first.1"].seconds or 0) >= 1000
+    assert (used["leaky_relu", "forward", "leaky"].seconds or 0) < 1000  # in place: nothing is let go of
+    assert set(sizes) == {2 * 4 * 8 * 8, 2 * 8 * 8}
+
+
 def test_a_training_step_is_counted_forward_and_backward_by_module(tmp_path: Path) -> None:
     model = Net()
     recording = recorded(tmp_path, lambda: train(model, 12))
