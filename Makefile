@@ -8,7 +8,9 @@ RUN := $(VENV)/bin/python
 READY := $(VENV)/.ready
 # Where a run says which directory it wrote, so that its page is made of it wherever that is.
 NEWEST := $(VENV)/.newest-run
-REFERENCE := results/reference/amd-epyc-2c
+REFERENCE := results/reference/intel-xeon-2c
+TARGETS := results/reference/amd-epyc-2c-targets
+NETWORK := results/reference/amd-epyc-2c-network
 MACHINE = $(shell $(RUN) -c "from bench.machine.environment import machine_name; print(machine_name())")
 TEST := $(RUN) -m pytest tests/ -p no:benchmark --numprocesses 2 --dist loadfile --no-loadscope-reorder
 ARGS ?=
@@ -72,9 +74,11 @@ tables: $(READY)  ## write tables and figures anew from results/ (with ARGS=--ch
 	$(RUN) scripts/summarise.py $(REFERENCE) --tables headline --ops relu --directions forward --placements new \
 		--dtypes float32 --sizes 1Ki,64Ki,1Mi,16Mi,64Mi --update README.md $(ARGS)
 	$(RUN) scripts/report.py $(REFERENCE) --figures $(REFERENCE)/figures $(ARGS)
-	$(RUN) scripts/targets.py --run $(REFERENCE)-targets --update $(REFERENCE)/TARGETS.md $(ARGS)
+	$(RUN) scripts/targets.py --run $(TARGETS) --update $(TARGETS)/TARGETS.md $(ARGS)
 	$(RUN) scripts/claims.py --read results/article --update docs/article.md $(ARGS)
-	$(RUN) scripts/network.py $(REFERENCE)-network --update docs/article.md $(ARGS)
+	$(RUN) scripts/network.py $(NETWORK) --update docs/article.md $(ARGS)
+	$(RUN) scripts/summarise.py results/installs --tables arms --backends numba_jit --directions forward \
+		--update docs/installs.md $(ARGS)
 	$(RUN) scripts/trust.py --read results/validation/trust --update docs/validation.md $(ARGS)
 	$(RUN) scripts/intervals.py --read results/validation/intervals --update docs/validation.md $(ARGS)
 	$(RUN) scripts/agreement.py --read results/validation/agreement --update docs/validation.md $(ARGS)

@@ -47,7 +47,7 @@ examples:
   python scripts/targets.py --large 4Mi                      # on a machine with little memory
   python scripts/targets.py --run results/reference/amd-epyc-2c-targets
   python scripts/targets.py --run results/reference/amd-epyc-2c-targets \\
-      --update results/reference/amd-epyc-2c/TARGETS.md --check
+      --update results/reference/amd-epyc-2c-targets/TARGETS.md --check
 
 exit status: 0; 1 with --strict if a target is not reached or was not measured, or if --check finds that the file would
 change; 2 for what cannot be done.
