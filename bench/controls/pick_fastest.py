@@ -34,7 +34,7 @@ _AT_MOST_S = 1.5
 _WAITED = 0.05
 """A probe whose threads waited for a CPU for less than this share of it was undisturbed."""
 _WAITED_NEARLY = 0.25
-"""At the end of a race this will do: in a probe of microseconds, waking a thread alone may take more than a twentieth."""
+"""In the end this will do: in a probe of microseconds, waking a thread alone may take more than a twentieth."""
 
 
 Clock = Callable[[], float]
@@ -83,9 +83,9 @@ class Race:
             passed_s = self._clock() - begin
             fewest = min(runner.undisturbed for runner in runners)
             best = min(runners, key=lambda runner: runner.best_s).name
-            if fewest >= (_LEAST_PROBES if passed_s > _LONGEST_S else _MOST_PROBES):
-                if passed_s > _DOUBTED_S or _is_parallel(best) or not _is_parallel(runners[0].name):
-                    return best
+            believed = passed_s > _DOUBTED_S or _is_parallel(best) or not _is_parallel(runners[0].name)
+            if believed and fewest >= (_LEAST_PROBES if passed_s > _LONGEST_S else _MOST_PROBES):
+                return best
             if passed_s > _AT_MOST_S:
                 nearly = min(runner.nearly_undisturbed for runner in runners)
                 return best if nearly >= _LEAST_PROBES else runners[0].name

@@ -21,9 +21,9 @@ _WORTH = 1.5
 """An experiment is measured again if there is time for so many times what it takes besides rounds: some of it is left
 for rounds then."""
 _STARTS = 1.5
-"""Processes are planned to be started anew if that leaves so many times as much time as it takes, as in the plan of time."""
+"""Processes are planned to be started anew if there is so many times as much time as that takes, as in a time plan."""
 _STARTS_STILL = 1.2
-"""They are started if so much is left when it comes to that: what was kept for them is of no use to anyone else then."""
+"""They are started if there still is so much: nobody else has a use for what was kept for them."""
 
 
 @dataclass(frozen=True, slots=True)
