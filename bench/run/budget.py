@@ -20,10 +20,8 @@ __all__ = ["Budget", "Share"]
 _WORTH = 1.5
 """An experiment is measured again if there is time for so many times what it takes besides rounds: some of it is left
 for rounds then."""
-_STARTS = 1.5
-"""Processes are planned to be started anew if there is so many times as much time as that takes, as in a time plan."""
-_STARTS_STILL = 1.2
-"""They are started if there still is so much: nobody else has a use for what was kept for them."""
+_STARTS = 2.0
+"""Processes are started anew if there is so many times as much time as that takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +66,7 @@ class Budget:
 
     def _affordable(self, left_s: float, visits: Iterable[Visit]) -> Sequence[Visit]:
         found: list[Visit] = []
-        if left_s <= _STARTS_STILL * self._pace.starting_s:
+        if left_s <= self._least_s:
             return found
         left_s -= self._pace.starting_s
         for visit in visits:
@@ -105,6 +103,7 @@ class Budget:
 
     @property
     def _least_s(self) -> float:
+        """To start processes anew."""
         return _STARTS * self._pace.starting_s
 
     def _left_for_last_s(self, passes: Sequence[_Pass]) -> float:

@@ -230,7 +230,8 @@ def _dropping_s(result: Any) -> float:
 
     The program does so after its calls, the benchmark within them; for a large tensor it is much of what `new` costs.
     """
-    spare = torch.empty_like(result).zero_()
+    whole = result[0] if isinstance(result, tuple) else result  # prelu's backward has two
+    spare = torch.empty_like(whole).zero_()
     begin = time.perf_counter()
     del spare
     return time.perf_counter() - begin

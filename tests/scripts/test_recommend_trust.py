@@ -83,7 +83,8 @@ class TestNoAnswer:
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
         for torch_s, sure in ((1.7e-3, True), (1.3e-3, False)):
-            cells = experiment({"torch_eager": torch_s, "jax_jit": 1e-3}, noise_floor=0.4)
+            times = {"torch_eager": torch_s, "jax_jit": 1e-3}
+            cells = experiment(times, noise_floor=0.4, leader_noise_floor=0.4)
             run = write_run(tmp_path / f"run{sure}", cells)
             found = asked(capsys, "--n", "1Ki", "--placement", "new", run, code=0 if sure else 1)
             assert (found["answers"][0]["no_answer"] is None) == sure
