@@ -77,7 +77,7 @@ tables: $(READY)  ## write tables and figures anew from results/ (with ARGS=--ch
 	$(RUN) scripts/targets.py --run $(TARGETS) --update $(TARGETS)/TARGETS.md $(ARGS)
 	$(RUN) scripts/claims.py --read results/article --update docs/article.md $(ARGS)
 	$(RUN) scripts/network.py $(NETWORK) --update docs/article.md $(ARGS)
-	$(RUN) scripts/summarise.py results/installs --tables arms --backends numba_jit --directions forward \
+	$(RUN) scripts/summarise.py $(REFERENCE)-installs --tables arms --backends numba_jit --directions forward \
 		--update docs/installs.md $(ARGS)
 	$(RUN) scripts/trust.py --read results/validation/trust --update docs/validation.md $(ARGS)
 	$(RUN) scripts/intervals.py --read results/validation/intervals --update docs/validation.md $(ARGS)

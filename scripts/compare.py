@@ -48,7 +48,7 @@ examples, first with two runs to compare, then with one run compared with itself
   python scripts/compare.py before after --confirm --old-path ../my-kernels-before --new-path ../my-kernels
   python scripts/compare.py results/reference/intel-xeon-2c results/reference/intel-xeon-2c --threshold 0.1
   python scripts/compare.py results/reference/intel-xeon-2c results/reference/amd-epyc-2c-targets \\
-      --allow-different-environment --threshold 0.2
+      --relative --allow-different-environment --threshold 1
   python scripts/compare.py results/reference/intel-xeon-2c results/reference/intel-xeon-2c \\
       --format csv --output changes.csv
 
