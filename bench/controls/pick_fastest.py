@@ -2,8 +2,8 @@
 
 Each is called until it is warm, then all are timed in turn, some calls in a row, as in a batch.  The shortest probe
 counts, because a disturbance only ever makes a probe longer.  A way with threads is slowed by any other program.  A
-long disturbance could spoil a whole race, so it runs until each way has undisturbed probes, within a time limit; a race
-that others never left alone is void.
+long disturbance could spoil a whole race, so it runs until each way has undisturbed probes, within a time limit.  In
+the end nearly undisturbed ones will do; a race without those is void.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Race:
     def decide(self, key: Hashable, bunches: Mapping[str, Bunch], most: int | None = None) -> str:
         """The name of the fastest, whose probes are bunches of at most `most` calls; the one that won before.
 
-        The first of them, where others disturbed the race to its end: the one that is usually the fastest.
+        The first of them, where the race is void: the one that is usually the fastest.
         """
         if key not in self._winners:
             self._winners[key] = self._run(bunches, most)

@@ -49,10 +49,10 @@ def distrust(arms: Iterable[Row], ratio: Ratio) -> Distrust | None:
 
 
 def _is_clear(ratio: Ratio) -> bool:
-    """Whether the least gain is still beyond what would have been seen, so that a coarse run tells it."""
+    """Whether the gain is so far beyond what would have been seen that a coarse run tells it."""
     if ratio.noise_floor > _HOPELESS:
         return False
-    clear = 1 + ratio.noise_floor
+    clear = 1 + 2 * ratio.noise_floor
     return (ratio.verdict == "faster" and ratio.lo > clear) or (
         ratio.verdict == "slower" and ratio.hi < 1 / clear
     )

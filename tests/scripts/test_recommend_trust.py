@@ -79,16 +79,6 @@ class TestNoAnswer:
             run = write_run(tmp_path / "run1", cells)
             assert words in said(capsys, "--n", "1Ki", "--placement", "new", run, code=1)
 
-    def test_a_coarse_run_tells_of_a_gain_that_is_still_larger(
-        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-    ) -> None:
-        for torch_s, sure in ((1.7e-3, True), (1.3e-3, False)):
-            times = {"torch_eager": torch_s, "jax_jit": 1e-3}
-            cells = experiment(times, noise_floor=0.4, leader_noise_floor=0.4)
-            run = write_run(tmp_path / f"run{sure}", cells)
-            found = asked(capsys, "--n", "1Ki", "--placement", "new", run, code=0 if sure else 1)
-            assert (found["answers"][0]["no_answer"] is None) == sure
-
     def test_a_few_disturbed_batches_are_a_warning_like_what_the_run_noted(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
