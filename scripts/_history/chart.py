@@ -15,6 +15,7 @@ from scripts._history.said import History, day_of, name_of
 from scripts._shared.drawing import digits, finished
 from scripts._shared.drawn_arms import Arm, arms_of
 from scripts._shared.style import Layers, seconds_axis
+from scripts._shared.whiskers import named, whisker, whiskered
 
 __all__ = ["spec_of"]
 
@@ -33,17 +34,17 @@ def spec_of(history: History) -> dict[str, Any]:
         [run.cells.assign(run=number) for number, run in enumerate(history.runs)], ignore_index=True
     )
     cells = cells[cells["status"].isin(TIMED)].astype(dict.fromkeys(("backend", "variant"), str))
-    named = zip(cells["backend"], cells["variant"], strict=True)
-    cells = cells[[arm in history.courses for arm in named]]
+    who = zip(cells["backend"], cells["variant"], strict=True)
+    cells = cells[[arm in history.courses for arm in who]]
     arms, code = arms_of(cells.assign(role="candidate"))
     rows: Iterator[Any] = cells.itertuples(index=False)
-    points = [
+    records = [
         {
             "arm": arms[place].name,
             "run": int(row.run),
             "y": digits(row.time_s),
-            "lo": digits(row.time_lo_s, row.time_s),
-            "hi": digits(row.time_hi_s, row.time_s),
+            "lo": row.time_lo_s,
+            "hi": row.time_hi_s,
             "noisy": row.status == "noisy",
         }
         for place, row in zip(code, rows, strict=True)
@@ -53,18 +54,23 @@ def spec_of(history: History) -> dict[str, Any]:
         for arm, course in history.courses.items()
         for change in course.changes
     ]
-    ends = [point[name] for point in points for name in ("lo", "hi")]
+    points = whiskered(records)
+    ends = [point[name] for point in points for name in ("from", "to")]
     chart = _chart(history, arms, wide=max(ends) > _WIDE * min(ends))
     chart = chart.properties(
         width=max(_STEP * len(history.runs), _LEAST_WIDTH), height=_HEIGHT, title=_title(history)
     )
-    return finished(chart.to_dict() | {"datasets": {"points": points, "changes": changes}})
+    return finished(chart.to_dict() | {"datasets": {**named(points), "changes": changes}})
 
 
 def _chart(history: History, arms: list[Arm], *, wide: bool) -> Layers:
     x = _runs_axis(history)
     scale, axis = seconds_axis("time per call", log=wide)
-    y, low = alt.Y("y:Q", scale=scale, axis=axis), alt.Y("lo:Q", scale=scale, axis=axis)
+
+    def along(field: str) -> alt.Y:
+        return alt.Y(f"{field}:Q", scale=scale, axis=axis)
+
+    y = along("y")
     names = [arm.name for arm in arms]
     key = alt.Legend(title=None, orient="right", labelLimit=220, symbolOpacity=1)
     colors = alt.Scale(domain=names, range=[arm.color for arm in arms])
@@ -77,7 +83,7 @@ def _chart(history: History, arms: list[Arm], *, wide: bool) -> Layers:
     since = alt.Chart(alt.NamedData("changes")).mark_rule(strokeDash=[5, 3], strokeWidth=1.5)
     return alt.layer(
         since.encode(x=x, color=color),
-        base.mark_rule(strokeWidth=1.5, opacity=0.7).encode(y=low, y2="hi:Q"),
+        *whisker(base, along, width=1.5),
         base.mark_line(strokeWidth=1.5).encode(
             y=y, strokeDash=alt.StrokeDash("arm:N", scale=dash, legend=None)
         ),
@@ -100,7 +106,10 @@ def _runs_axis(history: History) -> alt.X:
 
 
 def _title(history: History) -> dict[str, Any]:
-    lines = ["Bars: 95 % intervals. Hollow: noisy. Dashed: from here on that one is slower or faster."]
+    lines = [
+        "Lines: 95 % intervals; an arrow: it goes on. Hollow: noisy."
+        " Dashed: from here on that one is slower or faster."
+    ]
     machine = history.runs[0].machine
     return {
         "text": f"{case_label(history.case)} on {machine}" if machine else case_label(history.case),

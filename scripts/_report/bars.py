@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 import altair as alt
 
 from scripts._report.charts import CEILING, ONE, POINTS
-from scripts._report.whiskers import whisker
 from scripts._shared.drawn_arms import Arm
 from scripts._shared.style import (
     SECONDS_LABEL,
@@ -19,6 +18,7 @@ from scripts._shared.style import (
     shape_of,
     tips,
 )
+from scripts._shared.whiskers import whisker
 
 __all__ = ["beside", "changes", "dots", "ledger", "placements", "rounds"]
 

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 
 import altair as alt
 
-from scripts._report.whiskers import BEYOND, arrow, whisker
 from scripts._shared.drawn_arms import Arm
 from scripts._shared.style import (
     SECONDS_LABEL,
@@ -22,6 +21,7 @@ from scripts._shared.style import (
     shape_of,
     tips,
 )
+from scripts._shared.whiskers import BEYOND, arrow, whisker
 
 __all__ = ["CEILING", "CHOSEN", "ENDS", "ONE", "POINTS", "SHIFT_PX", "SIZES", "heat", "noise", "over_size"]
 

@@ -20,10 +20,10 @@ from bench.text.units import seconds_text
 from kernels.api import AXIS_TABLE, PLACEMENTS
 from scripts._report import bars, charts
 from scripts._report.data import SLICE, FigureError, likeness, rows_of
-from scripts._report.whiskers import named, whiskered
 from scripts._shared.drawing import digits, finished
 from scripts._shared.drawn_arms import Arm, arms_of
 from scripts._shared.remarks import axis_text, clean
+from scripts._shared.whiskers import named, whiskered
 
 __all__ = ["figures"]
 

@@ -194,18 +194,18 @@ def _fastest_block(cells: pd.DataFrame, keep: Keep, rare: Sequence[str], _severa
 
 
 def _headline_block(cells: pd.DataFrame, keep: Keep, rare: Sequence[str], _several: bool) -> Block:
-    """The fastest sets in few columns, narrow enough for a telephone."""
+    """The fastest sets in few columns, narrow enough for a telephone: `?3` says what `~` would say again."""
     frame, total = fastest(cells, keep)
     baselines = {str(name) for name in frame["baseline"]} - {""}
     over = baselines.pop() if len(baselines) == 1 else "the baseline"
     columns = (
         _Column("size", lambda row: format_size(row.n)),
-        _Column("fastest", lambda row: _names(row.fastest), right=False),
-        _Column("time", _time),
-        _Column(f"over {over}", lambda row: ratio_text(row.speedup, row.speedup_lo, row.speedup_hi)),
-        _Column("not known", lambda row: _names(row.unresolved) or MISSING, right=False),
+        _Column("fastest", _fastest_of_how_many, right=False),
+        _Column("time", lambda row: seconds_text(row.time_s) if row.unresolved else _time(row)),
+        _Column("over", lambda row: ratio_text(row.speedup, row.speedup_lo, row.speedup_hi)),
     )
     sections = _sections(frame, columns, ("op", "direction", "placement", "dtype"), rare)
+    sections = [replace(each, title=f"{each.title}, over {over}") for each in sections]
     return Block("", sections, cut_note(len(frame), total, "cases"))
 
 
@@ -264,6 +264,12 @@ def _not_known(row: Any) -> str:
     floors = [percent_text(float(floor)) for floor in row.unresolved_noise_floor.split("; ")]
     named = zip(clean(row.unresolved).split("; "), floors, strict=True)
     return ", ".join(name if floor == MISSING else f"{name} ({floor})" for name, floor in named)
+
+
+def _fastest_of_how_many(row: Any) -> str:
+    """``numba_tuned, torch_eager ?3``, as the overview has it."""
+    unknown = f" ?{len(row.unresolved.split('; '))}" if row.unresolved else ""
+    return _names(row.fastest) + unknown
 
 
 def _time(row: Any) -> str:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import csv
 import io
+import re
 import xml.etree.ElementTree as ET
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +102,21 @@ def test_the_drawing(told: tuple[str, Path]) -> None:
     assert all(
         word in text for word in ("numpy_ufunc", "run3 2026-03-04", "relu-forward-new-float32-1Mi on test-2c")
     )
+
+
+def test_an_interval_far_wider_than_what_differs_leaves_it_readable(results: Path, tmp_path: Path) -> None:
+    pytest.importorskip("altair", reason="figures need altair and vl-convert-python")
+    cells, rounds = measure(9, started_utc="2026-03-09T08:00:00Z", machine="test-2c")
+    cells = [replace(each, time_lo_s=3e-14, time_hi_s=56e3) for each in cells]
+    write(tmp_path / "coarse", (cells, rounds))
+    drawn = tmp_path / "history.svg"
+    said(*CASE, results / "test-2c-0", results / "test-2c-1", tmp_path / "coarse", "--svg", drawn)
+    labels = [
+        text.text or "" for text in ET.fromstring(drawn.read_text(encoding="utf-8")).findall(".//{*}text")
+    ]
+    times = [label for label in labels if re.fullmatch(r"[\d.]+ .?s", label)]
+    assert times
+    assert all(label.endswith(" ms") for label in times)
 
 
 @pytest.fixture(scope="module")

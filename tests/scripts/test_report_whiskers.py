@@ -14,8 +14,8 @@ pytest.importorskip("altair", reason="the report needs Vega-Altair: pip install 
 pytest.importorskip("vl_convert", reason="the report needs vl-convert: pip install vl-convert-python")
 
 from scripts._report.figures import figures
-from scripts._report.whiskers import whiskered
 from scripts._shared.drawing import as_svg
+from scripts._shared.whiskers import whiskered
 from tests.reports import endless
 from tests.scripts.test_report import cells_of
 from tests.scripts.test_report_rules import answer

@@ -61,7 +61,7 @@ class TestTerminal:
         assert row_of(said(capsys, run, "--tables", "fastest"), "1Ki").endswith(
             "  torch_eager, numba_jit   jax_jit (2.0%)"
         )
-        assert row_of(said(capsys, run, "--tables", "headline"), "1Ki").endswith("  jax_jit")
+        assert "torch_eager, numba_jit ?1" in row_of(said(capsys, run, "--tables", "headline"), "1Ki")
         text = said(capsys, run, "--tables", "arms")
         words = {
             "torch_eager *": "leader",

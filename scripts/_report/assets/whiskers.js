@@ -1,5 +1,5 @@
 // Intervals that are far wider than what differs end with the panel, with an arrow: it is for the estimates.
-// The rule of scripts/_report/whiskers.py.
+// The rule of scripts/_shared/whiskers.py.
 const FAR = 2, MARGIN = 0.06, LEAST_MARGIN = 1.02;
 function whiskered(points) {
   if (!points.length) return points;

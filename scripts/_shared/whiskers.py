@@ -1,7 +1,7 @@
 """Intervals as lines that end with the panel, where they are far wider than what differs: an axis is for the estimates.
 
 Records have the ends of their interval (`lo`, `hi`), what of it is drawn (`from`, `to`), and whether it goes on
-(`below`, `beyond`), which an arrow says.  The page has the same rule (whiskers.js).
+(`below`, `beyond`), which an arrow says.  The page has the same rule (whiskers.js in scripts/_report/assets).
 """
 
 from __future__ import annotations
