@@ -25,15 +25,17 @@ from bench.plan.profiles import PROFILES
 from bench.plan.settings import Settings
 from bench.plan.time_plan import time_plan
 from bench.plugin.texts import until
+from bench.text.commands import command_line
 from bench.text.units import count_text, span_text
 from scripts._plugins import slowed
 from scripts._shared.beside import HOURS, add_beside_option, beside
-from scripts._shared.cli import Parser, UsageError, comma_list, count, option_type, positive, run
+from scripts._shared.cli import Parser, UsageError, comma_list, count, one_of, option_type, positive, run
 from scripts._shared.fresh import measured
-from scripts._shared.markers import MarkerError
+from scripts._shared.markers import MarkerError, update
 from scripts._shared.stored import StoredError
 from scripts._shared.validation import Study, add_study_options
 from scripts._trust.arms import BASES, INSTALLED, passes
+from scripts._trust.heard import heard
 from scripts._trust.judging import Judged, judged_pairs, troubles
 from scripts._trust.section import broken, section
 
@@ -47,6 +49,8 @@ def _part(judged: Sequence[Judged]) -> str:
 
 
 _STUDY = Study("trust", Judged, section, _part)
+_HEARD = "heard"
+"""The markers of what --heard writes."""
 _EPILOG = """\
 It measures for long, on a machine that does nothing else.  Each profile and hour is kept in a folder of its own.
 
@@ -55,6 +59,8 @@ examples:
   python scripts/trust.py --profile standard --bases numpy_ufunc --minutes 20
   python scripts/trust.py --save results/validation/trust --update docs/validation.md
   python scripts/trust.py --save results/validation/trust --beside busy
+  python scripts/trust.py --save results/validation/trust --beside worker --sizes 32Ki,1Mi --minutes 6
+  python scripts/trust.py --read results/validation/trust --heard worker --update docs/fleet.md
   python scripts/trust.py --save results/validation/trust --installs equal/bin/python --sizes 32Ki,1Mi
   python scripts/trust.py --read results/validation/trust --update docs/validation.md --check
 
@@ -85,13 +91,39 @@ def _options(argv: Sequence[str] | None) -> Namespace:
     add_beside_option(parser)
     parser.add_argument("--minutes", type=positive, help="begin nothing more that would not end by then")
     add_study_options(parser)
+    parser.add_argument(
+        "--heard",
+        type=one_of(tuple(hour for hour in HOURS.values() if hour != HOURS["nothing"])),
+        metavar="HOUR",
+        help="with --read: is what goes on in that hour (busy, worker) heard? Its rates and widths of intervals "
+        "stand beside those of the calm hour (markers heard)",
+    )
     return parser.parse_args(argv)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the experiments; 0 if the rates are as good as the project promises, else 1."""
     nothing = "no pair of arms was timed; the lines above say why"
-    return _STUDY.carry_out(_options(argv), _measured, _told, nothing)
+    options = _options(argv)
+    if options.heard is None:
+        return _STUDY.carry_out(options, _measured, _told, nothing)
+    return _heard(options)
+
+
+def _heard(options: Namespace) -> int:
+    """What --heard asks for, printed, or put between its markers."""
+    if options.read is None or options.save is not None or (options.check and options.update is None):
+        raise UsageError(
+            "--heard needs --read DIR, what was measured in that hour and in a calm one, and no --save; "
+            "--check needs --update FILE, the page"
+        )
+    parts = _STUDY.kept(options.read) if options.read.exists() else []
+    command = command_line("python", "scripts/trust.py", "--save", options.read)
+    text = heard(parts, options.heard, command)
+    if options.update is not None:
+        return update(options.update, text, _HEARD, check=options.check)
+    print(text)
+    return 0
 
 
 def _measured(options: Namespace) -> Iterator[list[Judged]]:

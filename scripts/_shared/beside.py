@@ -1,21 +1,27 @@
-"""What goes on beside the measurements: nothing, or a process that is busy in bursts."""
+"""What goes on beside the measurements: nothing, a process that is busy in bursts, or an idle worker of Dask."""
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
-from scripts._shared.cli import one_of
+from scripts._shared.cli import UsageError, one_of
 
-__all__ = ["BUSY", "HOURS", "add_beside_option", "beside"]
+__all__ = ["BUSY", "HOURS", "READY", "WORKER", "add_beside_option", "beside"]
 
-HOURS = {"nothing": "calm", "busy": "busy"}
+WORKER = "worker"
+HOURS = {"nothing": "calm", "busy": "busy", WORKER: WORKER}
 """What may go on beside, and what such an hour is called."""
-BUSY = """
+READY = "ready"
+"""What a neighbour says once it is as it stays; anything else is why it cannot be."""
+BUSY = f"""
 import os, random, time
+print({READY!r}, flush=True)
 draw, parent = random.Random(7), os.getppid()
 while os.getppid() == parent:
     until = time.perf_counter() + draw.uniform(0.6, 1.0)
@@ -23,6 +29,13 @@ while os.getppid() == parent:
     time.sleep(draw.uniform(0.2, 0.5))
 """
 """A program that works and rests in turn, and ends with the process that started it."""
+_ROOT = Path(__file__).resolve().parents[2]
+_PACKAGE = __name__.removesuffix("._shared.beside")
+_PROGRAMS: Mapping[str, Sequence[str]] = {
+    "busy": ("-c", BUSY),
+    WORKER: ("-m", f"{_PACKAGE}._sweep.neighbour"),  # by its name: it belongs to scripts/sweep.py
+}
+_GRACE_S = 30.0
 
 
 def add_beside_option(parser: argparse.ArgumentParser) -> None:
@@ -31,19 +44,45 @@ def add_beside_option(parser: argparse.ArgumentParser) -> None:
         "--beside",
         type=one_of(tuple(HOURS)),
         default="nothing",
-        help="what goes on beside the measurements: nothing (the default), or a process that is busy in bursts",
+        help="what goes on beside the measurements: nothing (the default), a process that is busy in bursts, or "
+        "an idle Dask worker and its scheduler, set as for a sweep",
     )
 
 
 @contextmanager
 def beside(what: str) -> Iterator[None]:
-    """With that (one of `HOURS`) beside."""
-    if what != "busy":
+    """With that (one of `HOURS`) beside, from the moment in which it is ready.  Raises UsageError.
+
+    It ends with the block, and with this process however that ends: its standard input does.
+    """
+    if what not in _PROGRAMS:
         yield
         return
-    other = subprocess.Popen([sys.executable, "-c", BUSY])
-    try:
-        yield
-    finally:
+    with subprocess.Popen(
+        [sys.executable, *_PROGRAMS[what]],
+        cwd=_ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,  # Ctrl-C is for this process, which ends that one
+    ) as other:
+        assert other.stdout is not None
+        try:
+            said = other.stdout.readline().strip()
+            if said != READY:
+                raise UsageError(f"--beside {what}: {said or 'it ended before it was ready'}")
+            yield
+        finally:
+            _end(other, at_once=what != WORKER)
+
+
+def _end(other: subprocess.Popen[str], *, at_once: bool) -> None:
+    """What has processes of its own is asked to end them."""
+    if at_once:
         other.kill()
-        other.wait()
+    assert other.stdin is not None
+    other.stdin.close()
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        other.wait(_GRACE_S)
+        return
+    other.kill()

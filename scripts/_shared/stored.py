@@ -45,10 +45,18 @@ def rows_text(kind: type[Row], rows: Iterable[Row]) -> str:
 
 
 def rows_from(kind: type[Row], text: str) -> list[Row]:
-    """What `rows_text` wrote.  `kind` has fields of str, int and float.  Raises KeyError or ValueError."""
+    """What `rows_text` wrote; a field with a default may be missing, as in files of before it was there.
+
+    `kind` has fields of str, int and float.  Raises KeyError or ValueError.
+    """
     types = get_type_hints(kind)
-    names = [field.name for field in dataclasses.fields(kind)]
     rows = csv.DictReader(io.StringIO(text), strict=True)
+    there = rows.fieldnames or ()
+    names = [
+        each.name
+        for each in dataclasses.fields(kind)
+        if each.name in there or each.default is dataclasses.MISSING
+    ]
     return [kind(**{name: _FROM_TEXT[types[name]](row[name] or "") for name in names}) for row in rows]
 
 

@@ -30,7 +30,7 @@ from scripts._shared.stored import (
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-__all__ = ["NOT_MEASURED", "Study", "add_page_options", "add_study_options"]
+__all__ = ["NOT_MEASURED", "Study", "add_page_options", "add_study_options", "measured_where"]
 
 NOT_MEASURED = "Not measured with this code yet."
 _ROWS = "measured.csv"
@@ -95,7 +95,7 @@ class Study(Generic[Row]):
         """What --save and --update ask for, of rows that were measured just now."""
         self.save(rows, options)
         if options.update is not None:
-            found = [(rows, _environment(options))] if options.save is None else self._all(options.save)
+            found = [(rows, _environment(options))] if options.save is None else self.kept(options.save)
             update(options.update, self._text(found), self.name, check=False)
 
     def carry_out(
@@ -127,9 +127,10 @@ class Study(Generic[Row]):
             command = command_line("python", f"scripts/{self.name}.py", "--save", options.read)
             text = f"{NOT_MEASURED} The command: `{command}`."
             return update(options.update, text, self.name, check=options.check)
-        return update(options.update, self._text(self._all(options.read)), self.name, check=options.check)
+        return update(options.update, self._text(self.kept(options.read)), self.name, check=options.check)
 
-    def _all(self, folder: Path) -> list[tuple[Sequence[Row], Mapping[str, Any]]]:
+    def kept(self, folder: Path) -> list[tuple[Sequence[Row], Mapping[str, Any]]]:
+        """The parts that --save kept there, each with its environment.  Raises StoredError."""
         return [self._load(each) for each in _folders(folder)]
 
     def _load(self, folder: Path) -> tuple[Sequence[Row], Mapping[str, Any]]:
@@ -137,7 +138,7 @@ class Study(Generic[Row]):
         table, environment = read_texts(folder, (_ROWS, ENVIRONMENT), remedy)
         try:
             rows, where = rows_from(self.kind, table), json.loads(environment)
-            _where(where)
+            measured_where(where)
         except (KeyError, TypeError, ValueError, AttributeError, RecursionError, csv.Error) as error:
             told = f"{type(error).__name__} {error}"
             raise StoredError(
@@ -148,7 +149,9 @@ class Study(Generic[Row]):
         return rows, where
 
     def _text(self, found: Sequence[tuple[Sequence[Row], Mapping[str, Any]]]) -> str:
-        return "\n\n".join(f"{_where(environment)}\n\n{self.section(rows)}" for rows, environment in found)
+        return "\n\n".join(
+            f"{measured_where(environment)}\n\n{self.section(rows)}" for rows, environment in found
+        )
 
 
 def _folders(kept: Path) -> list[Path]:
@@ -160,7 +163,8 @@ def _environment(options: argparse.Namespace) -> dict[str, Any]:
     return described({name: value for name, value in vars(options).items() if name not in _NO_OPTIONS})
 
 
-def _where(environment: Mapping[str, Any]) -> str:
+def measured_where(environment: Mapping[str, Any]) -> str:
+    """Machine, time, commit and options of a part, in a sentence."""
     options = ", ".join(f"{name} {_plain(value)}" for name, value in environment["options"].items() if value)
     return (
         f"Measured on {environment['machine']}, {environment['started_utc']}, "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,7 +25,7 @@ class Judged:
 
     profile: str
     hour: str
-    """`calm`, or `busy`: beside a process that is."""
+    """`calm`, or what it was measured beside: `busy`, `worker`."""
     base: str
     experiment: str
     n: int
@@ -41,6 +42,8 @@ class Judged:
     process_sd: float
     """The larger of the two arms'."""
     processes_needed: int
+    half_width: float = math.nan
+    """Of the ratio's 95 % interval, as a fraction of it; nan in studies that did not keep it."""
 
 
 Place = tuple[str, str]
@@ -69,7 +72,16 @@ def judged_pairs(
             about = (profile, hour, base, label, first.case.n, kind_of(first.variant))
             judged = _judged(first, second, rounds, common)
             if judged is not None:
-                found.append(Judged(*about, first.variant, second.variant, with_leader, *judged))
+                found.append(
+                    Judged(
+                        *about,
+                        first.variant,
+                        second.variant,
+                        with_leader,
+                        *judged[:-1],
+                        half_width=judged[-1],
+                    )
+                )
     return found
 
 
@@ -116,8 +128,11 @@ def _pair(first: Cell, second: Cell, rounds: Mapping[Key, Rounds]) -> Pair | Non
 
 def _judged(
     first: Cell, second: Cell, rounds: Mapping[Key, Rounds], common: RoundVariance
-) -> tuple[str, float, float, int, float, int] | None:
-    """Verdict, ratio, noise floor, rounds, the larger deviation of a process, processes needed; None if unknown."""
+) -> tuple[str, float, float, int, float, int, float] | None:
+    """Verdict, ratio, noise floor, rounds, the larger deviation of a process, processes needed, half-width.
+
+    None if unknown.
+    """
     pair = _pair(first, second, rounds)
     sds = [cell.process_sd for cell in (first, second) if cell.process_sd is not None]
     dfs = [cell.process_df for cell in (first, second) if cell.process_df is not None]
@@ -126,4 +141,4 @@ def _judged(
     # both arms are of one kind, serial or parallel, so nothing but their own processes differs
     verdict = judge(moderated(pair, common), sum(sd**2 for sd in sds), min(dfs))
     figures = (verdict.word, verdict.ratio.value, verdict.noise_floor)
-    return *figures, pair.rounds, max(sds), verdict.processes
+    return *figures, pair.rounds, max(sds), verdict.processes, verdict.ratio.half_width

@@ -6,12 +6,23 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bench.stats.significance import rate_interval
 from scripts._trust.arms import IDENTICAL
 from scripts._trust.judging import Judged
 
-__all__ = ["ENOUGH", "QUESTIONS", "STEADY", "Question", "Rate", "rate", "rate_of"]
+__all__ = [
+    "ENOUGH",
+    "QUESTIONS",
+    "STEADY",
+    "Question",
+    "Rate",
+    "cluster_names",
+    "drawn_clusters",
+    "rate",
+    "rate_of",
+]
 
 ENOUGH = 300
 """Pairs that a rate needs before a promise counts as kept."""
@@ -32,7 +43,7 @@ class Question:
     at_least: float | None = None
     profiles: tuple[str, ...] = ("quick", "standard", "full")
     """Where the bound binds,"""
-    hours: tuple[str, ...] = ("calm",)
+    hours: tuple[str, ...] = ("calm", "worker")
     """and in which hours."""
 
     @property
@@ -67,12 +78,12 @@ def _steady(pair: Judged) -> bool:
     return pair.kind == IDENTICAL and pair.process_sd <= STEADY
 
 
-_BOTH_HOURS = ("calm", "busy")
+_ALL_HOURS = ("calm", "worker", "busy")
 _LONGER = ("standard", "full")
 QUESTIONS = (
-    Question("identical, called different", _kind(IDENTICAL), _different, at_most=0.01, hours=_BOTH_HOURS),
+    Question("identical, called different", _kind(IDENTICAL), _different, at_most=0.01, hours=_ALL_HOURS),
     Question("slowed by 10 %, found", _kind("slower10"), _word("slower"), at_least=0.90),
-    Question("slowed by 5 %, called same", _kind("slower5"), _word("same"), at_most=0.01, hours=_BOTH_HOURS),
+    Question("slowed by 5 %, called same", _kind("slower5"), _word("same"), at_most=0.01, hours=_ALL_HOURS),
     Question("slowed by 5 %, found", _kind("slower5"), _word("slower"), at_least=0.85, profiles=_LONGER),
     Question(
         f"identical, processes within {STEADY:.0%}, called same",
@@ -111,7 +122,7 @@ def rate(hits: Sequence[bool], clusters: Sequence[str]) -> Rate | None:
     found = np.array(hits, float)
     of = np.unique(np.array(clusters), return_inverse=True)[1]
     sums, sizes = np.bincount(of, found), np.bincount(of)
-    drawn = np.random.default_rng(0).integers(0, len(sizes), (_RESAMPLES, len(sizes)))
+    drawn = drawn_clusters(len(sizes))
     shares = sums[drawn].sum(axis=1) / sizes[drawn].sum(axis=1)
     lo, hi = (float(end) for end in np.quantile(shares, (0.025, 0.975)))
     least, most = rate_interval(int(found.sum()), len(found))
@@ -121,4 +132,14 @@ def rate(hits: Sequence[bool], clusters: Sequence[str]) -> Rate | None:
 def rate_of(question: Question, judged: Sequence[Judged]) -> Rate | None:
     """The answer; experiments on one backend and size hang together.  None if no pair is asked about."""
     asked = [pair for pair in judged if question.asks(pair)]
-    return rate([question.counts(pair) for pair in asked], [f"{pair.base} {pair.n}" for pair in asked])
+    return rate([question.counts(pair) for pair in asked], cluster_names(asked))
+
+
+def cluster_names(judged: Sequence[Judged]) -> list[str]:
+    """Of each pair, what it hangs together with."""
+    return [f"{pair.base} {pair.n}" for pair in judged]
+
+
+def drawn_clusters(count: int) -> NDArray[np.int64]:
+    """For a bootstrap: numbers of so many clusters, drawn with replacement, in a row each time."""
+    return np.random.default_rng(0).integers(0, count, (_RESAMPLES, count))

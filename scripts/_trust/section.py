@@ -9,7 +9,7 @@ from tabulate import tabulate
 
 from scripts._trust.arms import IDENTICAL, INSTALLED, SLOWED
 from scripts._trust.judging import Judged
-from scripts._trust.rates import ENOUGH, QUESTIONS, STEADY, Question, rate, rate_of
+from scripts._trust.rates import ENOUGH, QUESTIONS, STEADY, Question, cluster_names, rate, rate_of
 
 __all__ = ["broken", "section"]
 
@@ -78,8 +78,10 @@ def _installs(judged: Sequence[Judged]) -> str:
         mine = [pair for pair in judged if pair.kind == kind]
         if not mine:
             return ""
-        clusters = [f"{pair.base} {pair.n}" for pair in mine]
-        rates = (rate([pair.verdict in words for pair in mine], clusters) for words in _VERDICTS.values())
+        rates = (
+            rate([pair.verdict in words for pair in mine], cluster_names(mine))
+            for words in _VERDICTS.values()
+        )
         texts = (f"{each.value:.1%} ({each.lo:.1%} to {each.hi:.1%})" for each in rates if each is not None)
         rows.append((_KINDS[kind], len(mine), *texts))
     headers = ("pairs of arms", "pairs", *_VERDICTS)

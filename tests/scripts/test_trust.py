@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import signal
-import subprocess
-import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import psutil
 import pytest
 
 from bench.plan.experiments import cases
@@ -21,7 +17,6 @@ from bench.records.lines import Key, key_of
 from bench.records.schema import Cell
 from bench.stats.verdicts import Rounds
 from scripts._plugins import slowed
-from scripts._shared.beside import BUSY
 from scripts._shared.fresh import measured
 from scripts._trust import arms
 from scripts._trust.judging import Judged, judged_pairs, troubles
@@ -29,7 +24,7 @@ from scripts._trust.rates import ENOUGH, QUESTIONS, Question, rate, rate_of
 from scripts._trust.section import broken, section
 from scripts.trust import _part
 from tests import factories
-from tests.running import equal_python, wait_until
+from tests.running import equal_python
 
 PAIR = Judged(
     profile="quick",
@@ -328,28 +323,3 @@ def test_short_calls_are_made_again_now_and_then(every: int, made: int) -> None:
     for _ in range(1000):
         call()
     assert len(calls) == made
-
-
-_PARENT = f"""
-import subprocess, sys, time
-print(subprocess.Popen([sys.executable, "-c", {BUSY!r}]).pid, flush=True)
-time.sleep(60)
-"""
-
-
-def _ended(process: psutil.Process) -> bool:
-    try:
-        return process.status() == psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return True
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(sys.platform == "win32", reason="a process keeps its parent's number there")
-def test_a_busy_neighbour_ends_with_a_script_that_is_killed() -> None:
-    with subprocess.Popen([sys.executable, "-c", _PARENT], stdout=subprocess.PIPE, text=True) as parent:
-        assert parent.stdout is not None
-        busy = psutil.Process(int(parent.stdout.readline()))
-        wait_until(lambda: busy.cpu_times().user > 0.05, "it is busy")
-        parent.send_signal(signal.SIGKILL)
-    wait_until(lambda: _ended(busy), "it has ended")

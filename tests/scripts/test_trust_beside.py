@@ -1,0 +1,154 @@
+"""What goes on beside `scripts/trust.py`: it is there meanwhile, ends with it, and is compared with a calm hour."""
+
+from __future__ import annotations
+
+import dataclasses
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import psutil
+import pytest
+
+from bench.plan.options import parse
+from scripts import trust
+from scripts._plugins import slowed
+from scripts._shared import beside as neighbours
+from scripts._shared.beside import HOURS, WORKER
+from scripts._shared.cli import UsageError
+from scripts._shared.fresh import measured
+from scripts._shared.stored import rows_from, rows_text
+from scripts._trust import arms
+from scripts._trust.heard import Part, heard
+from scripts._trust.judging import Judged, judged_pairs
+from tests.running import ROOT, wait_until
+from tests.scripts.test_trust import PAIR, pairs
+
+SCRIPT = """
+import sys, time
+from scripts._shared.beside import beside
+with beside(sys.argv[1]):
+    print("beside", flush=True)
+    time.sleep(60)
+"""
+
+
+def _ended(process: psutil.Process) -> bool:
+    try:
+        return process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="a process keeps its parent's number there")
+@pytest.mark.parametrize(
+    ("what", "processes", "how"),
+    [
+        ("busy", 1, signal.SIGKILL),
+        pytest.param(WORKER, 3, signal.SIGKILL, marks=pytest.mark.daily),
+        pytest.param(WORKER, 3, signal.SIGINT, marks=pytest.mark.daily),
+    ],
+)
+def test_a_neighbour_ends_with_a_script_that_is_ended(what: str, processes: int, how: signal.Signals) -> None:
+    if what == WORKER:
+        pytest.importorskip("distributed", reason="the extra fleet")
+    command = [sys.executable, "-c", SCRIPT, what]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as script:
+        assert script.stdout is not None
+        assert script.stdout.readline() == "beside\n"
+        beside_it = psutil.Process(script.pid).children(recursive=True)
+        assert len(beside_it) == processes
+        script.send_signal(how)
+    wait_until(lambda: all(map(_ended, beside_it)), "they have ended")
+
+
+def test_a_neighbour_that_cannot_be_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(neighbours, "_PROGRAMS", {WORKER: ("-c", "print('Dask is not installed')")})
+    with pytest.raises(UsageError, match="--beside worker: Dask is not installed"), neighbours.beside(WORKER):
+        pass
+
+
+@pytest.mark.slow
+def test_pairs_are_judged_beside_a_worker() -> None:
+    """A real scheduler and a real worker, there until the last verdict."""
+    pytest.importorskip("distributed", reason="the extra fleet")
+    chosen = next(each for each in arms.passes(("numpy_ufunc",), "1Ki")[0] if each.case.placement == "out")
+    few = dataclasses.replace(chosen, arms=chosen.arms[:3])
+    settings = parse({"max_seconds": "0.5"})
+    short = dataclasses.replace(settings.profile, batch_s=5e-4, max_rounds=6)
+    with neighbours.beside(WORKER):
+        before = psutil.Process().children(recursive=True)
+        roles = [
+            role
+            for each in before
+            for role in ("scheduler", "worker")
+            if f"dask_{role}" in str(each.cmdline())
+        ]
+        fresh = measured(dataclasses.replace(settings, profile=short, plugins=slowed.PLUGINS), [few])
+        assert not any(map(_ended, before))
+    assert sorted(roles) == ["scheduler", "worker"]
+    assert all(map(_ended, before))
+    (pair,) = judged_pairs(fresh.cells, fresh.rounds, "quick", HOURS[WORKER])
+    assert (pair.hour, pair.first, pair.second) == ("worker", "identical-1", "identical-2")
+    assert pair.half_width > 0
+
+
+class TestHeard:
+    """The table of docs/fleet.md."""
+
+    def part(self, hour: str, words: dict[str, int], half_width: float, machine: str = "m-2c") -> Part:
+        found = pairs(arms.IDENTICAL, words, hour=hour, half_width=half_width)
+        found = [dataclasses.replace(each, experiment=str(place)) for place, each in enumerate(found)]
+        environment = {"machine": machine, "started_utc": "2026-01-01", "commit": "abc", "options": {}}
+        return found, environment
+
+    def rows(self, *parts: Part) -> Sequence[list[str]]:
+        lines = [line for line in heard(parts, "worker", "CMD").splitlines() if line.startswith("|")]
+        return [[word.strip() for word in line.strip("|").split("|")] for line in lines[2:]]
+
+    def test_false_alarms_within_the_interval_of_those_without(self) -> None:
+        calm = self.part("calm", {"same": 299, "faster": 1}, 0.02)
+        for alarms, kept in ((1, "yes"), (40, "no")):
+            other = self.part("worker", {"same": 300 - alarms, "slower": alarms}, 0.02)
+            row = self.rows(calm, other)[0]
+            assert (row[0], row[-1]) == ("identical, called different", kept)
+            assert row[2].startswith(f"{alarms / 300:.1%} of 300")
+
+    @pytest.mark.parametrize(("wider", "kept"), [(1.05, "yes"), (1.2, "no")])
+    def test_widths_are_of_the_same_pairs(self, wider: float, kept: str) -> None:
+        calm, other = self.part("calm", {"same": 40}, 0.02), self.part("worker", {"same": 30}, 0.02 * wider)
+        row = self.rows(calm, other)[-1]
+        assert row[2:] == [f"{wider:.2f} of 30 ({wider:.2f} to {wider:.2f})", "at most 1.1", kept]
+
+    def test_nothing_is_compared_across_machines_or_with_equal_installs(self) -> None:
+        other = self.part("worker", {"same": 30}, 0.02)
+        elsewhere = self.part("calm", {"same": 30}, 0.02, machine="other-8c")
+        installs = self.part("calm", {"same": 30}, 0.02)
+        installs[0][0] = dataclasses.replace(PAIR, kind=arms.INSTALLED)  # type: ignore[index]
+        assert heard([other, elsewhere, installs], "worker", "CMD").startswith(
+            "Not measured with this code yet."
+        )
+        assert "`CMD`, and the same with `--beside worker`" in heard([], "worker", "CMD")
+
+    def test_studies_that_kept_no_widths_are_read_and_say_so(self) -> None:
+        text = rows_text(Judged, [PAIR])
+        head, row, *_ = text.splitlines()
+        older = f"{head.rpartition(',')[0]}\n{row.rpartition(',')[0]}\n"
+        (read,) = rows_from(Judged, older)
+        assert dataclasses.replace(read, half_width=0.0) == dataclasses.replace(PAIR, half_width=0.0)
+        calm, other = ([read], self.part("calm", {}, 0.1)[1]), self.part("worker", {"same": 1}, 0.02)
+        other = ([dataclasses.replace(read, hour="worker")], other[1])
+        assert self.rows(calm, other)[-1][-1] == "not known"
+
+    def test_the_command_wants_what_was_measured(self, tmp_path: Path) -> None:
+        with pytest.raises(UsageError, match="--heard needs --read DIR"):
+            trust.main(["--heard", "worker"])
+        page = tmp_path / "page.md"
+        page.write_text("<!-- heard:begin -->\n<!-- heard:end -->\n")
+        asked = ["--read", str(tmp_path / "nothing"), "--heard", "worker", "--update", str(page)]
+        assert trust.main(asked) == 0
+        assert "Not measured" in page.read_text()
+        assert trust.main([*asked, "--check"]) == 0
