@@ -21,8 +21,8 @@ READY = "ready"
 """What a neighbour says once it is as it stays; anything else is why it cannot be."""
 BUSY = f"""
 import os, random, time
-print({READY!r}, flush=True)
 draw, parent = random.Random(7), os.getppid()
+print({READY!r}, flush=True)
 while os.getppid() == parent:
     until = time.perf_counter() + draw.uniform(0.6, 1.0)
     while time.perf_counter() < until: pass
