@@ -86,7 +86,8 @@ def _options(argv: Sequence[str] | None) -> Namespace:
         "--installs",
         type=option_type(usable_interpreter),
         metavar="PYTHON",
-        help="measure each backend also in this Python, of an equal environment: is it a tie as often?",
+        help="measure each backend also in this Python, of an equal environment, as it is and slowed by 10 %%: is it a"
+        " tie as often, and is the difference found as often?",
     )
     add_beside_option(parser)
     parser.add_argument("--minutes", type=positive, help="begin nothing more that would not end by then")

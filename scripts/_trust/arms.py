@@ -8,7 +8,16 @@ from bench.plan.experiments import Arm, Experiment, Variant, cases
 from bench.plan.options import parse
 from scripts._plugins import slowed
 
-__all__ = ["BASES", "IDENTICAL", "INSTALLED", "SLOWED", "base_of", "kind_of", "passes"]
+__all__ = [
+    "BASES",
+    "IDENTICAL",
+    "INSTALLED",
+    "INSTALLED_SLOWED",
+    "SLOWED",
+    "base_of",
+    "kind_of",
+    "passes",
+]
 
 BASES = {
     "numpy_ufunc": "torch_eager",
@@ -22,6 +31,8 @@ INSTALLED = "installed"
 """An identical arm in another Python, of an equal environment."""
 SLOWED = {"slower5": 20, "slower10": 10}
 """Kinds of arms that are slowed by a known amount, one part in so many."""
+INSTALLED_SLOWED = {"installed10": "slower10"}
+"""Those of them that are in the other Python besides: is it seen between installs as often as within one?"""
 _PREFIX = "slowed_"
 _COPIES = 3
 """Identical arms of an experiment: each pair of them is judged."""
@@ -29,15 +40,20 @@ _COPIES = 3
 
 def _arms(base: str, python: str) -> tuple[Arm, ...]:
     """The baseline is another backend, and so slow that it never leads: the others are then raced as leaders are."""
-
-    def slower(name: str, every: int, python: str = "") -> Arm:
-        environ = ((slowed.EVERY, str(every)),)
-        return Arm(f"{_PREFIX}{base}", "candidate", Variant(name, environ, python=python))
-
-    copies = (slower(f"{IDENTICAL}-{number + 1}", 0) for number in range(_COPIES))
+    copies = (_slower(base, f"{IDENTICAL}-{number + 1}", 0) for number in range(_COPIES))
     baseline = Arm("behind", "baseline", Variant(base, ((slowed.BASE, BASES[base]),)))
-    elsewhere = (slower(f"{INSTALLED}-1", 0, python),) if python else ()
-    return (baseline, *copies, *elsewhere, *(slower(kind, every) for kind, every in SLOWED.items()))
+    planted = (_slower(base, kind, every) for kind, every in SLOWED.items())
+    return (baseline, *copies, *(_elsewhere(base, python) if python else ()), *planted)
+
+
+def _elsewhere(base: str, python: str) -> tuple[Arm, ...]:
+    planted = (_slower(base, kind, SLOWED[like], python) for kind, like in INSTALLED_SLOWED.items())
+    return (_slower(base, f"{INSTALLED}-1", 0, python), *planted)
+
+
+def _slower(base: str, name: str, every: int, python: str = "") -> Arm:
+    environ = ((slowed.EVERY, str(every)),)
+    return Arm(f"{_PREFIX}{base}", "candidate", Variant(name, environ, python=python))
 
 
 def base_of(backend: str) -> str:
@@ -46,7 +62,7 @@ def base_of(backend: str) -> str:
 
 
 def kind_of(variant: str) -> str:
-    """Which arm it is, by its variant's name: `IDENTICAL`, `INSTALLED` or one of `SLOWED`; the baseline is none."""
+    """Which arm it is, by its variant's name: `IDENTICAL`, `INSTALLED` or one of the slowed; the baseline is none."""
     return variant.partition("-")[0]
 
 

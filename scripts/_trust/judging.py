@@ -14,9 +14,12 @@ from bench.records.lines import Key, key_of
 from bench.records.schema import Cell
 from bench.stats.moderation import RoundVariance, each_beside, in_common, moderated
 from bench.stats.verdicts import Pair, Rounds, judge, pair_of
-from scripts._trust.arms import IDENTICAL, INSTALLED, SLOWED, base_of, kind_of
+from scripts._trust.arms import IDENTICAL, INSTALLED, INSTALLED_SLOWED, SLOWED, base_of, kind_of
 
 __all__ = ["Judged", "judged_pairs", "troubles"]
+
+_BESIDE_IDENTICAL = (INSTALLED, *INSTALLED_SLOWED, *SLOWED)
+"""Kinds of arms that are judged beside each identical one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +33,7 @@ class Judged:
     experiment: str
     n: int
     kind: str
-    """What the first arm is: `IDENTICAL`, `INSTALLED` or one of `SLOWED`."""
+    """What the first arm is: `IDENTICAL`, or one of `_BESIDE_IDENTICAL`."""
     first: str
     second: str
     with_leader: int
@@ -111,7 +114,7 @@ def _experiments(cells: Sequence[Cell]) -> dict[Place, list[Cell]]:
 
 def _pairs(cells: Sequence[Cell]) -> Iterator[tuple[Cell, Cell]]:
     identical = [cell for cell in cells if kind_of(cell.variant) == IDENTICAL]
-    others = [cell for cell in cells if kind_of(cell.variant) in (INSTALLED, *SLOWED)]
+    others = [cell for cell in cells if kind_of(cell.variant) in _BESIDE_IDENTICAL]
     yield from itertools.combinations(identical, 2)
     yield from itertools.product(others, identical)
 

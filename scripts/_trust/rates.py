@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.stats.significance import rate_interval
-from scripts._trust.arms import IDENTICAL
+from scripts._trust.arms import IDENTICAL, INSTALLED_SLOWED, SLOWED
 from scripts._trust.judging import Judged
 
 __all__ = [
@@ -92,7 +92,7 @@ QUESTIONS = (
         at_least=0.80,
         profiles=_LONGER,
     ),
-    Question("slowed, called faster", _kind("slower5", "slower10"), _word("faster")),
+    Question("slowed, called faster", _kind(*SLOWED, *INSTALLED_SLOWED), _word("faster")),
 )
 
 

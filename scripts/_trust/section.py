@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from statistics import median
 
 from tabulate import tabulate
 
-from scripts._trust.arms import IDENTICAL, INSTALLED, SLOWED
+from scripts._trust.arms import IDENTICAL, INSTALLED, INSTALLED_SLOWED, SLOWED
 from scripts._trust.judging import Judged
 from scripts._trust.rates import ENOUGH, QUESTIONS, STEADY, Question, cluster_names, rate, rate_of
 
@@ -18,8 +19,9 @@ _KINDS = {
     INSTALLED: "equal installs",
     "slower5": "slowed by 5 %",
     "slower10": "slowed by 10 %",
+    "installed10": "equal installs, one slowed by 10 %",
 }
-_VERDICTS = {"same": ("same",), "different": ("faster", "slower"), "unresolved": ("unresolved",)}
+_VERDICTS = ("same", "faster", "slower", "unresolved")
 
 
 def section(judged: Sequence[Judged]) -> str:
@@ -72,16 +74,17 @@ def _rates(judged: Sequence[Judged]) -> str:
 
 
 def _installs(judged: Sequence[Judged]) -> str:
-    """Whether arms of equal installs are a tie as often as identical ones are: what each verdict's share is."""
+    """Each verdict's share: are equal installs a tie, and what is slowed in one of them found, as often as in one?"""
+    kinds = [pair.kind for pair in judged]
+    if INSTALLED not in kinds:
+        return ""
+    asked = [IDENTICAL, INSTALLED]
+    asked += itertools.chain.from_iterable((like, kind) for kind, like in INSTALLED_SLOWED.items())
     rows = []
-    for kind in (IDENTICAL, INSTALLED):
+    for kind in (kind for kind in asked if kind in kinds):
         mine = [pair for pair in judged if pair.kind == kind]
-        if not mine:
-            return ""
-        rates = (
-            rate([pair.verdict in words for pair in mine], cluster_names(mine))
-            for words in _VERDICTS.values()
-        )
+        clusters = cluster_names(mine)
+        rates = (rate([pair.verdict == word for pair in mine], clusters) for word in _VERDICTS)
         texts = (f"{each.value:.1%} ({each.lo:.1%} to {each.hi:.1%})" for each in rates if each is not None)
         rows.append((_KINDS[kind], len(mine), *texts))
     headers = ("pairs of arms", "pairs", *_VERDICTS)
@@ -114,7 +117,7 @@ def _by_base(judged: Sequence[Judged]) -> str:
 
 def _ratios(judged: Sequence[Judged]) -> str:
     rows = []
-    for kind in (IDENTICAL, INSTALLED, *SLOWED):
+    for kind in (IDENTICAL, INSTALLED, *SLOWED, *INSTALLED_SLOWED):
         mine = [pair for pair in judged if pair.kind == kind]
         if mine:
             ratio, floor, sd = (

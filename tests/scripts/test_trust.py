@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -119,16 +120,20 @@ class TestRates:
 class TestInstalls:
     def test_their_verdicts_stand_beside_those_of_identical_arms(self) -> None:
         installed = pairs(arms.INSTALLED, {"same": 80, "unresolved": 15, "faster": 5})
-        text = section([*as_promised(), *installed])
-        rows = [
-            line for line in text.splitlines() if line.startswith(("| identical  ", "| equal installs  "))
-        ]
-        shares = [[part.split()[0] for part in row.strip("| ").split("|")[1:]] for row in rows[:2]]
-        assert shares == [["300", "98.0%", "1.0%", "1.0%"], ["100", "80.0%", "5.0%", "15.0%"]]
+        planted = pairs("installed10", {"slower": 85, "unresolved": 14, "faster": 1})
+        told = section([*as_promised(), *installed, *planted])
+        (table,) = (part for part in told.split("\n\n") if "| faster" in part.splitlines()[0])
+        rows = [[part.strip() for part in line.strip("| ").split("|")] for line in table.splitlines()[2:]]
+        assert {row[0]: [part.split()[0] for part in row[1:]] for row in rows} == {
+            "identical": ["300", "98.0%", "0.7%", "0.3%", "1.0%"],
+            "equal installs": ["100", "80.0%", "5.0%", "0.0%", "15.0%"],
+            "slowed by 10 %": ["300", "0.0%", "0.0%", "93.3%", "6.7%"],
+            "equal installs, one slowed by 10 %": ["100", "0.0%", "1.0%", "85.0%", "14.0%"],
+        }
         assert "equal installs" not in section(as_promised())
 
     def test_nothing_is_promised_of_them_alone(self) -> None:
-        installed = pairs(arms.INSTALLED, {"faster": 300})
+        installed = [*pairs(arms.INSTALLED, {"faster": 300}), *pairs("installed10", {"same": 300})]
         assert broken([*as_promised(), *installed]) == broken(as_promised()) == []
 
     def test_they_are_kept_in_a_folder_of_their_own(self) -> None:
@@ -249,16 +254,24 @@ def test_pairs_with_the_leader_get_the_verdicts_that_the_run_reports(tmp_path: P
     short = dataclasses.replace(settings.profile, batch_s=5e-4, max_rounds=6)
     fresh = measured(dataclasses.replace(settings, profile=short, plugins=slowed.PLUGINS), chosen)
     assert troubles(fresh.cells) == []
-    assert {arm.variant.name for arm in chosen[0].arms if arm.variant.python == elsewhere} == {"installed-1"}
+    assert {arm.variant.name for arm in chosen[0].arms if arm.variant.python == elsewhere} == {
+        "installed-1",
+        "installed10",
+    }
     reported = {cell.variant: (cell.leader_verdict, cell.over_leader) for cell in fresh.cells}
     judged = judged_pairs(fresh.cells, fresh.rounds, "quick", "calm")
-    assert len(judged) == 12
+    assert len(judged) == 15
     (leader,) = (cell for cell in fresh.cells if cell.over_leader == 1.0)
     led = [pair for pair in judged if pair.second == leader.variant]
     assert {pair.first: (pair.verdict, pair.ratio) for pair in led} == {
         pair.first: reported[pair.first] for pair in led
     }
-    assert sum(pair.kind == arms.INSTALLED for pair in judged) == 3
+    kinds = Counter(pair.kind for pair in judged)
+    assert (kinds[arms.INSTALLED], kinds["installed10"], kinds["slower10"]) == (3, 3, 3)
+    slow = [
+        dict(arm.variant.environ) for arm in chosen[0].arms if arm.variant.name in ("installed10", "slower10")
+    ]
+    assert slow[0] == slow[1]
     floors = {cell.variant: cell.leader_noise_floor for cell in fresh.cells}
     assert [pair.noise_floor for pair in led] == pytest.approx([floors[pair.first] for pair in led])
 
