@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
+import pytest
+
 from bench.arm.server import ArmServer
+from bench.judging import diagnosis
 from bench.messages import Sample
 from kernels.api import Backend, Case
 
-__all__ = ["batches", "problem_of", "served"]
+__all__ = ["batches", "never_late", "problem_of", "served"]
 
 _CACHE_BYTES = 1 << 16
 _BATCH_S = 0.002
+
+
+@contextmanager
+def never_late() -> Iterator[None]:
+    """For work that a moment would not make right: half a second is waited for what may be late, to name it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(diagnosis, "_LATE_S", 1e-4)
+        yield
 
 
 def served(make: Callable[[], Backend], case: Case, *, plugin: bool = True) -> ArmServer | str:

@@ -117,15 +117,23 @@ def worked(
     return prepared, samples, server.finish()
 
 
+@pytest.mark.parametrize("direction", ["forward", "train_step"])
 @pytest.mark.parametrize(
-    ("name", "op"),
+    ("name", "op", "layout"),
     [
-        *(("numpy_ufunc", op) for op in ("mlp_relu", "mlp_leaky_relu", "mlp_identity")),
-        ("numba_jit", "mlp_leaky_relu"),  # the others differ by what is compiled into the same loop
+        *(("numpy_ufunc", op, "10-5-3") for op in ("mlp_relu", "mlp_leaky_relu", "mlp_identity")),
+        ("numba_jit", "mlp_leaky_relu", "10-5-3"),  # the others differ by what is compiled into the same loop
+        ("numpy_ufunc", "mlp_leaky_relu", "784-256-10"),
+        *(
+            pytest.param(*each, "784-256-10", marks=pytest.mark.daily)
+            for each in (
+                ("numpy_ufunc", "mlp_relu"),
+                ("numpy_ufunc", "mlp_identity"),
+                ("numba_jit", "mlp_leaky_relu"),
+            )
+        ),
     ],
 )
-@pytest.mark.parametrize("direction", ["forward", "train_step"])
-@pytest.mark.parametrize("layout", ["10-5-3", "784-256-10"])
 def test_honest_work_is_believed(
     name: str, op: str, direction: str, layout: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

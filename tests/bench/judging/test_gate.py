@@ -18,6 +18,7 @@ from kernels.api import CACHES, DATA, DIRECTIONS, DTYPES, LAYOUTS, MAIN_OPS, PLA
 from kernels.backends.numpy_ufunc import NumpyUfunc
 from tests import mutants
 from tests.mutants import HonestNumpy
+from tests.serving import never_late
 from tests.tricksters import WritesAllOnce
 
 pytestmark = pytest.mark.slow
@@ -142,7 +143,8 @@ MUTANTS: dict[type[HonestNumpy], tuple[Case, str]] = {
 def test_mutant_does_not_pass_the_gate(mutant: type[HonestNumpy]) -> None:
     case, says = MUTANTS[mutant]
     assert worked(loaded(HonestNumpy()), case)[2].problem is None
-    prepared, _, finished = worked(loaded(mutant()), case)
+    with never_late():
+        prepared, _, finished = worked(loaded(mutant()), case)
     problem = prepared.gate.problem or finished.problem
     assert problem is not None
     assert re.search(says, problem), problem

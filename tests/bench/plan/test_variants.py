@@ -11,7 +11,7 @@ import pytest
 
 from bench.plan.option_values import OptionError
 from bench.plan.options import parse
-from tests.running import bench, equal_python
+from tests.running import Outcome, bench, equal_python
 
 
 @pytest.fixture(scope="session")
@@ -84,14 +84,26 @@ def test_a_name_stands_for_one_thing(other: Path) -> None:
         parse({"variant": ["a@numba_jit:K=V"], "arm": [f"a@numpy_ufunc:python={other},K=V"]})
 
 
-@pytest.mark.slow
-def test_two_installs_are_measured_side_by_side(tmp_path: Path, other: Path) -> None:
-    options = f"--backends numpy_ufunc --baseline numpy_ufunc --arm other@numpy_ufunc:python={other} --max-seconds 0.3"
+@pytest.fixture(scope="module")
+def side_by_side(other: Path, bare: Path, tmp_path_factory: pytest.TempPathFactory) -> Outcome:
+    """A run with arms of two other installs: one has all that this one has, one the worker's own needs alone."""
+    (packages,) = (bare.parents[1] / "lib").glob("python*/site-packages")
+    for name in ("numpy", "numpy.libs", "ml_dtypes", "psutil"):
+        if (found := Path(sysconfig.get_path("purelib"), name)).exists() and not (packages / name).exists():
+            (packages / name).symlink_to(found)
+    arms = f"--arm other@numpy_ufunc:python={other} --arm bare@numba_jit:python={bare} --max-seconds 0.3"
     few = "--ops relu --directions forward --placements out --sizes 1Ki --benchmark-quiet"
-    done = bench(tmp_path, *options.split(), *few.split())
-    assert done.code == 0, done.text[-3000:]
+    asked = f"--backends numpy_ufunc,numba_jit --baseline numpy_ufunc {arms} {few}"
+    return bench(tmp_path_factory.mktemp("installs"), *asked.split())
+
+
+@pytest.mark.slow
+def test_two_installs_are_measured_side_by_side(side_by_side: Outcome) -> None:
+    assert side_by_side.code == 0, side_by_side.text[-3000:]
     rows = {
-        row["variant"]: row for row in done.cells if row["backend"] == "numpy_ufunc" and row["role"] != "twin"
+        row["variant"]: row
+        for row in side_by_side.cells
+        if row["backend"] == "numpy_ufunc" and row["role"] != "twin"
     }
     assert set(rows) == {"", "other"}
     for row in rows.values():
@@ -102,16 +114,8 @@ def test_two_installs_are_measured_side_by_side(tmp_path: Path, other: Path) -> 
 
 
 @pytest.mark.slow
-def test_what_a_framework_lacks_there_is_said_with_its_place(tmp_path: Path, bare: Path) -> None:
-    """The worker's own needs are there; the backend's framework is not."""
-    (packages,) = (bare.parents[1] / "lib").glob("python*/site-packages")
-    for name in ("numpy", "numpy.libs", "ml_dtypes", "psutil"):
-        if (found := Path(sysconfig.get_path("purelib"), name)).exists() and not (packages / name).exists():
-            (packages / name).symlink_to(found)
-    few = "--backends numpy_ufunc,numba_jit --baseline numpy_ufunc --ops relu --directions forward --placements out"
-    arm = f"--sizes 1Ki --arm bare@numba_jit:python={bare} --max-seconds 0.1 --benchmark-quiet"
-    done = bench(tmp_path, *few.split(), *arm.split())
-    (row,) = [row for row in done.cells if row["variant"] == "bare"]
+def test_what_a_framework_lacks_there_is_said_with_its_place(side_by_side: Outcome, bare: Path) -> None:
+    (row,) = [row for row in side_by_side.cells if row["variant"] == "bare"]
     assert row["status"] == "skipped"
     assert "numba" in row["reason"]
     assert str(bare) in row["reason"]
