@@ -109,6 +109,17 @@ class Experiment:
         """As people see it; see `case_label`."""
         return case_label(self.case)
 
+    def arms_in(self, process: int, ceiling: Arm | None = None) -> tuple[Arm, ...]:
+        """Those that are measured in a process of theirs of that number.
+
+        Of what shows the machine's limits only the `ceiling`, the fastest copy, is measured in more than one: it is
+        what nobody may beat.  Who plans does not know which that will be; it is the first then.
+        """
+        if process == 1:
+            return self.arms
+        ceiling = ceiling or next((arm for arm in self.arms if arm.role == "ceiling"), None)
+        return tuple(arm for arm in self.arms if arm.role not in SHOWING or arm == ceiling)
+
     def cell_label(self, arm: Arm) -> str:
         """What names the cell of one of its arms: ``relu-forward-out-float32-1Ki-numba_jit-thp``."""
         return cell_label(self.case, arm.backend, arm.variant.name, arm.role)
@@ -214,11 +225,11 @@ def _serving(
     return chosen, baseline if baseline not in made or kind in made[baseline] else BASELINE
 
 
-def weight(experiment: Experiment) -> float:
-    """The relative time that an experiment deserves, in arms of a small case.
+def weight(experiment: Experiment, process: int = 1) -> float:
+    """The relative time that an experiment deserves in such a process of its arms, in arms of a small case.
 
     Large tensors have long calls, which take more for as many rounds (scripts/trust.py measures what comes of it).
     """
     megabytes = experiment.case.bytes_moved / 1e6
-    arms = sum(_CONTROL_WEIGHT if arm.is_control else 1.0 for arm in experiment.arms)
+    arms = sum(_CONTROL_WEIGHT if arm.is_control else 1.0 for arm in experiment.arms_in(process))
     return arms * (1.0 + 0.4 * float(min(megabytes, 1000.0) ** 0.5))

@@ -45,19 +45,23 @@ def time_plan(settings: Settings, chosen: Sequence[Experiment], compiling: Compi
 
     What `compiling` takes is part of it, once.
     """
-    start_up_s = _START_UP_S * len({arm for each in chosen for arm in each.arms})
-    if settings.inline:
-        start_up_s = 0.0
+    start_up_s, again_s = (_start_up_s(settings, chosen, process) for process in (1, 2))
     measuring_s = _measuring_s(settings, chosen)
     if settings.minutes is not None:
         measuring_s = max(60 * settings.minutes - start_up_s - compiling.seconds, 0.0)
     processes = settings.processes
     if processes is None:
-        processes = _processes(settings.profile.processes, measuring_s, start_up_s, sum(map(weight, chosen)))
+        processes = _processes(settings.profile.processes, measuring_s, again_s, sum(map(weight, chosen)))
     if settings.minutes is not None:
         return TimePlan(60 * settings.minutes, start_up_s, processes, compiling)
-    seconds = measuring_s + processes * start_up_s + compiling.seconds
+    seconds = measuring_s + start_up_s + (processes - 1) * again_s + compiling.seconds
     return TimePlan(seconds, start_up_s, processes, compiling)
+
+
+def _start_up_s(settings: Settings, chosen: Sequence[Experiment], process: int) -> float:
+    """About what starting the processes of that number takes."""
+    arms = {arm for each in chosen for arm in each.arms_in(process)}
+    return 0.0 if settings.inline else _START_UP_S * len(arms)
 
 
 def _processes(most: int, measuring_s: float, start_up_s: float, weights: float) -> int:

@@ -116,7 +116,7 @@ class Budget:
         fixed = list(map(self._beside_s, visits))
         if begins and fixed:
             fixed[0] += self._pace.starting_s
-        return _Pass(visits, fixed, [weight(experiment) for experiment, _ in visits], begins)
+        return _Pass(visits, fixed, [weight(*visit) for visit in visits], begins)
 
     def _beside_s(self, visit: Visit) -> float:
         return self._pace.beside_s(visit) + self._pace.compile_s(visit)

@@ -22,6 +22,7 @@ from bench.run.prepare import ask, prepare
 from bench.run.progress import SILENT, Observer
 from bench.run.race import Race
 from bench.run.rounds import Limits, Rounds, calls_for
+from bench.stats.verdicts import time_of
 
 __all__ = ["Limits", "Measured", "Visit", "in_rounds", "prove", "run"]
 
@@ -91,10 +92,10 @@ def in_rounds(
 ) -> Generator[Sequence[ArmState], None, Measured]:
     """As `run`, but yields the states after each round, for a caller that measures something in between."""
     visit = visit or Visit.alone(experiment)
-    states, case = visit.states, experiment.case
+    case, states = experiment.case, _taking_part(experiment, visit)
     in_turn = _room_for(experiment, pool, states, limits.seconds)
     if in_turn is None:
-        return Measured(states)
+        return Measured(visit.states)
     if visit.process > 1:
         for state in states:
             state.renew(visit.process)
@@ -114,7 +115,15 @@ def in_rounds(
     learn_slopes(visit.evidence, states)
     _release(pool, states)
     _excuse_controls(states)
-    return Measured(states, rounds_s, renewed_s, limited)
+    return Measured(visit.states, rounds_s, renewed_s, limited)
+
+
+def _taking_part(experiment: Experiment, visit: Visit) -> Sequence[ArmState]:
+    """The arms that are measured in this process of theirs: of the copies the one that was fastest so far."""
+    copies = [state for state in visit.states if state.arm.role == "ceiling" and state.timed]
+    fastest = min(copies, key=lambda state: time_of(visit.evidence.rounds(state)), default=None)
+    arms = experiment.arms_in(visit.process, None if fastest is None else fastest.arm)
+    return [state for state in visit.states if state.arm in arms]
 
 
 def prove(experiment: Experiment, pool: Pool) -> Sequence[ArmState]:

@@ -231,7 +231,7 @@ class Sitting:
         self.close()
         pool = WatchedPool(self._start(self._settings, due.process), self._observer)
         self._pool, self._pool_process = pool, due.process
-        self._pool.open(due.experiment.arms, due.experiment.case.threads)
+        self._pool.open(due.experiment.arms_in(due.process), due.experiment.case.threads)
         took_s = self._surroundings.monotonic() - begin
         self._pace.started(took_s)
         self._spent(took_s)

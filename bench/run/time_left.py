@@ -1,7 +1,7 @@
 """What the visits to come will take, from those that were made.
 
 A visit is foreseen part by part.  Where the same experiment was visited in a process before, it is expected to take
-that again, as much longer or shorter as the others of this pass do; else it takes what those of a like weight took,
+that again for each of its arms, as much longer or shorter as the others of this pass do; else it takes what those of a like weight took,
 most of all the last ones.  Compiling has a pace of its own (`bench.run.compile_pace`): only first processes do it.
 """
 
@@ -56,9 +56,10 @@ class Took:
 
 
 Part = Callable[[Took], float]
+_Size = Callable[[Experiment, int], float]
 _Kind = tuple[float, int, str]
 """What visits are like each other by: weight, process and cache state."""
-_BESIDE, _LEAST = attrgetter("beside_s"), attrgetter("least_s")
+_BESIDE, _LEAST, _ROUNDS = attrgetter("beside_s"), attrgetter("least_s"), attrgetter("rounds_s")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +70,16 @@ class _Made:
     weight: float
     process: int
     took: Took
-    before: Took | None
+    before: _Before | None
     """What the same experiment took in the process before."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Before:
+    """A visit of the same experiment in an earlier process."""
+
+    process: int
+    took: Took
 
 
 class Pace:
@@ -104,7 +113,7 @@ class Pace:
         """A visit has ended."""
         experiment, process = visit
         self._alikes, self._ratios, self._rates, self._rounds = {}, {}, {}, {}
-        self._made.append(_Made(experiment, weight(experiment), process, took, self._before(visit)))
+        self._made.append(_Made(experiment, weight(*visit), process, took, self._before(visit)))
         self._took[experiment.case, process] = took
         if process == 1:
             self._compiling.visited(experiment.case, took.compile_s)
@@ -119,7 +128,7 @@ class Pace:
 
     def at_least_s(self, visit: Visit) -> float:
         """Of the visit, if it is made: what most of the last ones took that had no more to do, in the fewest rounds."""
-        mine, cache = weight(visit[0]), visit[0].case.cache
+        mine, cache = weight(*visit), visit[0].case.cache
         seen = sorted(
             made.took.beside_s + made.took.least_s
             for made in self._made[-_LAST:]
@@ -144,10 +153,12 @@ class Pace:
             self._rounds[key] = self._rounds_s(visit, most_s, None)
         return self._rounds[key]
 
-    def _rounds_s(self, visit: Visit, most_s: float, before: Took | None) -> float:
-        mine, seen = weight(visit[0]), []
+    def _rounds_s(self, visit: Visit, most_s: float, before: _Before | None) -> float:
+        mine, seen = weight(*visit), []
         for made, counts in self._alike(visit):
-            same_end = before is None or (made.before is not None and made.before.limited is before.limited)
+            same_end = before is None or (
+                made.before is not None and made.before.took.limited is before.took.limited
+            )
             seen.append(
                 (
                     made.took.rounds_s * mine / made.weight,
@@ -156,23 +167,23 @@ class Pace:
                 )
             )
         if before is not None:
-            seen.append((before.rounds_s, before.limited, _OWN))
+            seen.append((_for_as_many(visit, before, _ROUNDS, weight), before.took.limited, _OWN))
         return _mean_of_at_most(most_s, seen)
 
-    def _foreseen(self, visit: Visit, part: Part, size: Callable[[Experiment], float]) -> float:
+    def _foreseen(self, visit: Visit, part: Part, size: _Size) -> float:
         """That part of what it will take; where it is the first, as its size is to those of the others."""
         before = self._before(visit)
         if before is not None:
             if (visit[1], part) not in self._ratios:
-                self._ratios[visit[1], part] = self._ratio(visit[1], part)
-            return part(before) * self._ratios[visit[1], part]
+                self._ratios[visit[1], part] = self._ratio(visit[1], part, size)
+            return _for_as_many(visit, before, part, size) * self._ratios[visit[1], part]
         key = _kind(visit), part
         if key not in self._rates:
             alike = self._alike(visit)
-            sizes = sum(counts * size(made.experiment) for made, counts in alike)
+            sizes = sum(counts * size(made.experiment, made.process) for made, counts in alike)
             seen = sum(counts * part(made.took) for made, counts in alike)
             self._rates[key] = seen / sizes if sizes else 0.0
-        return size(visit[0]) * self._rates[key]
+        return size(*visit) * self._rates[key]
 
     def _alike(self, visit: Visit) -> list[tuple[_Made, float]]:
         """The last visits, with what each counts for one of that weight and cache state in such a process."""
@@ -187,14 +198,14 @@ class Pace:
             counts *= 1.0 if made.experiment.case.cache == cache else _OTHER_CACHE
             yield made, counts if made.process == process else counts * _OTHER_PASS
 
-    def _before(self, visit: Visit) -> Took | None:
+    def _before(self, visit: Visit) -> _Before | None:
         """The last visit of the same experiment, if there was one."""
         experiment, process = visit
-        earlier = ((experiment.case, number) for number in range(process - 1, 0, -1))
-        return next((self._took[each] for each in earlier if each in self._took), None)
+        earlier = (number for number in range(process - 1, 0, -1) if (experiment.case, number) in self._took)
+        return next((_Before(number, self._took[experiment.case, number]) for number in earlier), None)
 
-    def _ratio(self, process: int, part: Part) -> float:
-        """How much longer visits in that process take than the same experiments in the one before.
+    def _ratio(self, process: int, part: Part, size: _Size) -> float:
+        """How much longer visits in that process take than the same experiments in the one before, for each arm.
 
         One more visit counts that took the same: of few, one would decide.
         """
@@ -203,17 +214,23 @@ class Pace:
         for age, made in enumerate(reversed(last)):
             if made.process == process and made.before is not None:
                 now += _FADES**age * part(made.took)
-                earlier += _FADES**age * part(made.before)
+                visit = made.experiment, process
+                earlier += _FADES**age * _for_as_many(visit, made.before, part, size)
         return now / earlier if earlier else 1.0
 
 
 def _kind(visit: Visit) -> _Kind:
     experiment, process = visit
-    return weight(experiment), process, experiment.case.cache
+    return weight(*visit), process, experiment.case.cache
 
 
-def _preparing(experiment: Experiment) -> float:
-    return len(experiment.arms) * (1.0 + _MEGABYTE * experiment.case.bytes_moved / 1e6)
+def _for_as_many(visit: Visit, before: _Before, part: Part, size: _Size) -> float:
+    """That part of what the visit before took, as it would be for the arms of this one."""
+    return part(before.took) * size(*visit) / size(visit[0], before.process)
+
+
+def _preparing(experiment: Experiment, process: int) -> float:
+    return len(experiment.arms_in(process)) * (1.0 + _MEGABYTE * experiment.case.bytes_moved / 1e6)
 
 
 def _mean_of_at_most(most: float, seen: Iterable[tuple[float, bool, float]]) -> float:

@@ -24,12 +24,13 @@ from kernels.api import Case
 from tests.machines import ARMS, Course, Machine
 
 
-def test_every_arm_is_measured_in_two_processes() -> None:
+def test_every_arm_is_measured_in_two_processes_and_of_the_controls_the_fastest_copy() -> None:
+    """Nobody may beat it, in no process; what else shows the machine's limits has done so in the first."""
     machine = Machine(0.005)
     machine.measured({})
     assert [process for process, _ in machine.pools] == [1, 2]
-    for process in (1, 2):
-        assert set(machine.rounds(process)) == {arm.label for arm in ARMS}
+    assert set(machine.rounds(1)) == {arm.label for arm in ARMS}
+    assert set(machine.rounds(2)) == {arm.label for arm in ARMS} - {"copy_streaming", "empty_call"}
 
 
 def test_a_block_is_measured_in_one_process_before_the_next() -> None:
@@ -88,10 +89,11 @@ def test_as_many_processes_as_asked_for() -> None:
 def test_who_is_far_behind_is_measured_no_longer_than_it_takes_to_see_it() -> None:
     machine = Machine(0.03)
     machine.measured({})
+    assert machine.rounds(1)["copy_plain"] == machine.rounds(1)["empty_call"]
     for process in (1, 2):
         rounds = machine.rounds(process)
         assert rounds["far"] == LEAST_ROUNDS
-        assert LEAST_ROUNDS <= rounds["copy_plain"] == rounds["empty_call"] <= CONTROL_ROUNDS
+        assert LEAST_ROUNDS <= rounds["copy_plain"] <= CONTROL_ROUNDS
         assert rounds["quick"] == rounds["near"] >= LEAST_ROUNDS
     assert sum(machine.rounds(process)["near"] for process in (1, 2)) > 2 * LEAST_ROUNDS
 
@@ -102,7 +104,8 @@ def test_copies_go_on_beside_arms_that_do_for_as_long_as_it_takes_to_bound_them(
     for process in (1, 2):
         rounds = machine.rounds(process)
         assert rounds["near"] > CONTROL_ROUNDS
-        assert rounds["copy_plain"] == rounds["empty_call"] == CONTROL_ROUNDS
+        assert rounds["copy_plain"] == CONTROL_ROUNDS
+    assert machine.rounds(1)["empty_call"] == CONTROL_ROUNDS
 
 
 def test_where_processes_differ_more_rounds_are_not_made() -> None:
@@ -317,7 +320,7 @@ def test_orders_put_the_leader_in_the_middle_and_are_mirrored() -> None:
         for number in (0, 1)
     }
     assert places[0] == places[1][::-1]
-    assert places[0][len(ARMS) // 2] == "quick"
+    assert places[0][len(places[0]) // 2] == "quick"
 
 
 def _is(batch: Batch, process: int, number: int) -> bool:
