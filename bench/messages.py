@@ -57,6 +57,8 @@ CompileReport = Annotated[dict[str, Annotated[int, Between(0, 2**53)]], Sized(0,
 """What a backend's compiler did, in counts."""
 _MOST_PARTS = 64
 """Several times as many as a batch has: a message of more is refused."""
+_MOST_PROBES = 16
+"""The same of what is asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,8 +158,8 @@ class ArmCalls(Protocol):
         `in_turn`: hold memory only while something is asked; the others need it meanwhile.
         """
 
-    def probe(self, least_s: float) -> float:
-        """Seconds per call, the fastest of several probes of at least `least_s` each (or one call)."""
+    def probe(self, least_s: float, probes: int = 1) -> float:
+        """Seconds per call, the fastest of so many probes of at least `least_s` each (or one call)."""
 
     def batch(self, iterations: int, warm_s: float) -> Sample:
         """One timed batch of `iterations` calls, after warming up for `warm_s` seconds or one call."""
@@ -236,10 +238,11 @@ class Probe(ArmRequest[Seconds]):
     """See `ArmCalls.probe`."""
 
     least_s: float
+    probes: Annotated[int, Between(1, _MOST_PROBES)] = 1
 
     def call(self, arm: ArmCalls) -> float:
         """Make the call."""
-        return arm.probe(self.least_s)
+        return arm.probe(self.least_s, self.probes)
 
 
 @dataclass(frozen=True, slots=True)

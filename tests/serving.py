@@ -37,7 +37,7 @@ def served(make: Callable[[], Backend], case: Case, *, plugin: bool = True) -> A
 
 def batches(server: ArmServer, count: int, least: int = 16) -> Iterator[Sample]:
     """So many batches of an ordinary length, and of so many calls at `least`, however busy the machine is."""
-    calls = max(least, int(_BATCH_S / server.probe(1e-4)))
+    calls = max(least, int(_BATCH_S / server.probe(1e-4, 4)))
     return (server.batch(calls, 0.0005) for _ in range(count))
 
 

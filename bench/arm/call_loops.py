@@ -22,8 +22,6 @@ __all__ = ["Audit", "Calls", "Racing"]
 
 _PARTS = 8
 """A batch is timed in so many parts: a moment without a CPU spoils some of them, and not the batch."""
-_PROBES = 4
-"""Probes that tell how long a call is: the fastest counts, so one undisturbed probe is enough."""
 _LONG_PROBE_S = 0.01
 """Where a probe is longer than this, one is enough: a batch has few calls then, whatever comes of it."""
 _MOST_DISPATCH = 64
@@ -157,10 +155,10 @@ class Calls:
 
         return made
 
-    def probe(self, least_s: float) -> float:
-        """Seconds per call, the fastest of several probes of at least `least_s` each (or one call)."""
+    def probe(self, least_s: float, probes: int) -> float:
+        """Seconds per call, the fastest of so many probes of at least `least_s` each (or one call)."""
         count, best, done, held = 1, float("inf"), 0, list[Any]()
-        while done < _PROBES:
+        while done < probes:
             seconds, _ = self.run(count, held)
             best = min(best, seconds / count)
             if seconds < least_s and count < 1 << 24 and not self._slots.burst:

@@ -130,10 +130,10 @@ class ArmServer:
         report = getattr(self.backend, "compile_report", None)
         return {} if report is None else counts_of(report())
 
-    def probe(self, least_s: float) -> float:
-        """Seconds per call, the fastest of several probes of at least `least_s` each (or one call)."""
+    def probe(self, least_s: float, probes: int = 1) -> float:
+        """Seconds per call, the fastest of so many probes of at least `least_s` each (or one call)."""
         self._take_up()
-        seconds = self._pace.learn(lambda: self._calls.probe(least_s))
+        seconds = self._pace.learn(lambda: self._calls.probe(least_s, probes))
         settle()
         self._let_go()
         return seconds / self._slots.calls

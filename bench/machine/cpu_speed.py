@@ -27,7 +27,7 @@ Reading = tuple[int, float]
 Readings = tuple[tuple[Reading, ...], ...]
 """Those of a batch: for each look, that of the thread that called or, where all CPUs matter, of each of them."""
 
-LOOK_EVERY = 2
+LOOK_EVERY = 4
 """A batch is looked at before it, after it, and between so many of its parts."""
 _TRIES = 3
 """An interrupt hits one try, or two; a slow CPU slows them all."""

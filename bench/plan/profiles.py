@@ -36,7 +36,7 @@ class Profile:
     processes: int
     """In how many each arm is measured, where there is time to start them."""
     max_rounds: int
-    batch_s: float = 0.005
+    batch_s: float = 0.003
     """The least length of a timed batch.  Rounds of 3 ms differ no more than those of 24: many short ones tell more."""
 
 

@@ -26,6 +26,8 @@ from bench.stats.verdicts import time_of
 
 __all__ = ["Limits", "Measured", "Visit", "in_rounds", "prove", "run"]
 
+_PROBES = 4
+"""Probes that tell how long a call is: the fastest counts, so one undisturbed probe is enough."""
 _FLOOR_SHARE = 0.25
 """An empty call's nanoseconds are known soon enough."""
 
@@ -153,11 +155,15 @@ def _room_for(experiment: Experiment, pool: Pool, states: Sequence[ArmState], se
 
 
 def _calibrate(pool: Pool, states: Sequence[ArmState], batch_s: float, warm_s: float) -> None:
-    """How many calls make a batch, from the fastest of several probes; one arm at a time."""
+    """How many calls make a batch, from the fastest of several probes; one arm at a time.
+
+    An arm that was measured before keeps its batches' length; one probe shows in which threads this process works.
+    """
     for state in states:
         state.batch_s = batch_s * (_FLOOR_SHARE if state.arm.role == "floor" else 1.0)
-        for _, per_call in ask(pool, [state], Probe(state.batch_s / 8)):
-            state.iterations = calls_for(per_call, state.batch_s, warm_s)
+        for _, per_call in ask(pool, [state], Probe(state.batch_s / 8, 1 if state.batches else _PROBES)):
+            if not state.batches:
+                state.iterations = calls_for(per_call, state.batch_s, warm_s)
 
 
 def _finish(pool: Pool, states: Sequence[ArmState], threads: int, *, on_card: bool, in_turn: bool) -> None:

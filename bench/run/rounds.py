@@ -23,8 +23,8 @@ from bench.run.race import LEAST_ROUNDS, Race
 
 __all__ = ["FEWEST", "Limits", "Rounds", "calls_for"]
 
-_WARM_S = 0.001
-"""Longer than the caches and the branch predictor take to learn; one part of a batch, of which the median counts."""
+_WARM_S = 0.0005
+"""Longer than caches and the branch predictor take to learn; about a part of a batch, of which the median counts."""
 _LONG_BATCH_S = 0.03
 """The length of a batch whose single call is longer than the warm-up.  The warm-up is then one whole call, too, so a
 batch has at least 2, and as many as fit into this: most of the time goes into what is timed."""

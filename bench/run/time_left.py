@@ -1,8 +1,9 @@
 """What the visits to come will take, from those that were made.
 
 A visit is foreseen part by part.  Where the same experiment was visited in a process before, it is expected to take
-that again for each of its arms, as much longer or shorter as the others of this pass do; else it takes what those of a like weight took,
-most of all the last ones.  Compiling has a pace of its own (`bench.run.compile_pace`): only first processes do it.
+that again for each of its arms, as much longer or shorter as the others of this pass do; else it takes what those of a
+like weight took, most of all the last ones.  Compiling has a pace of its own (`bench.run.compile_pace`): only first
+processes do it.
 """
 
 from __future__ import annotations

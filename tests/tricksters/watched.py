@@ -30,7 +30,7 @@ class KnowsTheGate(Trickster):
 
 
 class CountsCalls(Trickster):
-    """Works for its first 40 calls, and leaves everything as it is from then on."""
+    """Works for its first 15 calls, and leaves everything as it is from then on."""
 
     name = "counts_calls"
 
@@ -40,13 +40,13 @@ class CountsCalls(Trickster):
         def call() -> Array:
             nonlocal calls
             calls += 1
-            return honest() if calls <= 40 else self.fresh(x, out)
+            return honest() if calls <= 15 else self.fresh(x, out)
 
         return call
 
 
 class AllocatesLater(Trickster):
-    """Writes into `out` for its first 40 calls, and into memory of its own from then on."""
+    """Writes into `out` for its first 15 calls, and into memory of its own from then on."""
 
     name = "allocates_later"
 
@@ -56,7 +56,7 @@ class AllocatesLater(Trickster):
         def call() -> Array:
             nonlocal calls
             calls += 1
-            return honest() if calls <= 40 else self.answer(self.case, x, None)
+            return honest() if calls <= 15 else self.answer(self.case, x, None)
 
         return call
 

@@ -107,7 +107,7 @@ def test_arithmetic_takes_longer_where_there_is_more_of_it(monkeypatch: pytest.M
     assert min(arithmetic_s() for _ in range(20)) > 5 * usual
 
 
-@pytest.mark.parametrize(("iterations", "looks"), [(1, 2), (4, 3), (8, 5), (1000, 5)])
+@pytest.mark.parametrize(("iterations", "looks"), [(1, 2), (4, 2), (8, 3), (1000, 3)])
 def test_a_batch_is_looked_at_from_end_to_end(iterations: int, looks: int) -> None:
     server = ArmServer(lambda: registry.load("numpy_ufunc"), 1, 1 << 20)
     server.load()
