@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from importlib import import_module
 from itertools import product
@@ -22,6 +22,7 @@ from tests.card_compiled import assembled, compiled
 
 SIXTEEN = ("float16", "bfloat16")
 SLOPES = (0.0, 1.0, 1.5, -0.5)
+_SLOPED = ("bfloat16", "float32", "float64")
 
 
 def device_of(backend: Backend) -> str:
@@ -33,17 +34,33 @@ def driver_of(backend: Backend) -> type[Driver]:
 
 
 def special(backend: Backend) -> int:
-    """Special values at every position, around the vector width; other slopes, each value once."""
+    """Special values at every position, around the vector width; other slopes, each value once.
+
+    Into given arrays in two dtypes, and in Triton's slow interpreter with slopes in one; `everywhere` has all.
+    """
+    return _special(
+        backend, ("float32", "bfloat16"), ("float32",) if backend.name == "triton_jit" else _SLOPED
+    )
+
+
+def everywhere(backend: Backend) -> int:
+    """The same into given arrays and with other slopes in every dtype."""
+    return _special(backend, DTYPES, _SLOPED)
+
+
+def _special(backend: Backend, given: Sequence[str], sloped: Sequence[str]) -> int:
     count = 0
     for axes in product(MAIN_OPS, DIRECTIONS, PLACEMENTS, DTYPES):
         case = Case(*axes, device=device_of(backend))
         everywhere, slow = case.placement == "new", backend.name == "triton_jit"
+        if not everywhere and case.dtype not in given:
+            continue
         for n in (1, 7, 17) if everywhere and not slow else (9,):
             step = {7: 1, 9: 9}.get(n, 5)
             judgement = check(backend, replace(case, n=n), step, driver_of(backend))
             assert judgement.model in ("A", "exact"), (case, judgement)
             count += 1
-        for slope in SLOPES if case.op == "leaky_relu" and everywhere and case.dtype != "float16" else ():
+        for slope in SLOPES if case.op == "leaky_relu" and everywhere and case.dtype in sloped else ():
             check(backend, replace(case, n=9, negative_slope=slope), 9, driver_of(backend))
             count += 1
     return count
@@ -249,6 +266,7 @@ def main() -> None:
         each.__name__: each
         for each in (
             special,
+            everywhere,
             patterns,
             formulas,
             shapes,

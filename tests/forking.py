@@ -7,6 +7,7 @@ fresh process would of imports and limits, nor of variables that Python or a lib
 from __future__ import annotations
 
 import atexit
+import gc
 import importlib
 import json
 import os
@@ -78,7 +79,10 @@ def _serve(connection: socket.socket) -> None:
     """Fork for each request; returns in the forked process, never in the one that forks."""
     for name in _NEEDED:
         importlib.import_module(name)
+    numba = importlib.import_module("numba")
+    numba.njit("float64(float64)")(lambda x: x)  # what Numba loads when it first compiles
     assert "kernels.numba_cpu.threads" not in sys.modules, "kernels would compute serially in what is forked"
+    gc.freeze()  # a collection in what is forked would copy all pages
     for line in connection.makefile("r", encoding="utf-8"):
         request = json.loads(line)
         child = os.fork()

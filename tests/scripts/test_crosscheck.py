@@ -6,6 +6,8 @@ import csv
 import os
 import subprocess
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -19,10 +21,26 @@ from tests.running import ROOT
 pytestmark = pytest.mark.slow
 
 
-def crosscheck(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(ROOT / "scripts" / "crosscheck.py"), *arguments]
-    environ = {**os.environ, "PYTHONPATH": str(ROOT)}
-    return subprocess.run(command, capture_output=True, text=True, check=False, env=environ)
+@dataclass(frozen=True)
+class Done:
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+Crosscheck = Callable[..., Done]
+
+
+@pytest.fixture
+def crosscheck(capsys: pytest.CaptureFixture[str], own_registry: None) -> Crosscheck:
+    """The command in this process, which takes a second to start; each backend has a process of its own."""
+
+    def run(*arguments: str) -> Done:
+        code = main(arguments)
+        said = capsys.readouterr()
+        return Done(code, said.out, said.err)
+
+    return run
 
 
 def with_plugins(*classes: type[mutants.HonestNumpy]) -> list[str]:
@@ -96,7 +114,9 @@ Runs = list[tuple[tuple[type[mutants.HonestNumpy], ...], str, str]]
     ],
     ids=["each where it shows", "all on everything"],
 )
-def test_every_mutant_is_caught_and_the_honest_passes(runs: Runs, tmp_path: Path) -> None:
+def test_every_mutant_is_caught_and_the_honest_passes(
+    runs: Runs, tmp_path: Path, crosscheck: Crosscheck
+) -> None:
     found: dict[str, list[dict[str, str]]] = {}
     told = ""
     for tried, dtypes, seconds in runs:
@@ -118,7 +138,9 @@ def test_every_mutant_is_caught_and_the_honest_passes(runs: Runs, tmp_path: Path
     assert not found
 
 
-def test_a_backend_that_crashes_hangs_or_raises_costs_its_own_rows_alone(tmp_path: Path) -> None:
+def test_a_backend_that_crashes_hangs_or_raises_costs_its_own_rows_alone(
+    tmp_path: Path, crosscheck: Crosscheck
+) -> None:
     broken = with_plugins(mutants.Crashes, mutants.Hangs, mutants.Raises)
     small = ["--ops", "relu", "--placements", "new", "--dtypes", "float32", "--timeout", "4"]
     done = crosscheck(*broken, *small, "--csv", str(tmp_path / "matrix.csv"))
@@ -139,7 +161,9 @@ def test_a_backend_that_crashes_hangs_or_raises_costs_its_own_rows_alone(tmp_pat
 
 
 @pytest.mark.parametrize("placement", ["inplace", pytest.param("new", marks=pytest.mark.daily)])
-def test_a_built_in_backend_passes_with_everything_tried(placement: str, tmp_path: Path) -> None:
+def test_a_built_in_backend_passes_with_everything_tried(
+    placement: str, tmp_path: Path, crosscheck: Crosscheck
+) -> None:
     two = ["--dtypes", "bfloat16,float64", "--placements", placement]
     path = tmp_path / "matrix.csv"
     done = crosscheck("--backends", "numpy_ufunc", *two, "--seconds", "60", "--csv", str(path))
@@ -159,7 +183,7 @@ def test_a_built_in_backend_passes_with_everything_tried(placement: str, tmp_pat
         assert row["grad_zero"] == ("" if not backward else "slope" if leaky else "0")
 
 
-def test_what_is_refused_is_skipped_with_its_reason() -> None:
+def test_what_is_refused_is_skipped_with_its_reason(crosscheck: Crosscheck) -> None:
     arguments = with_plugins(mutants.HonestNumpy)
     done = crosscheck(*arguments, "--devices", "cuda")
     assert done.returncode == 1
@@ -214,7 +238,9 @@ def test_what_cannot_be_done_is_said_before_anything_runs(arguments: list[str], 
 
 
 def test_a_usage_error_leaves_with_2_and_one_line() -> None:
-    done = crosscheck("--backends", "torch")
+    command = [sys.executable, str(ROOT / "scripts" / "crosscheck.py"), "--backends", "torch"]
+    environ = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environ)
     assert done.returncode == 2
     assert done.stdout == ""
     assert done.stderr.startswith(

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.slow
 
 OPTIONS = (
     *("--backends", "numpy_ufunc", "--ops", "relu", "--directions", "forward", "--placements", "out"),
-    *("--sizes", "64,128", "--processes", "2", "--max-seconds", "4"),
+    *("--sizes", "64,128", "--processes", "2", "--max-seconds", "2"),
 )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from bench.messages import Finished, Prepared
 from bench.plan.experiments import Arm, Experiment
 from bench.plan.options import parse
 from bench.run.arm_state import ArmState
-from bench.run.experiment import Limits, run
+from bench.run.experiment import Limits, Measured, run
 from bench.run.inline_pool import InlinePool
 from bench.run.pool import Pool, ProcessPool
 from bench.run.rows import Stamp, cells_of, compiles_of
@@ -66,15 +66,38 @@ def pids(pool: Pool, experiment: Experiment) -> list[int]:
     return [pool.pid(arm) for arm in experiment.arms]
 
 
-def test_no_arm_is_timed_where_its_compiler_has_worked(pool: ProcessPool, cache: Path) -> None:
-    experiment = of("compiler")
-    pool.open(experiment.arms, threads=0)
-    first = pids(pool, experiment)
-    measured = run(experiment, pool, LIMITS, seed=0)
-    assert all(len(state.batches) == 2 for state in measured.states)
-    assert measured.renewed_s > 0
-    assert compiled_by(cache)["relu"] in (first[0], first[2])
-    kept = [old == new for old, new in zip(first, pids(pool, experiment), strict=True)]
+@dataclass(frozen=True)
+class FromNothing:
+    """An experiment that began with an empty cache: what became of it, and in which processes."""
+
+    measured: Measured
+    first: list[int]
+    then: list[int]
+    compiler: int
+
+
+@pytest.fixture(scope="module")
+def from_nothing(tmp_path_factory: pytest.TempPathFactory) -> FromNothing:
+    folder, experiment = tmp_path_factory.mktemp("compiled"), of("compiler")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(registry, "_plugins", {})
+        patch.setattr(registry, "_loaded", {})
+        patch.setenv("TEST_COMPILED", str(folder))
+        made = ProcessPool(PLUGINS, cell_timeout=60)
+        try:
+            made.open(experiment.arms, threads=0)
+            first = pids(made, experiment)
+            measured = run(experiment, made, LIMITS, seed=0)
+            return FromNothing(measured, first, pids(made, experiment), compiled_by(folder)["relu"])
+        finally:
+            made.close()
+
+
+def test_no_arm_is_timed_where_its_compiler_has_worked(from_nothing: FromNothing) -> None:
+    assert all(len(state.batches) == 2 for state in from_nothing.measured.states)
+    assert from_nothing.measured.renewed_s > 0
+    assert from_nothing.compiler in (from_nothing.first[0], from_nothing.first[2])
+    kept = [old == new for old, new in zip(from_nothing.first, from_nothing.then, strict=True)]
     assert kept == [False, True, False]  # the arm that found the code, too: both have one past
 
 
@@ -125,12 +148,9 @@ def test_a_compiler_that_dies_at_rest_is_none(pool: ProcessPool) -> None:
     assert not pool.compilers
 
 
-def test_the_ledger_has_what_the_compiler_took(pool: ProcessPool, cache: Path) -> None:
-    experiment = of("compiler")
-    pool.open(experiment.arms, threads=0)
-    first = pids(pool, experiment)
-    states = run(experiment, pool, LIMITS, seed=0).states
-    compiler_at = first.index(compiled_by(cache)["relu"])
+def test_the_ledger_has_what_the_compiler_took(from_nothing: FromNothing) -> None:
+    experiment, states = of("compiler"), from_nothing.measured.states
+    compiler_at = from_nothing.first.index(from_nothing.compiler)
     state = states[compiler_at]
     assert state.compiled is not None
     assert state.prepared is not None

@@ -29,10 +29,11 @@ def rare(case: Case, name: str) -> bool:
     if name == "torch_compile":
         usual = contiguous and (leaky or (first and float32))
         return not (float32 and usual) and not (first and leaky and case.dtype in ("float32", "bfloat16"))
-    if name == "numba_parallel":
-        usual = contiguous and (leaky or float32) and case.dtype in ("float32", "bfloat16")
-        return not (usual or (leaky and forward and (float32 or (first and contiguous))))
-    return False
+    if name == "numba_parallel":  # numba_jit compiles the same loops
+        return not (leaky and (float32 or (first and contiguous)) and (contiguous or first))
+    if name == "jax_jit":
+        return not (float32 or (leaky and case.dtype == "bfloat16"))
+    return not (contiguous or leaky or float32) and name in ("numba_jit", "numba_tuned")
 
 
 def in_every(cases: Iterable[Case]) -> pytest.MarkDecorator:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import ctypes
+import mmap
+import os
+
 import numpy as np
 import pytest
 
 from bench.machine.memory import free_bytes
 from kernels.api import Case
-from kernels.numbers.host_arrays import aligned_empty, np_dtype
+from kernels.numbers.host_arrays import np_dtype
 from tests.calls import CPU_BACKENDS, load
 
 pytestmark = pytest.mark.slow
@@ -17,18 +21,44 @@ _NEEDED = 3 * 2 * N + (2 << 30)
 """Bytes: input, result, and one for scratch, and what is left to others."""
 
 
+PART = 64 << 20
 PLACES = [0, 2**31 - 1, 2**31, N - 2, N - 1]
 
 
 @pytest.fixture(scope="module")
 def arrays() -> tuple[np.ndarray, np.ndarray]:
-    """Input and result for all backends: their pages are had once."""
+    """Input and result for all backends."""
     if free_bytes() < _NEEDED:
         pytest.skip(f"needs {_NEEDED / 2**30:.0f} GiB of free memory")
-    x = np.zeros(N + 32, np_dtype("bfloat16"))  # pages that nobody writes take no memory
-    x = x[-x.ctypes.data % 64 // 2 :][:N]
+    x, out = zeros(), zeros()
     x[PLACES] = [1.0, 2.0, 3.0, -4.0, 5.0]
-    return x, aligned_empty(N, x.dtype)
+    if hasattr(os, "memfd_create"):
+        fold(out)
+    return x, out
+
+
+def zeros() -> np.ndarray:
+    """Large pages, where there are any; those that nobody writes take no memory."""
+    memory = mmap.mmap(-1, 2 * N, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    if hasattr(mmap, "MADV_HUGEPAGE"):
+        memory.madvise(mmap.MADV_HUGEPAGE)
+    return np.frombuffer(memory, np_dtype("bfloat16"))
+
+
+def fold(array: np.ndarray) -> None:
+    """Let all but its first and last parts lie in the same pages: to be given 4 GiB takes longer than to fill them."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.mmap.restype, libc.mmap.argtypes = (
+        ctypes.c_void_p,
+        [ctypes.c_void_p, ctypes.c_size_t, *[ctypes.c_int] * 3, ctypes.c_long],
+    )
+    flags = mmap.MAP_SHARED | 0x10 | mmap.MAP_POPULATE  # 0x10 is MAP_FIXED, which has no name in Python
+    pages = os.memfd_create("folded")
+    os.ftruncate(pages, PART)
+    for at in range(PART, array.nbytes - 2 * PART, PART):
+        place = array.ctypes.data + at
+        assert libc.mmap(place, PART, mmap.PROT_READ | mmap.PROT_WRITE, flags, pages, 0) == place
+    os.close(pages)
 
 
 OURS = "numba_tuned"

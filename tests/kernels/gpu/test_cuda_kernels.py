@@ -33,13 +33,18 @@ def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize(("name", "more"), [("numba_cuda", ",older"), ("triton_jit", "")])
-def test_a_simulated_backend_keeps_the_policy(name: str, more: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "parts"),
+    [
+        ("numba_cuda", "special,patterns,shapes,elements,copies,older"),
+        ("triton_jit", "special,patterns,shapes,elements,copies"),
+        *(pytest.param(name, "everywhere", marks=pytest.mark.daily) for name in SIMULATED),
+    ],
+)
+def test_a_simulated_backend_keeps_the_policy(name: str, parts: str) -> None:
     if name == "triton_jit":
         pytest.importorskip("triton", reason="Triton's interpreter comes with triton: pip install triton")
-    done = run(
-        "-m", "tests.card_checks", name, f"special,patterns,shapes,elements,copies{more}", **SIMULATED[name]
-    )
+    done = run("-m", "tests.card_checks", name, parts, **SIMULATED[name])
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
     assert done.stdout.splitlines()[-1].startswith("checked ")
 
