@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,24 +26,37 @@ DRAWN = f"() => {list(CHARTS)}.every((id) => document.querySelector(`{MARKS}`))"
 Pages = dict[str, Path]
 
 
+@contextmanager
+def opened(browser: Any, page: Path) -> Iterator[Visit]:
+    with browser.new_context(viewport={"width": 1000, "height": 800}) as context:
+        made = Visit(context, page)
+        made.page.wait_for_function(DRAWN)
+        yield made
+        assert made.complaints == []
+        assert made.requests == [page.as_uri()]
+
+
 @pytest.fixture
 def visit(browser: Any, pages: Pages) -> Iterator[Visit]:
-    with browser.new_context(viewport={"width": 1000, "height": 800}) as context:
-        opened = Visit(context, pages["mixed"])
-        opened.page.wait_for_function(DRAWN)
-        yield opened
-        assert opened.complaints == []
-        assert opened.requests == [pages["mixed"].as_uri()]
+    with opened(browser, pages["mixed"]) as made:
+        yield made
 
 
-def test_every_chart_is_drawn_and_the_answer_stands_on_top(visit: Visit) -> None:
-    assert visit.text("#where") == "relu forward new float32, 1Mi elements"
-    assert visit.text("#which") == "Use torch_eager"
-    assert "faster" not in visit.text("#why")
-    assert "4.00x [3.96,\u00a04.04] as fast as numpy_ufunc" in visit.text("#why")
+@pytest.fixture(scope="module")
+def shown(browser: Any, pages: Pages) -> Iterator[Visit]:
+    """The same for those who choose nothing."""
+    with opened(browser, pages["mixed"]) as made:
+        yield made
+
+
+def test_every_chart_is_drawn_and_the_answer_stands_on_top(shown: Visit) -> None:
+    assert shown.text("#where") == "relu forward new float32, 1Mi elements"
+    assert shown.text("#which") == "Use torch_eager"
+    assert "faster" not in shown.text("#why")
+    assert "4.00x [3.96,\u00a04.04] as fast as numpy_ufunc" in shown.text("#why")
     for chart in CHARTS:
-        assert visit.drawn(chart) == {"numpy_ufunc", "my_relu", "torch_eager", "torch_eager[thp]"}
-    ceiling = visit.page.evaluate(
+        assert shown.drawn(chart) == {"numpy_ufunc", "my_relu", "torch_eager", "torch_eager[thp]"}
+    ceiling = shown.page.evaluate(
         "() => document.getElementById('bandwidth').view.data('ceiling').map((r) => r.y)"
     )
     assert ceiling == [60, 60, 60]
@@ -72,25 +86,25 @@ def test_what_is_switched_off_by_keyboard_leaves_charts_and_ranking(visit: Visit
     assert "torch_eager[thp]" in visit.drawn("time")
 
 
-def test_the_keyboard_reaches_every_control(visit: Visit) -> None:
+def test_the_keyboard_reaches_every_control(shown: Visit) -> None:
     controls = "[...document.querySelectorAll('a, select, input, button, summary')].filter((e) => e.checkVisibility())"
-    wanted = visit.page.evaluate(f"() => {controls}.length")
+    wanted = shown.page.evaluate(f"() => {controls}.length")
     seen = set()
     for _ in range(wanted + 30):
-        visit.page.keyboard.press("Tab")
-        seen.add(visit.page.evaluate(f"() => {controls}.indexOf(document.activeElement)"))
+        shown.page.keyboard.press("Tab")
+        seen.add(shown.page.evaluate(f"() => {controls}.indexOf(document.activeElement)"))
     assert seen >= set(range(wanted))
 
 
-def test_every_figure_has_its_numbers_as_a_table(visit: Visit) -> None:
+def test_every_figure_has_its_numbers_as_a_table(shown: Visit) -> None:
     for chart in CHARTS:
-        section = visit.page.locator(f"section:has(#{chart})")
+        section = shown.page.locator(f"section:has(#{chart})")
         section.locator("summary").first.click()
         table = section.locator(f"#{chart}-numbers table")
         assert table.locator("caption").inner_text()
         assert table.locator("th[scope=col]").count() >= 3
         assert table.locator("tbody th[scope=row]").count() >= 3
-    row = visit.page.locator("#time-numbers tr", has_text="torch_eager").first.inner_text()
+    row = shown.page.locator("#time-numbers tr", has_text="torch_eager").first.inner_text()
     assert "~500\u00a0ns" in row
     assert "9.00x" not in row
 
@@ -138,7 +152,7 @@ def test_a_run_that_knows_next_to_nothing_is_no_error(browser: Any, pages: Pages
         assert visit.complaints == []
 
 
-@pytest.mark.parametrize("name", ["mixed", "hostile"])
+@pytest.mark.parametrize("name", [pytest.param("mixed", marks=pytest.mark.daily), "hostile"])
 def test_a_phone_in_the_dark_needs_no_sideways_scrolling(browser: Any, pages: Pages, name: str) -> None:
     with browser.new_context(viewport={"width": 390, "height": 800}, color_scheme="dark") as context:
         page = Visit(context, pages[name]).page
@@ -157,7 +171,7 @@ def test_a_phone_in_the_dark_needs_no_sideways_scrolling(browser: Any, pages: Pa
         )
 
 
-@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("width", [pytest.param(1280, marks=pytest.mark.daily), 390])
 def test_an_interval_of_hours_leaves_every_chart_readable(browser: Any, pages: Pages, width: int) -> None:
     with browser.new_context(viewport={"width": width, "height": 800}) as context:
         visit = Visit(context, pages["endless"], "#n=1Mi")

@@ -245,7 +245,7 @@ class TestCommand:
         ]
 
     def test_a_reader_that_leaves_early_ends_it_quietly(self, tmp_path: Path) -> None:
-        cells = [record for n in range(1, 1400) for record in experiment({"a": 1e-3, "b": 2e-3}, n=n)]
+        cells = [record for n in range(1, 900) for record in experiment({"a": 1e-3, "b": 2e-3}, n=n)]
         run = write_run(tmp_path / "r", cells)
         script = f"{sys.executable} {ROOT}/scripts/summarise.py {run}"
         for form in ("terminal", "csv"):

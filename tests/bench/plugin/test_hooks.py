@@ -1,61 +1,24 @@
-"""`pytest bench/` from the outside: its rows, its replay, how it is interrupted and how it goes on."""
+"""`pytest bench/` from the outside: its rows, its replay, what is selected, skipped and collected."""
 
 from __future__ import annotations
 
 import json
 import os
 import re
-import signal
 import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from bench.plan.networks import network_plan
 from bench.plan.options import parse
-from bench.records.schema import CELL_KEY, STATUSES, VERDICTS
-from bench.run.run import plan
-from tests.running import INLINE, ROOT, Outcome, bench, ended, interrupt, read, start, wait_until
+from bench.records.schema import STATUSES, VERDICTS
+from tests.benchmarked import ARMS, FEW, QUIETLY, key, planned, recorded, replayed
+from tests.running import INLINE, ROOT, Outcome, bench
 
 pytestmark = pytest.mark.slow
-
-ARMS = ("--backends", "numpy_ufunc,numba_jit")
-FEW = ("--ops", "relu", "--directions", "forward", "--placements", "new", "--sizes", "64")
-QUIETLY = ("--benchmark-quiet",)
-
-
-def key(row: dict[str, str]) -> tuple[str, ...]:
-    return tuple(row[column] for column in CELL_KEY)
-
-
-def planned(**options: str) -> Counter[tuple[str, ...]]:
-    """The cells that a run of these options has to have, without the run's name."""
-    return Counter(
-        (arm.backend, arm.variant.name, arm.role, *(str(value) for value in case_values(experiment)))
-        for experiment in plan(parse({"baseline": "numpy_ufunc", **options}))
-        for arm in experiment.arms
-    )
-
-
-def case_values(experiment: Any) -> list[object]:
-    return [getattr(experiment.case, axis) for axis in CELL_KEY[4:]]
-
-
-def replayed(report: Path) -> dict[tuple[str, ...], list[float]]:
-    """The rounds that pytest-benchmark has seen, by cell."""
-    benchmarks = json.loads(report.read_text())["benchmarks"]
-    return {key(each["extra_info"]): each["stats"]["data"] for each in benchmarks}
-
-
-def recorded(outcome: Outcome) -> dict[tuple[str, ...], list[float]]:
-    """Seconds of the rounds of each cell, in their order."""
-    last: dict[tuple[str, ...], dict[tuple[str, str], float]] = {}
-    for row in outcome.rounds:
-        last.setdefault(key(row), {})[row["process"], row["round"]] = float(row["seconds"])
-    return {cell: list(rounds.values()) for cell, rounds in last.items()}
 
 
 @pytest.fixture(scope="module")
@@ -175,95 +138,6 @@ def test_a_finished_run_is_replayed_and_not_measured_again(whole: Outcome) -> No
     assert replayed(folder / "again.json") == replayed(folder / "report.json")
 
 
-@pytest.mark.parametrize(
-    "killed",
-    [pytest.param(False, id="by Ctrl-C"), pytest.param(True, id="and killed", marks=pytest.mark.daily)],
-)
-def test_run_that_is_stopped_goes_on_and_measures_nothing_twice(tmp_path: Path, killed: bool) -> None:
-    """Ctrl-C first, then a kill that nobody can catch (see test_kills.py); the last sitting ends it."""
-    options = (
-        "--backends",
-        "numpy_ufunc",
-        "--ops",
-        "relu",
-        "--directions",
-        "forward",
-        "--placements",
-        "out",
-        "--sizes",
-        "64,128,256",
-        *QUIETLY,
-    )
-    slow = (*options, "--max-seconds", "0.7")
-    cells = tmp_path / "run" / "cells.csv"
-
-    process = start(tmp_path, *slow)
-    text, workers = interrupt(process, signal.SIGINT, cells, rows=5)
-    assert process.returncode == pytest.ExitCode.INTERRUPTED, text
-    assert re.search(r"^[12] experiments? left: go on with --run-id run$", text, re.MULTILINE), text
-    assert "Traceback" not in text
-    assert workers
-    wait_until(lambda: all(map(ended, workers)), "the workers to end after Ctrl-C", 10)
-    first = cells.read_text()
-    assert 5 <= len(read(cells)) < 3 * 5
-
-    if killed:
-        process = start(tmp_path, *slow)
-        text, workers = interrupt(process, signal.SIGKILL, cells, rows=len(read(cells)) + 5)
-        assert process.returncode == -signal.SIGKILL
-        assert workers
-        wait_until(lambda: all(map(ended, workers)), "the workers to end with their parent", 10)
-    second = cells.read_text()
-    assert second.startswith(first)
-
-    outcome = bench(tmp_path, *options)
-    assert outcome.code == 0, outcome.text[-3000:]
-    assert cells.read_text().startswith(second)
-    assert re.search(r"^run run: [12] of 3 experiments left", outcome.text, re.MULTILINE)
-    assert Counter(key(row)[1:] for row in outcome.cells) == planned(
-        backends="numpy_ufunc", ops="relu", directions="forward", placements="out", sizes="64,128,256"
-    )
-    rounds = Counter((*key(row), row["round"]) for row in outcome.rounds)
-    assert set(rounds.values()) == {1}
-    assert {row[:-1] for row in rounds} == {key(row) for row in outcome.cells}
-
-
-@pytest.mark.daily  # test_lock.py has two processes want one run's files
-def test_a_run_is_not_gone_on_with_twice_at_once(tmp_path: Path) -> None:
-    few = (*ARMS, *FEW, *INLINE)
-    first = start(tmp_path, *few, "--max-seconds", "1")
-    wait_until((tmp_path / "run" / "environment.json").exists, "the first to begin")
-    second = bench(tmp_path, *few)
-    assert second.code == pytest.ExitCode.USAGE_ERROR, second.text[-2000:]
-    assert "another process is writing to" in second.text
-    assert "Traceback" not in second.text
-    text, _ = first.communicate(timeout=120)
-    assert first.returncode == 0, text
-    assert bench(tmp_path, *few).code == 0
-
-
-def test_failed_cells_are_measured_again_when_asked_for(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    options = (
-        *("--plugin", "tests.tricksters:RaisesUntilTold", "--backends", "numpy_ufunc,raises_until_told"),
-        # So wide a target that what is measured counts as ok, and stays.
-        *(*FEW, *INLINE, "--target-ci", "1", "--benchmark-json", str(tmp_path / "report.json")),
-    )
-    failed = bench(tmp_path, *options)
-    assert failed.code == 1
-    assert "failed: RuntimeError: nobody has told me" in failed.text
-    monkeypatch.setenv("RELU_BENCH_TOLD", "yes")
-    same = bench(tmp_path, *options)
-    assert same.code == 1
-    assert "run run: 0 of 1 experiment left" in same.text
-    told = bench(tmp_path, *options, "--retry-failed")
-    assert told.code == 0, told.text[-2000:]
-    assert len(told.cells) == len(failed.cells) == 7
-    assert {row["status"] for row in told.cells} <= {"ok", "noisy"}
-    assert replayed(tmp_path / "report.json") == recorded(told)
-
-
 def test_inline_required_skips_and_sizes_that_do_not_fit(tmp_path: Path) -> None:
     options = (
         *("--plugin", "tests.tricksters:LoudWhyNot", "--backends", "numpy_ufunc,loud_why_not"),
@@ -305,17 +179,6 @@ def test_selected_items_bring_their_baseline_and_controls(tmp_path: Path) -> Non
         ("empty_call", "", "floor"),
     ]
     assert {(row["direction"], row["placement"]) for row in outcome.cells} == {("backward", "out")}
-
-
-def test_a_run_of_another_machine_is_not_gone_on_with(tmp_path: Path) -> None:
-    folder = tmp_path / "run"
-    folder.mkdir()
-    (folder / "environment.json").write_text(json.dumps({"machine": "another"}))
-    outcome = bench(tmp_path, *ARMS, *FEW, *QUIETLY)
-    assert outcome.code == pytest.ExitCode.USAGE_ERROR
-    assert "run run was made under another machine (another then, " in outcome.text
-    assert "choose another --run-id" in outcome.text
-    assert "Traceback" not in outcome.text
 
 
 @pytest.mark.usefixtures("own_registry")
