@@ -8,6 +8,11 @@ RUN := $(VENV)/bin/python
 READY := $(VENV)/.ready
 # Where a run says which directory it wrote, so that its page is made of it wherever that is.
 NEWEST := $(VENV)/.newest-run
+# A run takes the place of the recipe's shell: make ends that on SIGTERM, and would not tell what runs in it. Cells that
+# failed (status 1) are told at the end.
+STATUS := $(VENV)/.status
+MEASURE := exec $(RUN) -c "import pathlib, sys, pytest; status = int(pytest.main(sys.argv[2:])); \
+	pathlib.Path(sys.argv[1]).write_text(str(status)); sys.exit(status if status > 1 else 0)" $(STATUS) bench/
 REFERENCE := results/reference/intel-xeon-2c
 TARGETS := results/reference/amd-epyc-2c-targets
 NETWORK := results/reference/amd-epyc-2c-network
@@ -37,8 +42,9 @@ $(READY): pyproject.toml constraints.txt
 	@touch $@
 
 bench: $(READY)  ## the quick profile, and its page report.html (more: ARGS="--profile standard", TORCH=cpu)
-	@rm -f $(NEWEST); $(RUN) -m pytest bench/ --run-path $(NEWEST) $(ARGS); status=$$?; test $$status -le 1 || exit $$status; \
-	test ! -s $(NEWEST) || $(RUN) scripts/report.py "$$(cat $(NEWEST))" || exit; exit $$status
+	@rm -f $(NEWEST)
+	@$(MEASURE) --run-path $(NEWEST) $(ARGS)
+	@test ! -s $(NEWEST) || $(RUN) scripts/report.py "$$(cat $(NEWEST))" || exit; exit "$$(cat $(STATUS))"
 
 # In the Python that is there, which has what the image of a card brings: nothing is set up.
 card:  ## ten minutes on a CUDA card, in the Python that is there (make card PYTHON=python3 ARGS="--minutes 5")
@@ -90,9 +96,9 @@ tables: $(READY)  ## write tables and figures anew from results/ (with ARGS=--ch
 # The variants say what allocating costs torch; scripts/recommend.py explains a setting's gain from them.
 reference: $(READY)  ## measure the reference run of this machine anew: the standard profile, most of an hour
 	rm -rf results/$(MACHINE)
-	@$(RUN) -m pytest bench/ --profile standard --run-id $(MACHINE) --variant thp@torch_eager:THP_MEM_ALLOC_ENABLE=1 --variant \
+	@$(MEASURE) --profile standard --run-id $(MACHINE) --variant thp@torch_eager:THP_MEM_ALLOC_ENABLE=1 --variant \
 		malloc@torch_eager:MALLOC_MMAP_THRESHOLD_=4294967296,MALLOC_TRIM_THRESHOLD_=4294967296,MALLOC_TOP_PAD_=268435456 \
-		$(ARGS); status=$$?; test $$status -le 1 || exit $$status
+		$(ARGS)
 	mkdir -p results/reference/$(MACHINE)
 	mv results/$(MACHINE)/*.csv results/$(MACHINE)/environment.json results/reference/$(MACHINE)/
 

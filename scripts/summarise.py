@@ -21,7 +21,7 @@ from scripts._shared.fleet import SCALING_COLUMNS, machines_of
 from scripts._shared.fleet_tables import FLEET_FIGURES, FLEET_TABLES
 from scripts._shared.markers import MarkerError, update
 from scripts._shared.render import as_latex, as_markdown, to_terminal, write_csv
-from scripts._shared.summary import NEEDED, arms, fastest, fits, prepare, ranked
+from scripts._shared.summary import arms, fastest, fits, needed_of, prepare, ranked
 from scripts._shared.tables import ALL_TABLES, TABLES, Report, Screen, report
 
 __all__ = ["main"]
@@ -67,7 +67,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if options.explain is not None:
         to_terminal(Report(intro=_explained(options)))
         return 0
-    columns = (*NEEDED, *SCALING_COLUMNS) if "scaling" in (options.tables or ()) else NEEDED
+    asked = options.tables or _usual_tables(options.format, True)
+    columns = (*needed_of(asked), *(SCALING_COLUMNS if "scaling" in asked else ()))
     cells = ranked(chosen(prepare(read_cells(find_runs(options.run, options.results), columns)), options))
     tables = options.tables or _usual_tables(options.format, len(machines_of(cells)) > 1)
     if options.format == "csv":

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.running import ROOT
+from tests.running import ROOT, ended, environ, equal_python, read, wait_until, workers_of
 
 
 @pytest.fixture
@@ -57,3 +58,39 @@ def test_a_card_is_measured_in_the_python_that_is_there(checkout: Path) -> None:
     assert "/opt/image/bin/python scripts/card.py --minutes 5" in done.stdout.splitlines()
     assert "pip" not in done.stdout
     assert ".venv" not in done.stdout
+
+
+@pytest.fixture
+def measuring(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+    """`make bench` of two small experiments, as a shell's background job has it: without interrupts."""
+    if shutil.which("make") is None:
+        pytest.skip("needs make: apt-get install make")
+    equal_python(tmp_path / "venv")
+    (tmp_path / "venv" / ".ready").touch()
+    sizes = (
+        "--backends numpy_ufunc --ops relu --directions forward --placements out --sizes 64,128 --processes 1"
+    )
+    options = f"{sizes} --baseline numpy_ufunc --max-seconds 4 --results {tmp_path} --run-id run -p no:cacheprovider"
+    words = ["make", "bench", f"VENV={tmp_path / 'venv'}", f"ARGS={options}"]
+    ignoring = ["sh", "-c", "trap '' INT; exec \"$@\"", "sh", *words]
+    with subprocess.Popen(
+        ignoring, cwd=ROOT, env=environ(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
+        yield process
+        for each in workers_of(process.pid) if process.poll() is None else ():
+            each.kill()
+
+
+@pytest.mark.slow
+def test_to_end_make_ends_the_run_which_keeps_what_was_measured(
+    measuring: subprocess.Popen[str], tmp_path: Path
+) -> None:
+    cells = tmp_path / "run" / "cells.csv"
+    wait_until(lambda: cells.exists() and bool(read(cells)), "the first experiment")
+    running = workers_of(measuring.pid)
+    measuring.terminate()
+    text, _ = measuring.communicate(timeout=60)
+    wait_until(lambda: all(map(ended, running)), "the run to end", 20)
+    assert running
+    assert "1 experiment left: go on with --run-id run" in text
+    assert {cell["n"] for cell in read(cells)} == {"64"}

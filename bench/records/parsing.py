@@ -53,7 +53,7 @@ def parse(part: bytes, form: Form) -> pd.DataFrame | None:
         return None
     try:
         frame = _by_pandas(part, form.header, form.columns)
-    except (ValueError, pd.errors.ParserWarning, pd.errors.DtypeWarning):
+    except (ValueError, pd.errors.ParserWarning):
         return None
     if any(frame[column.name].dtype.kind not in "iuf" for column in form.columns if column.kind != "text"):
         return None  # text, or booleans
@@ -73,13 +73,13 @@ def _by_pandas(part: bytes, header: Sequence[str], columns: Sequence[Column]) ->
     names = {column.name for column in columns}
     with warnings.catch_warnings():
         warnings.simplefilter("error", pd.errors.ParserWarning)  # a row longer than the header
-        warnings.simplefilter("error", pd.errors.DtypeWarning)  # numbers and text in one column
         return pd.read_csv(
             io.BytesIO(part),
             header=None,
             names=[name if name in names else f"{name} ({i})" for i, name in enumerate(header)],
             usecols=list(names),
             index_col=False,
+            low_memory=False,  # a part is small; pandas' own, smaller parts cost time, and leave holes in memory
             dtype={column.name: text_dtype(column) for column in columns if column.kind == "text"},
             keep_default_na=False,
             na_values={column.name: list(column.nulls) for column in columns if column.kind != "text"},

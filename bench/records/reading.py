@@ -32,8 +32,9 @@ _CELL_NAME = ("machine", *CELL_KEY)
 """What names a cell in files of several machines: their runs may have one id."""
 _LONGEST_LINE = 1 << 20
 """Bytes that are looked through for a header: enough for any, and no more of a file that has no lines."""
-_PART = 1 << 24
-"""Bytes that are parsed at a time: large enough for the parser's speed, small enough to read them again."""
+_PART = 1 << 22
+"""Bytes that are parsed at a time: large enough for the parser's speed, small enough for what it takes besides (about
+six times as much) and to read them again."""
 _MORE_ROWS = 1.05
 """Room for so many times the rows that the first part lets expect: what is not written to takes no memory."""
 

@@ -42,7 +42,7 @@ _BUT_THREADS = (*(axis for axis in TENSOR if axis != "threads"), "machine")
 
 def machines_of(cells: pd.DataFrame) -> list[str]:
     """The names of the machines, in the order in which tables list them."""
-    return [clean(str(name)) for name in sorted(cells["machine"].astype(str).unique())]
+    return [clean(name) for name in sorted(map(str, cells["machine"].unique()))]
 
 
 def machine_lines(cells: pd.DataFrame) -> Iterator[str]:

@@ -157,8 +157,8 @@ def constant_lines(cells: pd.DataFrame, rare: Sequence[str]) -> Iterator[str]:
 
 def older_lines(cells: pd.DataFrame) -> Iterator[str]:
     """At most one line: what arms mean that were ranked without being held against their leader."""
-    ranked = cells[cells["timed"] & cells["role"].isin(COMPETING)]
-    older = [clean(name) for name in ranked.loc[ranked["leader"] == "", "run_id"].astype(str).unique()]
+    ranked = cells["timed"] & cells["role"].isin(COMPETING)
+    older = [clean(str(name)) for name in cells.loc[ranked & (cells["leader"] == ""), "run_id"].unique()]
     if older:
         named = ", ".join(older[:_MOST_RUNS]) + (" and more" if len(older) > _MOST_RUNS else "")
         yield (

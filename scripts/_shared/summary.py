@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,18 @@ from bench.stats.latency_fit import fit_lines
 from kernels.api import AXES, ITEMSIZES
 from kernels.networks.case import NETWORK_OPS
 
-__all__ = ["ARM_COLUMNS", "CASE", "NEEDED", "Keep", "arms", "fastest", "fits", "prepare", "ranked"]
+__all__ = [
+    "ARM_COLUMNS",
+    "CASE",
+    "NEEDED",
+    "Keep",
+    "arms",
+    "fastest",
+    "fits",
+    "needed_of",
+    "prepare",
+    "ranked",
+]
 
 CASE = ("machine", *(axis for axis in AXES if axis not in ("dtype", "n")), "dtype", "n")
 """What tells cases apart, in the order in which tables list them."""
@@ -30,6 +41,11 @@ NEEDED = (
     *("python", "versions"),
 )
 """The columns of cells.csv that a summary is made of."""
+
+_OF_EVERY_ARM = ("first_call_s", "verdict", "over_leader", "over_leader_lo", "over_leader_hi")
+"""Those of them that tables of cases do without."""
+_OF_CASES = ("overview", "fastest", "headline", "fits", "machines", "speedups")
+"""The tables that do without them."""
 
 ARM_COLUMNS = (
     *("machine", "run_id", *AXES, "backend", "variant", "role", "status", "reason"),
@@ -61,11 +77,17 @@ _LEAST_SIZES = 3
 """A line of two numbers fits any two sizes; the third shows whether it is one."""
 
 
+def needed_of(tables: Iterable[str]) -> tuple[str, ...]:
+    """The columns of cells.csv that these tables are made of: of a million rows each takes 8 MB."""
+    left_out = _OF_EVERY_ARM if set(tables) <= set(_OF_CASES) else ()
+    return tuple(name for name in NEEDED if name not in left_out)
+
+
 def prepare(cells: pd.DataFrame) -> pd.DataFrame:
     """`cells` with what the tables need besides; rows that are not timed keep their blanks.
 
-    Adds ``case`` (its number, in the order of `CASE`), ``timed`` and ``break_even_calls`` (calls after
-    which an arm's longer first call is paid back by its gain over the baseline: 0 at once, inf
+    Adds ``case`` (its number, in the order of `CASE`), ``timed`` and, where first calls are known, ``break_even_calls``
+    (calls after which an arm's longer first call is paid back by its gain over the baseline: 0 at once, inf
     never, NaN where they were not told apart).  Where speed-up, bandwidth or the share of the
     ceiling is blank but follows from other columns, it is filled in.  What stood in for a baseline
     that could not run is the baseline.
@@ -77,10 +99,14 @@ def prepare(cells: pd.DataFrame) -> pd.DataFrame:
     cells["gb_per_s"] = cells["gb_per_s"].fillna(cells["bytes_moved"] / cells["time_s"] / 1e9)
     share = cells["gb_per_s"] / cells["ceiling_gb_per_s"]
     cells["ceiling_fraction"] = cells["ceiling_fraction"].fillna(share)
-    base_time, base_first = _baselines(cells)
+    experiment = group_ids(cells, ("run_id", *CASE))
+    base_time = _of_baseline(cells, experiment, "time_s")
     compared = cells["timed"] & (cells["role"] != "floor")
     cells["speedup"] = cells["speedup"].fillna(base_time / cells["time_s"]).where(compared)
-    cells["break_even_calls"] = _break_even(cells, base_time, base_first)
+    if "first_call_s" in cells:
+        cells["break_even_calls"] = _break_even(
+            cells, base_time, _of_baseline(cells, experiment, "first_call_s")
+        )
     return cells
 
 
@@ -88,7 +114,8 @@ def ranked(cells: pd.DataFrame) -> pd.DataFrame:
     """`cells`, as `prepare` leaves them or some of these, with what depends on which arms are there.
 
     Adds ``standing`` (see `bench.stats.fastest.mark_standings`) and ``fastest`` (whether it is in the fastest set).
-    Where a row's own leader does not lead here, ``over_leader`` is the plain ratio of the times, without an interval.
+    Where a row's own leader does not lead here, ``over_leader``, if it is there, is the plain ratio of the times,
+    without an interval.
     """
     standing = mark_standings(cells, cells["case"].to_numpy())
     leads = np.flatnonzero(standing == "leader")
@@ -100,16 +127,12 @@ def ranked(cells: pd.DataFrame) -> pd.DataFrame:
         run == _by_case(case, leads, run[leads], -2)
     )
     time_s = cells["time_s"].to_numpy()
-    plain = (cells["time_s"] / _by_case(case, leads, time_s[leads], np.nan)).where(standing != "")
-    bounds = {
-        name: cells[name].where(own) for name in ("over_leader_lo", "over_leader_hi", "leader_noise_floor")
-    }
-    return cells.assign(
-        standing=standing,
-        fastest=standing.isin(("leader", "same")),
-        over_leader=cells["over_leader"].where(own).fillna(plain),
-        **bounds,
-    )
+    bounds = ("over_leader_lo", "over_leader_hi", "leader_noise_floor")
+    added = {name: cells[name].where(own) for name in bounds if name in cells}
+    if "over_leader" in cells:
+        plain = (cells["time_s"] / _by_case(case, leads, time_s[leads], np.nan)).where(standing != "")
+        added["over_leader"] = cells["over_leader"].where(own).fillna(plain)
+    return cells.assign(standing=standing, fastest=standing.isin(("leader", "same")), **added)
 
 
 def _by_case(
@@ -215,16 +238,14 @@ def _stood_in(cells: pd.DataFrame) -> npt.NDArray[np.bool_]:
     return named & ((cells["role"] == "candidate") & (cells["variant"] == "")).to_numpy()
 
 
-def _baselines(cells: pd.DataFrame) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """For each row its experiment's baseline: seconds per call, and seconds of its first call."""
-    experiment = group_ids(cells, ("run_id", *CASE))
+def _of_baseline(
+    cells: pd.DataFrame, experiment: npt.NDArray[np.int64], name: str
+) -> npt.NDArray[np.float64]:
+    """For each row what its experiment's baseline has in a column."""
     is_base = (cells["timed"] & (cells["role"] == "baseline")).to_numpy()
-    found = []
-    for name in ("time_s", "first_call_s"):
-        values = np.full(int(experiment.max(initial=-1)) + 1, np.nan)
-        values[experiment[is_base]] = cells[name].to_numpy()[is_base]
-        found.append(values[experiment])
-    return found[0], found[1]
+    values = np.full(int(experiment.max(initial=-1)) + 1, np.nan)
+    values[experiment[is_base]] = cells[name].to_numpy()[is_base]
+    return values[experiment]
 
 
 def _break_even(

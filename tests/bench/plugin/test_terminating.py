@@ -9,9 +9,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from bench.plugin.terminating import as_interrupt
 from tests.running import ended, read, start, wait_until, workers_of
-
-pytestmark = pytest.mark.slow
 
 OPTIONS = (
     *("--backends", "numpy_ufunc", "--ops", "relu", "--directions", "forward", "--placements", "out"),
@@ -42,12 +41,14 @@ def stopped(process: subprocess.Popen[str]) -> str:
     return text
 
 
+@pytest.mark.slow
 def test_while_processes_start(tmp_path: Path) -> None:
     process = start(tmp_path, *OPTIONS)
     wait_until(lambda: bool(arms_of(process)), "the first arm")
     assert "2 experiments left: go on with --run-id run" in stopped(process)
 
 
+@pytest.mark.slow
 def test_in_the_second_process_of_the_arms_what_the_first_told_is_kept(tmp_path: Path) -> None:
     process = start(tmp_path, *OPTIONS)
     wait_until(lambda: bool(arms_of(process)), "the first arms")
@@ -56,3 +57,22 @@ def test_in_the_second_process_of_the_arms_what_the_first_told_is_kept(tmp_path:
     stopped(process)
     assert {cell["n"] for cell in read(tmp_path / "run" / "cells.csv")} == {"64", "128"}
     assert {row["process"] for row in read(tmp_path / "run" / "rounds.csv")} == {"1"}
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_that_ends_is_an_interrupt(number: signal.Signals) -> None:
+    before = signal.getsignal(number)
+    with pytest.raises(KeyboardInterrupt), as_interrupt():
+        signal.raise_signal(number)
+    assert signal.getsignal(number) is before
+
+
+def test_a_run_without_a_terminal_goes_on_when_terminals_close() -> None:
+    """``nohup pytest bench/``."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with as_interrupt():
+            signal.raise_signal(signal.SIGHUP)
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
