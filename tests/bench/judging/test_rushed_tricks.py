@@ -193,20 +193,24 @@ FEW = (("forward", "new"), ("forward", "out"), ("backward", "inplace"))
 """Each placement, and each direction."""
 OWN = ("numba_tuned", "numba_parallel", "torch_eager", "jax_jit")
 """Backends that have threads, pools, or copies."""
+ODD = (harmless.RecyclingPool, harmless.CompilesLater, harmless.SettlesLate, harmless.PlansByShape)
 WAYS = [
-    pytest.param(direction, placement, marks=() if (direction, placement) in FEW else pytest.mark.daily)
+    pytest.param(
+        odd,
+        direction,
+        placement,
+        marks=() if (direction, placement) in (FEW if odd in OWN[:2] else FEW[::2]) else pytest.mark.daily,
+        id=f"{getattr(odd, 'name', odd)}-{direction}-{placement}",
+    )
+    for odd in (*ODD, *OWN)
     for direction in DIRECTIONS
     for placement in PLACEMENTS
 ]
+"""Into a given array Numba's are tried, whose loops wait for each other; the others once a day."""
 
 
 @pytest.mark.usefixtures("busy")
-@pytest.mark.parametrize(("direction", "placement"), WAYS)
-@pytest.mark.parametrize(
-    "odd",
-    [harmless.RecyclingPool, harmless.CompilesLater, harmless.SettlesLate, harmless.PlansByShape, *OWN],
-    ids=lambda each: getattr(each, "name", each),
-)
+@pytest.mark.parametrize(("odd", "direction", "placement"), WAYS)
 def test_odd_but_right_is_not_accused(odd: Any, direction: str, placement: str) -> None:
     """Beside a program that takes its CPUs away."""
     case = Case("leaky_relu", direction, placement, n=10_000)
