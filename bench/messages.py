@@ -20,7 +20,7 @@ from bench.machine.cpu_speed import LOOK_EVERY
 from bench.machine.own_usage import Cost, Usage
 from bench.plan.experiments import SHOWING
 from bench.plan.function_case import FunctionCase
-from bench.records.schema import ROLES
+from bench.records.vocabulary import ROLES
 from kernels.api import Case
 from kernels.networks.case import NetworkCase
 

@@ -11,7 +11,6 @@ import importlib.util
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
-from importlib.metadata import entry_points
 
 from kernels.api import Backend, Case
 from kernels.plugins import NAME, NAME_RULE, instantiate, name_in_subprocess, nearest, one_line, split_spec
@@ -104,6 +103,11 @@ def names() -> list[str]:
 
 def spec_of(name: str) -> str:
     """The ``MODULE:CLASS`` that `name` stands for.  Raises UnknownBackendError."""
+    builtin = BUILTINS.get(name)
+    if (
+        builtin and name not in _plugins
+    ):  # what is installed is not read through: each arm's process asks this
+        return builtin.spec
     table = _table()
     if name not in table:
         near = nearest(str(name), table)
@@ -227,6 +231,8 @@ def available() -> dict[str, str | None]:
 
 
 def _table() -> dict[str, str]:
+    from importlib.metadata import entry_points  # noqa: PLC0415  # it brings half of the standard library
+
     table = {name: builtin.spec for name, builtin in BUILTINS.items()}
     for point in entry_points(group=ENTRY_POINT_GROUP):
         if not NAME.fullmatch(point.name):

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import Field, dataclass, field, fields
 from typing import Any, TypeVar
 
+from bench.records.vocabulary import KINDS, ROLES, STATUSES, VERDICTS
 from kernels.api import AXES, AXIS_TABLE, Case
 from kernels.networks.case import case_of
 
@@ -41,12 +42,6 @@ RUN_FILES = ("cells.csv", "rounds.csv", "compiles.csv", "environment.json", "jou
 _OTHER_COLUMNS = 2
 """The schema that the newest columns beside the axes have."""
 SCHEMA = max(_OTHER_COLUMNS, *(axis.since for axis in AXIS_TABLE))
-STATUSES = ("ok", "noisy", "skipped", "incorrect", "mistrusted", "failed", "crashed", "timeout", "oom")
-ROLES = ("candidate", "baseline", "twin", "ceiling", "allocation", "floor", "ablation")
-VERDICTS = ("faster", "slower", "same", "unresolved")
-"""What one arm is, beside another; `bench.stats.verdicts` has the rule."""
-KINDS = ("serial", "parallel")
-"""How an arm works: in one thread or in several."""
 _SINCE = "since"
 """The key in a field's metadata; without it a column is as old as the files."""
 _NEW = {_SINCE: 2}
