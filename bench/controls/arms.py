@@ -28,7 +28,7 @@ import numpy as np
 from bench.arm.call_loops import Calls
 from bench.arrays.call_ring import Slots
 from bench.controls import gpu
-from bench.controls.gpu import DeviceRace, Side
+from bench.controls.gpu import CardCopies, Side
 from bench.controls.pick_fastest import Bunch, Race
 from bench.controls.results import Results
 from bench.plan.experiments import CONTROLS
@@ -111,7 +111,8 @@ class _Copy(_Control):
 
     def __init__(self) -> None:
         super().__init__()
-        self._race, self._device_race, self._results = Race(), DeviceRace(), Results()
+        self._race, self._results = Race(), Results()
+        self._on_card = CardCopies(allocates=self.allocates)
 
     def compile(self, case: Case, x: Any, dy: Any, out: Any) -> Callable[[], Any]:
         """The fastest of the ways to copy this case, raced once for a case and its number of threads.
@@ -122,11 +123,7 @@ class _Copy(_Control):
         if isinstance(x, tuple):
             x, dy = x  # two inputs are as many streams as x and dy
         if self._side is not None:
-            if case.placement == "new" and not self.allocates:
-                case, out = dataclasses.replace(case, placement="out"), self._side.like(x)
-            alike, card = dataclasses.replace(case, op="relu", data="normal"), self._side.backend.card
-            copies = self._side.copies(case, x, dy, out)
-            return self._device_race.winner(alike, copies, partial(card, case.device), self.sync)
+            return self._on_card.compile(self._side, case, x, dy, out)
         ways, key = self._ways(case, x, dy, out), self._same_copy(case)
         if case.cache == "hot" or key in self._race:
             return self._race.winner(key, ways)
@@ -149,7 +146,10 @@ class _Copy(_Control):
         Each call finds other arrays, that no cache has.  A hot case was raced when its call was compiled.
         """
         case = slots.case
-        if case.cache == "hot" or case.device != "cpu" or self.raced(case):
+        if case.cache == "hot" or self.raced(case):
+            return
+        if self._side is not None:
+            self._on_card.choose(self._side, slots)
             return
         ways = {id(slot): self._ways(case, slot.x, slot.dy, slot.out) for slot in slots.ring}
 
@@ -164,7 +164,9 @@ class _Copy(_Control):
 
     def raced(self, case: Case) -> bool:
         """Whether `compile` knows the fastest way already; a race beside others' work may go wrong."""
-        return case.device == "cpu" and self._same_copy(case) in self._race
+        if case.device != "cpu":
+            return self._on_card.raced(case)
+        return self._same_copy(case) in self._race
 
     def _same_copy(self, case: Case) -> tuple[Case, int]:
         """What a race depends on: whatever the op, the bytes are the same; so are they where a result has its place."""

@@ -6,8 +6,17 @@ import time
 from collections import Counter
 from collections.abc import Callable
 
+import numpy as np
+import pytest
+
+from bench.arm.call_loops import Calls
+from bench.arrays.gpu_ring import CardSlots
+from bench.arrays.inputs import InputSource
+from bench.controls import gpu
+from bench.controls.arms import CopyPlain
 from bench.controls.gpu import DeviceRace
-from tests.standin import QueueCard, Stream
+from kernels.api import Case
+from tests.standin import QueueCard, QueueRelu, Stream
 
 
 class Unclocked(QueueCard):
@@ -47,3 +56,71 @@ def test_without_a_clock_the_first_way_is_taken() -> None:
     ways = ways_on(stream, made, first=1e-3, second=0.0)
     chosen = DeviceRace().winner("a case", ways, lambda: Unclocked(stream), lambda _: stream.wait())
     assert chosen is ways["first"]
+
+
+class CachedCard(QueueCard):
+    """Knows which arrays lie in its cache: those written since other memory was."""
+
+    def __init__(self, stream: Stream) -> None:
+        super().__init__(stream)
+        self.cached: set[int] = set()
+        self.evictions = 0
+
+    def cache_bytes(self) -> int:
+        return 1 << 20  # so many small arrays that other memory is written instead
+
+    def flush(self, nbytes: int) -> None:
+        self.evictions += 1
+        self._stream.put(self.cached.clear)
+
+
+class CachedSide:
+    """Two ways: `keeps` is the faster one where its array is cached, `streams` where it is not."""
+
+    def __init__(self) -> None:
+        self.backend = QueueRelu()
+        self.stream = self.backend._stream
+        self.made = CachedCard(self.stream)
+        self.backend.card = self.card  # type: ignore[method-assign]
+        self.like = np.empty_like
+        self.called = list[str]()
+
+    def card(self, device: str) -> CachedCard:
+        return self.made
+
+    def copies(
+        self, case: Case, x: object, dy: object, out: np.ndarray
+    ) -> dict[str, Callable[[], np.ndarray]]:
+        def way(name: str, hot_s: float, cold_s: float) -> Callable[[], np.ndarray]:
+            def work() -> None:
+                time.sleep(hot_s if id(out) in self.made.cached else cold_s)
+                self.made.cached.add(id(out))
+
+            def call() -> np.ndarray:
+                self.called.append(name)
+                self.stream.put(work)
+                return out
+
+            return call
+
+        return {"keeps": way("keeps", 1e-4, 4e-3), "streams": way("streams", 1e-3, 1e-3)}
+
+
+@pytest.mark.parametrize(("cache", "winner"), [("hot", "keeps"), ("cold", "streams")])
+def test_a_cold_case_is_raced_over_arrays_that_no_cache_has(
+    cache: str, winner: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    side, control = CachedSide(), CopyPlain()
+    monkeypatch.setattr(gpu, "side_of", lambda _: side)
+    case = Case("relu", placement="out", n=64, cache=cache, device="cuda:0")
+    slots = CardSlots(control, case, InputSource(1).of(case), 1 << 10)
+    slots.grow()
+    assert control.raced(case) == (cache == "hot")
+    control.choose(slots, Calls(slots, control.sync, lambda _: ()))
+    assert control.raced(case)
+    assert set(control._on_card._race._winners.values()) == {winner}
+    assert (side.made.evictions > 0) == (cache == "cold")
+    side.called.clear()
+    for slot in slots.ring:
+        slot.call()
+    assert set(side.called) == {winner}
