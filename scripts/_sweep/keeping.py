@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -33,6 +33,8 @@ class Kept:
         self._cells: dict[Key, int] = {key: _mark(each.cell) for key, each in self._files.open().items()}
         self._told: dict[tuple[str, str], int] = {}
         """How many lines of the journal of a shard were taken, by shard and host."""
+        self._taken: dict[str, set[int]] = {}
+        """Which they were, so that the end of the shard costs nothing for them: reading rows is most of the work."""
         self._parts = {part["run"]: part for part in (self._files.environment() or {}).get("merged_from", [])}
 
     def __len__(self) -> int:
@@ -43,9 +45,11 @@ class Kept:
         if number != self._told.get((shard, host), 0) + 1:
             return 0  # the end of the shard brings what is missing
         self._told[shard, host] = number
-        return self._take(shard, [_entry(line)])
+        taken = self._take(shard, [_entry(line)])
+        self._taken.setdefault(shard, set()).add(hash(line))
+        return taken
 
-    def finish(self, shard: str, lines: Iterable[bytes]) -> int:
+    def finish(self, shard: str, lines: Sequence[bytes]) -> int:
         """Take all that a shard has sent, each cell as it was told last; how many cells are new."""
         entries = [_entry(line) for line in lines]
         last = {
@@ -56,7 +60,10 @@ class Kept:
         for place, entry in enumerate(entries):
             if "cells" in entry:
                 entry["cells"] = [part for part in entry["cells"] if last[tuple(part["name"])] == place]
-        return self._take(shard, entries)
+        known = self._taken.pop(shard, set())
+        return self._take(
+            shard, [entry for entry, line in zip(entries, lines, strict=True) if hash(line) not in known]
+        )
 
     def _take(self, shard: str, entries: Iterable[Mapping[str, Any]]) -> int:
         before = len(self._cells)

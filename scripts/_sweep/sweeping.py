@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ from scripts._sweep.shard import BENCH, FAILED, Order, ShardEnd
 __all__ = ["Asked", "Sweep", "problems"]
 
 _WAIT_S = 1.0
+_PAUSE, _LONGEST_PAUSE_S = 20.0, 60.0
+"""So many times as long as the index took, it is not written again; what is not in it is in the runs' own files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +50,7 @@ class Sweep:
     def __init__(self, asked: Asked, lanes: Lanes, engine: Engine, say: Callable[[str], None]) -> None:
         self._asked, self.lanes, self._engine, self._say = asked, lanes, engine, say
         self._disk = Background(engine.wake)
-        self._changed = self._writing = False
+        self._changed, self._write_from = False, -math.inf
         self._kept: dict[str, Kept] = {}
         self._live: dict[str, Told] = {}
         self._seen = time.monotonic()
@@ -59,6 +62,7 @@ class Sweep:
         """Until every shard is done or set aside.  Raises UsageError, and what says that nothing can be stored."""
         for lane in self.lanes.all:
             self._kept_of(lane)
+        write_index(self._asked.folder, self._index())
         try:
             with self._disk:
                 self._go_on()
@@ -91,6 +95,7 @@ class Sweep:
         """Which machines are there: new ones get work, and whoever is gone for too long is given up."""
         self._live, trouble = self._engine.machines()
         self._seen = time.monotonic()
+        hosts = self._hosts()
         for told in self._live.values():
             refused = self.lanes.place(told, same_versions=self._asked.same_versions)
             if refused:
@@ -99,12 +104,19 @@ class Sweep:
                 trouble.append(
                     f"{told.host}: its Dask can be heard; start it with DASK_CONFIG (docs/fleet.md)"
                 )
+        if self._hosts() != hosts:  # which run is whose has to be known before any row of it is
+            self._changed, self._write_from = True, -math.inf
+            self._write()
         for sentence in trouble:
             if sentence not in self._remarks:
                 self._say(sentence)
         self._remarks.update(trouble)
         for lane in self.lanes.all:
             self._wait_for(lane)
+
+    def _hosts(self) -> int:
+        """How many machines have a lane."""
+        return sum(len(lane.hosts) for lane in self.lanes.all)
 
     def _wait_for(self, lane: Lane) -> None:
         if not (lane.going or lane.left) or not self._live.keys().isdisjoint(lane.hosts):
@@ -177,13 +189,16 @@ class Sweep:
 
     def _write(self) -> None:
         """Have the index written if anything has changed, and once at a time."""
-        if self._changed and not self._writing:
-            self._changed, self._writing = False, True
+        now = time.monotonic()
+        if self._changed and now > self._write_from:
+            self._changed, self._write_from = False, math.inf
             index = self._index()
-            self._disk.do(lambda: write_index(self._asked.folder, index), self._written)
+            self._disk.do(lambda: write_index(self._asked.folder, index), lambda _: self._written(now))
 
-    def _written(self, _: None) -> None:
-        self._writing = False
+    def _written(self, began: float) -> None:
+        """An index of a hundred thousand shards takes a second: most of the time is for what machines send."""
+        now = time.monotonic()
+        self._write_from = now + min(_PAUSE * (now - began), _LONGEST_PAUSE_S)
 
     def _index(self) -> Mapping[str, Any]:
         cells = {run: len(kept) for run, kept in self._kept.items()}
