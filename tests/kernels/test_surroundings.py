@@ -43,14 +43,18 @@ def why_not(name: str, **environ: str) -> str:
     return printed_by(WHY_NOT.format(name=name), **environ).splitlines()[-1]
 
 
+daily = pytest.mark.daily
+"""For what another backend, or another variable of the same framework, shows: each takes a process that imports it."""
+
+
 @pytest.mark.parametrize(
     ("name", "package", "variable", "value", "said"),
     [
         ("numba_jit", "numba", "NUMBA_DISABLE_JIT", "1", "NUMBA_DISABLE_JIT turns Numba's compiler off: unset it"),
-        ("numba_tuned", "numba", "NUMBA_DISABLE_JIT", "1", "NUMBA_DISABLE_JIT turns Numba's compiler off"),
+        pytest.param("numba_tuned", "numba", "NUMBA_DISABLE_JIT", "1", "NUMBA_DISABLE_JIT turns Numba's", marks=daily),
         ("numba_jit", "numba", "NUMBA_NUM_THREADS", "0", "mend it: unset NUMBA_NUM_THREADS (set here: NUMBA_NUM_TH"),
         ("jax_jit", "jax", "JAX_DEBUG_NANS", "1", "JAX_DEBUG_NANS looks at every result"),
-        ("jax_jit", "jax", "JAX_DISABLE_JIT", "1", "JAX_DISABLE_JIT turns jax.jit off: unset it"),
+        pytest.param("jax_jit", "jax", "JAX_DISABLE_JIT", "1", "JAX_DISABLE_JIT turns jax.jit off", marks=daily),
         ("jax_jit", "jax", "JAX_PLATFORMS", "cuda", "JAX_PLATFORMS=cuda leaves the CPU out: unset it, or add cpu"),
         ("jax_jit", "jax", "JAX_PLATFORMS", "cpu", "None"),
         ("torch_compile", "torch", "CXX", "c++ -O2", "CXX is 'c++ -O2', set it to 'c++'"),
