@@ -27,7 +27,11 @@ _PATIENCE_S, _LOOK_S = 60.0, 0.02
 class Fleet:
     """Use as a context manager.  Of 127.0.0.0/8 Linux has every address; other systems have one."""
 
-    def __init__(self, folder: Path, machines: int) -> None:
+    def __init__(
+        self, folder: Path, machines: int, *, protocol: str = "tcp", scheduler: str = "127.0.0.1"
+    ) -> None:
+        """`machines` are started at once, `start` starts others; `scheduler` is the address that it listens at."""
+        self._protocol, self._at = ("--protocol", protocol), scheduler
         self.scheduler_file = folder / "scheduler.json"
         self.hosts = [f"127.0.0.{number}" for number in range(2, 2 + machines)]
         self.workers: dict[str, subprocess.Popen[bytes]] = {}
@@ -36,14 +40,14 @@ class Fleet:
     def __enter__(self) -> Fleet:
         here = (
             "--host",
-            "127.0.0.1",
+            self._at,
             "--port",
             "0",
             "--no-dashboard",
             "--scheduler-file",
             str(self.scheduler_file),
         )
-        self._scheduler = self._start("scheduler", *here)
+        self._scheduler = self._start("scheduler", *here, *self._protocol)
         for host in self.hosts:
             self.start(host)
         self._wait_for_scheduler()
@@ -71,7 +75,7 @@ class Fleet:
         """A worker on that host, without a nanny: it dies, and the machine is gone.  `before` begins its command."""
         alone = ("--no-nanny", "--nthreads", "1", "--memory-limit", "0", "--no-dashboard")
         where = ("--scheduler-file", str(self.scheduler_file), "--host", host, "--resources", f"{RESOURCE}=1")
-        self.workers[host] = self._start("worker", *where, *alone, before=before)
+        self.workers[host] = self._start("worker", *where, *alone, *self._protocol, before=before)
 
     def kill(self, host: str) -> None:
         """The worker there is gone at once."""
