@@ -62,7 +62,8 @@ def _newest(results: Path) -> Path:
     files = [results / name / _CELLS for name in _ids(results)]
     if not files:
         raise ReadError(f"no run under {results}/: run `pytest bench/` first, or name a run")
-    return max(files, key=lambda path: path.stat().st_mtime_ns)
+    measured = list(filter(has_rows, files))  # a run that was refused, or ended at once, has none
+    return max(measured or files, key=lambda path: path.stat().st_mtime_ns)
 
 
 def _ids(results: Path) -> list[str]:

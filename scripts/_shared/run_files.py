@@ -18,9 +18,13 @@ RunName = tuple[str, str]
 
 
 def cells_under(folder: Path) -> list[Path]:
-    """The cells.csv of each run under `folder`, those that are kept as references left out.  Raises ReadError."""
+    """The cells.csv of each run under `folder` that measured anything, but for those kept as references.
+
+    Raises ReadError.
+    """
     try:
-        return sorted(path for path in folder.glob("*/cells.csv") if path.parent.name != "reference")
+        found = sorted(path for path in folder.glob("*/cells.csv") if path.parent.name != "reference")
+        return list(filter(has_rows, found))
     except OSError as error:
         raise ReadError(f"{folder}: cannot be read: {error.strerror}") from error
 

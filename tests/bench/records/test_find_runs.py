@@ -9,6 +9,7 @@ import pytest
 
 from bench.records.find_runs import find_runs
 from bench.records.reading import ReadError
+from scripts._shared.run_files import cells_under
 from tests.factories import as_csv, experiment, write_run
 
 CELLS = experiment({"numpy_ufunc": 2e-3, "torch_eager": 1e-3})
@@ -20,6 +21,18 @@ def test_newest_first_but_never_a_reference(tmp_path: Path) -> None:
         os.utime(tmp_path / name / "cells.csv", (1e9 - age, 1e9 - age))
     (tmp_path / "stray").mkdir()
     assert find_runs([], tmp_path) == [tmp_path / "b" / "cells.csv"]
+
+
+def test_a_run_that_measured_nothing_is_not_the_newest(tmp_path: Path) -> None:
+    """It was refused, or interrupted at once."""
+    run = write_run(tmp_path / "measured", CELLS)
+    empty = write_run(tmp_path / "refused", CELLS) / "cells.csv"
+    header, *_ = empty.read_text(encoding="utf-8").splitlines(keepends=True)
+    empty.write_text(header, encoding="utf-8")
+    os.utime(run / "cells.csv", (1e9, 1e9))
+    assert find_runs([], tmp_path) == [run / "cells.csv"]
+    assert cells_under(tmp_path) == [run / "cells.csv"]
+    assert find_runs(["refused"], tmp_path) == [empty]  # named, it is read, which says that it is empty
 
 
 def test_by_directory_file_and_id(tmp_path: Path) -> None:
