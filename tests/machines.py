@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from bench.messages import ArmRequest, Finish, Finished, Prepare, Prepared, Sample
-from bench.plan.experiments import Arm, Experiment
+from bench.messages import ArmRequest, Finish, Finished, Prepare, Prepared, Sample, TimeBatch
+from bench.plan.experiments import Arm, Experiment, case_label
 from bench.plan.options import parse
 from bench.plan.settings import Settings
 from bench.plan.time_plan import TimePlan, time_plan
@@ -57,6 +57,8 @@ class Course:
     """Preparing an arm of a small case; looking at it in the end takes half of that."""
     per_byte_s: float = 0.0
     """What each byte of a case adds to that, and a twentieth of it to a call."""
+    looks: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    """By the label of a case what preparing an arm takes instead, and looking at each of its batches."""
     compile_s: float = 0.0
     """Compiling a case in the first process; the very first one takes four times as long."""
     compiles: Mapping[Case, float] = field(default_factory=dict)
@@ -143,29 +145,33 @@ class Machine:
     def start(self, settings: Settings, process: int) -> FakePool:
         shifts: dict[Arm, float] = {}
         self.passes(self._course.start_s)
-        bytes_moved = 0
+        case = Case("relu")
 
         def takes(_arm: Arm, request: ArmRequest[Any]) -> float:
-            nonlocal bytes_moved
+            nonlocal case
             if isinstance(request, Prepare):
-                bytes_moved = request.case.bytes_moved
-                pool.probe_s = self._slow * self._call_s(bytes_moved)
-            share = {Prepare: 1.0, Finish: 0.5}.get(type(request), 0.0)
-            course = self._course
-            return share * (course.prepare_s + course.per_byte_s * bytes_moved) * self._slowness()
+                case = request.case
+                pool.probe_s = self._slow * self._call_s(case.bytes_moved)
+            return self._takes(request, case) * self._slowness()
 
         def change(_number: int, sample: Sample) -> Sample:
             arm = pool.asked
             shift = shifts.setdefault(arm, float(np.exp(self._between * self._rng.standard_normal())))
             noise = float(np.exp(self._noise * self._rng.standard_normal()))
             sample = replace(sample, usage=replace(sample.usage, waited_s=self._waits * sample.usage.cpu_s))
-            slow = self._slow * self._slowness() * self._call_s(bytes_moved) / PER_CALL_S
+            slow = self._slow * self._slowness() * self._call_s(case.bytes_moved) / PER_CALL_S
             return seconds_of(sample, slow * FACTORS.get(arm.backend, 1.0) * shift * noise)
 
         pool = _Pool(self.around, change, takes=takes)
         pool.machine, pool.process = self, process
         self.pools.append((process, pool))
         return pool
+
+    def _takes(self, request: ArmRequest[Any], case: Case) -> float:
+        course = self._course
+        usual = (course.prepare_s + course.per_byte_s * case.bytes_moved, 0.0)
+        prepare_s, look_s = course.looks.get(case_label(case), usual)
+        return {Prepare: prepare_s, Finish: prepare_s / 2, TimeBatch: look_s}.get(type(request), 0.0)
 
     def _call_s(self, bytes_moved: int) -> float:
         return PER_CALL_S + self._course.per_byte_s * bytes_moved / 20

@@ -23,6 +23,7 @@ from bench.judging.plants import Expected
 from bench.machine import memory
 from bench.machine.environment import usable_cpus
 from bench.machine.own_usage import at_rest
+from bench.plan.network_time import LONGEST_S, least_seconds
 from kernels import networks
 from kernels.api import Backend
 from kernels.networks.case import NetworkCase
@@ -36,12 +37,6 @@ _MOST_ROWS = 4
 """Rows of the batch that are changed, at most."""
 _SCRAMBLED = 0.8125
 """What stands in a batch after `sync`: an ordinary number."""
-_FLOPS_PER_S = 1e11
-"""What two good cores do in float32: for telling minutes from hours, not for more."""
-_CALLS = 30
-"""About what an arm calls at least: gate, probes and rounds of one call each."""
-_LEAST_S = 60.0
-"""Seconds that an experiment may take in any case."""
 
 
 class NetworkPlants:
@@ -138,10 +133,10 @@ class Network:
         judged = 24 * wide + (40 * case.parameters if training else 0)
         needed = arms * resident + min(arms, usable_cpus()) * judged
         reason = memory.shortage(needed, arms, "choose narrower --widths, smaller --batches")
-        needed_s = arms * _CALLS * case.flops / _FLOPS_PER_S
-        if reason is None and needed_s > max(_LEAST_S, 4 * seconds):
+        needed_s = least_seconds(case, arms)
+        if reason is None and needed_s > max(LONGEST_S, 4 * seconds):
             reason = (
-                f"{case.flops:.2g} operations a call, {_CALLS} calls and {arms} arms would take minutes "
+                f"{case.flops:.2g} operations a call and {arms} arms would take minutes "
                 f"(about {needed_s:.0f} s); ask for it with --max-seconds {needed_s / 4:.0f}"
             )
         return reason

@@ -1,7 +1,8 @@
 """How a run's seconds are shared out among its visits, and what is left of them.
 
-What is left, less what starting, compiling and preparing will take, is for rounds: more weight, more time.  The share
-of a visit and the time left come from the same look ahead, so they cannot contradict each other.
+What is left, less what starting, compiling and preparing will take, is for rounds: for the fewest of each visit first,
+which large networks need long for, and of the rest more for more weight.  The share of a visit and the time left come
+from the same look ahead, so they cannot contradict each other.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import itertools
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 
 from bench.plan.experiments import weight
 from bench.run.time_left import Pace, Visit
@@ -40,6 +41,8 @@ class _Pass:
 
     visits: Sequence[Visit]
     fixed: Sequence[float]
+    least: Sequence[float]
+    """What the fewest rounds of each take."""
     weights: Sequence[float]
     begins: bool
     """Whether processes are started for it."""
@@ -70,7 +73,8 @@ class Budget:
             return found
         left_s -= self._pace.starting_s
         for visit in visits:
-            needed_s = _WORTH * self._beside_s(visit)
+            beside_s = self._beside_s(visit)
+            needed_s = max(_WORTH * beside_s, beside_s + self._pace.least_s(visit))
             if needed_s <= left_s:
                 left_s -= needed_s
                 found.append(visit)
@@ -116,18 +120,26 @@ class Budget:
         fixed = list(map(self._beside_s, visits))
         if begins and fixed:
             fixed[0] += self._pace.starting_s
-        return _Pass(visits, fixed, [weight(*visit) for visit in visits], begins)
+        least = list(map(self._pace.least_s, visits))
+        return _Pass(visits, fixed, least, [weight(*visit) for visit in visits], begins)
 
     def _beside_s(self, visit: Visit) -> float:
         return self._pace.beside_s(visit) + self._pace.compile_s(visit)
 
     def _shared(self, now: _Pass, left_s: float, later: Sequence[_Pass]) -> Iterator[Share]:
         """Of one pass, others being still to come."""
-        fixed_s = sum(sum(each.fixed) for each in (now, *later))
-        weights = sum(sum(each.weights) for each in (now, *later))
-        for visit, mine_s, mine in zip(now.visits, now.fixed, now.weights, strict=True):
-            rounds_s = min(max(left_s - fixed_s, 0.0) * mine / weights, self._most_s)
-            likely_s = max(self._pace.rounds_s(visit, rounds_s), self._pace.least_s(visit))
-            share = Share(rounds_s, mine_s + likely_s)
-            left_s, fixed_s, weights = left_s - share.expected_s, fixed_s - mine_s, weights - mine
+        fixed_s, least_s, weights = (
+            sum(sum(part(each)) for each in (now, *later))
+            for part in (attrgetter("fixed"), attrgetter("least"), attrgetter("weights"))
+        )
+        for visit, mine_s, needs_s, mine in zip(now.visits, now.fixed, now.least, now.weights, strict=True):
+            spare_s = max(left_s - fixed_s, 0.0)
+            if spare_s >= least_s:
+                rounds_s = needs_s + (spare_s - least_s) * mine / weights
+            else:
+                rounds_s = spare_s * needs_s / least_s
+            rounds_s = min(rounds_s, self._most_s)
+            share = Share(rounds_s, mine_s + max(self._pace.rounds_s(visit, rounds_s), needs_s))
+            left_s, fixed_s = left_s - share.expected_s, fixed_s - mine_s
+            least_s, weights = least_s - needs_s, weights - mine
             yield share

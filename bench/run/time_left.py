@@ -17,6 +17,7 @@ from statistics import fmean
 from bench.plan.cold_caches import NOTHING, Compiling
 from bench.plan.experiments import Experiment, weight
 from bench.run.compile_pace import CompilePace
+from bench.run.visit_sizes import in_rounds, preparing, sort_of
 from kernels.api import Case
 
 __all__ = ["Pace", "Took", "Visit"]
@@ -29,14 +30,12 @@ _OTHER_PASS = 0.1
 """Visits in processes of another number count so much of those of the same: evidence is new in the first."""
 _OTHER_END = 0.25
 """The same for experiments of which one, in the process before, had more to find out than it had time for."""
-_OTHER_CACHE = 0.01
-"""The same for hot cases of cold ones, and the other way round: before each batch of these much memory is written."""
+_OTHER_SORT = 0.01
+"""The same for hot cases of cold ones, before each batch of which much memory is written, and of networks."""
 _OWN = 3.0
 """What the same experiment needed in the process before counts for its rounds, beside the others."""
 _LAST = 40
 """Visits that are looked at: of older ones, next to nothing counts."""
-_MEGABYTE = 0.07
-"""What a megabyte of a case adds to preparing and judging an arm, in what those of a small case take."""
 
 Visit = tuple[Experiment, int]
 """An experiment, and the number of the process of its arms."""
@@ -59,7 +58,7 @@ class Took:
 Part = Callable[[Took], float]
 _Size = Callable[[Experiment, int], float]
 _Kind = tuple[float, int, str]
-"""What visits are like each other by: weight, process and cache state."""
+"""What visits are like each other by: weight, process and sort."""
 _BESIDE, _LEAST, _ROUNDS = attrgetter("beside_s"), attrgetter("least_s"), attrgetter("rounds_s")
 
 
@@ -125,21 +124,21 @@ class Pace:
 
     def beside_s(self, visit: Visit) -> float:
         """Of the visit, without compiling."""
-        return self._foreseen(visit, _BESIDE, _preparing)
+        return self._foreseen(visit, _BESIDE, preparing)
 
     def at_least_s(self, visit: Visit) -> float:
         """Of the visit, if it is made: what most of the last ones took that had no more to do, in the fewest rounds."""
-        mine, cache = weight(*visit), visit[0].case.cache
+        mine, sort = weight(*visit), sort_of(visit[0])
         seen = sorted(
             made.took.beside_s + made.took.least_s
             for made in self._made[-_LAST:]
-            if made.weight <= mine and made.experiment.case.cache == cache
+            if made.weight <= mine and sort_of(made.experiment) == sort
         )
         return seen[len(seen) // 4] if seen else 0.0
 
     def least_s(self, visit: Visit) -> float:
         """What its fewest rounds will take."""
-        return self._foreseen(visit, _LEAST, weight)
+        return self._foreseen(visit, _LEAST, in_rounds)
 
     def rounds_s(self, visit: Visit, most_s: float) -> float:
         """What its rounds will take if they may take `most_s`: the mean over what others would have taken.
@@ -187,16 +186,16 @@ class Pace:
         return size(*visit) * self._rates[key]
 
     def _alike(self, visit: Visit) -> list[tuple[_Made, float]]:
-        """The last visits, with what each counts for one of that weight and cache state in such a process."""
+        """The last visits, with what each counts for one of that weight and sort in such a process."""
         key = _kind(visit)
         if key not in self._alikes:
             self._alikes[key] = list(self._counting(*key))
         return self._alikes[key]
 
-    def _counting(self, mine: float, process: int, cache: str) -> Iterator[tuple[_Made, float]]:
+    def _counting(self, mine: float, process: int, sort: str) -> Iterator[tuple[_Made, float]]:
         for age, made in enumerate(reversed(self._made[-_LAST:])):
             counts = _FADES**age * math.exp(-_OTHER_SIZE * abs(math.log(mine / made.weight)))
-            counts *= 1.0 if made.experiment.case.cache == cache else _OTHER_CACHE
+            counts *= 1.0 if sort_of(made.experiment) == sort else _OTHER_SORT
             yield made, counts if made.process == process else counts * _OTHER_PASS
 
     def _before(self, visit: Visit) -> _Before | None:
@@ -222,16 +221,12 @@ class Pace:
 
 def _kind(visit: Visit) -> _Kind:
     experiment, process = visit
-    return weight(*visit), process, experiment.case.cache
+    return weight(*visit), process, sort_of(experiment)
 
 
 def _for_as_many(visit: Visit, before: _Before, part: Part, size: _Size) -> float:
     """That part of what the visit before took, as it would be for the arms of this one."""
     return part(before.took) * size(*visit) / size(visit[0], before.process)
-
-
-def _preparing(experiment: Experiment, process: int) -> float:
-    return len(experiment.arms_in(process)) * (1.0 + _MEGABYTE * experiment.case.bytes_moved / 1e6)
 
 
 def _mean_of_at_most(most: float, seen: Iterable[tuple[float, bool, float]]) -> float:

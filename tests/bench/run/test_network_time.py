@@ -1,0 +1,64 @@
+"""Large networks take many times as long as tensors of as many bytes: a run that ends with them is done in time."""
+
+from __future__ import annotations
+
+import pytest
+
+from bench.plan.experiments import Experiment
+from bench.plan.network_time import LONGEST_S, least_seconds
+from bench.plan.networks import network_cases
+from bench.plan.options import parse
+from bench.plan.time_plan import TimePlan
+from bench.run.run import plan
+from bench.run.time_left import Pace, Took
+from tests.machines import ARMS, Course, Machine
+
+STANDARD = parse({"results": "nowhere", "profile": "standard"})
+SMALL = (0.05, 0.02)
+TOOK = {
+    "train_step-784-256-10-b1": (0.4, 0.02),
+    "forward-784-256-10-b4096": (0.5, 0.18),
+    "train_step-784-256-10-b4096": (1.6, 0.25),
+    "forward-4096-4096-4096-b1": (0.7, 0.34),
+    "train_step-4096-4096-4096-b1": (7.0, 1.1),
+    "forward-4096-4096-4096-b32": (1.0, 0.47),
+    "train_step-4096-4096-4096-b32": (7.5, 1.2),
+}
+"""Seconds, as on two CPUs of a server: of preparing an arm, and of looking at each of its batches."""
+
+
+def networks() -> list[Experiment]:
+    """Those of the standard profile that are not skipped."""
+    arms = tuple(arm for arm in ARMS if arm.role != "ceiling")
+    cases = (case for case in network_cases(STANDARD, alone=False) if case.op == "mlp_relu")
+    return [Experiment(case, arms) for case in cases if least_seconds(case, len(arms)) <= LONGEST_S]
+
+
+def looks() -> dict[str, tuple[float, float]]:
+    return {each.label: TOOK.get(each.label.removeprefix("mlp_relu-"), SMALL) for each in networks()}
+
+
+@pytest.mark.slow
+def test_a_run_that_ends_with_large_networks_is_done_when_it_said() -> None:
+    quick = plan(parse({"results": "nowhere", "profile": "quick", "ops": "relu"}))
+    chosen = [*(Experiment(each.case, ARMS) for each in quick), *networks()]
+    course = Course(start_s=4.0, prepare_s=0.02, per_byte_s=1.5e-9, looks=looks())
+    machine = Machine(0.1, 0.02, course=course)
+    began, announced_s = machine.around.now, 300.0
+    machine.sits(STANDARD, chosen, TimePlan(announced_s, course.start_s, 1))
+    assert len(machine.ended) == len(chosen)
+    assert 0.75 * announced_s < machine.around.now - began < 1.25 * announced_s
+
+
+@pytest.mark.parametrize("direction", ["forward", "train_step"])
+def test_what_a_large_network_takes_is_foreseen_from_small_ones(direction: str) -> None:
+    """Within a factor of two, where it was one of five: of tensors nothing is learnt."""
+    pace, arms = Pace(), 6
+    (large,) = (each for each in networks() if each.label == f"mlp_relu-{direction}-4096-4096-4096-b1")
+    for each in networks():
+        if "4096-4096" not in each.label:
+            prepare_s, look_s = looks()[each.label]
+            pace.visited((each, 1), Took(1.0, 5 * arms * look_s, arms * 1.5 * prepare_s, limited=True))
+    prepare_s, look_s = TOOK[large.label.removeprefix("mlp_relu-")]
+    assert 0.5 < pace.beside_s((large, 1)) / (arms * 1.5 * prepare_s) < 2.0
+    assert 0.5 < pace.least_s((large, 1)) / (5 * arms * look_s) < 2.0
