@@ -27,7 +27,8 @@ def rare(case: Case, name: str) -> bool:
     leaky, forward = case.op == "leaky_relu", case.direction == "forward"
     first = forward and case.placement == "new"
     if name == "torch_compile":
-        usual = contiguous and (leaky or (first and float32))
+        given_twice = (case.direction, case.placement) in (("forward", "inplace"), ("backward", "out"))
+        usual = contiguous and not given_twice and (leaky or (first and float32))
         return not (float32 and usual) and not (first and leaky and case.dtype in ("float32", "bfloat16"))
     if name == "numba_parallel":  # numba_jit compiles the same loops
         return not (leaky and (float32 or (first and contiguous)) and (contiguous or first))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
+from collections.abc import Iterable
 
 import numpy as np
 import pytest
@@ -65,8 +66,20 @@ def _lengths(dtype: str) -> list[int]:
     return [0, 1, 7, lanes - 1, lanes + 1, 4 * lanes, 1023]
 
 
-@pytest.mark.parametrize("plan", PLANS)
-@pytest.mark.parametrize("op", OPS)
+def in_plans(plans: Iterable[str]) -> pytest.MarkDecorator:
+    """A test of each op in each plan; relu once a day in most: they walk memory as leaky_relu does."""
+    usual = ("serial", "streaming parallel")
+    return pytest.mark.parametrize(
+        ("op", "plan"),
+        [
+            pytest.param(op, plan, marks=pytest.mark.daily if op == "relu" and plan not in usual else ())
+            for op in OPS
+            for plan in plans
+        ],
+    )
+
+
+@in_plans(PLANS)
 @pytest.mark.parametrize("direction", DIRECTIONS)
 def test_contiguous_of_all_lengths_and_starts(plan: str, op: str, direction: str) -> None:
     backend = BACKENDS[plan]
@@ -80,8 +93,7 @@ def test_contiguous_of_all_lengths_and_starts(plan: str, op: str, direction: str
             _judge(backend, Case(op, direction, placement, dtype, n), x, dy, out)
 
 
-@pytest.mark.parametrize("plan", ["serial", "parallel", "streaming parallel"])
-@pytest.mark.parametrize("op", OPS)
+@in_plans(["serial", "parallel", "streaming parallel"])
 @pytest.mark.parametrize("direction", DIRECTIONS)
 def test_strided_and_transposed(plan: str, op: str, direction: str) -> None:
     backend = BACKENDS[plan]
