@@ -12,13 +12,14 @@ import psutil
 from tabulate import tabulate
 
 from bench.records.errors import RunFilesError
+from bench.records.journal import entry_of
 from bench.text.units import number_text
 from scripts._shared.cli import UsageError
 from scripts._sweep.index import asked_before, index_of, lanes_in, write_index
 from scripts._sweep.keeping import Kept
 from scripts._sweep.lanes import EACH, Done, Lanes
 from scripts._sweep.planning import Plan
-from scripts._sweep.simulated import Simulated, journals_like
+from scripts._sweep.simulated import Simulated, journal_like
 from scripts._sweep.sweeping import Asked, Sweep
 from scripts._sweep.trials import BETWEEN, MEASURING, PLANNING, Figure
 
@@ -53,9 +54,10 @@ def outlook(machines: int, like: Path) -> list[Figure]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         try:
-            lines, cells = journals_like(like, _SENT, folder / "like")
+            lines = journal_like(like, folder / "whole")[: 2 + _SENT]
         except RunFilesError as error:
             raise UsageError(f"--like {like}: {error}") from error
+        cells = sum(len(entry_of(line).get("cells", ())) for line in lines)
         of = f"{machines:,} simulated machines, {machines * cells:,} cells as of {like.name}"
         stored_s = _stored_s(machines, lines, folder / "sweep")
         written = sum(path.stat().st_size for path in folder.glob("sweep/*/*"))
@@ -63,7 +65,7 @@ def outlook(machines: int, like: Path) -> list[Figure]:
         return [
             Figure(_STORING, of, stored_s / (machines * cells)),
             Figure(_FILES, of, written / (machines * cells)),
-            *_kept(like, folder),
+            *_kept(folder / "whole"),
             *_index(Lanes(run, EACH, _SHARDS), machines, folder),
             Figure(_ROOM, "all of it", psutil.virtual_memory().total / 1e9),
         ]
@@ -80,14 +82,13 @@ def _stored_s(machines: int, lines: Sequence[bytes], folder: Path) -> float:
     return time.monotonic() - engine.began
 
 
-def _kept(like: Path, folder: Path) -> list[Figure]:
+def _kept(folder: Path) -> list[Figure]:
     """What a sweep that goes on has to read, and has in memory from then on."""
-    _, cells = journals_like(like, _CELLS, folder / "whole")
     began = time.monotonic()
-    Kept(folder / "whole")
+    cells = len(Kept(folder))
     read_s = time.monotonic() - began
     tracemalloc.start()
-    kept = Kept(folder / "whole")
+    kept = Kept(folder)
     held, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     of = f"a run of {len(kept):,} cells"

@@ -19,7 +19,7 @@ from scripts._sweep.engine import Ended, Engine, Grown
 from scripts._sweep.machine import Told
 from scripts._sweep.shard import Order, ShardEnd
 
-__all__ = ["Simulated", "journals_like"]
+__all__ = ["Simulated", "journal_like"]
 
 
 class Simulated(Engine):
@@ -68,17 +68,16 @@ def _here() -> tuple[dict[str, object], str]:
     return {name: found[name] for name in DIFFERS}, found["commit"]
 
 
-def journals_like(run: Path, experiments: int, folder: Path) -> tuple[Sequence[bytes], int]:
-    """What a shard sends that has measured so many experiments of a real run, line by line, and of how many cells.
+def journal_like(run: Path, folder: Path) -> Sequence[bytes]:
+    """What a shard would send that has measured a real run: two lines that say where, and one for each experiment.
 
-    `folder` gets files of it.  Raises RunFilesError for a run of an older version.
+    `folder` gets that run's files anew.  Raises RunFilesError for a run of an older version.
     """
     adopted = adopt(run / "cells.csv", run / "rounds.csv", run / "compiles.csv").cells
-    files, sent = RunFiles(folder), 0
+    files = RunFiles(folder)
     files.open()
     files.write_environment({"machine": run.name, "options": {}})
-    for _, group in itertools.islice(itertools.groupby(adopted, lambda each: each[0].case), experiments):
+    for _, group in itertools.groupby(adopted, lambda each: each[0].case):
         cells, rounds, compiles = zip(*group, strict=True)
         files.append(cells, itertools.chain(*rounds), itertools.chain(*compiles))
-        sent += len(cells)
-    return (folder / "journal.jsonl").read_bytes().splitlines(keepends=True), sent
+    return (folder / "journal.jsonl").read_bytes().splitlines(keepends=True)

@@ -15,7 +15,7 @@ from scripts._sweep.lanes import EACH, Lanes
 from scripts._sweep.outlook import on_paper, outlook, real_run
 from scripts._sweep.planning import Plan
 from scripts._sweep.shard import Order
-from scripts._sweep.simulated import Simulated, journals_like
+from scripts._sweep.simulated import Simulated, journal_like
 from scripts._sweep.sweeping import Asked, Sweep
 from scripts._sweep.trials import BETWEEN, MEASURING, PLANNING, Figure
 from tests.factories import sampled, write_run
@@ -57,8 +57,7 @@ class Looking(Simulated):
 @pytest.mark.parametrize("placed", [0, MACHINES])
 def test_each_simulated_machine_has_its_run(run: Path, tmp_path: Path, placed: int) -> None:
     """Whose a run is stands on the disk before any row of it: a sweep that dies may go on with fewer machines."""
-    lines, cells = journals_like(run, 1, tmp_path / "like")
-    assert cells == 2
+    lines = journal_like(run, tmp_path / "like")[:3]
     folder = tmp_path / "sweep"
     folder.mkdir()
     engine, lanes = Looking(folder, list(lines)), Lanes("sweep", EACH, 1)
