@@ -23,6 +23,7 @@ __all__ = ["badness", "moderated", "scatter_of_runs", "side_of"]
 
 Floats = npt.NDArray[np.float64]
 
+_ESTIMATES = ("value", "within", "within_df", "between", "between_df", "process_variance")
 _LEAST = 8
 """The fewest arms that a scatter between runs is taken from."""
 
@@ -35,9 +36,9 @@ def side_of(runs: Sequence[pd.DataFrame]) -> pd.DataFrame:
     their df, of that mean; ``runs``, how many; ``squares``, the sum of their squared deviations from the mean;
     ``baselines``, how many different ones; ``without_highest`` and ``without_lowest``, the mean of the other runs.
     """
-    arms = pd.concat(runs, ignore_index=True)
-    arms["arm"], arms["badness"] = group_ids(arms, KEY), badness(arms["status"])
-    known = arms[arms["value"].notna()]
+    arms = pd.concat(runs, ignore_index=True) if len(runs) > 1 else runs[0].reset_index(drop=True)
+    arms["arm"] = group_ids(arms, KEY)
+    known = arms.loc[arms["value"].notna(), ["arm", "time_s", "baseline", *_ESTIMATES]]
     known = known.assign(
         log_time=np.log(known["time_s"]),
         within=known["within"].fillna(np.inf),  # a mean is not known where one of its runs is not
@@ -60,8 +61,14 @@ def side_of(runs: Sequence[pd.DataFrame]) -> pd.DataFrame:
         without_highest=(total - groups["value"].max()) / others,
         without_lowest=(total - groups["value"].min()) / others,
     )
-    worst = arms.sort_values("badness", kind="stable").drop_duplicates("arm", keep="last").sort_values("arm")
-    return worst[[*KEY, "role", "status", "reason", "baseline", "arm"]].merge(figures, on="arm", how="left")
+    named = arms[[*KEY, "role", "status", "reason", "baseline", "arm"]].iloc[_worst(arms)]
+    return named.merge(figures, on="arm", how="left")
+
+
+def _worst(arms: pd.DataFrame) -> npt.NDArray[np.intp]:
+    """The row of each arm's worst status, of several the last, in the order of the arms."""
+    order = np.lexsort((badness(arms["status"]), arms["arm"]))
+    return np.asarray(order[np.diff(arms["arm"].to_numpy()[order], append=-1) != 0])
 
 
 def badness(status: pd.Series) -> pd.Series:

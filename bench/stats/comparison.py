@@ -26,6 +26,7 @@ from bench.records.schema import VERDICTS
 from bench.stats.between_runs import badness, moderated, scatter_of_runs, side_of
 from bench.stats.drift import scatter, scatter_df, shifts
 from bench.stats.estimates import Interval
+from bench.stats.frames import group_ids
 from bench.stats.jumps import noise_floor, p_of, p_of_a_jump
 from bench.stats.run_estimates import KEY, MATCH, Side, arms_of
 from bench.stats.significance import benjamini_hochberg, holm, t_bound
@@ -78,8 +79,9 @@ def compare(
     relative: compare times over the baseline's of the same experiment instead of seconds.
     threshold: a smaller difference is `same`; a slowdown is a regression if it is beyond this fraction.
     """
-    arms = ([arms_of(run, relative=relative) for run in runs] for runs in (old, new))
-    return compare_arms(*arms, relative=relative, threshold=threshold)
+    # The arms of a run are large: each side's go before the other's come.
+    sides = [side_of([arms_of(run, relative=relative) for run in runs]) for runs in (old, new)]
+    return _compared(sides, (len(old), len(new)), relative=relative, threshold=threshold)
 
 
 def compare_arms(
@@ -96,6 +98,18 @@ def compare_arms(
     this comparison are all there are, and Holm's correction is for their number.
     """
     sides = [side_of(runs) for runs in (old, new)]
+    return _compared(sides, (len(old), len(new)), relative=relative, threshold=threshold, tests=tests)
+
+
+def _compared(
+    sides: Sequence[pd.DataFrame],
+    runs: tuple[int, int],
+    *,
+    relative: bool,
+    threshold: float,
+    tests: int | None = None,
+) -> Comparison:
+    """The comparison of both `sides`, which are of so many `runs`."""
     both = _paired(*sides, relative=relative)
     controls = both[(both["control"] == "ceiling") & both["d"].notna()]
     cells = both[both["control"] == ""].merge(shifts(controls), on=list(AXES), how="left")
@@ -108,7 +122,7 @@ def compare_arms(
         _old_side(cells, drift),
         _mean(cells),
         _mean(controls),
-        drift[0] * math.sqrt(1 / len(old) + 1 / len(new)),
+        drift[0] * math.sqrt(1 / runs[0] + 1 / runs[1]),
         len(controls),
     )
 
@@ -248,11 +262,11 @@ def _mean(cells: pd.DataFrame) -> Interval | None:
     The cells of a case were measured together, so the cases are what is independent (the
     cluster-robust standard error of a mean, Student's t); of a single case the interval has no bounds.
     """
-    known = cells[cells["d"].notna()]
+    known = cells.loc[cells["d"].notna(), ["d", *AXES]]
     if known.empty:
         return None
     mean = float(known["d"].mean())
-    sums = (known["d"] - mean).groupby([known[axis] for axis in AXES], dropna=False, observed=True).sum()
+    sums = np.bincount(group_ids(known, AXES), known["d"] - mean)
     if len(sums) == 1:
         return Interval(math.exp(mean), 0.0, math.inf)
     error = math.sqrt(float((sums**2).sum()) * len(sums) / (len(sums) - 1)) / len(known)

@@ -44,7 +44,8 @@ def p_of_a_jump(cells: pd.DataFrame, taken_off: Floats, error: Floats, df: Float
 def noise_floor(cells: pd.DataFrame, error: Floats, df: Floats, level: float) -> Floats:
     """The smallest change, as a fraction, that is found at that level in 80 % of the cases; `cells` as above."""
     alone = (cells[["runs_old", "runs_new"]].min(axis=1) < 2).to_numpy() & (level < JUMP_RATE)
-    return np.asarray(np.expm1((t_bound(df, level) + _POWER) * error + np.where(alone, JUMP, 0.0)))
+    with np.errstate(over="ignore"):  # where nothing is known of an error, no change would be found
+        return np.asarray(np.expm1((t_bound(df, level) + _POWER) * error + np.where(alone, JUMP, 0.0)))
 
 
 def _without_a_jump(cells: pd.DataFrame) -> Floats:
