@@ -6,15 +6,13 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from bench.stats.trust import LARGEST_FLOOR, MOST_DISTURBED
+from bench.stats.trust import LARGEST_FLOOR, MOST_DISTURBED, is_clear
 from bench.text.units import number_text, percent_text
 from scripts._shared.ratios import Ratio, Row
 
 __all__ = ["Distrust", "distrust", "floor_text", "remark"]
 
 _ANY = 1000.0
-_HOPELESS = 0.5
-"""A run that would not have seen a difference of a half tells nothing, whatever came out."""
 _MANY_DISTURBED = 0.1
 """From this share on a reader should know of it."""
 
@@ -39,23 +37,15 @@ def distrust(arms: Iterable[Row], ratio: Ratio) -> Distrust | None:
     disturbed, batches = _counts(arms)
     if disturbed > MOST_DISTURBED * batches:
         reason = f"the machine was busy: {disturbed:,} of {batches:,} batches ran beside others' work"
-    elif ratio.noise_floor > LARGEST_FLOOR and not _is_clear(ratio):
+    elif ratio.noise_floor > LARGEST_FLOOR and not is_clear(
+        ratio.verdict, ratio.lo, ratio.hi, ratio.noise_floor
+    ):
         reason = "the machine was busy, or the run too short"
     else:
         return None
     if ratio.noise_floor > LARGEST_FLOOR:
         reason += f"; no difference below {floor_text(ratio.noise_floor)} would have been seen"
     return Distrust(reason, disturbed, batches, ratio.noise_floor)
-
-
-def _is_clear(ratio: Ratio) -> bool:
-    """Whether the gain is so far beyond what would have been seen that a coarse run tells it."""
-    if ratio.noise_floor > _HOPELESS:
-        return False
-    clear = 1 + 2 * ratio.noise_floor
-    return (ratio.verdict == "faster" and ratio.lo > clear) or (
-        ratio.verdict == "slower" and ratio.hi < 1 / clear
-    )
 
 
 def floor_text(floor: float) -> str:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from bench.plan.experiments import arm_label
 from bench.records.schema import VERDICTS
-from bench.stats.trust import LARGEST_FLOOR, MOST_DISTURBED
+from bench.stats.trust import HOPELESS_FLOOR, LARGEST_FLOOR, MOST_DISTURBED
 from bench.stats.verdicts import Rounds
 from kernels.networks.case import WIDTHS
 from scripts._report import charts
@@ -80,7 +80,7 @@ def payload(
         "specs": specs_of(arms),
         "shift": charts.SHIFT_PX,
         "shades": len(SHADES),
-        "limits": {"disturbed": MOST_DISTURBED, "visible": LARGEST_FLOOR},
+        "limits": {"disturbed": MOST_DISTURBED, "visible": LARGEST_FLOOR, "hopeless": HOPELESS_FLOOR},
         "trust": trust_lines(everything),
         "themes": {"light": theme(dark=False), "dark": theme(dark=True)},
     }

@@ -16,6 +16,7 @@ import pytest
 from bench.plan.experiments import arm_label
 from bench.records.schema import values_of
 from bench.stats.fastest import COMPETING, STANDINGS, standings
+from bench.stats.trust import HOPELESS_FLOOR, is_clear
 from bench.text.units import calls_text, number_text, percent_text, ratio_text, seconds_text
 from tests.factories import experiment
 from tests.rankings import near_cases
@@ -98,6 +99,19 @@ def test_beside_a_leader_that_leads_only_here_the_pairs_verdict_counts() -> None
       return [names(found.leader), names(found.same), names(found.unresolved), names(found.slower)];"""
     found = answer(["gains.js", "rank.js"], code, {"data": data, "rows": rows})
     assert found == [["a0"], ["a1"], ["a3"], ["a2", "a4"]]
+
+
+def test_a_coarse_run_tells_the_same_gains_on_the_page_as_in_advice() -> None:
+    draw = random.Random(8)
+    some: list[dict[str, Any]] = [
+        {"word": draw.choice(("faster", "slower", "same")), "lo": lo, "hi": lo * draw.uniform(1, 3)}
+        | {"floor": draw.uniform(0, 0.7)}
+        for lo in (10 ** draw.uniform(-1, 1) for _ in range(400))
+    ]
+    data = NO_GAINS | {"limits": {"hopeless": HOPELESS_FLOOR}}
+    found = answer(["gains.js"], "return value.some.map(isClear);", {"data": data, "some": some})
+    assert found == [is_clear(**each) for each in some]
+    assert 50 < sum(found) < 350
 
 
 def test_the_page_writes_numbers_as_python_does() -> None:

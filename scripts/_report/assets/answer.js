@@ -8,7 +8,8 @@ function known(n) {
   const disturbed = rounds ? sum(rows, "contended_rounds") / rounds : 0;
   const visible = Math.max(0, ...found.unresolved.map((row) => row.leader_noise_floor || row.noise_floor || 0));
   const busy = disturbed > data.limits.disturbed;
-  return { ...found, rows, disturbed, visible, busy, blind: visible > data.limits.visible };
+  const told = found.leader.length > 0 && isClear(over(found.leader[0]));
+  return { ...found, rows, disturbed, visible, busy, blind: visible > data.limits.visible && !told };
 }
 
 function badge({ rows, unresolved, busy, blind }) {

@@ -19,3 +19,9 @@ function inverse(found) {
   const { value, lo, hi, word, floor } = found;
   return { value: 1 / value, lo: 1 / hi, hi: 1 / lo, word: OPPOSITE[word] ?? word, floor };
 }
+
+// Whether a gain is so far beyond what would have been seen that a coarse run tells it: the rule of bench/stats/trust.py.
+function isClear({ word, lo, hi, floor }) {
+  const clear = 1 + 2 * floor;
+  return !(floor > data.limits.hopeless) && ((word === "faster" && lo > clear) || (word === "slower" && hi < 1 / clear));
+}
