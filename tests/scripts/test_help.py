@@ -59,21 +59,14 @@ def test_examples_work_when_pasted(
     for shared in ("results", "docs"):
         (tmp_path / shared).symlink_to(ROOT / shared)
     monkeypatch.chdir(tmp_path)
-    tried = False
     for script, arguments in examples:
         assert script == f"scripts/{name}.py"
         main = importlib.import_module(f"scripts.{name}").main
-        drawn = (
-            name == "report" and "--check" not in arguments
-        )  # a page takes seconds; its own tests draw some
+        # A page takes seconds, and so do the estimators; their own tests draw some, and try them.
+        long = name == "estimators" or (name == "report" and "--check" not in arguments)
         needs_a_file = "--cases" in arguments
-        if _READS.search(" ".join([script, *arguments])) and not (
-            drawn or needs_a_file or _writes(arguments)
-        ):
-            untried = ["--no-try"] * (
-                name == "recommend" and tried
-            )  # one answer's code is tried; it takes seconds
-            tried = True
+        if _READS.search(" ".join([script, *arguments])) and not (long or needs_a_file or _writes(arguments)):
+            untried = ["--no-try"] * (name == "recommend")  # test_recommend_code.py tries an answer's code
             assert main([*arguments, *untried]) == 0, arguments
         else:
             _only_parsed(main, arguments, monkeypatch)
