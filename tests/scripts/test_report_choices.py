@@ -150,7 +150,7 @@ def test_charts_are_taken_away_as_svg_png_and_csv(opened: Open) -> None:
 def test_networks_speak_of_widths_and_batch(shown: Open) -> None:
     visit = shown("network")
     assert visit.text("#where") == "mlp_relu forward new float32, widths 10-5-3, batch 4,096"
-    assert visit.text("#time-title") == "Time over batch"
+    assert visit.text("#time-title") == visit.text("#time-folded") == "Time over batch"
     assert "4,096" in visit.page.locator("#time svg .role-axis-label text").all_text_contents()
     assert visit.page.locator("#by-n option").all_inner_texts() == ["1", "32", "4,096"]
 

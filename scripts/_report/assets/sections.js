@@ -70,7 +70,7 @@ function overSize() {
   const limits = { bandwidth: line((row) => row.ceiling_gb_per_s), time: line((row) => moved(row) / row.ceiling_gb_per_s) };
   for (const [id, points] of [["bandwidth", rates], ["time", spent]]) {
     const ceiling = limits[id];
-    byId(`${id}-title`).textContent = `${id === "time" ? "Time" : "Bandwidth"} over ${sizeWord()}`;
+    for (const place of ["title", "folded"]) byId(`${id}-${place}`).textContent = `${id === "time" ? "Time" : "Bandwidth"} over ${sizeWord()}`;
     const names = id === "time" ? TIMES : { y: "gb_per_s", lo: "gb_per_s_lo", hi: "gb_per_s_hi" };
     draw(id, id, points, { ceiling, ends: points.length ? ends(points, ceiling) : [], chosen: chosen() }, names);
   }
