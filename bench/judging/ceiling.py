@@ -9,14 +9,15 @@ run so far bounds the case, of the same kind and of no more bytes: per byte, few
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
 from kernels.api import Case
 
-__all__ = ["ABOVE", "Copies", "Limit"]
+__all__ = ["ABOVE", "Copies", "Limit", "in_most_processes"]
 
 _STEADY = 1.25
 """Copies agree if the lower quartile of their rounds is at most so many times the fastest one."""
@@ -34,6 +35,7 @@ _CALLS = 2
 """By so many empty calls one backend's call may be shorter than a copy's, whatever is moved."""
 
 Kind = tuple[object, ...]
+_Copy = TypeVar("_Copy")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +99,17 @@ class Copies:
             ),
             default=None,
         )
+
+
+def in_most_processes(
+    copies: Sequence[_Copy], rounds: Callable[[_Copy], Collection[tuple[int, int]]]
+) -> list[_Copy]:
+    """Those that were measured in as many processes as any of them, by their rounds' (process, number).
+
+    The fastest one alone is measured in all processes of the arms (`bench.plan.experiments.Experiment.arms_in`).
+    """
+    counts = [len({process for process, _ in rounds(copy)}) for copy in copies]
+    return [copy for copy, count in zip(copies, counts, strict=True) if count == max(counts)]
 
 
 def _agree(rounds: Sequence[float]) -> bool:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bench.judging.ceiling import Limit
+from bench.judging.ceiling import Limit, in_most_processes
 from bench.messages import Loaded
 from bench.plan.experiments import SHOWING, Experiment
 from bench.records.columns import TIMED
@@ -131,7 +131,8 @@ def _named(experiment: Experiment, state: ArmState, stamp: Stamp) -> tuple[str, 
 def _common(case: Case, states: Sequence[ArmState], evidence: Evidence) -> _Common:
     baseline = acting_baseline(states)
     assert baseline is not None, "every experiment is planned with one"
-    timed = {role: _in_most_processes(role, states) for role in SHOWING}
+    timed = {role: [s for s in states if s.arm.role == role and s.timed] for role in SHOWING}
+    timed["ceiling"] = in_most_processes(timed["ceiling"], evidence.rounds)
 
     def time(state: ArmState) -> float:
         return time_of(evidence.rounds(state))
@@ -145,14 +146,6 @@ def _common(case: Case, states: Sequence[ArmState], evidence: Evidence) -> _Comm
         evidence.copies.limit(case, [undisturbed(copy) for copy in timed["ceiling"]]),
         min(map(time, timed["floor"]), default=0.0),
     )
-
-
-def _in_most_processes(role: str, states: Sequence[ArmState]) -> list[ArmState]:
-    """The arms of a role that have a time: those measured in as many processes as any of them."""
-    counts = {
-        id(s): len({batch.process for batch in s.batches}) for s in states if s.arm.role == role and s.timed
-    }
-    return [s for s in states if id(s) in counts and counts[id(s)] == max(counts.values())]
 
 
 def _status(state: ArmState, common: _Common, *, any_copy: bool) -> tuple[str, str]:

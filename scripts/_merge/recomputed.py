@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.judging.ceiling import Copies
+from bench.judging.ceiling import Copies, in_most_processes
 from bench.plan.experiments import arm_label
 from bench.records.columns import TIMED
 from bench.records.schema import Cell, Round, values_of
@@ -75,7 +75,7 @@ class Recomputed:
         ]
         doubtful = any(_is_baseline(each.cell) and each.cell.status == "mistrusted" for each in wholes)
         case = _Experiment(arms, self._resolve, doubtful=doubtful)
-        limit_s = [_undisturbed(copy.batches) for copy in case.of_role("ceiling")]
+        limit_s = [_undisturbed(copy.batches) for copy in case.ceilings]
         limit = self._copies.limit(wholes[0].cell.case, limit_s)
         floor_s = min((time_of(each.rounds) for each in case.of_role("floor")), default=0.0)
         for arm in arms:
@@ -95,7 +95,8 @@ class _Experiment:
         """`doubtful`: the baseline is not trusted, and the files do not say whether ratios over it were made."""
         self._arms, self._resolve, self._doubtful = arms, resolve, doubtful
         ranked = [arm for arm in arms if arm.ranked]
-        self.ceiling = self._fastest(self.of_role("ceiling"))
+        self.ceilings = in_most_processes(self.of_role("ceiling"), lambda copy: copy.rounds)
+        self.ceiling = self._fastest(self.ceilings)
         self._allocation = self._fastest(self.of_role("allocation"))
         self._leader = self._fastest(ranked)
         self._baseline = next((arm for arm in arms if _is_baseline(arm.cell)), None)

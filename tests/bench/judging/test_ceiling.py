@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from bench.judging.ceiling import Copies, Limit
+from bench.judging.ceiling import Copies, Limit, in_most_processes
 from kernels.api import Case
 
 SMALL, LARGE = Case("relu", placement="out", n=1 << 16), Case("relu", placement="out", n=1 << 20)
@@ -64,3 +64,10 @@ def test_who_is_faster_than_memory(
     assert (problem is not None) is beaten
     assert not beaten or "it cannot have moved them" in str(problem)
     assert Limit(None, "why").beaten(longest_s, floor_s, beside) is None
+
+
+def test_a_copy_of_the_first_process_alone_bounds_nothing_in_the_second() -> None:
+    rounds = {"slower": [(1, 0), (1, 1)], "fastest": [(1, 0), (2, 0)], "like it": [(1, 0), (2, 0), (2, 1)]}
+    assert in_most_processes(list(rounds), rounds.__getitem__) == ["fastest", "like it"]
+    assert in_most_processes(["slower"], rounds.__getitem__) == ["slower"]
+    assert in_most_processes([], rounds.__getitem__) == []

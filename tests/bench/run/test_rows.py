@@ -144,6 +144,15 @@ def test_faster_than_any_copy_is_mistrusted_with_its_figures() -> None:
     assert cells["good candidate"].status == "ok"
 
 
+def test_the_ceiling_is_a_copy_that_all_processes_have_had() -> None:
+    """It bounds what an arm does in its second process only, too."""
+    fast = state(Arm("fast"), [500 * US] * 8)
+    measured = [*states(fast)[:-2], state(Arm("copy_streaming", "ceiling"), [300 * US] * 8, second=())]
+    cell = written(CASE, measured)["fast candidate"]
+    assert cell.ceiling_gb_per_s == pytest.approx(8_000_000 / (400 * US) / 1e9)
+    assert cell.ceiling_fraction == pytest.approx(0.8)
+
+
 @pytest.mark.parametrize(
     ("rounds", "status"),
     [
