@@ -195,12 +195,19 @@ def test_the_time_left_is_right_from_the_third_experiment_on(
 
 
 def tells_the_time_left(machine: Machine, began: float, since: int) -> None:
-    """Within 20 % from that visit on; at the very end within 3 % of all: when one visit ends nobody knows."""
+    """Within 20 % from that visit on; at the very end within 3 % of all: when one visit ends nobody knows.
+
+    So one of the estimates may be worse: of a visit that ended early though others like it had not, or the other way.
+    """
     end = machine.around.now
-    assert machine.estimates[since:]
-    for now, left in machine.estimates[since:]:
+    told = machine.estimates[since:]
+    assert told
+    missed = []
+    for now, left in told:
         is_last = end - now < 0.15 * (end - began)
-        assert left == pytest.approx(end - now, rel=0.2, abs=0.03 * (end - began) if is_last else 0.0)
+        if left != pytest.approx(end - now, rel=0.2, abs=0.03 * (end - began) if is_last else 0.0):
+            missed.append((now - began, left, end - now))
+    assert len(missed) <= 1, missed
 
 
 WARM = Course(start_s=4.0, prepare_s=0.02, per_byte_s=1.5e-9)
