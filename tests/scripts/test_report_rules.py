@@ -16,7 +16,7 @@ import pytest
 from bench.plan.experiments import arm_label
 from bench.records.schema import values_of
 from bench.stats.fastest import COMPETING, STANDINGS, standings
-from bench.stats.trust import HOPELESS_FLOOR, is_clear
+from bench.stats.trust import HOPELESS_FLOOR, LARGEST_FLOOR, MOST_DISTURBED, is_clear
 from bench.text.units import calls_text, number_text, percent_text, ratio_text, seconds_text
 from tests.factories import experiment
 from tests.rankings import near_cases
@@ -112,6 +112,35 @@ def test_a_coarse_run_tells_the_same_gains_on_the_page_as_in_advice() -> None:
     found = answer(["gains.js"], "return value.some.map(isClear);", {"data": data, "some": some})
     assert found == [is_clear(**each) for each in some]
     assert 50 < sum(found) < 350
+
+
+@pytest.mark.parametrize(
+    ("word", "lo", "floor", "blind"),
+    [
+        ("faster", 1.9, 0.05, False),  # what others would have needed is of no account
+        ("faster", 1.1, 0.4, True),
+        ("faster", 2.9, 0.4, False),  # coarse, and clear all the same
+        ("unresolved", 0.8, 0.1, False),
+    ],
+)
+def test_whether_the_page_answers_hangs_on_the_leader_beside_what_you_use_now(
+    word: str, lo: float, floor: float, blind: bool
+) -> None:
+    """As recommend.py's answer does, and in the same words."""
+    rows = [{"arm": name, "timed": True, "leader_noise_floor": 2.0} for name in ("first", "other")]
+    gain = {"word": word, "lo": lo, "hi": lo + 1, "floor": floor}
+    limits = {"visible": LARGEST_FLOOR, "hopeless": HOPELESS_FLOOR, "disturbed": MOST_DISTURBED}
+    data = NO_GAINS | {"limits": limits}
+    code = """
+      const [first, other] = value.rows;
+      Object.assign(globalThis, { at: () => value.rows, sum: () => 0,
+        standings: () => ({ leader: [first], same: [], unresolved: [other], slower: [] }) });
+      over = () => value.gain;
+      const { blind, visible } = known(64);
+      return [blind, visible];"""
+    found = answer(["gains.js", "answer.js"], code, {"data": data, "rows": rows, "gain": gain})
+    assert found == [blind, floor]
+    assert blind is (floor > LARGEST_FLOOR and not is_clear(**gain))
 
 
 def test_the_page_writes_numbers_as_python_does() -> None:

@@ -6,10 +6,11 @@ function known(n) {
   const found = standings(rows);
   const rounds = sum(rows, "rounds");
   const disturbed = rounds ? sum(rows, "contended_rounds") / rounds : 0;
-  const visible = Math.max(0, ...found.unresolved.map((row) => row.leader_noise_floor || row.noise_floor || 0));
   const busy = disturbed > data.limits.disturbed;
-  const told = found.leader.length > 0 && isClear(over(found.leader[0]));
-  return { ...found, rows, disturbed, visible, busy, blind: visible > data.limits.visible && !told };
+  const beside = found.leader.length ? over(found.leader[0]) : UNKNOWN;  // recommend.py rests on the same one
+  const others = Math.max(0, ...found.unresolved.map((row) => row.leader_noise_floor || row.noise_floor || 0));
+  const visible = Number.isNaN(beside.floor) ? others : beside.floor;
+  return { ...found, rows, disturbed, visible, busy, blind: visible > data.limits.visible && !isClear(beside) };
 }
 
 function badge({ rows, unresolved, busy, blind }) {
