@@ -128,7 +128,7 @@ def test_whether_the_page_answers_hangs_on_the_leader_beside_what_you_use_now(
 ) -> None:
     """As recommend.py's answer does, and in the same words."""
     rows = [{"arm": name, "timed": True, "leader_noise_floor": 2.0} for name in ("first", "other")]
-    gain = {"word": word, "lo": lo, "hi": lo + 1, "floor": floor}
+    gain: dict[str, Any] = {"word": word, "lo": lo, "hi": lo + 1, "floor": floor}
     limits = {"visible": LARGEST_FLOOR, "hopeless": HOPELESS_FLOOR, "disturbed": MOST_DISTURBED}
     data = NO_GAINS | {"limits": limits}
     code = """
