@@ -22,19 +22,8 @@ pytestmark = pytest.mark.slow
 )
 def test_run_that_is_stopped_goes_on_and_measures_nothing_twice(tmp_path: Path, killed: bool) -> None:
     """Ctrl-C first, then a kill that nobody can catch (see test_kills.py); the last sitting ends it."""
-    options = (
-        "--backends",
-        "numpy_ufunc",
-        "--ops",
-        "relu",
-        "--directions",
-        "forward",
-        "--placements",
-        "out",
-        "--sizes",
-        "64,128,256",
-        *QUIETLY,
-    )
+    one_arm = ["--backends", "numpy_ufunc", "--ops", "relu", "--directions", "forward", "--placements", "out"]
+    options = (*one_arm, "--sizes", "64,128,256", *QUIETLY)
     slow = (*options, "--max-seconds", "0.7")
     cells = tmp_path / "run" / "cells.csv"
 

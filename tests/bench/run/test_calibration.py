@@ -10,7 +10,8 @@ import pytest
 from bench.messages import Sample
 from bench.plan.experiments import Arm, Experiment
 from bench.run.arm_state import ArmState
-from bench.run.experiment import Limits, run
+from bench.run.evidence import Evidence
+from bench.run.experiment import Limits, Visit, run
 from bench.run.rounds import calls_for
 from kernels.api import Case
 from tests.scripted import PER_CALL_S, FakePool, FakeSurroundings
@@ -58,6 +59,18 @@ def test_probes_that_were_all_disturbed_cost_no_round() -> None:
 def test_a_batch_that_is_long_enough_is_not_measured_again() -> None:
     states, first = _measured(0.5 * PER_CALL_S)
     assert {batch.iterations for state in states for batch in state.batches} == set(first.values())
+
+
+def test_in_its_next_process_an_arm_keeps_the_length_of_its_batches() -> None:
+    """Whatever the one probe says there: it is for the threads that the process works in."""
+    around = FakeSurroundings()
+    experiment = Experiment(Case("relu", n=64), (Arm("a", "baseline"), Arm("a", "twin")))
+    states = run(experiment, FakePool(around), LIMITS, 1, around).states
+    visit = Visit(Evidence(experiment.case.bytes_moved), states, process=2)
+    run(experiment, FakePool(around, probe_s=0.1 * PER_CALL_S), LIMITS, 1, around, visit=visit)
+    for state in states:
+        assert {batch.process for batch in state.batches} == {1, 2}
+        assert len({batch.iterations for batch in state.batches}) == 1
 
 
 def test_quartiles_of_few_parts_lie_between_them() -> None:
