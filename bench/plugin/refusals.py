@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from bench.machine import needed
+from bench.plugin.replay import typed_flags
 
 __all__ = ["pytest_benchmark_compare_machine_info", "refuse", "refuse_exclusive", "timing_is_off"]
 
@@ -23,6 +24,44 @@ _AT_ONCE = (
 )
 """Options under which cells would be measured beside each other, or more than once: as pytest knows them, with the
 value that does no harm, as they are typed, and whose they are."""
+
+_TIMING = (
+    "min-time",
+    "max-time",
+    "min-rounds",
+    "precision",
+    "confidence",
+    "timer",
+    "calibration-precision",
+    "warmup",
+    "warmup-iterations",
+    "disable-gc",
+    "cprofile",
+    "cprofile-loops",
+    "cprofile-top",
+    "cprofile-dump",
+)
+"""Options of pytest-benchmark (``--benchmark-…``) that say how it times or profiles a call: here it does neither."""
+_NEEDING = (
+    ("benchmark_histogram", "", "--benchmark-histogram", "pygal", "histogram"),
+    (
+        "benchmark_storage",
+        "elasticsearch+",
+        "--benchmark-storage=elasticsearch+",
+        "elasticsearch",
+        "elasticsearch",
+    ),
+)
+"""Options that need a package: as pytest knows them, what their value begins with, as they are typed, the package,
+and the extra of pytest-benchmark that brings it."""
+_WRITTEN = (
+    ("benchmark_json", "", "--benchmark-json"),
+    ("benchmark_histogram", ".svg", "--benchmark-histogram"),
+    ("xmlpath", "", "--junitxml"),
+    ("log_file", "", "--log-file"),
+)
+"""Files that others write, most of them at the end: a place that takes none would cost all that was timed.  As pytest
+knows the option, what is put behind its value, and as it is typed."""
 
 
 def refuse(config: pytest.Config) -> None:
@@ -50,11 +89,8 @@ def refuse(config: pytest.Config) -> None:
             "--timeout of pytest-timeout (or PYTEST_TIMEOUT) would end a cell in the middle of its measurement, which "
             "is all of its case's: leave it out, in PYTEST_ADDOPTS too; --minutes limits a run"
         )
-    if config.getoption("benchmark_histogram") and importlib.util.find_spec("pygal") is None:
-        raise pytest.UsageError(
-            "--benchmark-histogram needs a package that is not installed: pip install 'pytest-benchmark[histogram]', "
-            "or leave it out"
-        )
+    _refuse_timing(config)
+    _refuse_missing(config)
     _refuse_unwritable(config)
 
 
@@ -74,8 +110,27 @@ def refuse_exclusive(devices: Iterable[str]) -> None:
             )
 
 
+def _refuse_timing(config: pytest.Config) -> None:
+    given = typed_flags(config)
+    for name in _TIMING:
+        if f"--benchmark-{name}" in given:
+            raise pytest.UsageError(
+                f"--benchmark-{name} has no effect on pytest bench/, which times calls in processes of its own: leave "
+                "it out, in PYTEST_ADDOPTS too; --minutes, --resolve and --target-ci say how long is measured"
+            )
+
+
+def _refuse_missing(config: pytest.Config) -> None:
+    for name, beginning, flag, package, extra in _NEEDING:
+        given = config.getoption(name)
+        if given and str(given).startswith(beginning) and importlib.util.find_spec(package) is None:
+            raise pytest.UsageError(
+                f"{flag} needs a package that is not installed: pip install 'pytest-benchmark[{extra}]', or "
+                "leave it out"
+            )
+
+
 def _refuse_unwritable(config: pytest.Config) -> None:
-    """What pytest-benchmark writes, it writes at the end: a place that takes no files would cost all that was timed."""
     saves = any(config.getoption(f"benchmark_{name}") for name in ("save", "autosave", "save_data"))
     storage = str(config.getoption("benchmark_storage")).removeprefix("file://")
     if saves and "://" not in storage and not _can_be_made(Path(storage)):
@@ -83,9 +138,14 @@ def _refuse_unwritable(config: pytest.Config) -> None:
             f"--benchmark-storage: no file can be written below {storage}; name another folder, as in "
             "--benchmark-storage=file:///tmp/benchmarks"
         )
-    report = config.getoption("benchmark_json")
-    if report and (Path(report).is_dir() or not _can_be_made(Path(report).parent)):
-        raise pytest.UsageError(f"--benchmark-json: {report} cannot be written; name another file")
+    for name, ending, flag in _WRITTEN:
+        given = config.getoption(name, None) or []
+        given = (
+            given[0] if isinstance(given, list) and given else given
+        )  # of several pytest-benchmark takes the first
+        file = Path(f"{given}{ending}")
+        if given and (file.is_dir() or not _can_be_made(file.parent)):
+            raise pytest.UsageError(f"{flag}: {given} cannot be written; name another file")
 
 
 def _can_be_made(folder: Path) -> bool:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-__all__ = ["Replay", "is_saved", "is_told", "wants_table"]
+__all__ = ["Replay", "is_saved", "is_told", "typed_flags", "wants_table"]
 
 _SAVING = ("benchmark_json", "benchmark_save", "benchmark_autosave")
 _TABLE = (
@@ -23,7 +23,6 @@ _TABLE = (
     "compare",
     "compare_fail",
     "histogram",
-    "cprofile",
     "verbose",
     "name",
 )
@@ -37,9 +36,14 @@ def is_saved(config: pytest.Config) -> bool:
 
 def wants_table(config: pytest.Config) -> bool:
     """Whether pytest-benchmark's table is asked for, by an option that is about it or by -vv."""
-    typed = {f"--benchmark-{name}".replace("_", "-") for name in _TABLE}
-    args = [*map(str, config.invocation_params.args), *os.environ.get("PYTEST_ADDOPTS", "").split()]
-    return config.getoption("verbose", 0) > 1 or any(arg.partition("=")[0] in typed for arg in args)
+    about = {f"--benchmark-{name}".replace("_", "-") for name in _TABLE}
+    return config.getoption("verbose", 0) > 1 or not about.isdisjoint(typed_flags(config))
+
+
+def typed_flags(config: pytest.Config) -> set[str]:
+    """What was typed, each word up to a ``=``, whatever the default of an option is."""
+    words = [*map(str, config.invocation_params.args), *os.environ.get("PYTEST_ADDOPTS", "").split()]
+    return {word.partition("=")[0] for word in words}
 
 
 def is_told(config: pytest.Config) -> bool:

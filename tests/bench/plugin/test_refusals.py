@@ -77,13 +77,28 @@ def test_a_histogram_is_drawn_or_refused_beforehand(kept: Outcome, tmp_path: Pat
         assert list(tmp_path.glob("drawn*.svg"))
 
 
+@pytest.mark.skipif(
+    importlib.util.find_spec("elasticsearch") is not None, reason="elasticsearch is installed"
+)
+def test_a_store_whose_package_is_missing_is_refused_beforehand(tmp_path: Path) -> None:
+    store = "--benchmark-storage=elasticsearch+http://localhost/benchmarks"
+    assert "pip install 'pytest-benchmark[elasticsearch]'" in line_of(bench(tmp_path, *SMALL, store))
+
+
 def test_what_cannot_be_saved_is_refused_beforehand(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     storage = f"--benchmark-storage=file://{tmp_path}/file/in"
     for saving in ("--benchmark-save=x", "--benchmark-autosave"):
         assert "--benchmark-storage: no file" in line_of(bench(tmp_path, *SMALL, storage, saving))
-    report = f"--benchmark-json={tmp_path}/file/in/report.json"
-    assert "--benchmark-json: " in line_of(bench(tmp_path, *SMALL, report))
+    for option in ("--benchmark-json", "--benchmark-histogram", "--junitxml", "--log-file"):
+        said = line_of(bench(tmp_path, *SMALL, f"{option}={tmp_path}/file/in/it"))
+        assert f"{option}: {tmp_path}/file/in/it cannot be written" in said
+
+
+@pytest.mark.parametrize("option", ["--benchmark-min-rounds=3", "--benchmark-cprofile=tottime"])
+def test_how_pytest_benchmark_would_time_is_refused(tmp_path: Path, option: str) -> None:
+    """It times nothing here: the one had no effect, and the other profiled nothing but the replay."""
+    assert f"{option.partition('=')[0]} has no effect" in line_of(bench(tmp_path, *SMALL, option))
 
 
 def test_a_run_of_another_machine_is_compared_with(kept: Outcome, tmp_path: Path) -> None:
