@@ -66,6 +66,9 @@ def relu(x: Tensor, inplace: bool = False) -> Tensor:
 
     `x`: of any shape.  Returns a tensor of its shape, dtype and memory format, or x itself, overwritten.
     """
+    # TorchScript compiles this branch only.  It takes a text behind a `type: ignore` for a type.
+    if torch.jit.is_scripting():  # type: ignore[attr-defined]
+        return functional.relu(x, inplace=inplace)
     return _activate(x, "relu", 0.0, inplace)
 
 
@@ -74,6 +77,8 @@ def leaky_relu(x: Tensor, negative_slope: float = 0.01, inplace: bool = False) -
 
     In place a negative slope has the right gradient, where torch raises, or is wrong where compiled.
     """
+    if torch.jit.is_scripting():  # type: ignore[attr-defined]
+        return functional.leaky_relu(x, negative_slope, inplace)
     slope = negative_slope if type(negative_slope) is float else _number(negative_slope)
     return _activate(x, "leaky_relu", slope, inplace)
 
@@ -83,9 +88,6 @@ class TunedReLU(nn.ReLU):
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002  # torch's name for it
         """`relu` of a tensor of any shape."""
-        # TorchScript compiles this branch only.  It takes a text behind a `type: ignore` for a type.
-        if torch.jit.is_scripting():  # type: ignore[attr-defined]
-            return functional.relu(input, inplace=self.inplace)
         return relu(input, self.inplace)
 
 
@@ -94,8 +96,6 @@ class TunedLeakyReLU(nn.LeakyReLU):
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002  # torch's name for it
         """`leaky_relu` of a tensor of any shape."""
-        if torch.jit.is_scripting():  # type: ignore[attr-defined]
-            return functional.leaky_relu(input, self.negative_slope, self.inplace)
         return leaky_relu(input, self.negative_slope, self.inplace)
 
 

@@ -65,6 +65,18 @@ def test_torchscript_compiles_a_replaced_model() -> None:
     assert "aten::relu(" in str(torch.jit.freeze(scripted).inlined_graph)
 
 
+@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
+def test_torchscript_compiles_a_model_that_calls_our_functions() -> None:
+    class Calling(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return relu(leaky_relu(x, 0.1) + 1) + leaky_relu(x - 1, negative_slope=-0.2, inplace=True)
+
+    model, x = Calling(), torch.randn(3, 6)
+    scripted = torch.jit.script(model)
+    assert torch.equal(scripted(x), model(x))
+    assert "aten::leaky_relu(" in str(torch.jit.freeze(scripted.eval()).inlined_graph)
+
+
 class _Functions(TorchFunctionMode):
     """Writes down the functions that are called."""
 
