@@ -44,8 +44,8 @@ class Installed:
     packages: Path
     folder: Path
 
-    def run(self, *words: str) -> subprocess.CompletedProcess[str]:
-        return run(self.python, *words, folder=self.folder)
+    def run(self, *words: str, path: Path | None = None) -> subprocess.CompletedProcess[str]:
+        return run(self.python, *words, folder=self.folder, path=str(path) if path else None)
 
 
 def pip(*words: str, folder: Path) -> None:
@@ -126,6 +126,66 @@ def test_it_shares_no_file_with_another_distribution(installed: Installed) -> No
     with record.open(encoding="utf-8", newline="") as file:
         tops = {row[0].partition("/")[0] for row in csv.reader(file)}
     assert tops == {"relu_bench", record.parent.name}
+
+
+THEIRS = {
+    "kernels/__init__.py": STAND_IN,
+    "their_relu.py": """
+from relu_bench.kernels.backends.numpy_ufunc import NumpyUfunc
+
+class Theirs(NumpyUfunc):
+    name = "theirs"
+""",
+    "kernels-1.0.dist-info/METADATA": "Metadata-Version: 2.1\nName: kernels\nVersion: 1.0\n",
+    "kernels-1.0.dist-info/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    "kernels-1.0.dist-info/entry_points.txt": "[relu_bench.backends]\ntheirs = their_relu:Theirs\n",
+}
+"""Another distribution called `kernels`, which brings a backend as an entry point."""
+BOTH = """
+import kernels, numpy
+from relu_bench import relu
+assert kernels.get_kernel
+print(relu(numpy.array([-1, 2], numpy.float32), backend="theirs").tolist())
+"""
+
+
+def test_an_entry_point_of_another_kernels_is_a_backend(installed: Installed, tmp_path: Path) -> None:
+    for name, text in THEIRS.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    done = installed.run("-c", BOTH, path=tmp_path)
+    assert done.stdout == "[0.0, 2.0]\n", done.stderr
+
+
+@pytest.mark.daily  # that they share no file is held above
+@pytest.mark.parametrize("first", [0, 1], ids=["ours first", "theirs first"])
+def test_pip_installs_it_before_and_after_another_kernels(
+    first: int, installed: Installed, tmp_path: Path
+) -> None:
+    theirs = tmp_path / "kernels-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(theirs, "w") as file:
+        for name, text in {
+            **THEIRS,
+            "kernels-1.0.dist-info/RECORD": "".join(f"{n},,\n" for n in THEIRS),
+        }.items():
+            file.writestr(name, text)
+    venv.create(tmp_path / "venv", symlinks=True)
+    (packages,) = (tmp_path / "venv" / "lib").glob("python*/site-packages")
+    (packages / "dependencies.pth").write_text(f"{installed.folder.parent / 'links'}\n")
+    python = tmp_path / "venv" / "bin" / "python"
+    wheels = [*installed.folder.parent.glob("*.whl"), theirs]
+    for wheel in (wheels[first], wheels[not first]):
+        pip("--python", str(python), "install", "--no-deps", "--no-index", str(wheel), folder=tmp_path)
+    done = run(python, "-c", BOTH, folder=tmp_path)
+    assert done.stdout == "[0.0, 2.0]\n", done.stderr
+    pip("--python", str(python), "uninstall", "--yes", "kernels", folder=tmp_path)
+    done = run(
+        python,
+        "-c",
+        "from relu_bench.kernels import registry; print('theirs' in registry.names())",
+        folder=tmp_path,
+    )
+    assert done.stdout == "False\n", done.stderr
 
 
 def test_importing_it_imports_no_framework(installed: Installed) -> None:
