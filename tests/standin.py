@@ -74,6 +74,8 @@ class QueueCard:
         self.fetched: list[int] = []
         """Elements of each copy to the device, and from it."""
         self.held: list[int] = []
+        self.waiters = 0
+        """How often it was asked for what waits."""
 
     def update(self, handle: Array, host: Array) -> bool:
         self.sent.append(host.size)
@@ -96,6 +98,10 @@ class QueueCard:
         taken = handle[index]
         self.fetched.append(taken.size)
         return taken
+
+    def waiter(self) -> Callable[[object], None]:
+        self.waiters += 1
+        return lambda _: self._stream.wait()
 
     def hold(self, times: int = 1) -> None:
         self.held.append(times)

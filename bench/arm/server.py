@@ -12,6 +12,7 @@ from typing import Any
 
 from bench.arm.call_loops import Calls, Racing
 from bench.arm.device_clock import device_seconds, queued_seconds, settles, settles_again
+from bench.arm.device_wait import Waiting
 from bench.arm.looks import Looks
 from bench.arm.said import counts_of, reason_of, threads_of, versions_of
 from bench.arm.workload import workload_of
@@ -110,7 +111,9 @@ class ArmServer:
         second = None if second is None else second / self._slots.calls
         if report.problem is None:
             self._slots.grow()
-            self._calls = Calls(self._slots, self.backend.sync, self._plants.put)
+            self._waiting = Waiting(self._slots, self.backend.sync)
+            self._waiting.select()
+            self._calls = Calls(self._slots, self._waiting.wait, self._plants.put)
             if self._is_control and isinstance(self.backend, Racing):
                 self.backend.choose(self._slots, self._calls)
             self._looks = Looks(self._slots, self._plants, self._calls, control=self._is_control)
@@ -186,6 +189,7 @@ class ArmServer:
 
     def _take_up(self) -> None:
         """Where memory is had in turn: have it again, and what is in it."""
+        self._waiting.select()
         if self._in_turn:
             self._slots.take_up(self._plants.put)
 
@@ -240,7 +244,7 @@ class ArmServer:
         report = self._gate.after(self._last)
         tampered = _tampered(self._watch_all.replaced())
         peak = None if self._card is None else self._card.peak_bytes()
-        problem = tampered or report.problem or self._looks.last()
+        problem = tampered or report.problem or self._looks.last() or self._waiting.why_early()
         report_now = self._compile_report()
         finished = Finished(problem, report_now, peak, self._peak_bytes(), self._unsettled)
         self._let_go()
@@ -264,7 +268,7 @@ class ArmServer:
 
     def device_time(self) -> DeviceTimes:
         """What calls take on a device beside the time that is measured."""
-        slots, sync = self._slots, self.backend.sync
+        slots, sync = self._slots, self._waiting.wait
         if not isinstance(slots, CardSlots):
             return DeviceTimes()
         self._take_up()
@@ -281,7 +285,7 @@ class ArmServer:
         """Let go of the case's buffers."""
         self._last = self._idling = self._acting = None
         self._in_turn = False
-        for name in ("_gate", "_slots", "_plants", "_calls", "_looks"):
+        for name in ("_gate", "_slots", "_plants", "_waiting", "_calls", "_looks"):
             self.__dict__.pop(name, None)
         if self._card is not None:
             self._card.trim()

@@ -6,6 +6,7 @@ built without CUDA, does not.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from kernels.api import CARDS, parse_device
@@ -39,8 +40,14 @@ class Card(Protocol):
     def take(self, handle: Any, index: Index) -> Array:
         """An array on the host of those elements of `handle`, after all that was launched."""
 
+    def waiter(self) -> Callable[[object], None] | None:
+        """What waits for all that was launched, with the least that it takes; None where `Backend.sync` is that.
+
+        Only the suite's own backends are asked.
+        """
+
     def hold(self, times: int = 1) -> None:
-        """Keep the device busy for some 100 us, `times` over, so that calls queue up behind it."""
+        """Keep the device busy for some 100 us, `times` over, so that the backend's calls queue up behind it."""
 
     def mark(self) -> Any:
         """An event after all that was launched so far; None where the framework has no events."""

@@ -62,6 +62,9 @@ class JaxCard:
         with jax.enable_x64(True):
             return np.asarray(handle[tuple(jax.device_put(axis, self._device) for axis in index)])
 
+    def waiter(self) -> None:
+        """None is needed: XLA launches from threads of its own, so only the result itself can be waited for."""
+
     def hold(self, times: int = 1) -> None:
         """Nothing: without events there is no use for it."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,7 @@ from numba.cuda.cudadrv.error import CudaSupportError
 
 from kernels.gpu.card import Array, Index, ordinal, why_not_there
 from kernels.gpu.cuda_words import SIMULATED, cuda
+from kernels.gpu.driver import driver_of
 
 __all__ = ["CardArray", "NumbaCard", "select", "versions", "why_no_card"]
 
@@ -81,6 +83,7 @@ class NumbaCard:
 
     def __init__(self, device: str) -> None:
         select(device)
+        self._device = device
         self._buffers: tuple[Any, Any] | None = None
 
     def update(self, handle: CardArray, host: Array) -> bool:
@@ -107,6 +110,11 @@ class NumbaCard:
         if where.size:
             _gather[_blocks(where.size), _THREADS](handle.bits, where, taken)
         return CardArray(taken, handle.dtype).to_host()
+
+    def waiter(self) -> Callable[[object], None] | None:
+        """The driver's own; the simulator has none."""
+        driver = None if SIMULATED else driver_of(self._device)
+        return None if driver is None else driver.waiter()
 
     def hold(self, times: int = 1) -> None:
         """Let one thread sleep, on cards that can (compute capability 7.0)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import torch
 
 from kernels.api import parse_device
 from kernels.gpu.card import Array, Index, why_not_there
+from kernels.gpu.driver import driver_of
 from kernels.numbers.floats import np_dtype
 
 __all__ = ["TorchCard", "indexed", "select", "to_card", "versions", "wait", "why_no_card"]
@@ -85,6 +87,11 @@ class TorchCard:
 
     def _places(self, index: Index) -> tuple[Tensor, ...]:
         return tuple(torch.from_numpy(np.ascontiguousarray(axis)).to(self._device) for axis in index)
+
+    def waiter(self) -> Callable[[object], None] | None:
+        """The driver's own, where it is NVIDIA's."""
+        driver = driver_of(str(self._device))
+        return None if driver is None else driver.waiter()
 
     def hold(self, times: int = 1) -> None:
         """Let the card spin; its caches stay as they are."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-__all__ = ["ALARMS", "CAUGHT", "HONEST", "OPEN", "UNTRIED", "WRONGED"]
+__all__ = ["ALARMS", "CAUGHT", "HARMLESS", "HONEST", "OPEN", "UNTRIED", "WRONGED"]
 
 CAUGHT = "noticed"
 OPEN = "not noticed"
+HARMLESS = "gained nothing"
 UNTRIED = "could not be tried"
 HONEST = "honest, and measured"
 WRONGED = "honest, and accused"

@@ -11,7 +11,7 @@ from typing import Any
 
 from bench.text.foreign import in_markdown, plain
 from bench.text.units import count_text
-from scripts._card.outcomes import ALARMS, CAUGHT, OPEN
+from scripts._card.outcomes import ALARMS, CAUGHT, HARMLESS, OPEN
 
 __all__ = [
     "bench",
@@ -129,14 +129,16 @@ def integrity(folder: Path) -> list[str]:
     found = _json(folder / "integrity.json").get("arms", [])
     if not found:
         return []
-    caught = sum(each["outcome"] == CAUGHT for each in found)
-    tried = sum(each["outcome"] in (CAUGHT, OPEN) for each in found)
+    counts = Counter(each["outcome"] for each in found)
+    tried = counts[CAUGHT] + counts[HARMLESS] + counts[OPEN]
     lines = [
-        f"{each['arm']}, placement {each['placement']}: **{each['outcome']}**: "
+        f"{each['arm']}, placement {each['placement']}, {each['n']:,} elements: **{each['outcome']}**: "
         f"{_safe(each['reason'] or each['status'])}"
         for each in found
     ]
-    return [f"{caught} of {count_text(tried, 'trick')} noticed.", *_list(lines, escaped=True)]
+    harmless = f" {counts[HARMLESS]} gained nothing." if counts[HARMLESS] else ""
+    said = f"{counts[CAUGHT]} of {count_text(tried, 'trick')} noticed.{harmless}"
+    return [said, *_list(lines, escaped=True)]
 
 
 def same(folder: Path) -> list[str]:

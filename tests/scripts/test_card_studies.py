@@ -16,17 +16,20 @@ from scripts._card.studying import cells_of, options, settings_of
 from tests import factories
 from tests.serving import problem_of
 
-_PLACES = [(name, placement) for placement, names in integrity._IN_PLACES.items() for name in names]
+_PLACES = [
+    *((name, placement, 1 << 16) for placement, names in integrity._IN_PLACES.items() for name in names),
+    *((name, "out", integrity._SMALL) for name in integrity._WHEN_SMALL),
+]
 
 
 class TestTricks:
-    @pytest.mark.parametrize(("name", "placement"), _PLACES)
+    @pytest.mark.parametrize(("name", "placement", "n"), _PLACES)
     def test_each_is_noticed_where_the_cpu_stands_in(
-        self, name: str, placement: str, monkeypatch: pytest.MonkeyPatch
+        self, name: str, placement: str, n: int, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv(tricks.BASE, "numpy_ufunc")
         made = next(each for each in vars(tricks).values() if getattr(each, "name", "") == name)
-        assert problem_of(made, Case("relu", placement=placement, n=1 << 16)) is not None
+        assert problem_of(made, Case("relu", placement=placement, n=n)) is not None
 
     def test_who_only_hands_on_is_not_accused(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(tricks.BASE, "numpy_ufunc")
@@ -50,11 +53,15 @@ class TestTricks:
 
         assert problem_of(Honest, case, rounds=2) is None
         assert problem_of(tricks.ReturnsCached, case, rounds=2) is not None
+        if placement == "out":
+            assert problem_of(tricks.ReturnsAtOnce, dataclasses.replace(case, n=64), rounds=2) is not None
 
     def test_every_trick_is_tried_beside_the_honest_and_the_copies(self) -> None:
         chosen = integrity.experiments("cuda", "torch_eager")
         tried = [arm.backend for each in chosen for arm in each.arms if arm.role == "candidate"]
-        assert sorted(tried) == sorted(tricks.TRICKS)
+        assert set(tried) == set(tricks.TRICKS)
+        sizes = {each.case.n for each in chosen for arm in each.arms if arm.backend == "returns_at_once"}
+        assert len(sizes) == 2, "a large array and a small one, for which no copy tells"
         for each in chosen:
             roles = [arm.role for arm in each.arms]
             assert {"baseline", "ceiling", "floor"} <= set(roles)
@@ -66,6 +73,10 @@ class TestTricks:
         }
         assert noticed == {"mistrusted", "incorrect"}
         assert integrity.outcome("ok", honest=False) == outcomes.OPEN
+        for verdict in ("faster", "unresolved", ""):
+            assert integrity.outcome("ok", verdict, honest=False) == outcomes.OPEN
+        for verdict in ("same", "slower"):
+            assert integrity.outcome("ok", verdict, honest=False) == outcomes.HARMLESS
         assert integrity.outcome("noisy", honest=True) == outcomes.HONEST
         assert integrity.outcome("mistrusted", honest=True) == outcomes.WRONGED
         assert integrity.outcome("skipped", honest=False) == outcomes.UNTRIED
@@ -128,18 +139,16 @@ def test_the_report_names_the_trick_that_was_not_noticed(tmp_path: object) -> No
     from pathlib import Path
 
     arms = [
-        {"arm": "torch_eager", "placement": "out", "outcome": outcomes.HONEST, "status": "ok", "reason": ""},
-        {"arm": "wrong_stream", "placement": "out", "outcome": outcomes.OPEN, "status": "ok", "reason": ""},
-        {
-            "arm": "returns_cached",
-            "placement": "new",
-            "outcome": outcomes.CAUGHT,
-            "status": "mistrusted",
-            "reason": "x",
-        },
+        {"arm": name, "placement": "out", "n": 1024, "outcome": outcome, "status": "ok", "reason": ""}
+        for name, outcome in (
+            ("torch_eager", outcomes.HONEST),
+            ("wrong_stream", outcomes.OPEN),
+            ("returns_at_once", outcomes.HARMLESS),
+            ("returns_cached", outcomes.CAUGHT),
+        )
     ]
     folder = Path(str(tmp_path))
     (folder / "integrity.json").write_text(json.dumps({"arms": arms}))
     lines = told.integrity(folder)
-    assert lines[0] == "1 of 2 tricks noticed."
-    assert "- wrong_stream, placement out: **not noticed**: ok" in lines
+    assert lines[0] == "1 of 3 tricks noticed. 1 gained nothing."
+    assert "- wrong_stream, placement out, 1,024 elements: **not noticed**: ok" in lines
