@@ -17,7 +17,7 @@ import numpy as np
 
 from kernels.api import Case
 
-__all__ = ["ABOVE", "Copies", "Limit", "in_most_processes"]
+__all__ = ["ABOVE", "Copies", "Limit", "in_most_processes", "share_of_copy"]
 
 _STEADY = 1.25
 """Copies agree if the lower quartile of their rounds is at most so many times the fastest one."""
@@ -36,6 +36,18 @@ _CALLS = 2
 
 Kind = tuple[object, ...]
 _Copy = TypeVar("_Copy")
+
+
+def share_of_copy(
+    over_copy: float | None, device_s: float | None, copy_device_s: float | None
+) -> float | None:
+    """How near an arm comes to a copy, as a fraction of its speed: by the device's own clock where both have its times.
+
+    `over_copy` is how often the arm takes the copy's time, round by round; launch and wait, which both have, are in it.
+    """
+    if device_s and copy_device_s:
+        return copy_device_s / device_s
+    return 1 / over_copy if over_copy else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,6 +61,9 @@ class Gauge(Protocol):
     def read(self) -> CardReading:
         """The card now."""
 
+    def sm_mhz(self) -> int:
+        """The clock of the multiprocessors now; 0 where it is not told."""
+
     def slowed_ns(self) -> Mapping[str, int]:
         """For how many nanoseconds each brake has slowed it down so far; without those that are not counted."""
 
@@ -84,6 +87,10 @@ class Watch:
         if not before:
             return self._now()
         return "; ".join(name for name, spent_ns in self._before.items() if spent_ns > before.get(name, 0))
+
+    def sm_mhz(self) -> int | None:
+        """The clock of the card's multiprocessors, which it keeps for a moment after work; None where nobody tells."""
+        return None if self._gauge is None else self._gauge.sm_mhz() or None
 
     def _now(self) -> str:
         """What slows it down at this moment."""
@@ -204,7 +211,7 @@ class _Nvml:
     def read(self) -> CardReading:
         nvml, handle = self._library, self._handle
         return CardReading(
-            sm_mhz=int(self._ask(nvml.nvmlDeviceGetClockInfo, handle, nvml.NVML_CLOCK_SM) or 0),
+            sm_mhz=self.sm_mhz(),
             memory_mhz=int(self._ask(nvml.nvmlDeviceGetClockInfo, handle, nvml.NVML_CLOCK_MEM) or 0),
             power_w=(self._ask(nvml.nvmlDeviceGetPowerUsage, handle) or 0) / 1000,
             temperature_c=int(
@@ -212,6 +219,11 @@ class _Nvml:
             ),
             throttled=self._throttled(),
         )
+
+    def sm_mhz(self) -> int:
+        """By NVML."""
+        nvml = self._library
+        return int(self._ask(nvml.nvmlDeviceGetClockInfo, self._handle, nvml.NVML_CLOCK_SM) or 0)
 
     def slowed_ns(self) -> dict[str, int]:
         """By NVML's counters, which newer drivers have."""

@@ -46,6 +46,8 @@ class Batch:
     """CPU seconds of all its threads in them."""
     cost: Cost = field(default_factory=Cost)
     """Of its timed calls alone."""
+    sm_mhz: int | None = None
+    """The clock of a card's multiprocessors right after it."""
     cpu_reading_s: float | None = None
     """How long the fixed arithmetic took beside it (see `bench.machine.cpu_speed`)."""
 

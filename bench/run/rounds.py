@@ -177,6 +177,7 @@ class Rounds:
                 wall_s=sample.ended - sample.began,
                 cpu_s=sample.usage.cpu_s,
                 cost=sample.cost,
+                sm_mhz=self._watch.sm_mhz(),
                 cpu_reading_s=reading_s,
             )
         )

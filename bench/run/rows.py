@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bench.judging.ceiling import Limit, in_most_processes
+from bench.judging.ceiling import Limit, in_most_processes, share_of_copy
 from bench.messages import Loaded
 from bench.plan.experiments import SHOWING, Experiment
 from bench.records.columns import TIMED
@@ -251,7 +251,9 @@ def _with_times(cell: Cell, state: ArmState, common: _Common) -> Cell:
         bytes_moved=bytes_moved,
         gb_per_s=bytes_moved / time.value / 1e9,
         ceiling_gb_per_s=gb_per_s(common.ceiling, bytes_moved, common.evidence),
-        ceiling_fraction=1 / over_copy.value if over_copy else None,
+        ceiling_fraction=share_of_copy(over_copy.value, state.device_s, common.ceiling.device_s)
+        if over_copy and common.ceiling
+        else None,
         allocating_gb_per_s=gb_per_s(common.allocation, bytes_moved, common.evidence),
     )
     return with_verdicts(cell, state, common.baseline, common.leader, common.evidence)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from bench.machine import environment
@@ -37,6 +38,8 @@ class TimeAccount:
     """Peak bytes of device memory, by experiment and arm."""
     queued: dict[str, dict[str, float]] = field(default_factory=dict)
     """Seconds of a call among many that are waited for once, likewise."""
+    clocks: dict[str, dict[str, list[float]]] = field(default_factory=dict)
+    """The lowest, median and highest clock of a card right after batches, in MHz, likewise."""
     unsettled: dict[str, dict[str, int]] = field(default_factory=dict)
     """How often a card's clocks had not settled before a batch of the last process, likewise."""
 
@@ -68,6 +71,9 @@ class TimeAccount:
             self.device_peaks[experiment.label] = known
         if queued := {s.arm.label: s.queued_s for s in states if s.queued_s is not None}:
             self.queued[experiment.label] = queued
+        ticks = {s.arm.label: [b.sm_mhz for b in s.batches if b.sm_mhz is not None] for s in states}
+        if told := {label: [min(mhz), median(mhz), max(mhz)] for label, mhz in ticks.items() if mhz}:
+            self.clocks[experiment.label] = told
         restless = {s.arm.label: s.finished.unsettled for s in states if s.finished}
         if some := {label: count for label, count in restless.items() if count}:
             self.unsettled[experiment.label] = some
@@ -100,6 +106,7 @@ class TimeAccount:
         of_cards: dict[str, Any] = {
             "device_peak_bytes": self.device_peaks,
             "queued_s": self.queued,
+            "sm_mhz": self.clocks,
             "unsettled_batches": self.unsettled,
         }
         return found | {name: known for name, known in of_cards.items() if known}

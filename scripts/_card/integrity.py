@@ -1,8 +1,8 @@
 """Would the suite notice who cheats on a device?  ``python -m scripts._card.integrity --json FILE``.
 
 Measures arms that cheat beside the honest backend that they are made of, and the copies of the same bytes, as a run
-does.  An arm is noticed if its cell is mistrusted or incorrect; where its time is no better than that of the honest one,
-since it is waited for in any case, it has gained nothing.
+does.  An arm is noticed if its cell is mistrusted or incorrect.  It has gained nothing where its time is no better than
+that of the honest one, since it is waited for in any case.
 """
 
 from __future__ import annotations
@@ -55,7 +55,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 def experiments(device: str, base: str) -> list[Experiment]:
     """One for each placement and one of small arrays: the honest backend, who cheats, and the controls."""
     n = _ON_CPU if device == "cpu" else _ON_CARD
-    tried = [*((placement, n, names) for placement, names in _IN_PLACES.items()), ("out", _SMALL, _WHEN_SMALL)]
+    tried = [
+        *((placement, n, names) for placement, names in _IN_PLACES.items()),
+        ("out", _SMALL, _WHEN_SMALL),
+    ]
     return [
         Experiment(case, (Arm(base, "baseline"), *map(Arm, names), *copies_of(case), Arm(FLOOR, "floor")))
         for placement, size, names in tried

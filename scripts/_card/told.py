@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -11,6 +9,8 @@ from typing import Any
 
 from bench.text.foreign import in_markdown, plain
 from bench.text.units import count_text
+from scripts._card.files import read_json, read_rows
+from scripts._card.goals import goals
 from scripts._card.outcomes import ALARMS, CAUGHT, HARMLESS, OPEN
 
 __all__ = [
@@ -42,14 +42,14 @@ def runs_on(folder: Path, device: str) -> str:
         each["backend"] for each in figures if (each.get("device"), each.get("state")) == (device, "runs")
     }
     if not seen:
-        rows = _rows(folder / _MATRIX)
+        rows = read_rows(folder / _MATRIX)
         seen = {row["backend"] for row in rows if (row["device"], row["status"]) == (device, "ok")}
     return next((name for name in _FIRST if name in seen), "")
 
 
 def is_measured(folder: Path) -> bool:
     """Whether a cell of the run is there."""
-    return bool(_rows(folder / _CELLS))
+    return bool(read_rows(folder / _CELLS))
 
 
 def card_of(folder: Path) -> str:
@@ -64,7 +64,7 @@ def is_missing(folder: Path) -> bool:
 
 def commit_of(folder: Path) -> str:
     """The commit that the run was made with; empty where it is not known."""
-    return str(_json(folder / "environment.json").get("commit", ""))
+    return str(read_json(folder / "environment.json").get("commit", ""))
 
 
 def doctor(folder: Path) -> list[str]:
@@ -81,13 +81,13 @@ def doctor(folder: Path) -> list[str]:
 
 
 def _findings(folder: Path) -> list[dict[str, Any]]:
-    found = _json(folder / "doctor.json")
+    found = read_json(folder / "doctor.json")
     return list(found.get("findings", ()))
 
 
 def crosscheck(folder: Path) -> list[str]:
     """How many combinations came to what, what is wrong, and what differs by backend and device."""
-    rows = _rows(folder / _MATRIX)
+    rows = read_rows(folder / _MATRIX)
     wrong = _wrong(rows, ("ok", "skipped"), ("op", "direction", "placement", "dtype"))
     return [_counted(rows, "combination"), *_list(wrong), *_patterns(rows), *_skipped(rows)]
 
@@ -118,15 +118,15 @@ def _by_dtype(rows: Sequence[Mapping[str, str]], column: str) -> str:
 
 
 def bench(folder: Path) -> list[str]:
-    """How many cells came to what, what is wrong, and what was skipped."""
-    rows = _rows(folder / _CELLS)
+    """How many cells came to what, which goals were reached, what is wrong, and what was skipped."""
+    rows = read_rows(folder / _CELLS)
     wrong = _wrong(rows, ("ok", "noisy", "skipped"), ("op", "direction", "placement", "dtype", "n", "cache"))
-    return [_counted(rows, "cell"), *_list(wrong), *_skipped(rows)]
+    return [_counted(rows, "cell"), *(goals(folder) if rows else ()), *_list(wrong), *_skipped(rows)]
 
 
 def integrity(folder: Path) -> list[str]:
     """Each trick: whether it was noticed, and how; and what was said of the honest arm."""
-    found = _json(folder / "integrity.json").get("arms", [])
+    found = read_json(folder / "integrity.json").get("arms", [])
     if not found:
         return []
     counts = Counter(each["outcome"] for each in found)
@@ -143,7 +143,7 @@ def integrity(folder: Path) -> list[str]:
 
 def same(folder: Path) -> list[str]:
     """How often identical programs were called different."""
-    found = _json(folder / "same.json")
+    found = read_json(folder / "same.json")
     if not found:
         return []
     lo, hi = (f"{100 * found[name]:.1f} %" for name in ("lo", "hi"))
@@ -192,20 +192,3 @@ def _list(lines: Iterable[str], *, escaped: bool = False, most: int = _MOST) -> 
 
 def _safe(text: str) -> str:
     return in_markdown(plain(text))
-
-
-def _rows(path: Path) -> list[dict[str, str]]:
-    try:
-        with path.open(encoding="utf-8", newline="") as file:
-            return [row for row in csv.DictReader(file) if None not in row.values()]  # a last line may be cut
-    except OSError:
-        return []
-
-
-def _json(path: Path) -> dict[str, Any]:
-    """What a step has written; nothing where it was ended before."""
-    try:
-        found = json.loads(path.read_bytes())
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.judging.ceiling import Copies, in_most_processes
+from bench.judging.ceiling import Copies, in_most_processes, share_of_copy
 from bench.plan.experiments import arm_label
 from bench.records.columns import TIMED
 from bench.records.schema import Cell, Round, values_of
@@ -117,7 +117,7 @@ class _Experiment:
         moved = arm.cell.case.bytes_moved
         if self.ceiling is not None:
             found["ceiling_gb_per_s"] = moved / time_of(self.ceiling.rounds) / 1e9
-            found["ceiling_fraction"] = self._times(arm, self.ceiling)
+            found["ceiling_fraction"] = self._share(arm, self.ceiling)
         if self._allocation is not None:
             found["allocating_gb_per_s"] = moved / time_of(self._allocation.rounds) / 1e9
         if not self._doubtful:
@@ -126,6 +126,11 @@ class _Experiment:
             over = self._times(self._leader, arm)
             found |= {"leader": self._leader.label, "over_leader": over}
         return found
+
+    def _share(self, arm: _Arm, copy: _Arm) -> float | None:
+        speed = self._times(arm, copy)
+        over = None if speed is None else 1 / speed
+        return None if over is None else share_of_copy(over, arm.cell.device_s, copy.cell.device_s)
 
     @staticmethod
     def _times(arm: _Arm, other: _Arm | None) -> float | None:

@@ -66,7 +66,7 @@ def test_after_a_plugin_s_wait_the_driver_waits_too(monkeypatch: pytest.MonkeyPa
     libraries: list[StandIn] = []
 
     def driver(_: str) -> Driver:
-        libraries.append(StandIn(lambda: backends[0]._stream.wait()))
+        libraries.append(StandIn(backends[0]._stream.wait))
         return Driver(libraries[-1], 0)
 
     backends: list[SlowQueueRelu] = []

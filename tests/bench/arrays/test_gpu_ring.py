@@ -182,6 +182,9 @@ class Scripted:
         reason = self.left.pop(0) if len(self.left) > 1 else self.left[0]
         return CardReading(1000, 2000, 99.0, 60, reason)
 
+    def sm_mhz(self) -> int:
+        return 1000 + len(self.left)
+
     def slowed_ns(self) -> dict[str, int]:
         return {}
 
@@ -219,6 +222,7 @@ def test_a_throttled_round_is_contended() -> None:
     assert state.failure is None
     assert state.batches[0].contended
     assert not state.batches[1].contended, "it had cooled down"
+    assert [batch.sm_mhz for batch in state.batches] == [1001, 1001], "of each batch"
     assert state.device_s is not None
 
 

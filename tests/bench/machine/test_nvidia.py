@@ -55,6 +55,13 @@ def test_a_bit_that_is_set_at_rest_tells_nothing(library: StandIn) -> None:
     watch.cool(60.0)  # returns at once
 
 
+def test_the_clock_after_a_batch_is_the_card_s(library: StandIn) -> None:
+    assert nvidia.watch_of("cuda").sm_mhz() == 1500
+    library.tells = False
+    assert nvidia.watch_of("cuda").sm_mhz() is None
+    assert nvidia.watch_of("cpu").sm_mhz() is None
+
+
 def test_a_machine_that_tells_nothing_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
     installed(monkeypatch, StandIn(tells=False))
     cards = nvidia.describe(["cuda:1"])

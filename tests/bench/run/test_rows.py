@@ -8,11 +8,12 @@ import pytest
 
 from bench.machine.own_usage import Cost
 from bench.messages import Finished
-from bench.plan.experiments import Arm, Experiment, Variant
+from bench.plan.experiments import Arm, Experiment, Variant, case_label
 from bench.records.schema import Cell
 from bench.run.arm_state import ArmState
 from bench.run.evidence import Evidence
 from bench.run.rows import cells_of, rounds_of
+from bench.run.time_account import TimeAccount
 from bench.stats.slow_cpus import SlowCpus
 from kernels.api import Case
 from tests.states import CASE, STAMP, US, batch, state, states
@@ -37,6 +38,25 @@ def test_figures_of_equal_rounds() -> None:
     assert (cell.baseline, cell.verdict) == ("base", "faster")
     assert (cell.leader, cell.leader_verdict, cell.over_leader) == ("fast", "same", 1.0)
     assert (cell.processes, cell.kind, cell.mean_over_median) == (2, "serial", 1.0)
+
+
+def test_on_a_card_its_own_clock_says_how_near_an_arm_comes_to_a_copy() -> None:
+    """Launch and wait, which a copy has as well, are in the time of a call and not in that."""
+    measured = states(state(Arm("fast"), [500 * US] * 8, device_s=300 * US))
+    assert written(CASE, measured)["fast candidate"].ceiling_fraction == pytest.approx(0.8)
+    copy = next(each for each in measured if each.arm.backend == "copy_plain")
+    copy.device_s = 285 * US
+    assert written(CASE, measured)["fast candidate"].ceiling_fraction == pytest.approx(0.95)
+    assert written(CASE, measured)["base baseline"].ceiling_fraction == pytest.approx(0.5), (
+        "it has no device_s"
+    )
+
+
+def test_the_clocks_of_a_card_are_told_by_experiment_and_arm() -> None:
+    account, arm = TimeAccount(), state(Arm("fast"), [500 * US])
+    arm.batches = [batch(i, 500 * US, sm_mhz=mhz) for i, mhz in enumerate((1980, 1500, 1980))]
+    account.count(Experiment(CASE, (arm.arm,)), [arm, state(Arm("untold"), [500 * US])])
+    assert account.sitting()["sm_mhz"] == {case_label(CASE): {"fast": [1500, 1980, 1980]}}
 
 
 def test_baseline_and_controls_have_no_verdict() -> None:
