@@ -9,7 +9,6 @@ from __future__ import annotations
 import fcntl
 import mmap
 import os
-import sys
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,8 +34,8 @@ NOWHERE = Where()
 
 
 def can_share(case: Case) -> bool:
-    """Whether this case's inputs are shared on this system (Linux)."""
-    return sys.platform == "linux" and case.n * case.itemsize >= _SHARED_FROM
+    """Whether this case's inputs are shared on this system: where files can lie in memory, without a name."""
+    return hasattr(os, "memfd_create") and case.n * case.itemsize >= _SHARED_FROM
 
 
 def inputs_key(case: Case) -> tuple[object, ...]:

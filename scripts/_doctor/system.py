@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import platform
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -51,7 +50,7 @@ ASKED = (
     ),
     Capability(
         "memory files",
-        lambda: sys.platform == "linux",
+        lambda: hasattr(os, "memfd_create"),
         "each arm has inputs of its own, so large cases need more memory",
     ),
     Capability(

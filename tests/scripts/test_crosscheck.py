@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -180,7 +181,9 @@ def test_a_built_in_backend_passes_with_everything_tried(
         assert row["slopes"] == ("0.01 1.5 -0.5 0 0.2 1 inf nan" if leaky else "")
         assert row["model"] == ("A" if leaky else "exact")
         backward = row["direction"] == "backward"
-        assert row["grad_zero"] == ("" if not backward else "slope" if leaky else "0")
+        assert row["grad_zero"] == row["grad_nan"] == ("" if not backward else "slope" if leaky else "0")
+    shown = re.findall(r"^backend .* g\(0\) +g\(NaN\) ", done.stdout, re.MULTILINE)
+    assert len(shown) == 2, "each backend's convention at zero and NaN is in the table"
 
 
 def test_what_is_refused_is_skipped_with_its_reason(crosscheck: Crosscheck) -> None:

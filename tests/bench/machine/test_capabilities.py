@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import ctypes
 import json
+import mmap
 import os
 import platform
 import sys
 from pathlib import Path
 
+import numpy as np
 import psutil
 import pytest
 
 from bench.machine import address_layout, cgroups, cpu_speed, environment, own_usage
 from bench.machine.finding import WARNING
 from bench.machine.foreign_load import Clock
-from bench.machine.memory import free_bytes
+from bench.machine.memory import free_bytes, give_back
 from kernels.tuned import caches
 from kernels.tuned.caches import Caches, read_caches
+from kernels.tuned.memory_pool import Pool
 from scripts._doctor import system
 
 
@@ -74,11 +77,30 @@ def test_where_layouts_cannot_be_fixed_processes_start_all_the_same(monkeypatch:
     assert not address_layout.can_be_fixed()
 
 
+def test_where_pages_cannot_be_given_back_their_arrays_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", "darwin")
+    array = np.ones(1 << 20, np.uint8)
+    give_back(array)
+    assert array.all()
+
+
+def test_without_huge_pages_and_private_mappings_the_pool_lends_memory(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As on macOS, and on Windows."""
+    monkeypatch.delattr(mmap, "MADV_HUGEPAGE", raising=False)
+    monkeypatch.delattr(mmap, "MAP_PRIVATE", raising=False)
+    array = Pool(64 << 20).empty((16 << 20,), np.dtype(np.uint8))
+    array[::4096] = 1
+    assert array[::4096].all()
+
+
 def test_the_doctor_says_what_is_missing_and_what_that_costs(
     monkeypatch: pytest.MonkeyPatch, nowhere: Path
 ) -> None:
     monkeypatch.delattr(os, "sched_setaffinity", raising=False)
     monkeypatch.delattr(os, "sysconf", raising=False)
+    monkeypatch.delattr(os, "memfd_create", raising=False)
     monkeypatch.setattr(sys, "platform", "darwin")
     monkeypatch.setattr(platform, "machine", lambda: "arm64")
     monkeypatch.setattr(own_usage, "_THREADS", str(nowhere))
