@@ -86,7 +86,7 @@ class UnknownBackendError(ValueError):
 
 
 class MissingBackendError(ImportError):
-    """The backend's framework is not installed; the message says how to install it."""
+    """The backend's framework, or another that it needs, is not installed; the message says how to install it."""
 
 
 class BrokenBackendError(ImportError):
@@ -191,6 +191,9 @@ def load(name: str) -> Backend:
     try:
         backend = instantiate(spec)
     except Exception as error:  # whatever a framework raises when imported: the caller goes on without it
+        lacking = _lacking(name, error)
+        if lacking is not None:
+            raise MissingBackendError(lacking, name=name) from error
         raise BrokenBackendError(
             f"{name} is installed but broken: {one_line(error)}; mend it: {mend(name, error)}", name=name
         ) from error
@@ -200,6 +203,17 @@ def load(name: str) -> Backend:
         )
     _loaded[name] = backend
     return backend
+
+
+def _lacking(name: str, error: BaseException) -> str | None:
+    """What a backend needs of another framework that is not installed; None where `error` says something else."""
+    if isinstance(error, MissingBackendError):  # a plugin's, which is made of another backend
+        return f"{name} needs another backend: {error}"
+    needs = error.name if isinstance(error, ModuleNotFoundError) else None
+    for builtin in BUILTINS.values():
+        if builtin.top == needs:
+            return f"{name} needs {needs}, which is not installed: pip install '{builtin.distribution}'"
+    return None
 
 
 def mend(name: str, error: BaseException | None = None) -> str:

@@ -57,6 +57,7 @@ def _commands(start: str, having: str = "") -> list[str]:
 
 @pytest.mark.slow
 def test_its_functions_are_measured(folder: Path) -> None:
+    pytest.importorskip("torch", reason="one of them is PyTorch's")
     (compile_,) = _commands("cc ")
     assert run(compile_, folder).returncode == 0
     words = [word for line in _commands("pytest", "--callable") for word in shlex.split(line)[2:]]
@@ -88,6 +89,7 @@ def test_its_functions_are_measured(folder: Path) -> None:
 @pytest.mark.daily  # test_package.py compares functions of a script, test_compare.py some on an array
 @pytest.mark.slow
 def test_its_question_is_answered(folder: Path) -> None:
+    pytest.importorskip("torch", reason="it asks for PyTorch's relu")
     program = folder / "question.py"
     program.write_text(program.read_text().replace("seconds=20", 'seconds=1, isolation="inline"'))
     done = run("python question.py", folder)

@@ -44,22 +44,12 @@ def _tried(name: str, device: str) -> Tried:
     except registry.MissingBackendError as error:
         return Tried("missing", str(error))
     except registry.BrokenBackendError as error:
-        return _missing(name, error.__cause__) or Tried("broken", str(error))
+        return Tried("broken", str(error))
     except Exception as error:  # noqa: BLE001  whatever a framework raises is the answer
         return Tried("broken", one_line(error))
     if wrong:
         return Tried("broken", wrong)
     return Tried("runs", "", threads, time.perf_counter() - begin, versions)
-
-
-def _missing(name: str, cause: BaseException | None) -> Tried | None:
-    """A backend that needs a second framework is not broken where that one is not installed."""
-    needs = cause.name if isinstance(cause, ModuleNotFoundError) else None
-    for builtin in registry.BUILTINS.values():
-        if builtin.top == needs:
-            reason = f"{name} needs {needs}, which is not installed: pip install '{builtin.distribution}'"
-            return Tried("missing", reason)
-    return None
 
 
 def _servable(backend: Any, device: str) -> tuple[Case | None, str]:

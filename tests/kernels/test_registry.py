@@ -180,17 +180,40 @@ def test_an_entry_point_with_a_name_that_is_taken_is_an_error(tmp_path: Path) ->
 
 # --- missing or broken ---------------------------------------------------------------------
 
-LOAD_JAX = """
+LOAD = """
     from kernels import load
-    try: load('jax_jit')
+    try: load('{name}')
     except ImportError as error: print(type(error).__name__, '|', error)
 """
+LOAD_JAX = LOAD.format(name="jax_jit")
 
 
 def test_a_framework_that_is_not_installed_is_missing() -> None:
     # None in sys.modules is how Python itself notes a module that cannot be found
     said = printed_by("import sys; sys.modules['jax'] = None\n" + textwrap.dedent(LOAD_JAX))
     assert said == "MissingBackendError | jax_jit is not installed: pip install 'jax'"
+
+
+@pytest.mark.parametrize(
+    ("name", "lacks"),
+    [
+        ("triton_jit", "torch, which is not installed: pip install 'torch'"),
+        ("importing", "torch, which is not installed: pip install 'torch'"),
+        ("made", "another backend: torch_eager is not installed: pip install 'torch'"),
+    ],
+)
+def test_a_second_framework_that_is_missing_is_named(name: str, lacks: str, tmp_path: Path) -> None:
+    """A built-in's, and a plugin's: neither is broken, so there is nothing to reinstall."""
+    (tmp_path / "triton.py").touch()
+    (tmp_path / "importing.py").write_text("import torch")
+    (tmp_path / "made.py").write_text("from kernels import load\nload('torch_eager')")
+    program = """
+        import sys; sys.modules['torch'] = None
+        from kernels import registry
+        registry._plugins.update(importing='importing:Theirs', made='made:Theirs')
+    """
+    said = printed_by(textwrap.dedent(program) + textwrap.dedent(LOAD.format(name=name)), tmp_path)
+    assert said == f"MissingBackendError | {name} needs {lacks}"
 
 
 def test_a_framework_that_cannot_be_imported_is_broken(tmp_path: Path) -> None:

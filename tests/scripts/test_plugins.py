@@ -24,6 +24,11 @@ from scripts._shared.measured import Arms, Figures, measure, settings_of
 pytestmark = pytest.mark.slow
 
 
+def needs_torch_for(name: str) -> None:
+    if "torch" in name:
+        pytest.importorskip("torch", reason=f"{name} is made of it")
+
+
 def _slots(backend: Backend, case: Case) -> Slots:
     return Slots(backend, case, InputSource(3).of(case), 1 << 20)
 
@@ -31,6 +36,7 @@ def _slots(backend: Backend, case: Case) -> Slots:
 @pytest.mark.parametrize("op", MAIN_OPS)
 @pytest.mark.parametrize("name", PAIRS)
 def test_a_pair_gives_the_gradient_and_really_runs_its_forward(name: str, op: str) -> None:
+    needs_torch_for(name)
     pair, case = instantiate(PAIRS[name]), Case(op, "backward", "out", n=1003)
     assert pair.name == name
     slots = _slots(pair, case)
@@ -45,6 +51,7 @@ def test_a_pair_gives_the_gradient_and_really_runs_its_forward(name: str, op: st
 
 @pytest.mark.parametrize("name", PAIRS)
 def test_a_pair_is_a_backward_into_a_given_array_only(name: str) -> None:
+    needs_torch_for(name)
     pair = instantiate(PAIRS[name])
     for case in (Case("relu", placement="out"), Case("relu", "backward", "new")):
         assert "use direction backward, placement out" in str(pair.why_not(case))
@@ -60,6 +67,7 @@ def test_what_pairs_keep_and_move() -> None:
 
 @pytest.mark.parametrize("base", ["numba_tuned", "torch_eager"])
 def test_then_sum_sums_what_its_base_makes(base: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    needs_torch_for(base)
     monkeypatch.setenv(BASE, base)
     backend, case = instantiate(PLUGIN["then_sum"]), Case("relu", placement="out", n=1003)
     assert isinstance(backend, ThenSum)
@@ -75,6 +83,7 @@ def test_then_sum_sums_what_its_base_makes(base: str, monkeypatch: pytest.Monkey
 def test_pairs_and_backwards_are_measured_in_one_experiment_and_read_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    needs_torch_for("pair_torch")
     monkeypatch.setattr("kernels.registry._plugins", {})  # what a run registers would outlive the test
     monkeypatch.setattr("kernels.registry._loaded", {})
     options = Namespace(results=str(tmp_path), run_id="run", max_seconds="0.05")

@@ -21,6 +21,11 @@ SIMULATED = {
 }
 
 
+def needs_triton() -> None:
+    pytest.importorskip("triton", reason="it interprets and compiles without a card: pip install triton")
+    pytest.importorskip("torch", reason="the Triton kernels take PyTorch's tensors")
+
+
 def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-W", "ignore", *arguments],
@@ -43,7 +48,7 @@ def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
 )
 def test_a_simulated_backend_keeps_the_policy(name: str, parts: str) -> None:
     if name == "triton_jit":
-        pytest.importorskip("triton", reason="Triton's interpreter comes with triton: pip install triton")
+        needs_triton()
     done = run("-m", "tests.card_checks", name, parts, **SIMULATED[name])
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
     assert done.stdout.splitlines()[-1].startswith("checked ")
@@ -63,7 +68,7 @@ def test_indexes_are_64_bits_wide() -> None:
 
 def test_triton_compiles_for_a_card_what_it_should() -> None:
     """No 32-bit arithmetic between the block's number and the address, and none in float32 on 16-bit floats."""
-    pytest.importorskip("triton", reason="Triton compiles without a card, but has to be there")
+    needs_triton()
     done = run("-m", "tests.card_checks", "triton_jit", "compiled")
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
 
