@@ -1,8 +1,9 @@
 """Runs the command of a shard beside a worker, tells every line of its journal, and ends when the worker does.
 
 It is started by its path in a bare interpreter and imports little, not even pathlib, so that it starts in milliseconds.
-Standard input brings one line of JSON, the order, and stays open: its end says that the worker is gone, or wants the
-shard to stop.  Standard output gets ``NUMBER LINE`` for each line of the journal, and last ``end JSON``.
+Standard input brings one line of JSON, the order, maybe long after the start, and stays open: its end says that the
+worker is gone, or wants the shard to stop.  Standard output gets ``NUMBER LINE`` for each line of the journal, and last
+``end JSON``.
 """
 
 from __future__ import annotations
@@ -54,8 +55,11 @@ class Tail:
 
 
 def main() -> None:
-    """Read the order, run it, tell how it ended."""
-    order = json.loads(sys.stdin.buffer.readline())
+    """Wait for the order, run it, tell how it ended."""
+    line = sys.stdin.buffer.readline()
+    if not line:
+        return  # the worker is gone, and wanted nothing more
+    order = json.loads(line)
     with open(order["lock"], "ab") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # until what a lost worker had begun here has ended
         if _asked_to_stop():

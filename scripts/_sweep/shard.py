@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from scripts._sweep.machine import dask_set, difference, host_of, tell
+from scripts._sweep.runners import Runners
 
 __all__ = ["BENCH", "FAILED", "KEPT_IN", "Order", "ShardEnd", "run_shard", "stop_shards"]
 
@@ -29,11 +28,9 @@ _ROOT = __name__.rpartition("scripts.")[0]
 _HERE = Path(__file__).resolve().parents[2] if not _ROOT else Path.cwd()
 KEPT_IN = "RELU_BENCH_SWEEPS"
 """The environment variable that says where a machine keeps its part of sweeps (if not, in its checkout)."""
-_RUNNER = Path(__file__).with_name("runner.py")
 BENCH = ("-m", "pytest", *(("--pyargs", f"{_ROOT}bench") if _ROOT else ("bench/",)), "-p", "no:cacheprovider")
 """What a worker's Python is told for a shard that measures."""
-_running: dict[str, set[subprocess.Popen[bytes]]] = {}
-"""What attends to shards in this process, by sweep."""
+_runners = Runners()
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +90,7 @@ def run_shard(order: Order) -> ShardEnd:
     if unlike is not None:
         return ShardEnd(host, _REFUSED, f"{host} is another machine by now: {unlike}")
     lines: list[bytes] = []
-    with _attended(order, host) as answers:
+    with _runners.answers(order.sweep, _told(order, host)) as answers:
         for answer in answers:
             word, _, rest = answer.partition(b" ")
             if word == b"end":
@@ -105,23 +102,6 @@ def run_shard(order: Order) -> ShardEnd:
             message = {"shard": order.shard, "host": host, "number": number, "line": rest}
             worker.log_event(order.topic, message)
     return ShardEnd(host, _LOST, "what attends to the shard was ended", tuple(lines))
-
-
-@contextlib.contextmanager
-def _attended(order: Order, host: str) -> Iterator[IO[bytes]]:
-    """What the runner of the order says, line by line; it ends with the block."""
-    bare = (sys.executable, "-I", "-S", str(_RUNNER))
-    with subprocess.Popen(bare, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as runner:
-        assert runner.stdin is not None
-        assert runner.stdout is not None
-        mine = _running.setdefault(order.sweep, set())
-        mine.add(runner)
-        try:
-            runner.stdin.write(json.dumps(_told(order, host)).encode() + b"\n")
-            runner.stdin.flush()
-            yield runner.stdout
-        finally:
-            mine.discard(runner)
 
 
 def _told(order: Order, host: str) -> dict[str, Any]:
@@ -144,6 +124,4 @@ def _told(order: Order, host: str) -> dict[str, Any]:
 
 def stop_shards(sweep: str) -> None:
     """Have what is measured here for that sweep stop, as Ctrl-C would; for `distributed.Client.run`."""
-    for runner in tuple(_running.get(sweep, ())):
-        if runner.stdin is not None:
-            runner.stdin.close()
+    _runners.stop(sweep)

@@ -9,13 +9,14 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+import psutil
 import pytest
 
 from bench.records.find_runs import INDEX, find_runs
 from bench.records.schema import SCHEMA
 from scripts._sweep import runner, standin
 from scripts._sweep.keeping import Kept, UnreadableError
-from tests.running import wait_until
+from tests.running import ROOT, wait_until
 
 
 def journal(folder: Path, monkeypatch: pytest.MonkeyPatch, shard: str = "1/1") -> list[bytes]:
@@ -124,6 +125,13 @@ class TestRunner:
         assert b'"code": 2' in end
         assert (tmp_path / "stopped").exists()
 
+    def test_it_ends_without_a_word_when_no_order_comes(self) -> None:
+        bare = [sys.executable, "-I", "-S", str(runner.__file__)]
+        done = subprocess.run(
+            bare, stdin=subprocess.DEVNULL, stderr=subprocess.STDOUT, stdout=subprocess.PIPE, check=True
+        )
+        assert done.stdout == b""
+
     def test_one_shard_at_a_time(self, tmp_path: Path) -> None:
         """The first looks for a second beside it, for so long that one that does not wait would be there."""
         program = (
@@ -141,6 +149,39 @@ class TestRunner:
                 ]
         assert codes == [0, 0]
         assert (tmp_path / "second").exists()
+
+
+USES_THREE = """
+import json, sys, time
+import psutil
+from scripts._sweep.runners import Runners
+runners, me = Runners(), psutil.Process()
+order = json.loads(sys.argv[1])
+def used():
+    with runners.answers("s", order) as answers:
+        (end,) = answers
+    (waiting,) = me.children()
+    return int(json.loads(end.removeprefix(b"end "))["said"]), waiting
+first, waiting = used()
+second, dies = used()
+dies.kill()
+while dies.status() != psutil.STATUS_ZOMBIE:
+    time.sleep(0.01)
+third, last = used()
+print(json.dumps([waiting.pid, second, dies.pid, third, last.pid]))
+"""
+
+
+def test_the_next_shard_finds_a_runner_that_waits_and_a_new_one_if_that_is_dead(tmp_path: Path) -> None:
+    says_its_parent = [sys.executable, "-c", "import os; print(os.getppid())"]
+    order = {name: str(tmp_path / name) for name in ("journal", "log", "lock")}
+    order |= {"command": says_its_parent, "cwd": str(tmp_path), "environ": {}}  # type: ignore[dict-item]
+    words = [sys.executable, "-c", USES_THREE, json.dumps(order)]
+    done = subprocess.run(words, cwd=ROOT, stdout=subprocess.PIPE, check=True, timeout=60)
+    waiting, second, dead, third, last = json.loads(done.stdout)
+    assert waiting == second
+    assert third not in (second, dead, last)
+    wait_until(lambda: not psutil.pid_exists(last), "what waits has ended with its worker")
 
 
 def test_a_sweep_s_folder_stands_for_its_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
