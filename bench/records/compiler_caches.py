@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import os
+import re
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -67,15 +68,16 @@ def _numba(environ: Mapping[str, str]) -> Place | None:
 def _inductor(environ: Mapping[str, str]) -> Place:
     """In a temporary folder, it is gone when the machine starts anew."""
     given = environ.get("TORCHINDUCTOR_CACHE_DIR")
-    root = Path(given) if given else Path(tempfile.gettempdir(), f"torchinductor_{_user()}")
+    user = re.sub(r'[\\/:*?"<>|]', "_", _user())  # as torch's default_cache_dir has it
+    root = Path(given) if given else Path(tempfile.gettempdir(), f"torchinductor_{user}")
     return Place(root, "fxgraph/*/*", root / _NAME)
 
 
 def _user() -> str:
     try:
         return getpass.getuser()
-    except (KeyError, OSError):  # a user without a name, as in containers: torch uses the number then
-        return str(os.getuid()) if hasattr(os, "getuid") else ""
+    except (KeyError, ModuleNotFoundError, OSError):  # a user without a name, as in containers
+        return f"uid_{os.getuid()}" if hasattr(os, "getuid") else "unknown_user"
 
 
 _OF_NUMBA = Cache(

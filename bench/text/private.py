@@ -94,8 +94,15 @@ def anonymous(value: Any) -> Any:
 @cache
 def _names() -> tuple[tuple[str, str], ...]:
     host = platform.node()
-    found = [(host, "host"), (host.partition(".")[0], "host"), (_user(), "user"), (Path.home().name, "user")]
+    found = [(host, "host"), (host.partition(".")[0], "host"), (_user(), "user"), (_home(), "user")]
     return tuple((word, instead) for word, instead in found if len(word) > 1 and word not in _ANYBODYS)
+
+
+def _home() -> str:
+    try:
+        return Path.home().name
+    except RuntimeError:  # as in a container, of a user without a name
+        return ""
 
 
 def _user() -> str:

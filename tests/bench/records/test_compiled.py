@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 import shutil
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from bench.plan.cold_caches import Need, need_of
 from bench.plan.experiments import Arm, Variant
 from bench.records.compiled import Compiled
+from bench.records.compiler_caches import CACHES
 from kernels.api import Case
 
 LOOP, GRAPH = (need_of(Arm(name), Case("relu")) for name in ("numba_jit", "torch_compile"))
@@ -68,6 +70,21 @@ def test_what_was_written_down_is_known_to_any_run() -> None:
     assert other is not None
     Compiled({}).add([other])
     assert Compiled({}).held([Arm("numba_jit")]) == {LOOP, other}
+
+
+@pytest.mark.parametrize("user", ["ann", "LAB\\ann", None])
+def test_torchs_cache_is_where_torch_has_it(user: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    torchs = pytest.importorskip("torch._inductor.runtime.cache_dir_utils", reason="needs PyTorch")
+    monkeypatch.setenv("LOGNAME", user or "")
+    if user is None:
+        monkeypatch.setattr(getpass, "getuser", _nobody)
+    place = CACHES["torch_compile"].place({})
+    assert place is not None
+    assert str(place.root) == torchs.default_cache_dir()
+
+
+def _nobody() -> str:
+    raise OSError("No username set in the environment")  # in a container that runs with `--user 1234`
 
 
 def test_a_cache_that_is_gone_holds_nothing(checkout: Path, inductor: Path) -> None:

@@ -69,6 +69,23 @@ def test_host_and_user_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
         private._names.cache_clear()
 
 
+def test_a_user_without_a_name_and_a_home_has_none_to_leave_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a container that runs with `--user 1234`."""
+    for name in ("HOME", "USERPROFILE", "LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+    pwd = pytest.importorskip("pwd", reason="where there is no such file, variables alone name a user")
+
+    def nobody(number: int) -> None:
+        raise KeyError(f"getpwuid(): uid not found: {number}")
+
+    monkeypatch.setattr(pwd, "getpwuid", nobody)
+    private._names.cache_clear()
+    try:
+        assert anonymous("/srv/my.py") == "…/my.py"
+    finally:
+        private._names.cache_clear()
+
+
 def test_secrets_are_taken_out_of_any_text() -> None:
     token = "ghp_" + "a1B2" * 9
     secrets = secrets_in(
