@@ -7,6 +7,8 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from kernels.api import Case, OpFacts
 
 __all__ = ["C_FUNCTION", "Takes", "takes_of"]
@@ -50,10 +52,12 @@ C_FUNCTION = Takes("(const float *x, float *out, size_t n)", out=True)
 
 
 def takes_of(function: Callable[..., Any], op: OpFacts, parameters: Collection[str]) -> Takes:
-    """From its signature; one that has none, as a builtin, takes (x).
+    """From its signature; one that has none, as a builtin, takes (x).  NumPy's ufuncs take `out`, with any NumPy.
 
     `parameters` are the op's, which a function may ask for by name.  Raises ValueError for what cannot be called.
     """
+    if isinstance(function, np.ufunc):  # before 2.4 NumPy's have no signature
+        return _of_ufunc(function, op)
     try:
         given = inspect.signature(function).parameters.values()
     except (ValueError, TypeError):
@@ -76,6 +80,15 @@ def takes_of(function: Callable[..., Any], op: OpFacts, parameters: Collection[s
         out_by_name=out is not None and (out.kind == out.KEYWORD_ONLY or rest[0] is not out),
         parameters=tuple(each.name for each in rest if each.name in parameters),
     )
+
+
+def _of_ufunc(function: np.ufunc, op: OpFacts) -> Takes:
+    inputs = ("(x)", "(x, r)")[op.inputs - 1]
+    if (function.nin, function.nout) != (op.inputs, 1):
+        raise ValueError(
+            f"is a ufunc of {function.nin} arrays with {function.nout} results; allowed: one of {inputs} with one"
+        )
+    return Takes(f"{inputs[:-1]}, out)", out=True, out_by_name=True)
 
 
 def _allowed(op: OpFacts, parameters: Collection[str]) -> str:

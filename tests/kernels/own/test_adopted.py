@@ -1,4 +1,4 @@
-"""A user's function as a backend: what its arguments say, what is called with what, and what is refused in one line."""
+"""A user's function as a backend: what is called with what, and what is refused in one line."""
 
 from __future__ import annotations
 
@@ -10,10 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kernels.api import OPS, Case, facts_of
+from kernels.api import OPS, Case
 from kernels.own.adopted import Adopted
 from kernels.own.loading import loaded
-from kernels.own.signature import takes_of
 from kernels.plugins import instantiate
 from kernels.specs.function import CallableSpec, is_callable_spec, parse_callable, spec_of_text
 
@@ -102,59 +101,6 @@ def test_what_cannot_be_meant_is_one_line(file: Writer, text: str, wanted: str) 
     with pytest.raises(ValueError, match=wanted) as caught:
         parse_callable(text, OPS)
     assert "\n" not in str(caught.value)
-
-
-# --- what its arguments say -------------------------------------------------------------------
-
-
-def _x(x):  # type: ignore[no-untyped-def]
-    return np.maximum(x, 0)
-
-
-def _x_out(x, out):  # type: ignore[no-untyped-def]
-    np.maximum(x, 0, out=out)
-
-
-def _either(values, *, out=None, order="K"):  # type: ignore[no-untyped-def]
-    return np.maximum(values, 0, out=out)
-
-
-def _gradient(dy, x, out=None):  # type: ignore[no-untyped-def]
-    return np.multiply(dy, x > 0, out=out)
-
-
-@pytest.mark.parametrize(
-    ("function", "served"),
-    [
-        (_x, {("forward", "new")}),
-        (_x_out, {("forward", "out")}),
-        (_either, {("forward", "new"), ("forward", "out")}),
-        (_gradient, {("backward", "new"), ("backward", "out")}),
-        (np.positive, {("forward", "new"), ("forward", "out")}),
-    ],
-)
-def test_the_arguments_say_what_is_served(function: Callable[..., object], served: set[object]) -> None:
-    takes = takes_of(function, facts_of("relu"), ())
-    cases = [
-        Case("relu", direction, placement)
-        for direction in ("forward", "backward")
-        for placement in ("new", "out", "inplace")
-    ]
-    assert {(case.direction, case.placement) for case in cases if takes.why_not(case) is None} == served
-
-
-def _pair(x, y):  # type: ignore[no-untyped-def]
-    return x
-
-
-def _nothing():  # type: ignore[no-untyped-def]
-    return 0
-
-
-@pytest.mark.parametrize("function", [_pair, _nothing])
-def test_other_arguments_are_refused(function: Callable[..., object]) -> None:
-    with pytest.raises(ValueError, match=r"takes \(.*\); allowed: \(x\), \(x, out\), \(dy, x\)"):
-        takes_of(function, facts_of("relu"), ())
 
 
 PROGRAM = """

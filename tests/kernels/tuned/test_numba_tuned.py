@@ -238,6 +238,10 @@ def test_threads_are_set_and_read() -> None:
 def test_four_python_threads_at_once() -> None:
     case = Case("leaky_relu", n=60_001)
     inputs = [_mixed(case.n, "float32", seed) for seed in range(4)]
+    for x in (
+        inputs
+    ):  # a signalling NaN stays one where a vector takes it, and not at a chunk's ends: by Numba 0.61
+        x[np.isnan(x)] = np.nan
     wanted = [BACKENDS["serial"].bind(case, x, None, None)() for x in inputs]
     problems: list[str] = []
     ready = threading.Barrier(4)
