@@ -9,6 +9,7 @@ import math
 import os
 import re
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -145,6 +146,7 @@ def run(main: Callable[[], int], errors: tuple[type[Exception], ...]) -> NoRetur
     the reader has left, and where standard output is closed.
     """
     _open_streams()
+    _have_home()
     try:
         status = main()
         sys.stdout.flush()
@@ -169,6 +171,14 @@ def _open_streams() -> None:
             stream.reconfigure(errors="replace")  # a plain ASCII log must not end a table in a traceback
     nowhere = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115  # for as long as the process lives
     sys.stdout, sys.stderr = sys.stdout or nowhere, sys.stderr or nowhere
+
+
+def _have_home() -> None:
+    """Give a user without a name and a home (a container's ``--user 1234``) one: altair asks as it is imported."""
+    try:
+        Path.home()
+    except RuntimeError:
+        os.environ["HOME"] = tempfile.gettempdir()
 
 
 def _failed(line: str, status: int) -> int:

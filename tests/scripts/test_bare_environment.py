@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from scripts._shared.cli import UsageError
+from tests.running import printed_by
 
 _DRAWING = ("altair", "vl_convert", "jinja2", "tabulate")
 _THEIR_USERS = (
@@ -43,6 +44,28 @@ def test_tables_on_the_terminal_need_nothing_that_draws(
         match=r"^a table in markdown or LaTeX needs the package 'tabulate', .* pip install tabulate$",
     ):
         main([str(results / "run1"), "--format", "markdown"])
+
+
+def test_a_user_without_a_name_and_a_home_can_draw() -> None:
+    """As in a container that runs with `--user 1234`; what draws wants a home as it is imported."""
+    pytest.importorskip("altair")
+    program = """
+        import os, pwd
+        from scripts._shared.cli import run
+
+        def nobody(number):
+            raise KeyError(number)
+
+        def main():
+            import altair
+            print(altair.__name__)
+            return 0
+
+        pwd.getpwuid = nobody
+        os.environ.pop("HOME", None)
+        run(main, ())
+    """
+    assert printed_by(program) == "altair"
 
 
 @pytest.mark.usefixtures("bare")
