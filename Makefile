@@ -86,7 +86,7 @@ tables: $(READY)  ## write tables and figures anew from results/ (with ARGS=--ch
 	$(RUN) scripts/summarise.py $(REFERENCE)-installs --tables arms --backends numba_jit --directions forward \
 		--update docs/installs.md $(ARGS)
 	$(RUN) scripts/trust.py --read results/validation/trust --update docs/validation.md $(ARGS)
-	$(RUN) scripts/trust.py --read results/validation/trust --heard worker --update docs/fleet.md $(ARGS)
+	$(RUN) scripts/trust.py --read results/validation/heard --heard --update docs/fleet.md $(ARGS)
 	$(RUN) scripts/intervals.py --read results/validation/intervals --update docs/validation.md $(ARGS)
 	$(RUN) scripts/agreement.py --read results/validation/agreement --update docs/validation.md $(ARGS)
 	$(RUN) scripts/simulate.py --read results/validation/simulation --update docs/validation.md $(ARGS)

@@ -18,6 +18,7 @@ from collections.abc import Iterator, Sequence
 from rich.console import Console
 from rich.progress import Progress
 
+from bench.machine.surroundings import HERE
 from bench.plan.experiments import Experiment
 from bench.plan.interpreters import usable_interpreter
 from bench.plan.options import OptionError, parse
@@ -29,13 +30,14 @@ from bench.text.commands import command_line
 from bench.text.units import count_text, span_text
 from scripts._plugins import slowed
 from scripts._shared.beside import HOURS, add_beside_option, beside
-from scripts._shared.cli import Parser, UsageError, comma_list, count, one_of, option_type, positive, run
-from scripts._shared.fresh import measured
+from scripts._shared.cli import Parser, UsageError, comma_list, count, option_type, positive, run
+from scripts._shared.fresh import Fresh, measured
 from scripts._shared.markers import MarkerError, update
 from scripts._shared.stored import StoredError
-from scripts._shared.validation import Study, add_study_options
+from scripts._shared.validation import NOT_MEASURED, Study, add_study_options, measured_where
 from scripts._trust.arms import BASES, INSTALLED, passes
-from scripts._trust.heard import heard
+from scripts._trust.heard import heard, stopped
+from scripts._trust.in_turn import InTurn, halves
 from scripts._trust.judging import Judged, judged_pairs, troubles
 from scripts._trust.section import broken, section
 
@@ -45,10 +47,21 @@ __all__ = ["main"]
 def _part(judged: Sequence[Judged]) -> str:
     """The folder of a study among the others; one with installs has its own."""
     installs = "-installs" if any(pair.kind == INSTALLED for pair in judged) else ""
-    return f"{judged[0].profile}-{judged[0].hour}{installs}"
+    return f"{judged[0].profile}-{judged[0].hour.replace(' ', '-')}{installs}"
 
 
-_STUDY = Study("trust", Judged, section, _part)
+def _sections(judged: Sequence[Judged]) -> str:
+    """The tables of each profile and hour."""
+    parts = dict.fromkeys((pair.profile, pair.hour) for pair in judged)
+    return "\n\n".join(
+        section([pair for pair in judged if (pair.profile, pair.hour) == part]) for part in parts
+    )
+
+
+_STUDY = Study("trust", Judged, _sections, _part)
+_MANY_ROUNDS = {"target_ci": "0.001", "max_seconds": "4"}
+"""What an experiment is asked for whose halves have to tell something each: no interval is so narrow, so every arm has
+rounds until the time is up, which is about twice that of the quick profile."""
 _HEARD = "heard"
 """The markers of what --heard writes."""
 _EPILOG = """\
@@ -60,7 +73,8 @@ examples:
   python scripts/trust.py --save results/validation/trust --update docs/validation.md
   python scripts/trust.py --save results/validation/trust --beside busy
   python scripts/trust.py --save results/validation/trust --beside worker --sizes 32Ki,1Mi --minutes 6
-  python scripts/trust.py --read results/validation/trust --heard worker --update docs/fleet.md
+  python scripts/trust.py --save results/validation/heard --beside worker --in-turn --minutes 12
+  python scripts/trust.py --read results/validation/heard --heard --update docs/fleet.md
   python scripts/trust.py --save results/validation/trust --installs equal/bin/python --sizes 32Ki,1Mi
   python scripts/trust.py --read results/validation/trust --update docs/validation.md --check
 
@@ -90,14 +104,18 @@ def _options(argv: Sequence[str] | None) -> Namespace:
         " tie as often, and is the difference found as often?",
     )
     add_beside_option(parser)
+    parser.add_argument(
+        "--in-turn",
+        action="store_true",
+        help="stop it in every other round: is it heard? The rates and widths of intervals of both halves of the "
+        "rounds stand side by side (with --beside nothing, what the halves differ by anyhow)",
+    )
     parser.add_argument("--minutes", type=positive, help="begin nothing more that would not end by then")
     add_study_options(parser)
     parser.add_argument(
         "--heard",
-        type=one_of(tuple(hour for hour in HOURS.values() if hour != HOURS["nothing"])),
-        metavar="HOUR",
-        help="with --read: is what goes on in that hour (busy, worker) heard? Its rates and widths of intervals "
-        "stand beside those of the calm hour (markers heard)",
+        action="store_true",
+        help="with --read: what --in-turn measured there (markers heard)",
     )
     return parser.parse_args(argv)
 
@@ -106,7 +124,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the experiments; 0 if the rates are as good as the project promises, else 1."""
     nothing = "no pair of arms was timed; the lines above say why"
     options = _options(argv)
-    if options.heard is None:
+    if not options.heard:
         return _STUDY.carry_out(options, _measured, _told, nothing)
     return _heard(options)
 
@@ -115,12 +133,15 @@ def _heard(options: Namespace) -> int:
     """What --heard asks for, printed, or put between its markers."""
     if options.read is None or options.save is not None or (options.check and options.update is None):
         raise UsageError(
-            "--heard needs --read DIR, what was measured in that hour and in a calm one, and no --save; "
+            "--heard needs --read DIR, where what --in-turn measured was kept, and no --save; "
             "--check needs --update FILE, the page"
         )
     parts = _STUDY.kept(options.read) if options.read.exists() else []
-    command = command_line("python", "scripts/trust.py", "--save", options.read)
-    text = heard(parts, options.heard, command)
+    tables = [(measured_where(where), heard(rows)) for rows, where in parts]
+    text = "\n\n".join(f"{where}\n\n{table}" for where, table in tables if table)
+    if not text:
+        words = ("--save", options.read, "--beside", "worker", "--in-turn")
+        text = f"{NOT_MEASURED} The command: `{command_line('python', 'scripts/trust.py', *words)}`."
     if options.update is not None:
         return update(options.update, text, _HEARD, check=options.check)
     print(text)
@@ -131,14 +152,15 @@ def _measured(options: Namespace) -> Iterator[list[Judged]]:
     """What each pass found."""
     try:
         chosen = passes(options.bases, options.sizes, options.installs or "") * options.repeats
-        settings = parse({"profile": options.profile, "backends": ",".join(options.bases)})
+        asked = {"profile": options.profile, "backends": ",".join(options.bases)}
+        settings = parse(asked | (_MANY_ROUNDS if options.in_turn else {}))
         settings = dataclasses.replace(settings, plugins=slowed.PLUGINS)
     except OptionError as error:
         raise UsageError(str(error)) from error
     print(_announced(settings, chosen, options.minutes), file=sys.stderr)
     began, longest_s = time.monotonic(), 0.0
     with (
-        beside(options.beside),
+        beside(options.beside) as neighbour,
         Progress(console=Console(stderr=True), transient=True) as bar,
     ):
         task = bar.add_task("experiments", total=sum(map(len, chosen)))
@@ -146,11 +168,24 @@ def _measured(options: Namespace) -> Iterator[list[Judged]]:
             start = time.monotonic()
             if options.minutes is not None and start - began + longest_s > 60 * options.minutes:
                 return
-            fresh = measured(settings, some, lambda: bar.advance(task))
+            surroundings = InTurn(neighbour) if options.in_turn else HERE
+            fresh = measured(settings, some, lambda: bar.advance(task), surroundings=surroundings)
             longest_s = max(longest_s, time.monotonic() - start)
             for line in troubles(fresh.cells):
                 print(line, file=sys.stderr)
-            yield judged_pairs(fresh.cells, fresh.rounds, options.profile, HOURS[options.beside])
+            yield _judged(fresh, options)
+
+
+def _judged(fresh: Fresh, options: Namespace) -> list[Judged]:
+    """The pairs by all of their rounds, or by each half of them."""
+    hour = HOURS[options.beside]
+    if not options.in_turn:
+        return judged_pairs(fresh.cells, fresh.rounds, options.profile, hour)
+    hour, half = f"{hour} in turn", halves(fresh.rounds)
+    return [
+        *judged_pairs(fresh.cells, half.beside, options.profile, hour),
+        *judged_pairs(fresh.cells, half.stopped, options.profile, stopped(hour)),
+    ]
 
 
 def _announced(settings: Settings, chosen: Sequence[Sequence[Experiment]], minutes: float | None) -> str:
@@ -164,7 +199,10 @@ def _announced(settings: Settings, chosen: Sequence[Sequence[Experiment]], minut
 
 def _told(judged: Sequence[Judged]) -> int:
     """Print the tables; 0 if the rates are as good as promised, else 1."""
-    status = 0
+    status, in_turn = 0, heard(judged)
+    if in_turn:
+        print(in_turn)
+        return status
     for part in dict.fromkeys((pair.profile, pair.hour) for pair in judged):
         mine = [pair for pair in judged if (pair.profile, pair.hour) == part]
         print(f"{section(mine)}\n")

@@ -26,6 +26,9 @@ class Surroundings:
         """Seconds on the clock that arms read, too."""
         return clocks.clock()
 
+    def round_begins(self, number: int) -> None:
+        """What has to be as it is to be in that round of an experiment: on this machine, all is as it is."""
+
     def witness(self, pids: Iterable[int]) -> Witness:
         """What tells how much CPU time others use, besides our processes."""
         return Clock(pids)

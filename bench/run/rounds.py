@@ -113,6 +113,7 @@ class Rounds:
     def _round(self, due: deque[tuple[ArmState, int]], number: int) -> None:
         """The batches that are due; one that turns out to be too short is the next that is due, with more calls."""
         order = 0
+        self._surroundings.round_begins(number)
         self._witness.window()  # what others did meanwhile is of no account
         while due:
             state, lengthened = due.popleft()

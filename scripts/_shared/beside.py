@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,7 +14,7 @@ from pathlib import Path
 
 from scripts._shared.cli import UsageError, one_of
 
-__all__ = ["BUSY", "HOURS", "READY", "WORKER", "add_beside_option", "beside"]
+__all__ = ["BUSY", "HOURS", "READY", "WORKER", "Neighbour", "add_beside_option", "beside"]
 
 WORKER = "worker"
 HOURS = {"nothing": "calm", "busy": "busy", WORKER: WORKER}
@@ -49,14 +51,27 @@ def add_beside_option(parser: argparse.ArgumentParser) -> None:
     )
 
 
+class Neighbour:
+    """What goes on beside, with all of its processes; nothing, if there is none."""
+
+    def __init__(self, process: subprocess.Popen[str] | None = None) -> None:
+        self._process, self._goes_on = process, True
+
+    def let(self, *, go_on: bool) -> None:
+        """Have it go on, or stop it where it is."""
+        if self._process is not None and go_on != self._goes_on:
+            os.killpg(self._process.pid, signal.SIGCONT if go_on else signal.SIGSTOP)
+        self._goes_on = go_on
+
+
 @contextmanager
-def beside(what: str) -> Iterator[None]:
+def beside(what: str) -> Iterator[Neighbour]:
     """With that (one of `HOURS`) beside, from the moment in which it is ready.  Raises UsageError.
 
     It ends with the block, and with this process however that ends: its standard input does.
     """
     if what not in _PROGRAMS:
-        yield
+        yield Neighbour()
         return
     with subprocess.Popen(
         [sys.executable, *_PROGRAMS[what]],
@@ -64,14 +79,20 @@ def beside(what: str) -> Iterator[None]:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-        start_new_session=True,  # Ctrl-C is for this process, which ends that one
+        # Ctrl-C is for this process, which ends that one.  No session of its own: where this process is killed while
+        # that one is stopped, the system ends a group of the same session, and leaves another's stopped for ever.
+        process_group=0,
     ) as other:
         assert other.stdout is not None
         try:
             said = other.stdout.readline().strip()
             if said != READY:
                 raise UsageError(f"--beside {what}: {said or 'it ended before it was ready'}")
-            yield
+            neighbour = Neighbour(other)
+            try:
+                yield neighbour
+            finally:
+                neighbour.let(go_on=True)
         finally:
             _end(other, at_once=what != WORKER)
 

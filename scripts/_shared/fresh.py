@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from bench.machine.surroundings import HERE, Surroundings
 from bench.plan.experiments import Experiment
 from bench.plan.settings import Settings
 from bench.records.lines import Key
@@ -34,6 +35,7 @@ def measured(
     after_each: Callable[[], None] = lambda: None,
     *,
     interruptible: bool = False,
+    surroundings: Surroundings = HERE,
 ) -> Fresh:
     """Measure `chosen` as `pytest bench/` would, all processes new; `after_each` is called after an experiment.
 
@@ -42,7 +44,7 @@ def measured(
     with TemporaryDirectory() as folder:
         settings = dataclasses.replace(settings, results=Path(folder), run_id="run")
         ending = contextlib.suppress(KeyboardInterrupt) if interruptible else contextlib.nullcontext()
-        with Run(settings, chosen) as run, ending:
+        with Run(settings, chosen, surroundings) as run, ending:
             for experiment in run.left:
                 run.measure(experiment)
                 after_each()
