@@ -1,8 +1,8 @@
 """A CUDA card in ten minutes: is every backend right on it, how fast is each, and can the suite be believed there?
 
-Seven steps, the most useful first, each a process with a limit of its own: the doctor for cards, crosscheck, pytest
-bench/ with the profile `card`, arms that cheat, an A/A, tables, a page. Whatever fails costs its own step and is in
-the report. Nothing is installed, and nothing is fetched.
+Eight steps, the most useful first, each a process with a limit of its own: the doctor for cards, crosscheck, pytest
+bench/ with the profile `card`, arms that cheat, an A/A, a sweep of our kernels' parameters, tables, a page. Whatever
+fails costs its own step and is in the report. Nothing is installed, and nothing is fetched.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _LEAST_MINUTES = 2.0
 """With less there is no time for any step that asks the card something."""
 _EPILOG = """\
 DIR/CARD is the folder that is ready for results/reference/: report.md and report.json, the run's files, tables and
-page, doctor.json, crosscheck.csv, integrity.json, same.json and logs.txt. One that is there is left alone.
+page, doctor.json, crosscheck.csv, integrity.json, same.json, sweep.json and logs.txt. One that is there is left alone.
 
 With --devices cpu the CPU stands in for a card: the same steps, a rehearsal of which no figure is kept.
 

@@ -19,6 +19,7 @@ from kernels.numbers.ulp import same_bits
 from tests.calls import Driver, check
 from tests.card_calls import CardDriver
 from tests.card_compiled import assembled, compiled
+from tests.card_plans import plans
 
 SIXTEEN = ("float16", "bfloat16")
 SLOPES = (0.0, 1.0, 1.5, -0.5)
@@ -271,6 +272,7 @@ def main() -> None:
             formulas,
             shapes,
             elements,
+            plans,
             copies,
             older,
             indexes,

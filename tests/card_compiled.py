@@ -42,7 +42,26 @@ def assembled(backend: Backend) -> int:
             assert ("max.NaN." in ptx) == (work == "relu"), (dtype, work)
             assert "selp" not in ptx
         count += 1
-    return count
+    return count + _planned(capability)
+
+
+def _planned(capability: tuple[int, int]) -> int:
+    """Of other ways to go over an array: all of a thread's vectors are loaded before one is stored, with the hints."""
+    from numba import types
+
+    from kernels.gpu.cuda_kernels import kernel
+    from kernels.gpu.cuda_words import cuda
+
+    array = types.Array(types.uint32, 1, "C")
+    signature = types.void(array, array, types.int64, types.float32)
+    for unroll, streaming in product((1, 4), (False, True)):
+        made = kernel("relu", "float32", capability, unroll, streaming=streaming)
+        lines = cuda.compile_ptx(made.py_func, signature, cc=capability)[0].splitlines()
+        moves = [line for line in lines if "global" in line and ".v4.u32" in line]
+        order = "".join("L" if "ld." in line else "S" for line in moves)
+        assert order.startswith("L" * unroll + "S" * unroll), order
+        assert all((".cs." in line) == streaming for line in moves), moves
+    return 4
 
 
 def compiled(backend: Backend) -> int:
@@ -66,6 +85,11 @@ def compiled(backend: Backend) -> int:
             if words:
                 assert_packed(made["ptx"], direction, leaky=leaky)
             count += 1
+    hinted = triton_compiled("float32", "backward", True, "", tail=False, EVICT="evict_first", STORE=".cs")[
+        "ptx"
+    ]
+    assert hinted.count("evict_first") >= 2
+    assert "st.global.cs.v4.b32" in hinted
     return count
 
 
@@ -78,7 +102,9 @@ def assert_packed(ptx: str, direction: str, *, leaky: bool) -> None:
     assert "selp" not in ptx
 
 
-def triton_compiled(dtype: str, direction: str, leaky: bool, words: str, *, tail: bool) -> dict[str, str]:
+def triton_compiled(
+    dtype: str, direction: str, leaky: bool, words: str, *, tail: bool, **hints: str
+) -> dict[str, str]:
     """The texts of a kernel, compiled for sm_80 and assembled."""
     import triton
     from triton.backends.compiler import GPUTarget
@@ -90,6 +116,7 @@ def triton_compiled(dtype: str, direction: str, leaky: bool, words: str, *, tail
     pointers = ["x", "out"] if direction == "forward" else ["dy", "x", "out"]
     signature = dict.fromkeys(pointers, f"*{short}") | {"first": "i64", "n": "i64"}
     constants = {"SLOPE": 0.01, "LEAKY": leaky, "WORDS": words, "BLOCK": triton_kernels.BLOCK, "TAIL": tail}
+    constants |= {"EVICT": "", "STORE": "", **hints}
     signature |= dict.fromkeys(constants, "constexpr")
     aligned = {(place,): [["tt.divisibility", 16]] for place in range(len(pointers))}
     source = ASTSource(getattr(triton_kernels, direction), signature, constants, aligned)

@@ -116,6 +116,9 @@ class QueueCard:
     def seconds(self, start: Event, end: Event) -> float:
         return end.wait() - start.wait()
 
+    def profile(self, run: Callable[[], object], calls: int) -> float | None:
+        return None
+
     def flush(self, nbytes: int) -> None:
         note("flush", nbytes)
 

@@ -44,13 +44,18 @@ Window = Callable[[float], float]
 
 
 def device_seconds(slots: CardSlots, sync: Sync) -> float | None:
-    """Median seconds of a call on the device's own clock; None without events, and where no calls queued up.
+    """Median seconds of a call on the device's own clock; None where no calls queued up.
+
+    Of a framework without events it is what its profiler says of some calls, the mean; None where it has none, and in
+    place, where a call consumes its input.
 
     The device is kept busy while some calls are launched, so that no launch is waited for between the two marks.  What
     the marks take without a call between them is taken off.
     """
-    if slots.card is None or slots.card.mark() is None:
+    if slots.card is None:
         return None
+    if slots.card.mark() is None:
+        return _profiled_seconds(slots.card, slots, sync)
     queue = Queue(slots.card, sync)
 
     def span(count: int) -> float | None:
@@ -70,6 +75,24 @@ def device_seconds(slots: CardSlots, sync: Sync) -> float | None:
         if full is not None and empty is not None:
             times.append((full - empty) / count)
     return max(median(times), 0.0) / slots.calls if times else None
+
+
+def _profiled_seconds(card: Card, slots: CardSlots, sync: Sync) -> float | None:
+    if slots.case.placement == "inplace":
+        return None
+    count = min(_LAUNCHED, slots.burst or _LAUNCHED)
+    calls = [slots.take(1)[0].call for _ in range(count)]
+
+    def run() -> None:
+        for call in calls:
+            result = call()
+        sync(result)
+
+    run()
+    if slots.case.cache == "cold":
+        slots.evict()
+    seconds = card.profile(run, count * slots.calls)
+    return None if seconds is None else seconds / (count * slots.calls)
 
 
 class Queue:

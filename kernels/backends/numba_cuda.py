@@ -13,12 +13,15 @@ import numba
 from kernels.api import Case
 from kernels.gpu import numba_card
 from kernels.gpu.card import Array
+from kernels.gpu.cuda_kernels import Plan
 from kernels.gpu.cuda_launch import adopted, op_launcher
 from kernels.gpu.cuda_words import cuda
 from kernels.gpu.numba_card import CardArray
 from kernels.ops import why_not
 
 __all__ = ["NumbaCuda"]
+
+_USUAL = Plan()
 
 
 class NumbaCuda:
@@ -55,10 +58,16 @@ class NumbaCuda:
         return numba_card.NumbaCard(device)
 
     def bind(
-        self, case: Case, x: CardArray, dy: CardArray | None, out: CardArray | None
+        self,
+        case: Case,
+        x: CardArray,
+        dy: CardArray | None,
+        out: CardArray | None,
+        *,
+        plan: Plan = _USUAL,
     ) -> Callable[[], CardArray]:
-        """As `compile`, without the first execution."""
-        return op_launcher(case, x, dy, out)
+        """As `compile`, without the first execution; `plan`: how relu and leaky_relu go over the arrays."""
+        return op_launcher(case, x, dy, out, plan=plan)
 
     def compile(
         self, case: Case, x: CardArray, dy: CardArray | None, out: CardArray | None

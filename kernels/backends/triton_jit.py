@@ -18,13 +18,14 @@ from kernels.api import MAIN_OPS, Case
 from kernels.backends import _torch_arrays
 from kernels.gpu import torch_card
 from kernels.gpu.card import Array
-from kernels.gpu.triton_kernels import backward, forward, launcher, packed_words
+from kernels.gpu.triton_kernels import Tile, backward, forward, launcher, packed_words
 from kernels.numbers.floats import bits, np_dtype
 
 __all__ = ["TritonJit"]
 
 Tensor = torch.Tensor
 _INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
+_USUAL = Tile()
 _PACKED_FROM = (8, 0)
 """The compute capability from which a card has all instructions of `packed_words`."""
 
@@ -64,10 +65,12 @@ class TritonJit:
         """What a harness needs of the card."""
         return torch_card.TorchCard(device)
 
-    def bind(self, case: Case, x: Tensor, dy: Tensor | None, out: Tensor | None) -> Callable[[], Tensor]:
-        """As `compile`, without the first execution."""
+    def bind(
+        self, case: Case, x: Tensor, dy: Tensor | None, out: Tensor | None, *, plan: Tile = _USUAL
+    ) -> Callable[[], Tensor]:
+        """As `compile`, without the first execution; `plan`: what a block takes."""
         inputs = [x] if dy is None else [dy, x]
-        launch = _launcher(case)
+        launch = _launcher(case, plan)
         target = {"new": None, "out": out, "inplace": inputs[0]}[case.placement]
         if case.n == 0:
             return lambda: torch.empty_like(x) if target is None else target
@@ -100,10 +103,11 @@ class TritonJit:
         return {"triton": how, "torch": torch.__version__, **torch_card.versions()}
 
 
-def _launcher(case: Case) -> Callable[..., object]:
+def _launcher(case: Case, plan: Tile) -> Callable[..., object]:
     """What launches the case's kernels on its arrays."""
     kernel, leaky = (forward if case.direction == "forward" else backward), case.op == "leaky_relu"
-    return launcher(kernel, case.n, SLOPE=float(_slope(case)), LEAKY=leaky, WORDS=_words(case))
+    fixed = {"SLOPE": float(_slope(case)), "LEAKY": leaky, "WORDS": _words(case), **plan.hints}
+    return launcher(kernel, case.n, plan.block, **fixed)
 
 
 def _slope(case: Case) -> np.generic:

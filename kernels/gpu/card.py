@@ -58,6 +58,12 @@ class Card(Protocol):
     def seconds(self, start: Any, end: Any) -> float:
         """Seconds on the device's own clock between two marks; waits for the second."""
 
+    def profile(self, run: Callable[[], object], calls: int) -> float | None:
+        """Seconds that the device worked on the `calls` that `run` makes and waits for, by the framework's profiler.
+
+        None where it did not see them all.  Only asked of a framework without events.
+        """
+
     def flush(self, nbytes: int) -> None:
         """Write `nbytes` of other memory on the device, and wait: what its cache held is gone."""
 

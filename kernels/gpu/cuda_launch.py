@@ -12,13 +12,15 @@ from kernels.api import MAIN_OPS, Case
 from kernels.gpu.card import Array
 from kernels.gpu.cuda_elements import ELEMENT_BITS
 from kernels.gpu.cuda_formula import formula_kernel
-from kernels.gpu.cuda_kernels import kernel, launch_shape
+from kernels.gpu.cuda_kernels import Plan, kernel, launch_shape
 from kernels.gpu.cuda_words import SIMULATED, cuda
 from kernels.gpu.numba_card import CardArray, select
 from kernels.numbers.floats import np_dtype
 from kernels.ops.formula import arrays_of, target_of
 
 __all__ = ["adopted", "launcher", "op_launcher"]
+
+_USUAL = Plan()
 
 
 def adopted(host: Array, case: Case) -> CardArray:
@@ -28,34 +30,47 @@ def adopted(host: Array, case: Case) -> CardArray:
 
 
 def launcher(
-    work: str, case: Case, x: CardArray, dy: CardArray | None, out: CardArray | None
+    work: str,
+    case: Case,
+    x: CardArray,
+    dy: CardArray | None,
+    out: CardArray | None,
+    *,
+    plan: Plan = _USUAL,
 ) -> Callable[[], CardArray]:
     """The call that does `work` on these arrays (see `cuda_kernels.kernel`); it is not made here."""
     return _calling(
-        kernel(work, case.dtype, _capability()),
+        kernel(work, case.dtype, _capability(), plan.unroll, streaming=plan.streaming),
         case,
         (x,) if dy is None else (dy, x),
         target_of(case.placement, x, dy, out),
+        plan,
     )
 
 
-def op_launcher(case: Case, x: Any, dy: CardArray | None, out: CardArray | None) -> Callable[[], CardArray]:
+def op_launcher(
+    case: Case, x: Any, dy: CardArray | None, out: CardArray | None, *, plan: Plan = _USUAL
+) -> Callable[[], CardArray]:
     """The call of the case's op on these arrays, likewise; of an op of two inputs `x` is a tuple of both.
 
-    relu and leaky_relu have kernels of their own, of comparisons of bits; other ops compute.
+    relu and leaky_relu have kernels of their own, of comparisons of bits, which keep to `plan`; other ops compute.
     """
     inputs = arrays_of(x, None) if dy is None else (dy, x)
     target = target_of(case.placement, x, dy, out)
     if case.op in MAIN_OPS:
-        return launcher(case.op if dy is None else f"{case.op}_grad", case, x, dy, out)
+        return launcher(case.op if dy is None else f"{case.op}_grad", case, x, dy, out, plan=plan)
     chosen = formula_kernel(case.op, case.direction, case.params, case.dtype, len(inputs))
     return _calling(chosen, case, inputs, target)
 
 
 def _calling(
-    chosen: Any, case: Case, inputs: tuple[CardArray, ...], target: CardArray | None
+    chosen: Any,
+    case: Case,
+    inputs: tuple[CardArray, ...],
+    target: CardArray | None,
+    plan: Plan = _USUAL,
 ) -> Callable[[], CardArray]:
-    launch = _configured(chosen, launch_shape(case.n, case.itemsize, _processors()))
+    launch = _configured(chosen, launch_shape(case.n, case.itemsize, _processors(), plan))
     bits, rest = [each.bits for each in inputs], (case.n, _slope(case))
     if target is None:
         allocate, dtype = partial(cuda.device_array, case.n, bits[0].dtype), inputs[0].dtype

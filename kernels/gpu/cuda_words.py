@@ -32,7 +32,9 @@ __all__ = [
     "from_half",
     "intrinsic",
     "load4",
+    "load4_streaming",
     "store4",
+    "store4_streaming",
     "to_half",
 ]
 
@@ -95,6 +97,8 @@ if SIMULATED:
         for lane, value in enumerate(np.array([a, b, c, d], np.uint32).view(array.dtype)):
             array[index * step + lane] = value
 
+    load4_streaming, store4_streaming = load4, store4
+
     def float_of(bits: Any) -> Any:
         """The float32 of these 32 bits."""
         return np.uint32(bits).view(np.float32)
@@ -144,6 +148,34 @@ else:
             for lane, word in enumerate(args[2:]):
                 vector = builder.insert_element(vector, word, _WORD(lane))
             builder.store(vector, address, align=LOAD_BYTES)
+            return context.get_dummy_value()
+
+        return types.void(array, types.int64, *[types.uint32] * 4), codegen
+
+    @intrinsic
+    def load4_streaming(_context: Any, array: Any, index: Any) -> Any:
+        """The same with the hint that nobody reads it again: one ld.cs.v4."""
+
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            address = _vector_at(context, builder, signature.args[0], *args)
+            function = ir.FunctionType(ir.LiteralStructType([_WORD] * 4), [address.type])
+            text = "ld.global.cs.v4.u32 {$0, $1, $2, $3}, [$4];"
+            vector = builder.call(ir.InlineAsm(function, text, "=r,=r,=r,=r,l", side_effect=True), [address])
+            words = [builder.extract_value(vector, lane) for lane in range(4)]
+            return context.make_tuple(builder, signature.return_type, words)
+
+        return types.UniTuple(types.uint32, 4)(array, types.int64), codegen  # type: ignore[no-untyped-call]  # as above
+
+    @intrinsic
+    def store4_streaming(_context: Any, array: Any, index: Any, a: Any, b: Any, c: Any, d: Any) -> Any:  # noqa: PLR0917
+        """The same with the hint that nobody reads it soon: one st.cs.v4."""
+
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            address = _vector_at(context, builder, signature.args[0], *args[:2])
+            function = ir.FunctionType(ir.VoidType(), [address.type, *[_WORD] * 4])
+            text = "st.global.cs.v4.u32 [$0], {$1, $2, $3, $4};"
+            asm = ir.InlineAsm(function, text, "l,r,r,r,r,~{memory}", side_effect=True)
+            builder.call(asm, [address, *args[2:]])
             return context.get_dummy_value()
 
         return types.void(array, types.int64, *[types.uint32] * 4), codegen

@@ -1,10 +1,13 @@
 """What a harness needs of a CUDA card that JAX works on.
 
-XLA has no timing events and cannot write into a given array.
+XLA has no timing events and cannot write into a given array.  What its kernels take on a card its profiler tells.
 """
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -13,10 +16,13 @@ import numpy as np
 
 from kernels.gpu.card import Array, Index, ordinal, why_not_there
 
-__all__ = ["JaxCard", "device_of", "why_no_card"]
+__all__ = ["JaxCard", "device_of", "why_no_card", "worked_s"]
 
 _L2_BYTES = 64 << 20
 """JAX does not tell; as many as the largest cards had until 2025."""
+
+_PLANE, _STREAM = "/device:GPU:", "Stream"
+"""What a card, and what works on it in turn, are called in a profile."""
 
 
 def why_no_card(name: str, device: str) -> str | None:
@@ -79,6 +85,23 @@ class JaxCard:
         """Never asked for, as there are no marks."""
         raise NotImplementedError("JAX has no events")
 
+    def profile(self, run: Callable[[], object], calls: int) -> float | None:
+        """By JAX's own profiler, which asks CUPTI when each kernel began and ended."""
+        options = jax.profiler.ProfileOptions()
+        options.host_tracer_level = options.python_tracer_level = 0
+        with tempfile.TemporaryDirectory() as folder:
+            try:
+                jax.profiler.start_trace(folder, profiler_options=options)
+            except RuntimeError:  # somebody else profiles, or may not
+                return None
+            try:
+                run()
+            finally:
+                jax.profiler.stop_trace()
+            files = [str(path) for path in Path(folder).rglob("*.xplane.pb")]
+            profiles = [jax.profiler.ProfileData.from_file(file) for file in files]
+            return worked_s(profiles, calls)
+
     def flush(self, nbytes: int) -> None:
         """Add to an array of that size."""
         if self._flush is None or self._flush.size != nbytes:
@@ -104,3 +127,17 @@ class JaxCard:
         """The most since the process began: XLA's count cannot be reset."""
         peak = (self._device.memory_stats() or {}).get("peak_bytes_in_use")
         return None if peak is None else int(peak)
+
+
+def worked_s(profiles: Iterable[Any], calls: int) -> float | None:
+    """Seconds of all that ran on the streams of cards, of `jax.profiler.ProfileData`; None of fewer than `calls`."""
+    ran_ns = [
+        event.duration_ns
+        for profile in profiles
+        for plane in profile.planes
+        if plane.name.startswith(_PLANE)
+        for line in plane.lines
+        if line.name.startswith(_STREAM)  # other lines sum the same up, by module and step
+        for event in line.events
+    ]
+    return sum(ran_ns) / 1e9 if len(ran_ns) >= calls else None

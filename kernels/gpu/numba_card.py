@@ -138,6 +138,9 @@ class NumbaCard:
         end.synchronize()
         return float(start.elapsed_time(end)) / 1e3
 
+    def profile(self, run: Callable[[], object], calls: int) -> None:
+        """Never asked for: there are events, but in the simulator."""
+
     def flush(self, nbytes: int) -> None:
         """Copy a buffer to another; together they have that size."""
         half = max(nbytes // 2, 1)

@@ -3,7 +3,7 @@
 They use no ``tl.maximum``, which loses NaN unless told not to; `where` keeps it, and its payload.  A program takes
 BLOCK elements, found by a 64-bit index.  Whole blocks take a kernel without masks, which would keep Triton from
 loading 16 bytes at a time; what is left over at the end is a launch of its own (TAIL), since a kernel that could do
-both would hold registers for both.
+both would hold registers for both.  EVICT and STORE are hints to the caches, for the loads and stores of whole blocks.
 
 Where WORDS is given, two 16-bit floats are worked on at once, by PTX of `packed_words`, which a card has from sm_80 on.
 Else they are compared and multiplied in float32 (which is exact) and rounded once, half to even.
@@ -14,13 +14,14 @@ Else they are compared and multiplied in float32 (which is exact) and rounded on
 # Triton evaluates annotations, and takes none but tl.constexpr.
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import triton
 import triton.language as tl
 
-__all__ = ["BLOCK", "backward", "flipped", "forward", "launcher", "packed_words", "xored"]
+__all__ = ["BLOCK", "Tile", "backward", "flipped", "forward", "launcher", "packed_words", "xored"]
 
 BLOCK = 2048
 """Elements a program: with 4 warps two to eight 16-byte loads a thread."""
@@ -29,14 +30,29 @@ _SPREAD = "prmt.b32 m, m, m, 0xBB99;"
 _CHOOSE = "lop3.b32 $0, {yes}, {no}, m, 0xE4;"
 
 
-def launcher(kernel: Any, n: int, **fixed: object) -> Callable[..., None]:
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """What a program takes, and how: `scripts/_card/sweep.py` measures which is the fastest on a card."""
+
+    block: int = BLOCK
+    """Elements, a power of two."""
+    streaming: bool = False
+    """Whether loads and stores say that nobody needs the line again."""
+
+    @property
+    def hints(self) -> dict[str, str]:
+        """What `forward` and `backward` are told of it."""
+        return {"EVICT": "evict_first", "STORE": ".cs"} if self.streaming else {}
+
+
+def launcher(kernel: Any, n: int, block: int = BLOCK, **fixed: object) -> Callable[..., None]:
     """What launches `kernel` on arrays of `n` elements: once for whole blocks, and once for what is left over."""
-    whole, rest = divmod(n, BLOCK)
+    whole, rest = divmod(n, block)
     launches = []
     if whole:
-        launches.append(partial(kernel[(whole,)], first=0, n=0, TAIL=False, BLOCK=BLOCK, **fixed))
+        launches.append(partial(kernel[(whole,)], first=0, n=0, TAIL=False, BLOCK=block, **fixed))
     if rest:
-        launches.append(partial(kernel[(1,)], first=whole * BLOCK, n=n, TAIL=True, BLOCK=BLOCK, **fixed))
+        launches.append(partial(kernel[(1,)], first=whole * block, n=n, TAIL=True, BLOCK=block, **fixed))
     return launches[0] if len(launches) == 1 else partial(_each, launches)
 
 
@@ -136,6 +152,8 @@ def forward(
     WORDS: tl.constexpr,
     BLOCK: tl.constexpr,
     TAIL: tl.constexpr,
+    EVICT: tl.constexpr = "",
+    STORE: tl.constexpr = "",
 ):
     """``out[:n] = relu(x[:n])``, or leaky_relu where LEAKY: whole blocks, or where TAIL what comes from `first` on."""
     if TAIL:
@@ -143,7 +161,8 @@ def forward(
         tl.store(out + i, _forward(tl.load(x + i, mask=i < n), SLOPE, LEAKY, WORDS), mask=i < n)
     else:
         i = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK).to(tl.int64)
-        tl.store(out + i, _forward(tl.load(x + i), SLOPE, LEAKY, WORDS))
+        v = tl.load(x + i, eviction_policy=EVICT)
+        tl.store(out + i, _forward(v, SLOPE, LEAKY, WORDS), cache_modifier=STORE)
 
 
 @triton.jit
@@ -158,6 +177,8 @@ def backward(
     WORDS: tl.constexpr,
     BLOCK: tl.constexpr,
     TAIL: tl.constexpr,
+    EVICT: tl.constexpr = "",
+    STORE: tl.constexpr = "",
 ):
     """``out[:n] = dy[:n]`` where x is positive, else 0, or the slope times dy where LEAKY."""
     if TAIL:
@@ -166,7 +187,8 @@ def backward(
         tl.store(out + i, _backward(g, v, SLOPE, LEAKY, WORDS), mask=i < n)
     else:
         i = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK).to(tl.int64)
-        tl.store(out + i, _backward(tl.load(dy + i), tl.load(x + i), SLOPE, LEAKY, WORDS))
+        g, v = tl.load(dy + i, eviction_policy=EVICT), tl.load(x + i, eviction_policy=EVICT)
+        tl.store(out + i, _backward(g, v, SLOPE, LEAKY, WORDS), cache_modifier=STORE)
 
 
 @triton.jit

@@ -16,7 +16,7 @@ MOST_BYTES = 100 << 20
 """What a repository's host takes of one file without a word."""
 _LOG_BYTES = 256 << 10
 """Of each log its end is kept."""
-_TEXTS = ("doctor.json", "crosscheck.csv", "integrity.json", "same.json")
+_TEXTS = ("doctor.json", "crosscheck.csv", "integrity.json", "same.json", "sweep.json")
 """Files whose texts come from frameworks, and may name folders and hosts."""
 _SPARED = ("journal.jsonl",)
 """For going on with a run, which a folder that is handed on is not for."""

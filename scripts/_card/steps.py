@@ -86,6 +86,11 @@ def _study(asked: Asked, limit_s: float, file: str) -> list[str]:
     return [*words, "--json", str(asked.folder / file), *asked.given("plugins")]
 
 
+def _sweep(asked: Asked, limit_s: float) -> list[str]:
+    words = ("--device", asked.device, "--minutes", _minutes(limit_s), "--json", asked.folder / "sweep.json")
+    return asked.script("_card.sweep", *words)
+
+
 def _tables(asked: Asked, _: float) -> list[str]:
     words = (asked.folder, "--tables", "fastest,arms,fits")
     if "tabulate" in asked.lacking:
@@ -127,7 +132,7 @@ STEPS = (
         "doctor",
         "What card is it, who uses it, what is installed, and which backends compile for it?",
         25.0,
-        90.0,
+        80.0,
         _doctor,
         "doctor.json",
         told.doctor,
@@ -137,17 +142,17 @@ STEPS = (
         "crosscheck",
         "Is every backend right, on every dtype, direction and placement?",
         25.0,
-        115.0,
+        105.0,
         _crosscheck,
         "crosscheck.csv",
         told.crosscheck,
     ),
-    Step("bench", "How fast is each?", 40.0, 205.0, _bench, "cells.csv", told.bench),
+    Step("bench", "How fast is each?", 40.0, 185.0, _bench, "cells.csv", told.bench),
     Step(
         "integrity",
         "Does the suite notice who cheats on a device?",
         20.0,
-        50.0,
+        45.0,
         _integrity,
         "integrity.json",
         told.integrity,
@@ -157,11 +162,20 @@ STEPS = (
         "same",
         "How often are identical programs called different (A/A)?",
         25.0,
-        75.0,
+        65.0,
         _same,
         "same.json",
         told.same,
         why_not=_no_base,
+    ),
+    Step(
+        "sweep",
+        "Which way to go over a large array is the fastest for our kernels?",
+        12.0,
+        55.0,
+        _sweep,
+        "sweep.json",
+        told.sweep,
     ),
     Step("tables", "All tables", 12.0, 20.0, _tables, "cells.csv", why_not=_no_run, always=True),
     Step("page", "The page and the figures", 20.0, 35.0, _page, "report.html", why_not=_undrawn, always=True),

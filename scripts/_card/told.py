@@ -24,6 +24,7 @@ __all__ = [
     "is_missing",
     "runs_on",
     "same",
+    "sweep",
 ]
 
 _MOST = 30
@@ -155,6 +156,27 @@ def same(folder: Path) -> list[str]:
     alarms = [each for each in found["judged"] if each["verdict"] in ALARMS]
     lines = [f"{each['experiment']}: {each['verdict']}, {each['speedup']:.3f}x" for each in alarms]
     return [said, *_list([*lines, *found["untimed"]])]
+
+
+def sweep(folder: Path) -> list[str]:
+    """Of each case the usual way and the fastest one, as shares of the driver's copy of as many bytes."""
+    found = read_json(folder / "sweep.json")
+    lines = [_swept(each) for each in found.get("cases", ())]
+    return _list([*lines, *(f"not tried: {why}" for why in found.get("skipped", ()))])
+
+
+def _swept(case: Mapping[str, Any]) -> str:
+    ways = {each["name"]: each for each in case["plans"] if each["name"] not in case["wrong"]}
+    usual, best = ways.get(case["usual"]), min(ways.values(), key=lambda way: way["seconds"])
+    label = " ".join(str(case[name]) for name in ("backend", "op", "direction", "dtype", "n"))
+    wrong = f"; wrong: {'; '.join(case['wrong'])}" if case["wrong"] else ""
+    if usual is None:
+        return f"{label}: the usual way is wrong{wrong}"
+    said = f"{label}: usual ({usual['name']}) {usual['share']:.3f} of the copy"
+    if best is usual:
+        return f"{said}, none is faster{wrong}"
+    gain = usual["seconds"] / best["seconds"]
+    return f"{said}, fastest ({best['name']}) {best['share']:.3f}, {gain:.3f}x{wrong}"
 
 
 def _counted(rows: Sequence[Mapping[str, str]], what: str) -> str:

@@ -64,6 +64,27 @@ def test_where_no_call_queues_up_nothing_is_told() -> None:
     assert device_seconds(slots, slots.backend.sync) is None
 
 
+class Profiled(QueueCard):
+    """Of a framework without events, whose profiler knows how long the device worked."""
+
+    def mark(self) -> None:  # type: ignore[override]
+        """None."""
+
+    def profile(self, run: Any, calls: int) -> float | None:
+        run()
+        self.seen = calls
+        return 0.5 * calls if calls else None
+
+
+def test_without_events_the_framework_s_profiler_is_asked() -> None:
+    slots = slots_on(Profiled, QueueRelu)
+    card: Any = slots.card
+    assert device_seconds(slots, slots.backend.sync) == 0.5
+    assert card.seen == 8
+    slots.case = replace(CASE, placement="inplace")
+    assert device_seconds(slots, slots.backend.sync) is None, "a call consumes its input"
+
+
 def test_calls_in_a_queue_are_waited_for_once() -> None:
     slots = slots_on(QueueCard, QueueRelu)
     made, waited, call = list[None](), list[None](), slots.ring[0].call

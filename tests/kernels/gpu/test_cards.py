@@ -54,6 +54,36 @@ def test_jax_shows_elements(dtype: str) -> None:
     np.testing.assert_array_equal(bits(taken), bits(x[index]))
 
 
+def test_a_profile_says_how_long_a_card_worked() -> None:
+    """Of a text as JAX's profiler writes it: two kernels on a stream; the module that they make up is no third."""
+    jax = pytest.importorskip("jax", reason="needs JAX")
+    from kernels.gpu.jax_card import worked_s
+
+    events = "".join(
+        f"events {{ metadata_id: 1 offset_ps: {i}000000 duration_ps: 250000 }} " for i in range(2)
+    )
+    lines = "".join(
+        f'lines {{ name: "{name}" {events} }} ' for name in ("Stream #13(Compute)", "XLA Modules")
+    )
+    kind = 'event_metadata { key: 1 value { id: 1 name: "loop_maximum_fusion" } }'
+    planes = "".join(
+        f'planes {{ name: "{name}" {lines} {kind} }} ' for name in ("/device:GPU:0", "/host:CPU")
+    )
+    profile = jax.profiler.ProfileData.from_text_proto(planes)
+    assert worked_s([profile], 2) == pytest.approx(500e-9)
+    assert worked_s([profile], 3) is None, "it did not see them all"
+    assert worked_s([], 1) is None
+
+
+def test_on_a_cpu_jax_s_profiler_sees_no_card() -> None:
+    jax = pytest.importorskip("jax", reason="needs JAX")
+    from kernels.gpu.jax_card import JaxCard
+
+    made: list[object] = []
+    assert JaxCard("cpu").profile(lambda: made.append(jax.numpy.ones(3).block_until_ready()), 1) is None
+    assert len(made) == 1
+
+
 def test_torch_is_given_a_device_with_its_number() -> None:
     """``torch.cuda.set_device`` refuses one without; here it has to get as far as asking for a driver."""
     torch = pytest.importorskip("torch", reason="needs PyTorch")
