@@ -97,7 +97,7 @@ class JaxCard:
             try:
                 run()
             finally:
-                jax.profiler.stop_trace()
+                jax.profiler.stop_trace()  # type: ignore[no-untyped-call]  # JAX's own
             files = [str(path) for path in Path(folder).rglob("*.xplane.pb")]
             profiles = [jax.profiler.ProfileData.from_file(file) for file in files]
             return worked_s(profiles, calls)
