@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from kernels.api import DIRECTIONS, DTYPES, Backend
+from kernels.api import DIRECTIONS, DTYPES, Backend, Case
 
 __all__ = ["assembled", "compiled"]
 
@@ -42,7 +42,24 @@ def assembled(backend: Backend) -> int:
             assert ("max.NaN." in ptx) == (work == "relu"), (dtype, work)
             assert "selp" not in ptx
         count += 1
-    return count + _planned(capability)
+    return count + _planned(capability) + _ready(capability)
+
+
+def _ready(capability: tuple[int, int]) -> int:
+    """A launch whose arguments are ready has those that the kernel takes, in number and in kind."""
+    from kernels.gpu.cuda_ready import arguments_of, assembled
+
+    for work, dtype in product(("relu", "leaky_relu_grad"), ("bfloat16", "float64")):
+        ptx, name = assembled(work, dtype, capability)
+        head = ptx[ptx.index(f"{name}(") :].partition(")")[0]
+        taken = [line.split()[1].strip(".") for line in head.splitlines() if ".param" in line]
+        slope = np.float64(0.01) if dtype == "float64" else np.float32(0.01)
+        addresses = [4096 * (i + 1) for i in range(len(taken) // 7)]
+        given = arguments_of(addresses, Case("relu", dtype=dtype, n=64), slope)
+        kinds = {int: "u64", np.int64: "u64", np.float32: "f32", np.float64: "f64"}
+        assert taken == [kinds[type(each)] for each in given], (work, dtype)
+        assert given[4] == 4096
+    return 4
 
 
 def _planned(capability: tuple[int, int]) -> int:

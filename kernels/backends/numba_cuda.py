@@ -14,7 +14,7 @@ from kernels.api import Case
 from kernels.gpu import numba_card
 from kernels.gpu.card import Array
 from kernels.gpu.cuda_kernels import Plan
-from kernels.gpu.cuda_launch import adopted, op_launcher
+from kernels.gpu.cuda_launch import adopted, kept, op_launcher
 from kernels.gpu.cuda_words import cuda
 from kernels.gpu.numba_card import CardArray
 from kernels.ops import why_not
@@ -68,6 +68,10 @@ class NumbaCuda:
     ) -> Callable[[], CardArray]:
         """As `compile`, without the first execution; `plan`: how relu and leaky_relu go over the arrays."""
         return op_launcher(case, x, dy, out, plan=plan)
+
+    def kept(self, case: Case, x: CardArray, dy: CardArray | None, out: CardArray) -> Callable[[], CardArray]:
+        """As `bind`, for relu and leaky_relu into a given array, by a launch without Numba's own."""
+        return kept(case, x, dy, out)
 
     def compile(
         self, case: Case, x: CardArray, dy: CardArray | None, out: CardArray | None

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,7 +19,7 @@ from kernels.api import MAIN_OPS, Case
 from kernels.backends import _torch_arrays
 from kernels.gpu import torch_card
 from kernels.gpu.card import Array
-from kernels.gpu.triton_kernels import Tile, backward, forward, launcher, packed_words
+from kernels.gpu.triton_kernels import Tile, backward, forward, kept, launcher, packed_words
 from kernels.numbers.floats import bits, np_dtype
 
 __all__ = ["TritonJit"]
@@ -82,6 +83,20 @@ class TritonJit:
 
         return call
 
+    def kept(self, case: Case, x: Tensor, dy: Tensor | None, out: Tensor) -> Callable[[], Tensor]:
+        """As `bind`, into a given array, with the compiled kernel kept, on the stream of now."""
+        kernel, fixed = _kernel_of(case)
+        inputs = [x] if dy is None else [dy, x]
+        launch = kept(
+            kernel, [*inputs, out], case.n, torch.cuda.current_stream(out.device).cuda_stream, **fixed
+        )
+
+        def call() -> Tensor:
+            launch()
+            return out
+
+        return call
+
     def compile(self, case: Case, x: Tensor, dy: Tensor | None, out: Tensor | None) -> Callable[[], Tensor]:
         """Compile and run once, on the tensors themselves."""
         call = self.bind(case, x, dy, out)
@@ -105,9 +120,14 @@ class TritonJit:
 
 def _launcher(case: Case, plan: Tile) -> Callable[..., object]:
     """What launches the case's kernels on its arrays."""
-    kernel, leaky = (forward if case.direction == "forward" else backward), case.op == "leaky_relu"
-    fixed = {"SLOPE": float(_slope(case)), "LEAKY": leaky, "WORDS": _words(case), **plan.hints}
-    return launcher(kernel, case.n, plan.block, **fixed)
+    kernel, fixed = _kernel_of(case)
+    return launcher(kernel, case.n, plan.block, **fixed, **plan.hints)
+
+
+def _kernel_of(case: Case) -> tuple[Any, dict[str, object]]:
+    """The case's kernel, and what it is told of the op."""
+    fixed = {"SLOPE": float(_slope(case)), "LEAKY": case.op == "leaky_relu", "WORDS": _words(case)}
+    return (forward if case.direction == "forward" else backward), fixed
 
 
 def _slope(case: Case) -> np.generic:

@@ -13,12 +13,13 @@ from kernels.gpu.card import Array
 from kernels.gpu.cuda_elements import ELEMENT_BITS
 from kernels.gpu.cuda_formula import formula_kernel
 from kernels.gpu.cuda_kernels import Plan, kernel, launch_shape
+from kernels.gpu.cuda_ready import ready
 from kernels.gpu.cuda_words import SIMULATED, cuda
 from kernels.gpu.numba_card import CardArray, select
 from kernels.numbers.floats import np_dtype
 from kernels.ops.formula import arrays_of, target_of
 
-__all__ = ["adopted", "launcher", "op_launcher"]
+__all__ = ["adopted", "kept", "launcher", "op_launcher"]
 
 _USUAL = Plan()
 
@@ -61,6 +62,18 @@ def op_launcher(
         return launcher(case.op if dy is None else f"{case.op}_grad", case, x, dy, out, plan=plan)
     chosen = formula_kernel(case.op, case.direction, case.params, case.dtype, len(inputs))
     return _calling(chosen, case, inputs, target)
+
+
+def kept(case: Case, x: CardArray, dy: CardArray | None, out: CardArray) -> Callable[[], CardArray]:
+    """The call of relu or leaky_relu into a given array, by a launch whose arguments are ready (see `cuda_ready`)."""
+    work, inputs = (case.op, (x,)) if dy is None else (f"{case.op}_grad", (dy, x))
+    launch = ready(work, case, (*inputs, out), _slope(case))
+
+    def call() -> CardArray:
+        launch()
+        return out
+
+    return call
 
 
 def _calling(

@@ -21,7 +21,7 @@ from typing import Any
 import triton
 import triton.language as tl
 
-__all__ = ["BLOCK", "Tile", "backward", "flipped", "forward", "launcher", "packed_words", "xored"]
+__all__ = ["BLOCK", "Tile", "backward", "flipped", "forward", "kept", "launcher", "packed_words", "xored"]
 
 BLOCK = 2048
 """Elements a program: with 4 warps two to eight 16-byte loads a thread."""
@@ -47,13 +47,26 @@ class Tile:
 
 def launcher(kernel: Any, n: int, block: int = BLOCK, **fixed: object) -> Callable[..., None]:
     """What launches `kernel` on arrays of `n` elements: once for whole blocks, and once for what is left over."""
-    whole, rest = divmod(n, block)
-    launches = []
-    if whole:
-        launches.append(partial(kernel[(whole,)], first=0, n=0, TAIL=False, BLOCK=block, **fixed))
-    if rest:
-        launches.append(partial(kernel[(1,)], first=whole * block, n=n, TAIL=True, BLOCK=block, **fixed))
+    launches = [partial(kernel[(grid,)], **words) for grid, words in _launches(n, block, fixed)]
     return launches[0] if len(launches) == 1 else partial(_each, launches)
+
+
+def kept(kernel: Any, arrays: Sequence[Any], n: int, stream: int, **fixed: object) -> Callable[[], None]:
+    """The same on these arrays with the compiled kernels kept: no argument is looked at again, whatever it is."""
+    launches = []
+    for grid, words in _launches(n, BLOCK, {"EVICT": "", "STORE": "", **fixed}):
+        compiled = kernel[(grid,)](*arrays, **words)
+        given = [*arrays, *(words[name] for name in kernel.arg_names[len(arrays) :])]
+        launches.append(partial(compiled[grid, 1, 1], *given, stream=stream))
+    return launches[0] if len(launches) == 1 else partial(_each, launches)
+
+
+def _launches(n: int, block: int, fixed: dict[str, Any]) -> list[tuple[int, dict[str, Any]]]:
+    """How many programs, and what they are told besides arrays: for whole blocks, and for what is left over."""
+    whole, rest = divmod(n, block)
+    body = {"first": 0, "n": 0, "TAIL": False, "BLOCK": block, **fixed}
+    tail = {**body, "first": whole * block, "n": n, "TAIL": True}
+    return [(whole, body)] * bool(whole) + [(1, tail)] * bool(rest)
 
 
 def _each(launches: Sequence[Callable[..., object]], *arrays: object) -> None:

@@ -20,15 +20,17 @@ from typing import Any
 import numpy as np
 
 from bench.arm.device_clock import Queue
+from bench.arm.timed_loop import without_gc
 from bench.plugin.terminating import as_interrupt
 from bench.text.sizes import format_size
 from kernels import registry
 from kernels.api import DIRECTIONS, Case
 from kernels.numbers import host_arrays
 from kernels.numbers.ulp import same_bits
+from kernels.plugins import one_line
 from scripts._shared import cli
 
-__all__ = ["Timer", "main", "measured", "plans_of"]
+__all__ = ["Timer", "launches", "main", "measured", "plans_of"]
 
 _ON_CARD = 64 << 20
 """Elements: several times what any cache holds."""
@@ -37,8 +39,12 @@ _ROUNDS = 5
 """Times that are taken of each way, by turns: the shortest counts, since a disturbance makes one longer."""
 _IN_A_ROW = 4
 """Calls of each of them."""
+_QUEUED = 64
+"""Calls that are launched before one waits for them all."""
 _LOOKED_AT = 4096
 """Elements of each way's result that are looked at."""
+_SMALL = 1 << 10
+"""Elements of a call that is little more than its launch."""
 _BLOCK_BYTES = (4 << 10, 8 << 10, 16 << 10, 32 << 10)
 _SIMULATED = {"NUMBA_ENABLE_CUDASIM": "1", "TRITON_INTERPRET": "1"}
 _STAND_INS = {"numba_cuda": ("cuda", 1 << 9), "triton_jit": ("cpu", 1 << 14)}
@@ -55,7 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if given.device == "cpu":
         os.environ.update(_SIMULATED)  # before either framework is imported
     until = time.monotonic() + 60 * given.minutes
-    found: dict[str, Any] = {"device": given.device, "cases": [], "skipped": []}
+    found: dict[str, Any] = {"device": given.device, "cases": [], "launches": [], "skipped": []}
     with as_interrupt():
         try:
             for line in _sweep(given.device, until, found):
@@ -96,6 +102,40 @@ def _sweep(device: str, until: float, found: dict[str, Any]) -> Iterator[str]:
             continue
         found["cases"].append({"backend": name, **measured(backend, case, until)})
         yield f"{label}: {len(found['cases'][-1]['plans'])} ways"
+    for name in _STAND_INS:
+        seen = {each["backend"] for each in found["cases"]}
+        if device == "cpu":
+            found["skipped"].append(f"{name}, launches: what a launch costs is a card's to say")
+        elif name in seen:
+            case = Case("relu", "forward", "out", "float32", _SMALL, device=device)
+            found["launches"].append({"backend": name, **launches(registry.load(name), case)})
+            yield f"{name}: launches"
+
+
+def launches(backend: Any, case: Case) -> dict[str, Any]:
+    """Seconds of a call among many, waited for once: as Python programs launch it, and with all of it ready before."""
+    x, out = (_adopted(backend, case, seed) for seed in (1, 2))
+    ways: dict[str, Call] = {"plain": backend.bind(case, x, None, out)}
+    try:
+        ways["ready"] = backend.kept(case, x, None, out)
+    except (AttributeError, ImportError, TypeError, ValueError) as error:  # parts of frameworks that change
+        return {"n": case.n, "seconds": {}, "reason": one_line(error)}
+    card = backend.card(case.device)
+    wrong = _wrong(backend, card, case, out, ways)
+    return {"n": case.n, "seconds": _queued(ways, backend.sync), "reason": "wrong" if wrong else ""}
+
+
+def _queued(ways: Mapping[str, Call], sync: Wait) -> dict[str, float]:
+    best = dict.fromkeys(ways, float("inf"))
+    for _ in range(_ROUNDS):
+        for name, call in ways.items():
+            with without_gc():
+                began = time.perf_counter()
+                for _ in range(_QUEUED):
+                    result = call()
+                sync(result)
+                best[name] = min(best[name], (time.perf_counter() - began) / _QUEUED)
+    return best
 
 
 def measured(backend: Any, case: Case, until: float) -> dict[str, Any]:

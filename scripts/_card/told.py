@@ -162,6 +162,7 @@ def sweep(folder: Path) -> list[str]:
     """Of each case the usual way and the fastest one, as shares of the driver's copy of as many bytes."""
     found = read_json(folder / "sweep.json")
     lines = [_swept(each) for each in found.get("cases", ())]
+    lines += [_launched(each) for each in found.get("launches", ())]
     return _list([*lines, *(f"not tried: {why}" for why in found.get("skipped", ()))])
 
 
@@ -177,6 +178,14 @@ def _swept(case: Mapping[str, Any]) -> str:
         return f"{said}, none is faster{wrong}"
     gain = usual["seconds"] / best["seconds"]
     return f"{said}, fastest ({best['name']}) {best['share']:.3f}, {gain:.3f}x{wrong}"
+
+
+def _launched(found: Mapping[str, Any]) -> str:
+    label = f"{found['backend']}, a call of {found['n']} elements among many"
+    if found["reason"]:
+        return f"{label}, its launch ready before: {found['reason']}"
+    told = ", ".join(f"{name} {1e6 * seconds:.2f} us" for name, seconds in found["seconds"].items())
+    return f"{label}: {told}"
 
 
 def _counted(rows: Sequence[Mapping[str, str]], what: str) -> str:

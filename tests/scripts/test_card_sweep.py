@@ -93,3 +93,42 @@ def test_the_usual_way_comes_first_and_is_the_one_that_is_launched() -> None:
     from kernels.gpu.cuda_kernels import Plan
 
     assert next(iter(sweep.plans_of("numba_cuda", CASE).values())) == Plan()
+
+
+class Ready(QueueRelu):
+    """Has a launch that is ready; a plain one takes a millisecond of the caller's time."""
+
+    def bind(self, case: Case, x: Any, dy: Any, out: Any) -> Any:
+        ready = self.kept(case, x, dy, out)
+
+        def plain() -> Any:
+            time.sleep(1e-3)
+            return ready()
+
+        return plain
+
+    def kept(self, case: Case, x: Any, dy: Any, out: Any) -> Any:
+        return self._bound(case, x, dy, out)
+
+
+class Unready(Ready):
+    """Its framework is another one today."""
+
+    def bind(self, case: Case, x: Any, dy: Any, out: Any) -> Any:
+        return self._bound(case, x, dy, out)
+
+    def kept(self, case: Case, x: Any, dy: Any, out: Any) -> Any:
+        raise AttributeError("no attribute 'launch'")
+
+
+def test_a_launch_that_is_ready_is_told_beside_the_plain_one(tmp_path: Path) -> None:
+    case = Case("relu", placement="out", n=64, device="cuda")
+    found = sweep.launches(Ready(), case)
+    assert found["seconds"]["plain"] > found["seconds"]["ready"] > 0
+    failed = sweep.launches(Unready(), case)
+    assert failed["reason"] == "AttributeError: no attribute 'launch'"
+    launched = [{"backend": name, **each} for name, each in (("a", found), ("b", failed))]
+    (tmp_path / "sweep.json").write_text(json.dumps({"launches": launched}))
+    lines = told.sweep(tmp_path)
+    assert lines[0].startswith("- a, a call of 64 elements among many: plain ")
+    assert lines[1].endswith("its launch ready before: AttributeError: no attribute 'launch'")

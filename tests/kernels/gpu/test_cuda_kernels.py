@@ -73,12 +73,20 @@ def test_triton_compiles_for_a_card_what_it_should() -> None:
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
 
 
+def test_a_kept_kernel_of_triton_is_launched_with_what_the_plain_one_is() -> None:
+    pytest.importorskip("triton", reason="Triton compiles without a card, but has to be there")
+    pytest.importorskip("torch", reason="Triton's arrays are torch's")
+    done = run("-m", "tests.triton_device")
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    assert done.stdout.splitlines()[-1] == "checked 6"
+
+
 def test_numba_compiles_for_a_card_what_it_should() -> None:
     """Every kernel, also beside a NumPy that has no ``row_stack`` any more, where libNVVM is there."""
     pytest.importorskip("numba_cuda", reason="needs libNVVM: pip install 'numba-cuda[cu13]'")
     done = run("-m", "tests.card_checks", "numba_cuda", "assembled")
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
-    assert done.stdout.splitlines()[-1] == "checked 32"
+    assert done.stdout.splitlines()[-1] == "checked 36"
 
 
 @pytest.mark.parametrize("device", ["cuda", "cuda:1"])
