@@ -72,7 +72,7 @@ def main() -> None:
     for kernel, arrays in ((forward, 2), (backward, 3)):
         for n in (1 << 10, BLOCK, 2 * BLOCK + 3):
             given = [torch.zeros(n) for _ in range(arrays)]
-            fixed: dict[str, object] = {"SLOPE": 0.01, "LEAKY": True, "WORDS": ""}
+            fixed: dict[str, Any] = {"SLOPE": 0.01, "LEAKY": True, "WORDS": ""}
             launched.clear()
             launcher(kernel, n, **fixed)(*given)
             plain = list(launched)
