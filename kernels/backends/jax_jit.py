@@ -22,6 +22,7 @@ import numpy as np
 from jax._src import xla_bridge  # only for backends_are_initialized, which has no public name
 
 from kernels.api import Case
+from kernels.forks import Fork, refusal
 from kernels.gpu.jax_card import JaxCard, device_of, why_no_card
 from kernels.ops import op_of, why_not
 from kernels.ops.formula import arrays_of
@@ -30,6 +31,7 @@ from kernels.ops.learnt import jax_gradients, keeping
 __all__ = ["JaxJit"]
 
 Array = np.ndarray[Any, Any]
+_FORK = Fork(xla_bridge.backends_are_initialized)
 _STARTED_WITH = os.environ.get("NPROC")  # XLA reads it when its CPU client is made
 
 
@@ -51,7 +53,7 @@ class JaxJit:
         self._threads = 0
 
     def why_not(self, case: Case) -> str | None:
-        """No strides, no given output, and a pool whose size is fixed at first use."""
+        """No strides, no given output, a pool whose size is fixed at first use, and none in a forked process."""
         if case.device != "cpu" and (missing := why_no_card(self.name, case.device)) is not None:
             return missing
         if (off := _turned_off(case.device)) is not None:
@@ -139,6 +141,8 @@ class JaxJit:
 
 def _turned_off(device: str) -> str | None:
     """Which of JAX's own settings keeps this from being what its users run; None if none does."""
+    if _FORK.happened:
+        return refusal("JAX")
     told = partial(
         getattr, jax.config
     )  # it makes its attributes when it is imported, unknown to type checkers

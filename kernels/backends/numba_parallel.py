@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from kernels.api import Case
+from kernels.forks import refusal
 from kernels.numba_cpu import threads
 from kernels.numba_cpu.loops import PlainLoops
 
@@ -18,10 +19,7 @@ class NumbaParallel(PlainLoops):
     def why_not(self, case: Case) -> str | None:
         """None on the CPU, but in a forked process."""
         if threads.forked():
-            return (
-                "this process was forked, and Numba's threads do not survive a fork; start processes with "
-                "'spawn' or 'forkserver', or use numba_tuned, which then runs serially"
-            )
+            return refusal("Numba")
         return super().why_not(case)
 
     def set_threads(self, count: int) -> int:

@@ -10,6 +10,7 @@ import torch
 
 from kernels.api import Case
 from kernels.backends import _torch_arrays
+from kernels.forks import Fork, refusal
 from kernels.gpu import torch_card
 from kernels.ops import op_of, why_not
 from kernels.ops.formula import target_of
@@ -20,6 +21,7 @@ __all__ = ["TorchEager"]
 Array = np.ndarray[Any, Any]
 Tensor = torch.Tensor
 _DEFAULT_THREADS = torch.get_num_threads()
+_FORK = Fork()
 
 
 class TorchEager:
@@ -37,8 +39,11 @@ class TorchEager:
         return self.why_no_device(case) or why_not("torch", case.op, case.direction, case.placement)
 
     def why_no_device(self, case: Case) -> str | None:
-        """None on the CPU, and on a card that torch sees."""
-        return None if case.device == "cpu" else torch_card.why_no_card(self.name, case.device)
+        """None on the CPU, but in a forked process with threads, and on a card that torch sees."""
+        if case.device != "cpu":
+            return torch_card.why_no_card(self.name, case.device)
+        stuck = _FORK.happened and torch.get_num_threads() > 1  # as a DataLoader's workers do not
+        return refusal("torch", "call torch.set_num_threads(1), ") if stuck else None
 
     def set_threads(self, count: int) -> int:
         """Set torch's intra-op threads; 0 is the count that it started with."""
