@@ -191,7 +191,7 @@ class Machine:
     ) -> Sitting:
         """All of it: one experiment for each size."""
         settings = parse({"results": "nowhere", "processes": "2", **words})
-        settings = replace(settings, profile=replace(settings.profile, max_rounds=40))
+        settings = replace(settings, profile=replace(settings.profile, batch_s=0.003, max_rounds=40))
         chosen = [Experiment(Case("relu", n=n), ARMS) for n in sizes]
         allowed = time_plan(settings, chosen)
         if settings.minutes is None:

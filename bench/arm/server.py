@@ -167,7 +167,8 @@ class ArmServer:
         if problem and not warm_problem and "writes nothing" in problem:
             problem = f"does nothing when the input has not changed: {problem}"
         problem = _tampered(self._watch.replaced()) or self._slots.why_copies or problem
-        self._work.rest()
+        if self._pace.everywhere:
+            self._work.rest()
         self._pace.look()
         iterations = count * each
         return Sample(

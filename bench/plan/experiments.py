@@ -232,4 +232,4 @@ def weight(experiment: Experiment, process: int = 1) -> float:
     """
     megabytes = experiment.case.bytes_moved / 1e6
     arms = sum(_CONTROL_WEIGHT if arm.is_control else 1.0 for arm in experiment.arms_in(process))
-    return arms * (1.0 + 0.4 * float(min(megabytes, 1000.0) ** 0.5))
+    return arms * (1.0 + 0.3 * float(min(megabytes, 1000.0) ** 0.5))

@@ -36,8 +36,8 @@ class Profile:
     processes: int
     """In how many each arm is measured, where there is time to start them."""
     max_rounds: int
-    batch_s: float = 0.003
-    """The least length of a timed batch.  Rounds of 3 ms differ no more than those of 24: many short ones tell more."""
+    batch_s: float = 0.0015
+    """The least length of a timed batch.  Rounds of 1.5 ms differ no more than those of 24: more of them tell more."""
 
 
 def _grid(**axes: tuple[object, ...]) -> Grid:
@@ -49,11 +49,16 @@ def _on_card(**axes: tuple[object, ...]) -> Grid:
 
 
 _LARGE = sizes("32Ki,16Mi")
+_FIRST_LOOK = (
+    _grid(op=("relu",)),
+    _grid(op=("leaky_relu",), n=sizes("1Mi")),
+)
+"""The main question at all sizes; the other op, which does the same with memory, at one of them."""
 _VARIED = ("op", "direction", "placement", "dtype", "layout", "data", "cache")
 """The axes of words that the grids of `full` vary; any other is varied around the common centre."""
 
 PROFILES: Mapping[str, Profile] = {
-    "quick": Profile((_CENTRE,), arm_s=0.27, processes=2, max_rounds=100),
+    "quick": Profile(_FIRST_LOOK, arm_s=0.5, processes=2, max_rounds=100),
     "standard": Profile(
         (
             _grid(placement=PLACEMENTS, n=sizes("1,64,1Ki:16Mi:x4")),
@@ -65,7 +70,7 @@ PROFILES: Mapping[str, Profile] = {
             ),
             _grid(placement=("out",), cache=("cold",), n=_LARGE),
         ),
-        arm_s=0.6,
+        arm_s=0.7,
         processes=4,
         max_rounds=300,
     ),
@@ -83,7 +88,7 @@ PROFILES: Mapping[str, Profile] = {
                 if axis.values and axis.name not in _VARIED
             ),
         ),
-        arm_s=1.1,
+        arm_s=1.3,
         processes=4,
         max_rounds=600,
     ),

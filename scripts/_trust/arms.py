@@ -67,13 +67,13 @@ def kind_of(variant: str) -> str:
 
 
 def passes(bases: Sequence[str], sizes: str, python: str = "") -> list[list[Experiment]]:
-    """As many experiments at a time as the quick profile has, one list for each op and direction.
+    """About as many experiments at a time as the quick profile has, a list for each op, direction and placement.
 
     `sizes` is as for ``pytest bench/``.  `python` is one of an equal environment, in which each base is measured,
     too.  Raises OptionError.
     """
-    found: dict[tuple[str, str], list[Experiment]] = {}
+    found: dict[tuple[str, str, str], list[Experiment]] = {}
     for case in sorted(cases(parse({"sizes": sizes}).grids), key=lambda case: case.n):
-        mine = found.setdefault((case.op, case.direction), [])
+        mine = found.setdefault((case.op, case.direction, case.placement), [])
         mine.extend(Experiment(case, _arms(base, python)) for base in bases)
     return list(found.values())

@@ -38,7 +38,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("bench.run.sitting.pool_of", machine.start)
         chosen = [Experiment(Case("relu", n=n), ARMS) for n in SIZES]
-        settings = parse({"results": str(folder), "run_id": "r", "processes": "2", "minutes": "0.2"})
+        settings = parse({"results": str(folder), "run_id": "r", "processes": "2", "minutes": "0.1"})
         with Run(settings, chosen, machine.around) as run:
             run.measure(chosen[0])
     return folder / "r"

@@ -250,7 +250,7 @@ def test_pairs_with_the_leader_get_the_verdicts_that_the_run_reports(tmp_path: P
     pytest.importorskip("torch", reason="the baseline of NumPy's arms is made of it")
     elsewhere = str(equal_python(tmp_path))
     passes = arms.passes(("numpy_ufunc",), "1Ki", elsewhere)
-    chosen = [each for each in passes[0] if each.case.placement == "out"]
+    (chosen,) = (some for some in passes if some[0].label == "relu-forward-out-float32-1Ki")
     settings = parse({"max_seconds": "0.5"})
     short = dataclasses.replace(settings.profile, batch_s=5e-4, max_rounds=6)
     fresh = measured(dataclasses.replace(settings, profile=short, plugins=slowed.PLUGINS), chosen)
@@ -282,9 +282,11 @@ class TestArms:
         parallel = {"torch_eager", "numba_parallel"}
         assert all((base in parallel) != (baseline in parallel) for base, baseline in arms.BASES.items())
 
-    def test_a_pass_is_as_large_as_the_quick_profile(self) -> None:
+    def test_a_pass_is_about_as_large_as_the_quick_profile(self) -> None:
+        """What is learnt from it of how processes differ is no more than a run learns."""
         profile, chosen = PROFILES["quick"], arms.passes(tuple(arms.BASES), "1Ki,32Ki,1Mi,16Mi")
-        assert {len(some) for some in chosen} == {len(cases(profile.grids))}
+        (count,) = {len(some) for some in chosen}
+        assert 0.75 * len(cases(profile.grids)) <= count <= len(cases(profile.grids))
         every = [each for some in chosen for each in some]
         assert len({each.case for each in every}) * len(arms.BASES) == len(every)
 
