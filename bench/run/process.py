@@ -28,7 +28,7 @@ from bench.run import offspring
 from bench.run.guardian import Start
 from bench.run.patience import Patience
 
-__all__ = ["ArmError", "ChildProcess", "Pending", "ask_all"]
+__all__ = ["SHARED", "ArmError", "ChildProcess", "Pending", "ask_all"]
 
 SHARED = {
     "XLA_PYTHON_CLIENT_PREALLOCATE": "false",

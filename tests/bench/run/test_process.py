@@ -22,7 +22,7 @@ from bench.plan.experiments import Arm, Experiment, Variant
 from bench.run.experiment import Limits, run
 from bench.run.inline_pool import InlinePool
 from bench.run.pool import ProcessPool
-from bench.run.process import ArmError, ChildProcess, ask_all
+from bench.run.process import SHARED, ArmError, ChildProcess, ask_all
 from bench.run.rows import Stamp, cells_of
 from kernels.api import Case
 from tests.running import ROOT, ended, wait_until
@@ -127,6 +127,21 @@ def test_environment_is_there_before_the_process_is(pool: ProcessPool) -> None:
     assert environ["RELU_BENCH_TEST"] == "yes"
     assert environ["PYTHONHASHSEED"] == "7"
     assert "RELU_BENCH_TEST" not in os.environ
+
+
+def test_what_shares_a_machine_is_started_so_unless_the_user_says_otherwise(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Inductor's pool of compilers would look like foreign load, and XLA would take most of a card."""
+    for name in SHARED:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("XLA_PYTHON_CLIENT_PREALLOCATE", "true")
+    process = opened({"CUDA_DEVICE_ORDER": "FASTEST_FIRST"})
+    environ = psutil.Process(process.pid).environ()
+    process.close()
+    assert environ["TORCHINDUCTOR_COMPILE_THREADS"] == "1"
+    assert environ["XLA_PYTHON_CLIENT_PREALLOCATE"] == "true", "the user's own"
+    assert environ["CUDA_DEVICE_ORDER"] == "FASTEST_FIRST", "the variant's own"
 
 
 def test_an_arm_that_cannot_start_says_what_it_printed(pool: ProcessPool) -> None:
