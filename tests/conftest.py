@@ -9,7 +9,9 @@ import pytest
 from hypothesis import settings
 
 from bench.plan.settings import FORCE
+from bench.run import offspring
 from kernels import registry
+from tests.forking import forked_guardian
 
 settings.register_profile("same-examples", derandomize=True, deadline=None)
 settings.load_profile("same-examples")
@@ -44,3 +46,9 @@ def own_registry(monkeypatch: pytest.MonkeyPatch) -> None:
     """Plugins that the test registers are gone after it, and those of other tests are not there."""
     monkeypatch.setattr(registry, "_plugins", {})
     monkeypatch.setattr(registry, "_loaded", {})
+
+
+@pytest.fixture
+def forked_arms(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Arms of the test's own process are forked, where that shows the same."""
+    monkeypatch.setattr(offspring, "_current", forked_guardian())

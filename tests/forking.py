@@ -1,7 +1,8 @@
 """Runs of pytest that are forked from a Python which has imported what they all need: half of a short one is that.
 
-``python -m tests.forking FD`` is that Python, of which each process of tests has one.  A fork does not show what a
-fresh process would of imports and limits, nor of variables that Python or a library reads as it starts.
+``python -m tests.forking FD`` is that Python, of which each process of tests has one.  The arms of such a run are
+forks, too (see `tests.forked_arms`).  A fork does not show what a fresh process would of imports and limits, nor of
+variables that Python or a library reads as it starts.
 """
 
 from __future__ import annotations
@@ -15,14 +16,16 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
+from typing import Any
 
-__all__ = ["ForkedRuns", "forked_runs"]
+__all__ = ["ForkedRuns", "forked_guardian", "forked_runs"]
 
 _ROOT = Path(__file__).resolve().parent.parent
-_NEEDED = ("pytest", "rich.live", "rich.table", "psutil", "numba", "bench.run.sitting")
+_NEEDED = ("pytest", "rich.live", "rich.table", "psutil", "numba", "bench.run.sitting", "tests.forked_arms")
 """With NumPy and SciPy; not what has plugins of pytest, which has to see those imported, nor what remembers a fork."""
 _READ_AT_START = ("PYTHON", "LD_", "NUMBA_", "OMP_", "OPENBLAS_", "MALLOC_")
 """What variables begin with that a fork would not obey."""
@@ -44,8 +47,7 @@ class ForkedRuns:
 
     def obey(self, environ: Mapping[str, str]) -> bool:
         """Whether a fork would see all of these variables as a fresh process does."""
-        changed = {name for name, _ in environ.items() ^ self._environ.items()}
-        return not any(name.startswith(_READ_AT_START) for name in changed)
+        return _obeys(self._environ, environ)
 
     def run(self, arguments: Sequence[str], environ: Mapping[str, str], output: Path, seconds: float) -> int:
         """Pytest's exit status with these arguments; what it prints goes into that file.
@@ -62,6 +64,18 @@ class ForkedRuns:
             forked_runs.cache_clear()
             raise subprocess.TimeoutExpired(arguments, seconds) from None
 
+    def guardian(self) -> socket.socket:
+        """The link to a guardian that this Python was forked to be, whose arms are forks as well."""
+        with (
+            tempfile.TemporaryDirectory(prefix="relu-bench-link-") as folder,
+            socket.socket(socket.AF_UNIX) as door,
+        ):
+            door.bind(f"{folder}/door")
+            door.listen(1)
+            door.settimeout(60)
+            self._socket.sendall(json.dumps({"guardian": f"{folder}/door"}).encode() + b"\n")
+            return door.accept()[0]
+
     def close(self) -> None:
         """End it."""
         if self._process.poll() is None:
@@ -69,10 +83,30 @@ class ForkedRuns:
             self._process.wait()
 
 
+def _obeys(own: Mapping[str, str], wanted: Mapping[str, str]) -> bool:
+    """Whether a fork of a process that was started with its `own` variables sees these as a fresh one does."""
+    changed = {name for name, _ in own.items() ^ wanted.items()}
+    return not any(name.startswith(_READ_AT_START) for name in changed)
+
+
 @cache
 def forked_runs() -> ForkedRuns:
     """The one of this process."""
     return ForkedRuns()
+
+
+class _Elsewhere:
+    """A process that is no child of this one, and ends when nobody is linked to it any more."""
+
+    def wait(self) -> None:
+        """Nothing is left of it here."""
+
+
+@cache
+def forked_guardian() -> Any:
+    """What starts the arms of this process as forks, for `bench.run.offspring`."""
+    offspring = importlib.import_module("bench.run.offspring")  # not where this module is a program
+    return offspring._Guardian(forked_runs().guardian(), _Elsewhere())
 
 
 def _serve(connection: socket.socket) -> None:
@@ -86,18 +120,31 @@ def _serve(connection: socket.socket) -> None:
     for line in connection.makefile("r", encoding="utf-8"):
         request = json.loads(line)
         child = os.fork()
+        if child == 0 and "guardian" in request:
+            connection.close()
+            _guard(request["guardian"])
         if child == 0:
             _become(connection, request["environ"], request["arguments"], request["output"])
             return
+        if "guardian" in request:
+            continue
         status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
         connection.sendall(f"{status}\n".encode())
     os._exit(0)  # nobody asks any more
+
+
+def _guard(door: str) -> None:
+    """Be a guardian for who waits at that door; never returns."""
+    link = socket.socket(socket.AF_UNIX)
+    link.connect(door)
+    importlib.import_module("tests.forked_arms").guard(link, partial(_obeys, dict(os.environ)))
 
 
 def _become(
     connection: socket.socket, environ: Mapping[str, str], arguments: Sequence[str], output: str
 ) -> None:
     connection.close()
+    own = dict(os.environ)
     os.environ.clear()
     os.environ.update(environ)
     sys.argv[1:] = arguments
@@ -105,6 +152,7 @@ def _become(
     os.dup2(written, 1)
     os.dup2(written, 2)
     os.close(written)
+    importlib.import_module("tests.forked_arms").fork_arms(partial(_obeys, own))
 
 
 if __name__ == "__main__":

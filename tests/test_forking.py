@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from pathlib import Path
 
+import psutil
 import pytest
 
+from bench.arm import worker
+from bench.messages import Open
+from bench.run.process import ArmError, ChildProcess
+from tests import forking
 from tests.forking import forked_runs
 from tests.running import bench, environ
 
@@ -41,3 +47,32 @@ def test_what_a_run_sees_is_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("COLUMNS", "200")
     wide = bench(tmp_path, "--help").text
     assert len(narrow.splitlines()) > len(wide.splitlines())
+
+
+TELLS = """
+import os
+
+raise RuntimeError(f"told {os.environ.get('RELU_BENCH_TOLD')}")
+"""
+
+
+@pytest.mark.parametrize(
+    ("variables", "module"),
+    [
+        ({"RELU_BENCH_TOLD": "yes"}, forking.__name__),
+        ({"RELU_BENCH_TOLD": "yes", "MALLOC_ARENA_MAX": "2"}, worker.__name__),
+    ],
+)
+@pytest.mark.usefixtures("forked_arms")
+def test_an_arm_is_forked_where_a_fork_obeys_its_variables(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], module: str
+) -> None:
+    """It has them, and what its parent imports from, and ends as any other."""
+    (tmp_path / "teller.py").write_text(TELLS)
+    monkeypatch.syspath_prepend(tmp_path)
+    with contextlib.closing(ChildProcess(worker.__name__, variables)) as child:
+        assert module in psutil.Process(child.pid).cmdline()
+        with pytest.raises(ArmError, match="told yes"):
+            child.call(Open("teller", "candidate", {"teller": "teller:Backend"}, 0, 0), seconds=60)
+        assert child.alive
+    assert not child.alive

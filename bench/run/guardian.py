@@ -19,14 +19,15 @@ import socket
 import struct
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from typing import Protocol
 
 import psutil
 
 from bench.machine.address_layout import fixed_layout
 
-__all__ = ["ENDED", "FAILED", "REPORT", "STARTED", "Guardian", "Start", "ask", "start"]
+__all__ = ["ENDED", "FAILED", "REPORT", "STARTED", "Guardian", "Start", "Started", "ask", "start"]
 
 _HEAD = struct.Struct("!QQ")
 """Before a request, whose text follows: its number, and the length of the text."""
@@ -51,6 +52,16 @@ class Start:
     environ: Mapping[str, str]
     folder: str | None
     random_layout: bool
+
+
+class Started(Protocol):
+    """What the guardian needs of a process, as `subprocess.Popen` has it."""
+
+    pid: int
+    returncode: int | None
+
+    def poll(self) -> int | None:
+        """Its return code, once it has ended."""
 
 
 def start(wanted: Start, end: int, output: int) -> subprocess.Popen[bytes]:
@@ -80,11 +91,11 @@ def ask(link: socket.socket, number: int, wanted: Start, end: int, output: int) 
 
 
 class Guardian:
-    """Starts what it is asked for on `link`, and says what has ended."""
+    """Starts what it is asked for on `link`, with `begin`, and says what has ended."""
 
-    def __init__(self, link: socket.socket) -> None:
-        self._link, self._parent = link, os.getppid()
-        self._children: dict[int, subprocess.Popen[bytes]] = {}
+    def __init__(self, link: socket.socket, begin: Callable[[Start, int, int], Started] = start) -> None:
+        self._link, self._begin, self._parent = link, begin, os.getppid()
+        self._children: dict[int, Started] = {}
 
     def serve(self) -> None:
         """Until the process that it works for has ended, or hangs up; then all children are ended."""
@@ -111,7 +122,7 @@ class Guardian:
         number, size = _HEAD.unpack(head)
         text = _exactly(self._link, size)
         try:
-            child = start(Start(**json.loads(text)), *files)
+            child = self._begin(Start(**json.loads(text)), *files)
         except (OSError, ValueError) as error:
             code = getattr(error, "errno", None) or errno.EINVAL
             report = FAILED, number, 0, code

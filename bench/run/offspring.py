@@ -22,7 +22,7 @@ from typing import Protocol
 from bench.run import guardian
 from bench.run.guardian import Start
 
-__all__ = ["Child", "own_path", "start"]
+__all__ = ["Child", "employ", "own_path", "start"]
 
 _LOOK_EVERY_S = 1.0
 """How often it is looked up whether a process is there that nothing is heard of: a Ctrl-C may cost a report."""
@@ -55,6 +55,13 @@ def start(wanted: Start, end: int, output: int) -> Child:
         return _guardian().start(wanted, end, output)
 
 
+class _Ends(Protocol):
+    """What is asked of a guardian's process."""
+
+    def wait(self) -> int:
+        """Return when it has ended."""
+
+
 class _Guarded:
     """A process that the guardian has started."""
 
@@ -83,22 +90,9 @@ class _Guarded:
 class _Guardian:
     """The guardian of this process, asked."""
 
-    def __init__(self) -> None:
+    def __init__(self, link: socket.socket, process: _Ends) -> None:
         self.owner = os.getpid()
-        self._link, theirs = socket.socketpair()
-        with theirs:
-            try:
-                self._process = subprocess.Popen(
-                    [sys.executable, "-m", guardian.__name__, str(theirs.fileno())],
-                    env={**os.environ, "PYTHONPATH": own_path()},
-                    pass_fds=(theirs.fileno(),),
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.DEVNULL,
-                    start_new_session=True,
-                )
-            except BaseException:
-                self._link.close()
-                raise
+        self._link, self._process = link, process
         self.gone = False
         self._asked = 0
         self._codes: dict[int, int] = {}
@@ -157,12 +151,36 @@ _lock = threading.RLock()
 _current: _Guardian | None = None
 
 
+def employ(link: socket.socket, process: _Ends) -> None:
+    """From here on that guardian, at the other end of `link`, starts what this process asks for."""
+    global _current  # noqa: PLW0603  # there is one
+    _current = _Guardian(link, process)
+
+
 def _guardian() -> _Guardian:
     """The one of this process."""
-    global _current  # noqa: PLW0603  # there is one
     if _current is None or _current.gone or _current.owner != os.getpid():
-        _current = _Guardian()
+        employ(*_new_guardian())
+    assert _current is not None, "employed"
     return _current
+
+
+def _new_guardian() -> tuple[socket.socket, subprocess.Popen[bytes]]:
+    """The socket to it, and its process."""
+    link, theirs = socket.socketpair()
+    with theirs:
+        try:
+            return link, subprocess.Popen(
+                [sys.executable, "-m", guardian.__name__, str(theirs.fileno())],
+                env={**os.environ, "PYTHONPATH": own_path()},
+                pass_fds=(theirs.fileno(),),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        except BaseException:
+            link.close()
+            raise
 
 
 def _is_there(pid: int) -> bool:

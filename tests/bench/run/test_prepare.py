@@ -15,6 +15,7 @@ import pytest
 from bench.messages import Finished, Prepared
 from bench.plan.experiments import Arm, Experiment
 from bench.plan.options import parse
+from bench.run import offspring
 from bench.run.arm_state import ArmState
 from bench.run.experiment import Limits, Measured, run
 from bench.run.inline_pool import InlinePool
@@ -26,8 +27,9 @@ from kernels import registry
 from kernels.api import Case
 from scripts._plugins.slowed import SlowedNumbaJit, SlowedNumpyUfunc
 from tests.compilers import compiled_by
+from tests.forking import forked_guardian
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("forked_arms")]
 
 PLUGINS = {
     "compiler": "tests.compilers:Compiler",
@@ -83,6 +85,7 @@ def from_nothing(tmp_path_factory: pytest.TempPathFactory) -> FromNothing:
         patch.setattr(registry, "_plugins", {})
         patch.setattr(registry, "_loaded", {})
         patch.setenv("TEST_COMPILED", str(folder))
+        patch.setattr(offspring, "_current", forked_guardian())
         made = ProcessPool(PLUGINS, cell_timeout=60)
         try:
             made.open(experiment.arms, threads=0)
