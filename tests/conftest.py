@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
@@ -48,7 +49,9 @@ def own_registry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registry, "_loaded", {})
 
 
-@pytest.fixture
-def forked_arms(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(scope="module")
+def forked_arms() -> Iterator[None]:
     """Arms of the test's own process are forked, where that shows the same."""
-    monkeypatch.setattr(offspring, "_current", forked_guardian())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(offspring, "_current", forked_guardian())
+        yield

@@ -20,12 +20,15 @@ from bench.arm import worker
 from bench.machine.address_layout import HASH_SEED
 from bench.run import guardian, offspring
 from bench.run.guardian import Guardian, Start, Started
+from scripts._crosscheck import worker as crosscheck_worker
 
 __all__ = ["Fork", "fork_arms", "guard"]
 
 _OF_EVERY_ARM = {*HASH_SEED, "PYTHONPATH"}
 """Variables that Python reads and all arms have: the one means nothing here, the other is obeyed."""
 
+_PROGRAMS = {module.__name__: module.main for module in (worker, crosscheck_worker)}
+"""What is forked: an arm's process, and the one in which crosscheck.py tries a backend."""
 _CHANNEL = 3
 """The file that is an arm's socket: the first after what is read, printed and complained."""
 
@@ -72,7 +75,8 @@ def guard(link: socket.socket, obeys: Obeys) -> NoReturn:
     def begin(wanted: Start, end: int, output: int) -> Started:
         plain = {name: text for name, text in wanted.environ.items() if name not in _OF_EVERY_ARM}
         plain |= {name: os.environ[name] for name in _OF_EVERY_ARM & os.environ.keys()}
-        if list(wanted.command) != [sys.executable, "-m", worker.__name__] or not obeys(plain):
+        interpreter, _, program = wanted.command
+        if interpreter != sys.executable or program not in _PROGRAMS or not obeys(plain):
             return guardian.start(wanted, end, output)
         pid = os.fork()
         if pid == 0:
@@ -98,7 +102,7 @@ def _work(wanted: Start, end: int, output: int) -> None:
     os.environ.clear()
     os.environ.update(wanted.environ)
     sys.path[:] = dict.fromkeys([*wanted.environ["PYTHONPATH"].split(os.pathsep), *sys.path])
-    worker.main(_CHANNEL)
+    _PROGRAMS[wanted.command[-1]](_CHANNEL)
 
 
 def _take(output: int, channel: int) -> None:

@@ -19,7 +19,7 @@ from scripts.crosscheck import main
 from tests import mutants
 from tests.running import ROOT
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("forked_arms")]
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from scripts._crosscheck.rows import Row, condensed
 from scripts._crosscheck.trials import Trial, trials
 from tests import mutants
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("forked_arms")]
 
 
 def tried(case: Case) -> dict[str, Trial]:

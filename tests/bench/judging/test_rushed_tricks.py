@@ -193,20 +193,22 @@ FEW = (("forward", "new"), ("forward", "out"), ("backward", "inplace"))
 """Each placement, and each direction."""
 OWN = ("numba_tuned", "numba_parallel", "torch_eager", "jax_jit")
 """Backends that have threads, pools, or copies."""
+TRIED = {"numba_tuned": FEW, "numba_parallel": FEW[1:2]}
+"""Into a given array Numba's are tried, whose loops wait for each other: beside busy programs, for seconds."""
 ODD = (harmless.RecyclingPool, harmless.CompilesLater, harmless.SettlesLate, harmless.PlansByShape)
 WAYS = [
     pytest.param(
         odd,
         direction,
         placement,
-        marks=() if (direction, placement) in (FEW if odd in OWN[:2] else FEW[::2]) else pytest.mark.daily,
+        marks=() if (direction, placement) in TRIED.get(str(odd), FEW[::2]) else pytest.mark.daily,
         id=f"{getattr(odd, 'name', odd)}-{direction}-{placement}",
     )
     for odd in (*ODD, *OWN)
     for direction in DIRECTIONS
     for placement in PLACEMENTS
 ]
-"""Into a given array Numba's are tried, whose loops wait for each other; the others once a day."""
+"""The others once a day."""
 
 
 @pytest.mark.usefixtures("busy")

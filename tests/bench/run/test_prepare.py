@@ -15,7 +15,6 @@ import pytest
 from bench.messages import Finished, Prepared
 from bench.plan.experiments import Arm, Experiment
 from bench.plan.options import parse
-from bench.run import offspring
 from bench.run.arm_state import ArmState
 from bench.run.experiment import Limits, Measured, run
 from bench.run.inline_pool import InlinePool
@@ -27,7 +26,6 @@ from kernels import registry
 from kernels.api import Case
 from scripts._plugins.slowed import SlowedNumbaJit, SlowedNumpyUfunc
 from tests.compilers import compiled_by
-from tests.forking import forked_guardian
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("forked_arms")]
 
@@ -79,13 +77,12 @@ class FromNothing:
 
 
 @pytest.fixture(scope="module")
-def from_nothing(tmp_path_factory: pytest.TempPathFactory) -> FromNothing:
+def from_nothing(tmp_path_factory: pytest.TempPathFactory, forked_arms: None) -> FromNothing:
     folder, experiment = tmp_path_factory.mktemp("compiled"), of("compiler")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(registry, "_plugins", {})
         patch.setattr(registry, "_loaded", {})
         patch.setenv("TEST_COMPILED", str(folder))
-        patch.setattr(offspring, "_current", forked_guardian())
         made = ProcessPool(PLUGINS, cell_timeout=60)
         try:
             made.open(experiment.arms, threads=0)
