@@ -77,9 +77,9 @@ BOTH = ("--placements", "new,out", "--sizes", "64,64Ki", "-k", "new-float32-64Ki
 
 
 def run_of(folder: Path, classes: Sequence[type], *cells: str) -> Outcome:
-    return bench(
-        folder, *plugged(classes), "--ops", "relu", "--directions", "forward", *cells, "--benchmark-quiet"
-    )
+    """In fresh processes: how much an arm uses up while others are measured, and how long that takes, is judged."""
+    one_way = ("--ops", "relu", "--directions", "forward")
+    return bench(folder, *plugged(classes), *one_way, *cells, "--benchmark-quiet", fresh=True)
 
 
 @pytest.fixture(scope="module")
