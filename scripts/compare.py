@@ -13,7 +13,7 @@ from bench.plan.options import OptionError
 from bench.records.errors import RunFilesError
 from bench.records.reading import ReadError
 from bench.records.schema import RUN_FILES
-from bench.stats.comparison import Comparison, compare
+from bench.stats.comparison import Comparison, compare_arms
 from bench.stats.confirmation import confirm
 from bench.text.units import percent_text
 from scripts._compare.again import measured_again, plan
@@ -77,15 +77,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     options = _parse(argv)
     _check_folders(options)
-    old, new = (load(names, options.results) for names in sides(options.runs, options.new))
+    whole = options.format in _DASHBOARDS
+    old, new = (
+        load(names, options.results, relative=options.relative, whole=whole)
+        for names in sides(options.runs, options.new)
+    )
     if options.format in _DASHBOARDS and len(new) > 1:
         raise cli.UsageError(f"--format {options.format} writes the times of one run; give one run of NEW")
     _check_output(options.output, [run.path for run in (*old, *new)])
     old, new = between_machines(old, new, relative=options.relative, confirm=options.confirm)
     notes = check_environments(old, new, allowed=options.allow_different_environment)
-    found = compare(
-        [run.side for run in old],
-        [run.side for run in new],
+    found = compare_arms(
+        (run.arms() for run in old),
+        (run.arms() for run in new),
         relative=options.relative,
         threshold=options.threshold,
     )
@@ -194,7 +198,7 @@ def _confirmed(
 ) -> tuple[Comparison, str]:
     """The comparison with its suspected cells measured again, and what to say of that."""
     before, after = recipes(old, new, options.old_path, options.new_path)
-    baseline = str(new[0].side.cells["baseline"].iloc[0])
+    baseline = str(new[0].cells["baseline"].iloc[0])
     plans = plan(found, before, after, baseline, relative=options.relative)
     if not plans:
         return confirm(found, {}, options.threshold), "Nothing is suspected, so nothing was measured again."
@@ -216,7 +220,7 @@ def _check_compared(found: Comparison, *, relative: bool) -> None:
 
 def _text(compared: _Compared, options: argparse.Namespace) -> str:
     if options.format in _DASHBOARDS:
-        return _DASHBOARDS[options.format](compared.new[0].side.cells)
+        return _DASHBOARDS[options.format](compared.new[0].cells)
     text = io.StringIO()
     if options.format == "csv":
         write_csv(compared.found.cells, text)
@@ -240,7 +244,7 @@ def _write(path: Path | None, text: str) -> None:
 
 def _report(compared: _Compared, options: argparse.Namespace) -> Report:
     named = [("Old", run) for run in compared.old] + [("New", run) for run in compared.new]
-    intro = [f"{name}: {line}" for name, run in named for line in run_lines(run.side.cells)]
+    intro = [f"{name}: {line}" for name, run in named for line in run_lines(run.cells)]
     intro.append(f"Threshold of a regression: {percent_text(options.threshold)}.")
     return Report(
         intro=[*intro, *compared.lines],

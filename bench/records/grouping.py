@@ -1,14 +1,17 @@
-"""Groups of rows that agree in some columns, numbered: one array of numbers at a time, however many columns."""
+"""Groups of rows that agree in some columns, numbered: one array of numbers at a time, however many columns.
+
+And frames handled column by column, so that of two large frames one goes as the other comes.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-__all__ = ["group_ids"]
+__all__ = ["alike", "group_ids", "last_of_each", "numbered", "picked"]
 
 _MOST_IDS = 1 << 62
 """Beyond it the product of the columns' sizes may not fit an int64."""
@@ -19,9 +22,14 @@ def group_ids(frame: pd.DataFrame, columns: Iterable[str]) -> npt.NDArray[np.int
 
     The numbers are in the order of the groups: by the first column, then the second, and so on.
     """
-    ids, size = np.zeros(len(frame), np.int64), 1
-    for name in columns:
-        codes, count = _codes(frame[name])
+    return numbered((frame[name] for name in columns), len(frame))
+
+
+def numbered(columns: Iterable[pd.Series], rows: int) -> npt.NDArray[np.int64]:
+    """As `group_ids`, of columns that are made one after the other, each with so many rows."""
+    ids, size = np.zeros(rows, np.int64), 1
+    for column in columns:
+        codes, count = _codes(column)
         if size * count > _MOST_IDS:
             size = _make_dense(ids)
         ids *= count
@@ -29,6 +37,41 @@ def group_ids(frame: pd.DataFrame, columns: Iterable[str]) -> npt.NDArray[np.int
         size *= count
     _make_dense(ids)
     return ids
+
+
+def last_of_each(ids: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+    """Which rows are the last of their group, by their groups' numbers from 0 up."""
+    place = np.zeros(int(ids.max(initial=-1)) + 1, np.int64)
+    place[ids] = np.arange(len(ids))  # of equal numbers the last one stays
+    last = np.zeros(len(ids), np.bool_)
+    last[place] = True
+    return last
+
+
+def picked(frame: pd.DataFrame, rows: npt.NDArray[np.intp]) -> pd.DataFrame:
+    """These rows, -1 for one without values; `frame` loses its columns, one by one as the new ones are made."""
+    missing = bool((rows < 0).any())
+    columns = {}
+    for name in list(map(str, frame)):
+        column = frame.pop(name)
+        values = column.to_numpy() if isinstance(column.dtype, np.dtype) else column.array
+        columns[name] = pd.Series(pd.api.extensions.take(values, rows, allow_fill=missing), copy=False)
+    return pd.DataFrame(columns, pd.RangeIndex(len(rows)), copy=False)
+
+
+def alike(columns: Sequence[pd.Series]) -> list[pd.Series]:
+    """The columns, which are one in several frames, with the same categories, where they are such columns.
+
+    Those of categories that differ are put in the order of their texts.
+    """
+    dtypes = [column.dtype for column in columns]
+    kinds = [isinstance(dtype, pd.CategoricalDtype) for dtype in dtypes]
+    if not any(kinds) or (all(kinds) and all(dtype == dtypes[0] for dtype in dtypes)):
+        return list(columns)
+    coded = [column.astype("category") for column in columns]
+    every = sorted({text for column in coded for text in column.cat.categories})
+    dtype = pd.CategoricalDtype(pd.Index(every, dtype="str"), ordered=True)
+    return [column.astype(dtype) for column in coded]
 
 
 def _codes(column: pd.Series) -> tuple[npt.NDArray[np.integer], int]:

@@ -12,12 +12,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
-import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from bench.records.columns import FORMER_WORDS, Column, columns_of, quoted, schema_problem
-from bench.records.grouping import group_ids
+from bench.records.grouping import group_ids, last_of_each
 from bench.records.parsing import Form, ReadError, occurrences, parse, parse_exactly, text_dtype
 from bench.records.schema import CELL_KEY, SCHEMA, Cell, Round, fields_of, since
 from bench.records.stacking import Stack
@@ -53,7 +51,7 @@ def read_cells(paths: Iterable[Path], columns: Sequence[str] | None = None) -> p
     kept = [rule for rule in columns_of(Cell) if columns is None or rule.name in {*columns, *_CELL_NAME}]
     frame = _with_usual_params(_stacked(paths, Cell, kept))
     frame.loc[~frame["op"].isin(SLOPED_OPS), "negative_slope"] = 0.0
-    last = _last_of_each(group_ids(frame, _CELL_NAME))
+    last = last_of_each(group_ids(frame, _CELL_NAME))
     return frame if last.all() else frame[last].reset_index(drop=True)
 
 
@@ -71,15 +69,6 @@ def _with_usual_params(frame: pd.DataFrame) -> pd.DataFrame:
             texts = sorted({*frame["params"].cat.categories, usual})
             frame["params"] = frame["params"].cat.set_categories(texts, ordered=True).where(~rows, usual)
     return frame
-
-
-def _last_of_each(ids: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
-    """Which rows are the last of their group, by their groups' numbers from 0 up."""
-    place = np.zeros(int(ids.max(initial=-1)) + 1, np.int64)
-    place[ids] = np.arange(len(ids))  # of equal numbers the last one stays
-    last = np.zeros(len(ids), np.bool_)
-    last[place] = True
-    return last
 
 
 def _stacked(paths: Iterable[Path], row: type[Cell] | type[Round], kept: Sequence[Column]) -> pd.DataFrame:

@@ -15,15 +15,20 @@ import pandas as pd
 from scipy.special import gammaincinv  # type: ignore[import-untyped]  # it carries no type hints
 
 from bench.records.columns import TIMED
+from bench.records.grouping import alike
 from bench.stats.frames import group_ids
 from bench.stats.run_estimates import KEY
 from bench.stats.significance import welch_df
 
-__all__ = ["badness", "moderated", "scatter_of_runs", "side_of"]
+__all__ = ["NAMED", "badness", "moderated", "scatter_of_runs", "side_of"]
 
 Floats = npt.NDArray[np.float64]
 
 _ESTIMATES = ("value", "within", "within_df", "between", "between_df", "process_variance")
+NAMED = (*KEY, "role", "status", "baseline")
+"""The columns of arms whose categories may differ by run."""
+_SMALL = np.float16
+"""Holds 0, 1 and NaN exactly."""
 _LEAST = 8
 """The fewest arms that a scatter between runs is taken from."""
 
@@ -36,7 +41,9 @@ def side_of(runs: Sequence[pd.DataFrame]) -> pd.DataFrame:
     their df, of that mean; ``runs``, how many; ``squares``, the sum of their squared deviations from the mean;
     ``baselines``, how many different ones; ``without_highest`` and ``without_lowest``, the mean of the other runs.
     """
-    arms = pd.concat(runs, ignore_index=True) if len(runs) > 1 else runs[0].reset_index(drop=True)
+    if len(runs) == 1:
+        return _lone_run(runs[0].reset_index(drop=True))
+    arms = _together(runs)
     arms["arm"] = group_ids(arms, KEY)
     known = arms.loc[arms["value"].notna(), ["arm", "time_s", "baseline", *_ESTIMATES]]
     known = known.assign(
@@ -62,7 +69,42 @@ def side_of(runs: Sequence[pd.DataFrame]) -> pd.DataFrame:
         without_lowest=(total - groups["value"].min()) / others,
     )
     named = arms[[*KEY, "role", "status", "reason", "baseline", "arm"]].iloc[_worst(arms)]
-    return named.merge(figures, on="arm", how="left")
+    return named.merge(figures, on="arm", how="left").drop(columns="arm")
+
+
+def _together(runs: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """The rows of all runs, with categories that all of them have."""
+    frames = [run.copy(deep=False) for run in runs]
+    for name in NAMED:
+        for frame, column in zip(frames, alike([frame[name] for frame in frames]), strict=True):
+            frame[name] = column
+    return pd.concat(frames, ignore_index=True)
+
+
+def _lone_run(arms: pd.DataFrame) -> pd.DataFrame:
+    """As `side_of` has it, of one run, each of whose arms has one row: what the sums of one are.
+
+    What is the same in every row takes as little as it can: a run may have millions.
+    """
+    known = arms["value"].notna()
+    arms["time_s"] = np.exp(np.log(arms["time_s"].where(known)))  # the geometric mean of one
+    within = arms["within"]
+    arms["within"] = within.where(np.isfinite(within) & known)
+    for name in ("process_variance", "within_df", "between", "between_df"):
+        if not known.all():
+            arms[name] = arms[name].where(known)
+    once = np.where(known, 1.0, np.nan)
+    value = arms["value"].to_numpy()
+    with np.errstate(invalid="ignore"):  # of an infinite value
+        squares = np.square(value - value)
+    unknown = np.full(len(arms), np.nan, _SMALL)
+    return arms.assign(
+        runs=once,
+        squares=squares.astype(_SMALL),
+        baselines=once.astype(_SMALL),
+        without_highest=unknown,
+        without_lowest=unknown,
+    )
 
 
 def _worst(arms: pd.DataFrame) -> npt.NDArray[np.intp]:

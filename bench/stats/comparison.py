@@ -15,22 +15,22 @@ How often unchanged cells are called changed, and how often changed ones are fou
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from bench.records.grouping import picked
 from bench.records.schema import VERDICTS
 from bench.stats.between_runs import badness, moderated, scatter_of_runs, side_of
 from bench.stats.drift import scatter, scatter_df, shifts
 from bench.stats.estimates import Interval
-from bench.stats.frames import group_ids
 from bench.stats.jumps import noise_floor, p_of, p_of_a_jump
-from bench.stats.run_estimates import KEY, MATCH, Side, arms_of
+from bench.stats.paired_sides import copies_of_both, paired
+from bench.stats.run_estimates import MATCH, Side, arms_of
 from bench.stats.significance import benjamini_hochberg, holm, t_bound
-from kernels.api import AXES
 
 __all__ = ["ALPHA", "CHANGES", "Comparison", "Side", "compare", "compare_arms", "words"]
 
@@ -44,6 +44,8 @@ Floats = npt.NDArray[np.float64]
 
 ALPHA = 0.05
 """How often one or more of the cells of a comparison may be called changed by chance."""
+_AT_ONCE = 1 << 16
+"""Rows whose parts of an error are in memory together: twenty numbers each."""
 _SCREEN = 0.2
 """The share of suspected cells that may be unchanged: they are measured again, so missing one costs more."""
 
@@ -57,8 +59,9 @@ class Comparison:
     corrected), p_value, p_adjusted (Holm), noise_floor (the smallest change that would have been called one in 80 % of
     the cases), shift (what every copy of its case shows beyond the others, a ratio), change (one of `CHANGES`),
     suspected (bool: worth measuring again) and regression (bool).
-    `old` has, row by row, what a repeated measurement of the new code is judged against: ``value``, ``variance``,
-    ``df``, ``runs``; and of one process's log time the variances ``old_process``, ``new_process`` with ``process_df``.
+    `old` has, for each suspected row, what a repeated measurement of the new code is judged against: ``value``,
+    ``variance``, ``df``, ``runs``; and of one process's log time the variances ``old_process``, ``new_process`` with
+    ``process_df``.
     `mean` is the geometric mean of the ratios of all judged cells, `controls_mean` the same of the copies; `drift` what
     the sides' runs add to an error, a standard deviation of log ratios.
     """
@@ -79,14 +82,13 @@ def compare(
     relative: compare times over the baseline's of the same experiment instead of seconds.
     threshold: a smaller difference is `same`; a slowdown is a regression if it is beyond this fraction.
     """
-    # The arms of a run are large: each side's go before the other's come.
-    sides = [side_of([arms_of(run, relative=relative) for run in runs]) for runs in (old, new)]
-    return _compared(sides, (len(old), len(new)), relative=relative, threshold=threshold)
+    arms = ((arms_of(run, relative=relative) for run in runs) for runs in (old, new))
+    return compare_arms(*arms, relative=relative, threshold=threshold)
 
 
 def compare_arms(
-    old: Sequence[pd.DataFrame],
-    new: Sequence[pd.DataFrame],
+    old: Iterable[pd.DataFrame],
+    new: Iterable[pd.DataFrame],
     *,
     relative: bool = False,
     threshold: float = 0.05,
@@ -97,53 +99,41 @@ def compare_arms(
     tests: how many tests this comparison is one of; each p-value is multiplied by it (Bonferroni).  None: the cells of
     this comparison are all there are, and Holm's correction is for their number.
     """
-    sides = [side_of(runs) for runs in (old, new)]
-    return _compared(sides, (len(old), len(new)), relative=relative, threshold=threshold, tests=tests)
+    counts, sides = [0, 0], list[pd.DataFrame]()
+    for number, runs in enumerate(
+        (old, new)
+    ):  # a side's arms are large, and of iterators nobody else has them
+        frames = list(runs)
+        counts[number] = len(frames)
+        sides.append(side_of(frames))
+        del frames
+    added = math.sqrt(1 / counts[0] + 1 / counts[1])
+    return _compared(sides, added, relative=relative, threshold=threshold, tests=tests)
 
 
 def _compared(
-    sides: Sequence[pd.DataFrame],
-    runs: tuple[int, int],
-    *,
-    relative: bool,
-    threshold: float,
-    tests: int | None = None,
+    sides: list[pd.DataFrame], added: float, *, relative: bool, threshold: float, tests: int | None
 ) -> Comparison:
-    """The comparison of both `sides`, which are of so many `runs`."""
-    both = _paired(*sides, relative=relative)
-    controls = both[(both["control"] == "ceiling") & both["d"].notna()]
-    cells = both[both["control"] == ""].merge(shifts(controls), on=list(AXES), how="left")
+    """The comparison of both `sides`, which are used up; `added`: how often the drift of one run adds to a change."""
+    repeated = scatter_of_runs(sides)
+    both = paired(sides, relative=relative)
+    controls = copies_of_both(both)
+    drift = _drift(repeated, controls)
+    cells = picked(both, np.flatnonzero(both["control"] == ""))
     if relative:  # the baseline over itself says nothing
         own = (cells["role_old"] == "baseline") & (cells["role_new"] == "baseline") & cells["d"].notna()
-        cells = cells[~own].reset_index(drop=True)
-    drift = _drift(sides, controls)
-    return Comparison(
-        _judge(cells, drift, threshold, tests),
-        _old_side(cells, drift),
-        _mean(cells),
-        _mean(controls),
-        drift[0] * math.sqrt(1 / runs[0] + 1 / runs[1]),
-        len(controls),
-    )
+        cells = picked(cells, np.flatnonzero(~own))
+    of_case = shifts(controls).reindex(range(int(cells["case"].max() + 1) if len(cells) else 0))
+    for name in of_case:
+        cells[name] = of_case[name].to_numpy()[cells["case"]]
+    mean = _mean(cells)
+    judged = _judge(cells, drift, threshold, tests)
+    old = _old_side(cells[judged["suspected"]], drift)
+    return Comparison(judged, old, mean, _mean(controls), drift[0] * added, len(controls))
 
 
-def _paired(old: pd.DataFrame, new: pd.DataFrame, *, relative: bool) -> pd.DataFrame:
-    """The arms of both sides (see `side_of`), with the difference ``d`` of the logs and each side's error."""
-    both = old.merge(new, on=KEY, how="outer", suffixes=("_old", "_new"), indicator="side")
-    several = both[["baselines_old", "baselines_new"]].max(axis=1) > 1
-    rebased = (several | (both["baseline_old"] != both["baseline_new"])) & relative
-    return both.assign(
-        d=(both["value_new"] - both["value_old"]).where(~rebased),
-        rebased=rebased & both["value_old"].notna() & both["value_new"].notna(),
-        **{
-            f"se_{name}": np.sqrt(both[f"within_{name}"] + both[f"between_{name}"]) for name in ("old", "new")
-        },
-    )
-
-
-def _drift(sides: Sequence[pd.DataFrame], controls: pd.DataFrame) -> tuple[float, float]:
+def _drift(repeated: tuple[float, int] | None, controls: pd.DataFrame) -> tuple[float, float]:
     """What one run adds to the error of any arm, a standard deviation, and its degrees of freedom."""
-    repeated = scatter_of_runs(sides)
     if repeated is not None:
         return repeated[0], scatter_df(repeated[1])
     return scatter(controls) / math.sqrt(2), scatter_df(len(controls))  # the controls' is of two runs
@@ -151,6 +141,14 @@ def _drift(sides: Sequence[pd.DataFrame], controls: pd.DataFrame) -> tuple[float
 
 def _errors(cells: pd.DataFrame, drift: tuple[float, float]) -> tuple[Floats, Floats]:
     """The variance of each cell's difference, and its degrees of freedom."""
+    variance, df = np.empty(len(cells)), np.empty(len(cells))
+    for start in range(0, len(cells), _AT_ONCE):
+        some = slice(start, start + _AT_ONCE)
+        variance[some], df[some] = _errors_of(cells.iloc[some], drift)
+    return variance, df
+
+
+def _errors_of(cells: pd.DataFrame, drift: tuple[float, float]) -> tuple[Floats, Floats]:
     runs = 1 / cells["runs_old"] + 1 / cells["runs_new"]
     between = (
         cells["between_old"] + cells["between_new"]
@@ -223,7 +221,7 @@ def _judge(
         noise_floor=noise_floor(cells, error, df, ALPHA / (tests or max(int((~np.isnan(p)).sum()), 1))),
         shift=np.exp(shift),
     )
-    judged = words(d, error, df, figures["p_adjusted"].to_numpy(), threshold)
+    judged = _places_of_words(d, error, df, figures["p_adjusted"].to_numpy(), threshold)
     figures["change"] = _changes(cells, judged, unknown=np.isnan(p))
     open_ones = figures["change"].isin(("slower", "faster", "unresolved"))
     figures["suspected"] = open_ones & (benjamini_hochberg(chance) <= _SCREEN)
@@ -234,26 +232,35 @@ def _judge(
 
 def words(d: Floats, error: Floats, df: Floats, p_adjusted: Floats, threshold: float) -> npt.NDArray[np.str_]:
     """One of `VERDICTS` for each difference `d` of log times, whose p-value among all is `p_adjusted`."""
+    return np.array(VERDICTS)[_places_of_words(d, error, df, p_adjusted, threshold)]
+
+
+def _places_of_words(
+    d: Floats, error: Floats, df: Floats, p_adjusted: Floats, threshold: float
+) -> npt.NDArray[np.int8]:
+    """The place of each one's word in `VERDICTS`, with which `CHANGES` begins."""
     inside = np.abs(d) + t_bound(df, 2 * ALPHA) * error < math.log1p(threshold)  # two one-sided tests
     real = p_adjusted <= ALPHA
-    return np.select([inside, real & (d > 0), real & (d < 0)], ["same", "slower", "faster"], "unresolved")
+    rules = {"same": inside, "slower": real & (d > 0), "faster": real & (d < 0)}
+    places = [np.int8(VERDICTS.index(word)) for word in rules]
+    return np.select(list(rules.values()), places, np.int8(VERDICTS.index("unresolved")))
 
 
-def _changes(
-    cells: pd.DataFrame, judged: npt.NDArray[np.str_], *, unknown: npt.ArrayLike
-) -> npt.NDArray[np.str_]:
-    """One of `CHANGES` for each cell; `judged` is what the figures say."""
+def _changes(cells: pd.DataFrame, judged: npt.NDArray[np.int8], *, unknown: npt.ArrayLike) -> pd.Series:
+    """One of `CHANGES` for each cell; `judged` is the place there of what the figures say."""
     old, new = (badness(cells[name]) for name in ("status_old", "status_new"))
     rules = {
-        "only old": cells["side"] == "left_only",
-        "only new": cells["side"] == "right_only",
+        "only old": cells["only_old"],
+        "only new": cells["only_new"],
         "failed": new > old,
         "recovered": new < old,
         "untimed": old > 0,
         "other baseline": cells["rebased"],
         "unknown": unknown,
     }
-    return np.select([np.asarray(rule, bool) for rule in rules.values()], list(rules), judged)
+    places = [np.int8(CHANGES.index(word)) for word in rules]
+    codes = np.select([np.asarray(rule, bool) for rule in rules.values()], places, judged)
+    return pd.Series(np.array(CHANGES, object)[codes], cells.index, "str")  # each word is in memory once
 
 
 def _mean(cells: pd.DataFrame) -> Interval | None:
@@ -262,11 +269,11 @@ def _mean(cells: pd.DataFrame) -> Interval | None:
     The cells of a case were measured together, so the cases are what is independent (the
     cluster-robust standard error of a mean, Student's t); of a single case the interval has no bounds.
     """
-    known = cells.loc[cells["d"].notna(), ["d", *AXES]]
+    known = cells.loc[cells["d"].notna(), ["d", "case"]]
     if known.empty:
         return None
     mean = float(known["d"].mean())
-    sums = np.bincount(group_ids(known, AXES), known["d"] - mean)
+    sums = np.bincount(known["case"], known["d"] - mean)[np.bincount(known["case"]) > 0]
     if len(sums) == 1:
         return Interval(math.exp(mean), 0.0, math.inf)
     error = math.sqrt(float((sums**2).sum()) * len(sums) / (len(sums) - 1)) / len(known)

@@ -1,6 +1,6 @@
 """How much the machine itself moved between two runs: what the control arms, the same code in both, show.
 
-Each row of `controls` is a control arm of one case: the columns of the case, ``d`` (log of new time
+Each row of `controls` is a control arm of one case: ``case`` (its number), ``d`` (log of new time
 over old), ``se_old`` and ``se_new`` (the errors of the two logs).
 """
 
@@ -10,8 +10,6 @@ import math
 
 import numpy as np
 import pandas as pd
-
-from kernels.api import AXES
 
 __all__ = ["scatter", "scatter_df", "shifts"]
 
@@ -35,19 +33,19 @@ def scatter(controls: pd.DataFrame) -> float:
 
 
 def shifts(controls: pd.DataFrame) -> pd.DataFrame:
-    """By case what all of its controls, two or more, show beyond the median of all: the mean of the logs.
+    """By ``case`` what all of its controls, two or more, show beyond the median of all: the mean of the logs.
 
     0 where they do not all point in one direction.
     """
-    beyond = controls[list(AXES)].assign(
+    beyond = controls[["case"]].assign(
         shift=controls["d"] - controls["d"].median(),
         variance=(controls["se_old"] ** 2 + controls["se_new"] ** 2).fillna(0.0),
     )
-    cases = beyond.groupby(list(AXES), dropna=False, observed=True)
+    cases = beyond.groupby("case")
     signs, size = cases["shift"].agg(["min", "max"]), cases.size()
     agree = (size > 1) & ((signs["min"] > 0) | (signs["max"] < 0))
     means = cases.mean().assign(shift_se=np.sqrt(cases["variance"].sum()) / size)
-    return means[["shift", "shift_se"]].where(agree, 0.0).reset_index()
+    return means[["shift", "shift_se"]].where(agree, 0.0)
 
 
 def scatter_df(controls: int) -> float:

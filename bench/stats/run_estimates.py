@@ -12,12 +12,13 @@ import numpy as np
 import pandas as pd
 
 from bench.records.columns import TIMED
+from bench.records.grouping import alike, group_ids, last_of_each, picked
 from bench.stats.arm_estimates import spread_of_rounds
 from bench.stats.fastest import COMPETING
 from bench.stats.process_spread import ProcessSpread
 from kernels.api import AXES
 
-__all__ = ["FREE", "KEY", "MATCH", "NEEDED", "Side", "arms_of"]
+__all__ = ["KEY", "MATCH", "NEEDED", "Side", "arms_of", "needed_for"]
 
 MATCH = (*AXES, "backend", "variant")
 """What names a cell in all runs; a baseline may have become a candidate, or the other way round."""
@@ -38,8 +39,8 @@ NEEDED = (
     ),
 )
 """The columns of cells.csv that a comparison is made of."""
-FREE = ("device", "backend", "variant", "role", "status", "baseline")
-"""Columns whose categories differ by run, and so cannot be merged."""
+_RATIOS = ("speedup", "speedup_lo", "speedup_hi", "kind")
+"""Those of them that only a comparison of ratios is made of."""
 _AT_FIRST = ProcessSpread().spread("", 0)
 """What is thought of processes where no run has measured how they differ."""
 _INTERVAL_WIDTH = 2 * 1.96
@@ -56,22 +57,29 @@ class Side:
     rounds: pd.DataFrame | None = None
 
 
-def arms_of(run: Side, *, relative: bool) -> pd.DataFrame:
+def needed_for(*, relative: bool) -> tuple[str, ...]:
+    """The columns of cells.csv that such a comparison is made of: of a million rows each takes 8 MB."""
+    return tuple(name for name in NEEDED if relative or name not in _RATIOS)
+
+
+def arms_of(run: Side, *, relative: bool, used_up: bool = False) -> pd.DataFrame:
     """One row per arm, without the floor and ablations.
 
     Columns: `KEY` (`control` is the role of a control, else empty), role, status, reason, time_s, baseline, ``value``
     (the log of the time, of that over the baseline's if `relative`), ``within`` with ``within_df`` and ``between`` with
     ``between_df`` (the variances that rounds and processes give the value), and ``process_variance`` (of one process).
-    `value` and `within` are NaN where they are not known.
+    `value` and `within` are NaN where they are not known.  `used_up`: take the columns out of the run's frame, which
+    nobody needs any more; a run may have millions of rows.
     """
-    cells = run.cells[~run.cells["role"].isin(("floor", "ablation"))]
+    rows = np.flatnonzero(~run.cells["role"].isin(("floor", "ablation")))
+    cells = picked(run.cells if used_up else run.cells.copy(deep=False), rows)
     names = ["speedup", "speedup_lo", "speedup_hi"] if relative else ["time_s", "time_lo_s", "time_hi_s"]
     timed = cells["status"].isin(TIMED)
     with np.errstate(divide="ignore", invalid="ignore"):
         value, low, high = (np.log(cells[name].where(timed)) for name in names)
         width = high - low
     frame = cells[[*MATCH, "role", "status", "reason", "time_s", "baseline"]].assign(
-        control=cells["role"].astype(str).where(~cells["role"].isin(COMPETING), ""),
+        control=_control(cells["role"]),
         value=-value if relative else value,
         **_of_processes(cells, relative=relative),
     )
@@ -80,10 +88,21 @@ def arms_of(run: Side, *, relative: bool) -> pd.DataFrame:
     known = frame["between"].where(cells["process_sd"].notna(), 0.0)
     frame["within"] = (total - known).clip(lower=0.0)
     frame["within_df"] = _worth(cells["rounds"].fillna(np.inf))
-    frame = frame.astype(dict.fromkeys(FREE, "str"))
     if run.rounds is not None:
         frame = _with_rounds(frame, spread_of_rounds(run.rounds, relative=relative))
-    return frame.drop_duplicates(KEY, keep="last")
+    last = last_of_each(group_ids(frame, KEY))
+    return frame if last.all() else frame[last]
+
+
+def _control(role: pd.Series) -> pd.Series:
+    """The role of a control, else empty."""
+    roles = role.astype("category")
+    names = np.array(["" if name in COMPETING else str(name) for name in roles.cat.categories], object)
+    found, codes = np.unique(names.astype(str), return_inverse=True)
+    dtype = pd.CategoricalDtype(pd.Index(found, dtype="str"), ordered=True)
+    return pd.Series(
+        pd.Categorical.from_codes(codes.astype(np.int8)[roles.cat.codes], dtype=dtype), role.index
+    )
 
 
 def _of_processes(cells: pd.DataFrame, *, relative: bool) -> dict[str, pd.Series]:
@@ -109,7 +128,8 @@ def _of_processes(cells: pd.DataFrame, *, relative: bool) -> dict[str, pd.Series
 
 def _with_rounds(frame: pd.DataFrame, spread: pd.DataFrame) -> pd.DataFrame:
     """`frame` with the errors that the rounds give; where they do not give the cell's value they are not its own."""
-    spread = spread.astype({name: "str" for name in FREE if name in spread})
+    for name in (*MATCH, "role"):
+        frame[name], spread[name] = alike([frame[name], spread[name]])
     frame = frame.merge(spread, on=[*MATCH, "role"], how="left")
     own = (frame["rounds_value"] - frame["value"]).abs() < _OWN
     frame["within"] = np.square(frame["rounds_se"]).where(own, frame["within"])

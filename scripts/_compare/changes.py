@@ -67,7 +67,6 @@ def blocks(found: Comparison, limit: int, *, everything: bool) -> list[Block]:
     cells = found.cells
     confirmed = "again_ratio" in cells
     chosen = cells["p_value"].notna() if everything else cells["change"].isin(("slower", "faster"))
-    by_ratio = cells.sort_values("ratio", ascending=False, kind="stable")
     made = [
         _block(
             "Status changed",
@@ -80,20 +79,24 @@ def blocks(found: Comparison, limit: int, *, everything: bool) -> list[Block]:
             "Every cell" if everything else "Changed",
             "The largest slowdown first.",
             _FIGURES,
-            by_ratio[chosen.loc[by_ratio.index]],
+            _by_ratio(cells[chosen]),
             limit,
         ),
         _block(
             "Measured again" if confirmed else "Suspected",
             "Judged by the second measurement alone." if confirmed else "Changed, or chance: not known yet.",
             _AGAIN if confirmed else _FIGURES,
-            by_ratio[(cells["suspected"] if confirmed else _suspected(found)).loc[by_ratio.index]],
+            _by_ratio(cells[cells["suspected"] if confirmed else _suspected(found)]),
             limit,
         ),
         _implementations(cells),
         _block("Not compared", "Left out of every figure.", _LOST, cells[cells["change"].isin(_WHY)], limit),
     ]
     return [block for block in made if block.sections]
+
+
+def _by_ratio(cells: pd.DataFrame) -> pd.DataFrame:
+    return cells.sort_values("ratio", ascending=False, kind="stable")
 
 
 def legend(found: Comparison, threshold: float, *, relative: bool) -> list[str]:
@@ -133,9 +136,9 @@ def _block(heading: str, title: str, columns: _Columns, cells: pd.DataFrame, lim
 
 
 def _implementations(cells: pd.DataFrame) -> Block:
-    known = cells[cells["p_value"].notna()]
+    known = cells.loc[cells["p_value"].notna(), ["backend", "variant", "change", "ratio"]]
     rows = []
-    for (backend, variant), arm in known.groupby(["backend", "variant"]):
+    for (backend, variant), arm in known.groupby(["backend", "variant"], observed=True):
         counts = arm["change"].value_counts().to_dict()
         numbers = [len(arm), *(counts.get(name, 0) for name in _WORDS)]
         mean = ratio_text(float(np.exp(np.log(arm["ratio"]).mean())))

@@ -7,9 +7,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from bench.records.find_runs import find_runs
 from bench.records.reading import read_cells
-from bench.stats.run_estimates import NEEDED, Side
+from bench.stats.run_estimates import NEEDED, Side, arms_of, needed_for
 from bench.text.units import count_text
 from scripts._shared.cli import UsageError
 from scripts._shared.environments import differences, read_environment, remarks
@@ -19,19 +21,34 @@ from scripts._shared.run_files import rounds_beside
 
 __all__ = ["LoadedRun", "between_machines", "check_environments", "load", "sides"]
 
+_TOLD = ("run_id", "machine", "role", "status", "baseline")
+"""The columns that say what a run is, and how its cells ended."""
+
 
 @dataclass(frozen=True, slots=True)
 class LoadedRun:
     """One run, with its environment.json where it has one."""
 
     path: Path
-    side: Side
+    cells: pd.DataFrame
+    """The columns of its cells that are told of them."""
     environment: Mapping[str, Any] | None
+    _arms: list[pd.DataFrame]
 
     @property
     def machine(self) -> str:
         """The machine's name in its rows."""
-        return clean(str(self.side.cells["machine"].iloc[0]))
+        return clean(str(self.cells["machine"].iloc[0]))
+
+    def arms(self) -> pd.DataFrame:
+        """What `bench.stats.run_estimates.arms_of` makes of it; to be had once, since it is large."""
+        return self._arms.pop()
+
+    def without_copies(self) -> LoadedRun:
+        """The run without the ceiling's arms."""
+        arms = self.arms()
+        some = arms[arms["control"] != "ceiling"]
+        return replace(self, cells=self.cells[self.cells["role"] != "ceiling"], _arms=[some])
 
 
 def sides(first: Sequence[str], new: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -48,17 +65,20 @@ def sides(first: Sequence[str], new: Sequence[str]) -> tuple[list[str], list[str
     )
 
 
-def load(names: Sequence[str], results: Path) -> list[LoadedRun]:
-    """The runs of one side.  Raises ReadError, and UsageError for a run named twice: it is no second measurement."""
+def load(names: Sequence[str], results: Path, *, relative: bool, whole: bool = False) -> list[LoadedRun]:
+    """The runs of one side, for a comparison of ratios if `relative`; `whole`: with all columns of `NEEDED`.
+
+    Raises ReadError, and UsageError for a run named twice: it is no second measurement.
+    """
     paths = find_runs(names, results)
     if len(paths) < len(names):
         raise UsageError(f"a run is named twice on one side ({', '.join(names)}); name each once")
-    return [LoadedRun(path, _side(path), read_environment(path)) for path in paths]
+    return [_loaded(path, relative=relative, whole=whole) for path in paths]
 
 
-def _side(path: Path) -> Side:
+def _loaded(path: Path, *, relative: bool, whole: bool) -> LoadedRun:
     """The run at `path`, with the rounds that lie beside it if they are its own."""
-    cells = read_cells([path], NEEDED)
+    cells = read_cells([path], NEEDED if whole else needed_for(relative=relative))
     for column in ("run_id", "machine"):
         values = [clean(str(value)) for value in cells[column].unique()]
         if len(values) > 1:
@@ -68,7 +88,9 @@ def _side(path: Path) -> Side:
             )
     rounds = rounds_beside(path)
     own = None if rounds is None else rounds[rounds["run_id"] == cells["run_id"].iloc[0]]
-    return Side(cells, own)
+    told = cells.copy(deep=False) if whole else cells[list(_TOLD)]
+    arms = arms_of(Side(cells, own), relative=relative, used_up=True)
+    return LoadedRun(path, told, read_environment(path), [arms])
 
 
 def between_machines(
@@ -94,12 +116,7 @@ def between_machines(
         raise UsageError(f"{two}: {ONLY_RATIOS}; add --relative and --allow-different-environment")
     if confirm:
         raise UsageError(f"{two}, and --confirm measures here alone; leave it out")
-    return [_without_copies(run) for run in old], [_without_copies(run) for run in new]
-
-
-def _without_copies(run: LoadedRun) -> LoadedRun:
-    cells = run.side.cells
-    return replace(run, side=Side(cells[cells["role"] != "ceiling"], run.side.rounds))
+    return [run.without_copies() for run in old], [run.without_copies() for run in new]
 
 
 def check_environments(old: Sequence[LoadedRun], new: Sequence[LoadedRun], *, allowed: bool) -> list[str]:
