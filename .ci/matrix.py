@@ -52,7 +52,8 @@ SHOWN = ("numpy", "numba", "jax", "pandas", "scipy", "pytest", "pytest-benchmark
 EXTRAS = ("dev", "heavy-tests")
 WHOLE = "all"
 AGAIN = "those that had failed"
-"""Which tests a row is about, besides the fast ones."""
+FAST = "fast"
+"""Which tests a row is about."""
 
 
 def parser() -> Parser:
@@ -101,7 +102,7 @@ def tested(asked: argparse.Namespace, venv: Path, report: Path) -> tuple[str, li
         python = [str(venv / "bin" / "python"), "-m", "pytest", "-p", "no:benchmark"]
         return AGAIN, [*python, "--quiet", f"--junitxml={report}", *asked.again]
     target = "test-fast" if asked.fast else "test"
-    return "fast" if asked.fast else WHOLE, [
+    return FAST if asked.fast else WHOLE, [
         *("make", target, f"VENV={venv}"),
         f"ARGS=--quiet --junitxml={report}",
     ]
@@ -143,7 +144,7 @@ def with_row(page: str, row: Sequence[str]) -> str:
     """The table between the page's markers, with this row in place of older ones that it makes obsolete."""
     rows = page.partition(f"<!-- {MARKER}:begin -->")[2].partition(f"<!-- {MARKER}:end -->")[0].split("\n")
     older = [tuple(each.strip("| ").split(" | ")) for each in rows if each.startswith("| ")][2:]
-    replaced = (WHOLE, AGAIN) if row[3] == WHOLE else (row[3],)
+    replaced = (WHOLE, AGAIN, FAST) if row[3] == WHOLE else (row[3],)
     kept = [each for each in older if each[:3] != tuple(row[:3]) or each[3] not in replaced]
     return "\n".join(map(line, [HEAD, ["---"] * len(HEAD), *sorted([*kept, tuple(row)])]))
 

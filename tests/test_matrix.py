@@ -24,22 +24,24 @@ def page(table: str) -> str:
 def test_a_row_replaces_the_one_of_its_environment_and_no_other() -> None:
     with_row = MATRIX["with_row"]
     text = page("")
-    for each in (row("3.13", "all", "5"), row("3.12", "all", "6"), row("3.13", "fast", "4")):
+    for each in (row("3.13", "all", "5"), row("3.12", "all", "6"), row("3.11", "fast", "4")):
         text = page(with_row(text, each))
     lines = with_row(text, row("3.13", "all", "7")).splitlines()
     assert [line.strip("| ").split(" | ")[0:6:5] for line in lines[2:]] == [
+        ["3.11", "4"],
         ["3.12", "6"],
         ["3.13", "7"],
-        ["3.13", "4"],
     ]
     assert lines[0].startswith("| Python | packages |")
 
 
-def test_a_whole_run_takes_the_place_of_what_had_failed_in_an_older_one() -> None:
+def test_a_whole_run_takes_the_place_of_a_fast_one_and_of_what_had_failed_in_an_older_one() -> None:
     with_row, again = MATRIX["with_row"], MATRIX["AGAIN"]
     text = page("")
-    for each in (row("3.13", "all", "5"), row("3.13", again, "2"), row("3.12", again, "1")):
+    fast, whole = row("3.13", "fast", "3"), row("3.13", "all", "5")
+    for each in (fast, whole, row("3.13", again, "2"), row("3.12", again, "1")):
         text = page(with_row(text, each))
+    assert "| fast |" not in text
     assert text.count(again) == 2
     text = page(with_row(text, row("3.13", again, "4")))
     assert text.count(again) == 2

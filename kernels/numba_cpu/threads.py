@@ -15,6 +15,7 @@ import contextlib
 import ctypes
 import multiprocessing
 import os
+import threading
 from typing import Any
 
 import numba
@@ -27,8 +28,15 @@ FORKED_AT = ctypes.addressof(_forked)
 """The address of a byte, for compiled code: 0, or 1 in a forked process."""
 
 
+_starting = threading.Lock()
+"""Looking for OpenMP walks the loaded libraries, and starting threads loads more: two threads that do so at once wait
+for ever, the one for Python's lock and the other for the loader's."""
+
+
 def _mark_forked() -> None:
+    global _starting  # noqa: PLW0603  # another thread may have held it as the process forked
     _forked.value = 1
+    _starting = threading.Lock()
 
 
 if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
@@ -68,8 +76,12 @@ def layer() -> str | None:
 
 def start() -> None:
     """Start the threads, if they have not been.  Numba does so as it compiles or loads a parallel function."""
-    if _started():
-        return
+    with _starting:
+        if not _started():
+            _start()
+
+
+def _start() -> None:
     with contextlib.suppress(ImportError):  # no such layer on this machine
         from numba.np.ufunc import omppool  # type: ignore[attr-defined]  # noqa: F401, PLC0415  # compiled
     openmp = [(each, each.num_threads) for each in _openmp()]  # of all, that one's included

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import threading
 
 import pytest
 
+from kernels.numba_cpu import threads as numba_threads
 from tests.running import printed_by, python
 
 pytestmark = pytest.mark.slow
@@ -64,6 +67,25 @@ def test_a_small_call_starts_no_threads() -> None:
         print(threads.layer() is None, threads.count())
     """
     assert printed_by(program, NUMBA_NUM_THREADS="4").splitlines() == ["None 4", "False 2"]
+
+
+def test_of_threads_that_call_first_one_starts_numbas(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two at once waited for each other for ever: one walked the loaded libraries, and the other loaded one."""
+    both, met = threading.Barrier(2), []
+
+    def start() -> None:
+        with contextlib.suppress(threading.BrokenBarrierError):
+            both.wait(0.2)  # returns where two are in here at once
+            met.append(1)
+
+    monkeypatch.setattr(numba_threads, "_started", lambda: False)
+    monkeypatch.setattr(numba_threads, "_start", start)
+    callers = [threading.Thread(target=numba_threads.start) for _ in range(2)]
+    for each in callers:
+        each.start()
+    for each in callers:
+        each.join()
+    assert not met
 
 
 @NEEDS_FORK
