@@ -126,11 +126,13 @@ def versions(venv: Path) -> dict[str, str]:
 
 
 def counts(report: Path) -> dict[str, int]:
-    """How many tests passed, were skipped and failed, as pytest's report has it."""
+    """How many tests passed, were skipped and failed, as pytest's report has it.  Raises UsageError where none ran."""
     (suite,) = ElementTree.parse(report).getroot().iter("testsuite")
     tests, failures, errors, skipped = (
         int(suite.attrib[name]) for name in ("tests", "failures", "errors", "skipped")
     )
+    if not tests:
+        raise UsageError("no test was run, so there is no row; see above")
     failed = failures + errors
     return {"passed": tests - failed - skipped, "skipped": skipped, "failed": failed}
 

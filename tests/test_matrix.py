@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from scripts._shared.cli import UsageError
 from tests.running import ROOT
 
 MATRIX = runpy.run_path(str(ROOT / ".ci" / "matrix.py"))
@@ -58,6 +59,17 @@ def test_counts_come_from_pytests_own_report(tmp_path: Path) -> None:
         encoding="utf-8",
     )
     assert MATRIX["counts"](report) == {"passed": 3, "skipped": 3, "failed": 3}
+
+
+def test_where_no_test_ran_there_is_no_row(tmp_path: Path) -> None:
+    """As with --again and a name that pytest does not find."""
+    report = tmp_path / "report.xml"
+    report.write_text(
+        '<testsuites><testsuite tests="0" failures="0" errors="0" skipped="0"/></testsuites>',
+        encoding="utf-8",
+    )
+    with pytest.raises(UsageError, match="no test was run"):
+        MATRIX["counts"](report)
 
 
 def test_what_had_failed_is_run_again_alone_and_has_a_row_of_its_own(tmp_path: Path) -> None:
