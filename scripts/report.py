@@ -21,7 +21,7 @@ from scripts._report.rounds import drawn, rounds_of
 from scripts._shared import cli
 from scripts._shared.environments import Environment, read_environment, resolve_of
 from scripts._shared.filters import add_filters, chosen
-from scripts._shared.run_files import paths_of_runs, rounds_of_runs
+from scripts._shared.run_files import files_of_runs, rounds_of_runs
 from scripts._shared.summary import prepare, ranked
 
 __all__ = ["main"]
@@ -58,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         step = progress.add_task("reading")
         paths = find_runs(options.run, options.results)
-        cells = prepare(read_cells(paths, COLUMNS))
+        cells = prepare(read_cells(paths, COLUMNS, sourced=True))
         if options.anonymise:
             cells["reason"] = cells["reason"].map(anonymous)
         cells = ranked(chosen(cells, options))
@@ -110,7 +110,7 @@ def _page(cells: pd.DataFrame, paths: Sequence[Path], *, hidden: bool) -> str:
         from scripts._report.page import render  # noqa: PLC0415  # packages that only draw may be missing
         from scripts._report.payload import payload  # noqa: PLC0415
     reduced = reduce(cells)
-    by_run = paths_of_runs(paths)
+    by_run = files_of_runs(cells, paths)
     found = rounds_of_runs(by_run)
     rounds = rounds_of(reduced.cells, found)
     resolves = {run: resolve_of(read_environment(path)) for run, path in by_run.items()}

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
+import numpy as np
 import pandas as pd
 
 from bench.records.columns import FORMER_WORDS, Column, columns_of, quoted, schema_problem
@@ -37,19 +38,22 @@ _MORE_ROWS = 1.05
 """Room for so many times the rows that the first part lets expect: what is not written to takes no memory."""
 
 
-def read_cells(paths: Iterable[Path], columns: Sequence[str] | None = None) -> pd.DataFrame:
+def read_cells(
+    paths: Iterable[Path], columns: Sequence[str] | None = None, *, sourced: bool = False
+) -> pd.DataFrame:
     """The cells of one or several cells.csv, checked, each cell once (of a repeated one the last row).
 
     Columns of text are categories ("" where empty; the axes' in the order of `kernels.api`), but
     started_utc, reason and special_values, which are strings; counts that every row has are int64,
     all other numbers float64 (NaN where empty).  The slope of an op that has none is 0.0, parameters of which nothing
     is said are the usual ones of the op.  `columns` keeps those only (CELL_KEY and machine always); the others are
-    checked all the same, but for free text.  Columns that the schema does not know are ignored.
+    checked all the same, but for free text.  Columns that the schema does not know are ignored.  `sourced`: with
+    ``file``, the place of each row's file in `paths`.
 
     Raises ReadError for the first thing that is wrong.
     """
     kept = [rule for rule in columns_of(Cell) if columns is None or rule.name in {*columns, *_CELL_NAME}]
-    frame = _with_usual_params(_stacked(paths, Cell, kept))
+    frame = _with_usual_params(_stacked(paths, Cell, kept, sourced=sourced))
     frame.loc[~frame["op"].isin(SLOPED_OPS), "negative_slope"] = 0.0
     last = last_of_each(group_ids(frame, _CELL_NAME))
     return frame if last.all() else frame[last].reset_index(drop=True)
@@ -71,18 +75,25 @@ def _with_usual_params(frame: pd.DataFrame) -> pd.DataFrame:
     return frame
 
 
-def _stacked(paths: Iterable[Path], row: type[Cell] | type[Round], kept: Sequence[Column]) -> pd.DataFrame:
+def _stacked(
+    paths: Iterable[Path], row: type[Cell] | type[Round], kept: Sequence[Column], *, sourced: bool = False
+) -> pd.DataFrame:
     """The columns `kept` of all files together."""
     stacks: dict[str, Stack] = {}
     every = [Path(path) for path in paths]
-    for path in every:
+    rows = np.zeros(len(every), np.int64)
+    for place, path in enumerate(every):
         for frame, size in _read(path, row, kept):
+            rows[place] += len(frame)
             if not stacks:
                 expected = _MORE_ROWS * len(frame) / size * sum(map(_size, every))
                 stacks = {rule.name: Stack(rule, int(expected)) for rule in kept}
             for rule in kept:
                 stacks[rule.name].add(_column(frame, rule))
-    return pd.DataFrame({name: stacks.pop(name).column() for name in list(stacks)}, copy=False)
+    columns = {name: stacks.pop(name).column() for name in list(stacks)}
+    if sourced:
+        columns["file"] = pd.Series(np.repeat(np.arange(len(every), dtype=np.int32), rows), copy=False)
+    return pd.DataFrame(columns, copy=False)
 
 
 def _size(path: Path) -> int:

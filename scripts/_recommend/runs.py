@@ -26,7 +26,7 @@ from scripts._shared.fleet import ONLY_RATIOS
 from scripts._shared.pairs import SPREAD_COLUMNS, Timed, rounds_vary, timed_of
 from scripts._shared.ratios import Ratio, Row, paired, rows_of
 from scripts._shared.remarks import clean
-from scripts._shared.run_files import cells_under, paths_of_runs, rounds_beside
+from scripts._shared.run_files import cells_under, files_of_runs, paths_of_runs, rounds_beside
 from scripts._shared.summary import NEEDED, prepare
 from scripts._shared.why import WHY_COLUMNS
 
@@ -169,14 +169,14 @@ def _candidates(results: Path) -> list[Path]:
 
 
 def _evidence(paths: Sequence[Path]) -> Evidence:
-    cells = prepare(read_cells(paths, _COLUMNS))
+    cells = prepare(read_cells(paths, _COLUMNS, sourced=True))
     machines = [str(name) for name in cells["machine"].unique()]
     if len(machines) > 1:
         raise cli.UsageError(
             f"the cells are of {len(machines)} machines ({', '.join(map(clean, machines))}): {ONLY_RATIOS}; name runs"
             " of one"
         )
-    by_id = {run_id: path for (_, run_id), path in paths_of_runs(paths).items()}
+    by_id = {run_id: path for (_, run_id), path in files_of_runs(cells, paths).items()}
     environments = {run_id: read_environment(path) or {} for run_id, path in by_id.items()}
     ranked = cells[cells["timed"] & cells["role"].isin(COMPETING)].reset_index(drop=True)
     warnings = [*_warnings(machines[0], paths), *_noted(environments.values())]

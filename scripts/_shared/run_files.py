@@ -11,7 +11,7 @@ from bench.records.find_runs import has_rows
 from bench.records.reading import ReadError, read_cells, read_rounds
 from kernels.networks.case import SLOPED_OPS
 
-__all__ = ["RunName", "cells_under", "paths_of_runs", "rounds_beside", "rounds_of_runs"]
+__all__ = ["RunName", "cells_under", "files_of_runs", "paths_of_runs", "rounds_beside", "rounds_of_runs"]
 
 RunName = tuple[str, str]
 """The machine's name and the run's id: runs of two machines may have one id."""
@@ -31,11 +31,14 @@ def cells_under(folder: Path) -> list[Path]:
 
 def paths_of_runs(paths: Sequence[Path]) -> dict[RunName, Path]:
     """By run the file with its cells, the last one where several have it.  Raises ReadError."""
-    found: dict[RunName, Path] = {}
-    for path in paths:
-        runs = read_cells([path], ("machine", "run_id"))[["machine", "run_id"]].drop_duplicates()
-        found |= {(str(machine), str(run_id)): path for machine, run_id in runs.to_numpy()}
-    return found
+    return files_of_runs(read_cells(paths, ("machine", "run_id"), sourced=True), paths)
+
+
+def files_of_runs(cells: pd.DataFrame, paths: Sequence[Path]) -> dict[RunName, Path]:
+    """As `paths_of_runs`, of cells that were read from `paths` with their ``file``."""
+    runs = cells[["machine", "run_id", "file"]].drop_duplicates().sort_values("file", kind="stable")
+    rows = runs.itertuples(index=False, name=None)
+    return {(str(machine), str(run_id)): paths[file] for machine, run_id, file in rows}
 
 
 def rounds_of_runs(paths: Mapping[RunName, Path]) -> list[pd.DataFrame]:

@@ -17,9 +17,9 @@ from scripts import compare, recommend
 from scripts._report.data import COLUMNS, reduce
 from scripts._report.gains import Gain, between_runs, within_runs
 from scripts._report.rounds import rounds_of
-from scripts._shared.run_files import paths_of_runs, rounds_of_runs
+from scripts._shared.run_files import files_of_runs, paths_of_runs, rounds_of_runs
 from scripts._shared.summary import prepare, ranked
-from tests.factories import write_run
+from tests.factories import experiment, write_run
 from tests.reports import crowded, drifting, mixed, twice
 
 
@@ -94,3 +94,13 @@ def test_between_runs_it_is_what_compare_says(tmp_path: Path, capsys: pytest.Cap
 def test_many_runs_are_not_all_compared_and_that_is_said(tmp_path: Path) -> None:
     found, said = between_runs(*page(twice(tmp_path / "run")), most=1)
     assert (found, said) == ([], ["1 more runs are not compared with the others."])
+
+
+def test_which_run_is_in_which_file_is_told_by_the_cells_that_were_read(tmp_path: Path) -> None:
+    arms = {"numpy_ufunc": 2e-3, "torch_eager": 1e-3}
+    for name in ("one", "two"):
+        write_run(tmp_path / name, experiment(arms, run_id=name))
+    paths = [tmp_path / "two" / "cells.csv", tmp_path / "one" / "cells.csv"]
+    found = files_of_runs(read_cells(paths, ("op",), sourced=True), paths)
+    assert {run_id: path for (_, run_id), path in found.items()} == {"two": paths[0], "one": paths[1]}
+    assert found == paths_of_runs(paths)
