@@ -30,7 +30,8 @@ class TestWhatIsMissing:
         found = asked(capsys, "--n", "4Mi", "--dtype", "bfloat16", "--direction", "backward", run, code=1)
         assert found["answers"] == []
         assert {gap["placement"] for gap in found["missing"]} == {"new", "out"}
-        (grid,) = settings_of(found["missing"][0]["measure"]).grids
+        grid, *others = settings_of(found["missing"][0]["measure"]).grids
+        assert all(each == grid for each in others)
         wanted = {
             "dtype": ("bfloat16",),
             "n": (1 << 22,),

@@ -62,7 +62,8 @@ class TestNoAnswer:
         run = write_run(tmp_path / "run1", cells, environment=ENVIRONMENT)
         text = said(capsys, "--n", "1Ki", run, code=1)
         (command,) = (line for line in text.splitlines() if line.startswith("pytest "))
-        (grid,) = settings_of(command).grids
+        grid, *others = settings_of(command).grids
+        assert all(each == grid for each in others)
         assert (grid["placement"], grid["n"]) == (("new", "out"), (1024,))
         assert settings_of(command).backends == settings_of("pytest bench/").backends
 
