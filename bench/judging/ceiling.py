@@ -30,7 +30,10 @@ ABOVE = 1.05
 """A cell may pass the copies beside it by this factor, beyond the noise: loops over the same bytes differ by a few per
 cent in how they lie to the processor."""
 _ABOVE_OTHERS = 1.3
-"""And the copies of other experiments by this one: the machine may have been slower then."""
+"""And the copies of other experiments by this one: the machine may have been slower then.  In one process each, too,
+since nobody knows how lucky the two are: processes of one code differ by 5 % and more where arrays lie in caches."""
+_PROCESSES = 2
+"""From so many on their differences are known."""
 _CALLS = 2
 """By so many empty calls one backend's call may be shorter than a copy's, whatever is moved."""
 
@@ -57,14 +60,14 @@ class Limit:
     seconds: float | None
     unchecked: str = ""
 
-    def beaten(self, longest_s: float, floor_s: float, beside: float | None) -> str | None:
+    def beaten(self, longest_s: float, floor_s: float, beside: float | None, processes: int) -> str | None:
         """Why a call that takes at most `longest_s` cannot have moved the bytes; None if it can.
 
         `floor_s` is what an empty call takes, and `beside` how often the call takes the time of the fastest copy at
-        most, in the same rounds; None without such a copy.
+        most, in the same rounds of so many `processes` of each; None without such a copy.
         """
         seconds = self.seconds
-        above = _ABOVE_OTHERS if beside is None else ABOVE
+        above = _ABOVE_OTHERS if beside is None or processes < _PROCESSES else ABOVE
         if seconds is None or (beside is not None and beside * above >= 1.0):
             return None
         if longest_s * above + _CALLS * floor_s >= seconds:

@@ -160,7 +160,8 @@ def _status(state: ArmState, common: _Common, *, any_copy: bool) -> tuple[str, s
         return "mistrusted", f"torch.compile did not keep to one compiled graph: {report}"
     if state.arm.role in COMPETING:
         over_copy = beside(state, common.ceiling, common.evidence)
-        beaten = common.limit.beaten(time.hi, common.floor_s, over_copy.hi if over_copy else None)
+        processes = len({process for process, _ in common.evidence.rounds(state)})
+        beaten = common.limit.beaten(time.hi, common.floor_s, over_copy.hi if over_copy else None, processes)
         if beaten is not None:
             return "mistrusted", beaten
         if any_copy and common.limit.unchecked:

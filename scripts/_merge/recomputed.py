@@ -83,7 +83,9 @@ class Recomputed:
             yield from ((arm.cell, fault) for fault in case.verdicts(arm))
             beside = case.verdict(arm, case.ceiling) if arm.ranked else None
             if arm.ranked and arm.cell.time_hi_s is not None:
-                beaten = limit.beaten(arm.cell.time_hi_s, floor_s, beside.ratio.hi if beside else None)
+                processes = len({process for process, _ in arm.rounds})
+                over_copy = beside.ratio.hi if beside else None
+                beaten = limit.beaten(arm.cell.time_hi_s, floor_s, over_copy, processes)
                 if beaten is not None:
                     yield arm.cell, beaten
 
