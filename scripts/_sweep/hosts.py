@@ -5,6 +5,7 @@ For `scripts.fleet` and the tests, with shards that only wait: what is measured 
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -55,7 +56,7 @@ class Fleet:
 
     def _wait_for_scheduler(self) -> None:
         end = time.monotonic() + _PATIENCE_S
-        while not self.scheduler_file.exists():
+        while not self._told():
             if time.monotonic() > end or self._scheduler.poll() is not None:
                 self.__exit__(None, None, None)
                 said = (self._folder / "scheduler.log").read_text(encoding="utf-8").strip().splitlines()
@@ -63,6 +64,13 @@ class Fleet:
                     f"no scheduler of Dask could be started: {said[-1] if said else 'it said nothing'}"
                 )
             time.sleep(_LOOK_S)
+
+    def _told(self) -> bool:
+        """Whether the scheduler's file is whole: Dask opens it first, and writes it then."""
+        try:
+            return bool(json.loads(self.scheduler_file.read_bytes()))
+        except (FileNotFoundError, ValueError):
+            return False
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

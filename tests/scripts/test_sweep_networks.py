@@ -42,6 +42,12 @@ def certificate(tmp_path: Path) -> Mapping[str, str]:
     return {f"distributed.comm.tls.{name}": path for name, path in {"ca-file": str(own), **ends}.items()}
 
 
+def test_a_fleet_waits_until_its_scheduler_has_written_where_it_is(tmp_path: Path) -> None:
+    (tmp_path / "scheduler.json").touch()  # as Dask does before it writes
+    with Fleet(tmp_path, 0) as fleet:
+        assert '"tcp://' in fleet.scheduler_file.read_text()
+
+
 def test_a_sweep_over_tls(
     certificate: Mapping[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
