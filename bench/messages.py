@@ -161,8 +161,11 @@ class ArmCalls(Protocol):
     def probe(self, least_s: float, probes: int = 1) -> float:
         """Seconds per call, the fastest of so many probes of at least `least_s` each (or one call)."""
 
-    def batch(self, iterations: int, warm_s: float) -> Sample:
-        """One timed batch of `iterations` calls, after warming up for `warm_s` seconds or one call."""
+    def batch(self, iterations: int, warm_s: float, turn: int = 0) -> Sample:
+        """One timed batch of `iterations` calls, after warming up for `warm_s` seconds or one call.
+
+        Arms that work in one thread are on the same CPU in the same `turn`.
+        """
 
     def finish(self) -> Finished:
         """Judge the timed output, and try the tricks."""
@@ -252,10 +255,11 @@ class TimeBatch(ArmRequest[Sample]):
     name = "batch"
     iterations: int
     warm_s: float
+    turn: int = 0
 
     def call(self, arm: ArmCalls) -> Sample:
         """Make the call."""
-        return arm.batch(self.iterations, self.warm_s)
+        return arm.batch(self.iterations, self.warm_s, self.turn)
 
 
 @dataclass(frozen=True, slots=True)

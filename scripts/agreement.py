@@ -54,12 +54,12 @@ class _Peers:
     def __init__(self) -> None:
         self._processes: dict[str, ChildProcess] = {}
 
-    def ask(self, backend: str, case: Case) -> float:
-        """The Timer's seconds per call for the case.  Raises UsageError."""
+    def ask(self, backend: str, case: Case, turn: int) -> float:
+        """The Timer's seconds per call for the case, in that round.  Raises UsageError."""
         if backend not in self._processes:
             self._processes[backend] = ChildProcess(PEER)
         try:
-            return self._processes[backend].call(TimeOf(backend, case), _LONGEST_S)
+            return self._processes[backend].call(TimeOf(backend, case, turn), _LONGEST_S)
         except ArmError as error:
             raise UsageError(f"the peer for {backend} gave no time: {error}") from None
 
@@ -100,7 +100,7 @@ def _in_turn(
         for state in states:
             backend = state.arm.backend
             if state.alive and state.arm.role in _COMPARED and len(state.batches) > len(theirs[backend]):
-                theirs[backend].append(peers.ask(backend, case))
+                theirs[backend].append(peers.ask(backend, case, state.batches[-1].round))
 
 
 def _compared(pairs: Sequence[Pair]) -> list[Compared]:

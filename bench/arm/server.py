@@ -141,18 +141,21 @@ class ArmServer:
         self._let_go()
         return seconds / self._slots.calls
 
-    def batch(self, iterations: int, warm_s: float) -> Sample:
-        """One timed batch of `iterations` calls, after warming up for `warm_s` seconds or one call."""
+    def batch(self, iterations: int, warm_s: float, turn: int = 0) -> Sample:
+        """One timed batch of `iterations` calls, after warming up for `warm_s` seconds or one call.
+
+        Arms that work in one thread are on the same CPU in the same `turn`.
+        """
         idle = (self._idling or Idling()).since()
         self._take_up()
-        sample = self._batch(iterations, warm_s, idle)
+        sample = self._batch(iterations, warm_s, idle, turn)
         self._let_go()
         self._idling = Idling()
         return sample
 
-    def _batch(self, iterations: int, warm_s: float, idle: Idle) -> Sample:
+    def _batch(self, iterations: int, warm_s: float, idle: Idle, turn: int = 0) -> Sample:
         now, looks, each = clock, self._looks, self._slots.calls
-        self._pace.begin()
+        self._pace.begin(turn)
         held: list[Any] = []
         count = max(1, iterations // each)
         warm_problem = self._warm_up(warm_s, held)

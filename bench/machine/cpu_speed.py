@@ -2,9 +2,9 @@
 
 A virtual machine sees neither: its frequency is a constant, and time on a shared core is not counted as stolen.  So a
 piece of arithmetic that is always the same is timed before, during and after a batch.  When it takes longer than usual,
-the kernels do, too; this lasts for milliseconds or for seconds, and each CPU has its own such times.  An arm that works
-in one thread therefore goes to the fastest CPU before each batch.  What slow CPUs cost is learnt from all arms
-(bench/stats/slow_cpus.py).
+the kernels do, too; this lasts for milliseconds or for seconds, and each CPU has its own such times.  Arms that work in
+one thread therefore all go to the same CPU in a round, each CPU in turn: their ratios then have no part of what CPUs
+differ by.  What slow CPUs cost is learnt from all arms (bench/stats/slow_cpus.py).
 """
 
 from __future__ import annotations
@@ -87,13 +87,13 @@ class Pace:
         self.everywhere = all_s - own_s > _OTHERS * all_s
         return result
 
-    def begin(self) -> None:
-        """Before a batch: go where it is fastest, and look.
+    def begin(self, turn: int) -> None:
+        """Before a batch of that round: go to the CPU whose turn it is, and look.
 
         Not where other threads work, too: the CPU may be one of theirs, and the two would share it for a whole batch.
         """
         if not self.everywhere:
-            _go_to_the_fastest()
+            _go_to_the_next(turn)
         self.look()
 
     def look(self) -> None:
@@ -118,17 +118,13 @@ def _read_here() -> Reading:
     return _this_cpu(), seconds
 
 
-def _go_to_the_fastest() -> None:
-    """Have this thread go on where the arithmetic is fastest at the moment; it may still use all its CPUs."""
-    cpus = _few_cpus()
+def _go_to_the_next(turn: int) -> None:
+    """Have this thread go on where all go in that turn; it may still use all its CPUs."""
+    cpus = sorted(_few_cpus())
     if not cpus:
         return
     with contextlib.suppress(OSError):  # a CPU was taken from us meanwhile: we stay where we are
-        seconds: dict[int, float] = {}
-        for cpu in cpus:
-            os.sched_setaffinity(0, {cpu})
-            seconds[cpu] = arithmetic_s()
-        os.sched_setaffinity(0, {min(seconds, key=seconds.__getitem__)})
+        os.sched_setaffinity(0, {cpus[turn % len(cpus)]})
     with contextlib.suppress(OSError):
         os.sched_setaffinity(0, cpus)
 

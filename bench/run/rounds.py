@@ -133,7 +133,7 @@ class Rounds:
 
     def _batch(self, state: ArmState, number: int) -> Sample | None:
         """What the arm tells; None where it failed, or tells what cannot be."""
-        request = TimeBatch(state.iterations, self._limits.warm_s)
+        request = TimeBatch(state.iterations, self._limits.warm_s, number)
         asked = self._surroundings.clock()
         try:
             sample = self._pool.call(state.arm, request)

@@ -21,3 +21,5 @@ class TimeOf(Request[Seconds]):
 
     backend: str
     case: NetworkCase | Case
+    turn: int
+    """As of `bench.messages.TimeBatch`."""

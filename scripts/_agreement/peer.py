@@ -40,11 +40,11 @@ class _Subject:
         at_rest()
         self._pace.learn(lambda: self._timer().blocked_autorange(min_run_time=_PART_S))
 
-    def seconds(self) -> float:
+    def seconds(self, turn: int) -> float:
         """Seconds per call; the median of the Timer's blocks."""
         self._slots.move()
         timer = self._timer()
-        self._pace.begin()
+        self._pace.begin(turn)
         parts = [timer.blocked_autorange(min_run_time=_PART_S).times for _ in range(_PARTS)]
         at_rest()
         return median(itertools.chain.from_iterable(parts))
@@ -64,7 +64,7 @@ class _Peer:
         if self._subject is None or self._subject.case != request.case:
             self._subject = None  # the old arrays first
             self._subject = _Subject(request.backend, request.case)
-        return self._subject.seconds()
+        return self._subject.seconds(request.turn)
 
 
 def main(fd: int) -> None:

@@ -36,7 +36,7 @@ def test_without_affinity_all_cpus_count(monkeypatch: pytest.MonkeyPatch) -> Non
     pace = cpu_speed.Pace()
     for everywhere in (False, True):
         pace.everywhere = everywhere
-        pace.begin()
+        pace.begin(0)
         ((_, seconds),) = pace.taken()[0]
         assert seconds > 0
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import pytest
 
@@ -27,7 +27,7 @@ def test_everywhere_each_cpu_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(cpu_speed, "arithmetic_s", lambda: float(next(iter(os.sched_getaffinity(0)))))
     watched = Pace()
     watched.everywhere = True
-    watched.begin()
+    watched.begin(0)
     watched.look()
     assert watched.taken() == (tuple((cpu, float(cpu)) for cpu in _CPUS),) * 2
     assert watched.taken() == ()
@@ -35,26 +35,19 @@ def test_everywhere_each_cpu_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 @_FEW_CPUS
-@pytest.mark.parametrize("fastest", sorted(_CPUS))
-def test_one_thread_begins_where_it_is_fastest(monkeypatch: pytest.MonkeyPatch, fastest: int) -> None:
-    asked: list[set[int]] = []
-
-    def told() -> float:
-        asked.append(os.sched_getaffinity(0))
-        return 1.0 if asked[-1] == {fastest} else 2.0
-
-    monkeypatch.setattr(cpu_speed, "arithmetic_s", told)
+def test_one_thread_begins_on_the_cpu_whose_turn_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     moves: list[set[int]] = []
     move = os.sched_setaffinity
 
-    def moved(pid: int, cpus: set[int]) -> None:
+    def moved(pid: int, cpus: Collection[int]) -> None:
         moves.append(set(cpus))
         move(pid, cpus)
 
     monkeypatch.setattr(os, "sched_setaffinity", moved)
-    Pace().begin()
-    assert asked == [*({cpu} for cpu in _CPUS), _CPUS]
-    assert moves[-2:] == [{fastest}, _CPUS]
+    for turn in range(2 * len(_CPUS)):
+        Pace().begin(turn)
+    assert moves[::2] == [{cpu} for cpu in sorted(_CPUS)] * 2
+    assert moves[1::2] == [set(_CPUS)] * 2 * len(_CPUS)
 
 
 @_FEW_CPUS
@@ -63,7 +56,7 @@ def test_beside_other_threads_it_stays(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "sched_setaffinity", lambda *_: callers.add(threading.get_ident()))
     watched = Pace()
     watched.everywhere = True
-    watched.begin()
+    watched.begin(0)
     assert len(watched.taken()[0]) == len(_CPUS)
     assert threading.get_ident() not in callers
 
@@ -74,7 +67,7 @@ def test_where_a_thread_was_put_it_stays() -> None:
     try:
         for cpu in _CPUS:
             os.sched_setaffinity(0, {cpu})
-            watched.begin()
+            watched.begin(1 - cpu % 2)
             assert os.sched_getaffinity(0) == {cpu}
             assert [where for look in watched.taken() for where, _ in look] == [cpu]
     finally:
