@@ -10,15 +10,16 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-__all__ = ["append", "replace"]
+__all__ = ["append", "replace", "sync"]
 
 _OWN_FILE = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 """Flags of `os.open`: no link, and bytes as they are, where the system knows of that."""
 
 
-def append(path: Path, data: bytes) -> int:
-    """Add `data` to a file that is there, down to the disk.  A write that fails, or is interrupted, is undone.
+def append(path: Path, data: bytes, *, synced: bool = True) -> int:
+    """Add `data` to a file that is there.  A write that fails, or is interrupted, is undone.
 
+    It is on the disk then, or, if not `synced`, with the system, which a kill of the process does not harm.
     Returns the byte that `data` begins with.  Raises OSError.
     """
     file = os.open(path, os.O_WRONLY | os.O_APPEND | _OWN_FILE)
@@ -26,13 +27,23 @@ def append(path: Path, data: bytes) -> int:
         before = os.fstat(file).st_size
         try:
             _write(file, data)
-            os.fsync(file)
+            if synced:
+                os.fsync(file)
         except BaseException:
             os.ftruncate(file, before)
             raise
     finally:
         os.close(file)
     return before
+
+
+def sync(path: Path) -> None:
+    """Bring what was appended to a file down to the disk.  Raises OSError."""
+    file = os.open(path, os.O_WRONLY | os.O_APPEND | _OWN_FILE)
+    try:
+        os.fsync(file)
+    finally:
+        os.close(file)
 
 
 def replace(path: Path, data: bytes | Iterable[bytes]) -> None:

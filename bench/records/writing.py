@@ -2,7 +2,8 @@
 
 An experiment's cells, rounds and compiles are one entry of the journal, which is there as a whole or not at all.  So a
 run that goes on asks one question: which cells are in the journal?  The other files are for people and scripts; they
-are written anew when a run goes on.
+are written anew when a run goes on.  So of an experiment the journal alone waits for the disk, and the CSV files do
+once a sitting, at its end: a power cut before that may take their last rows, until the run goes on.
 """
 
 from __future__ import annotations
@@ -74,7 +75,7 @@ class RunFiles:
     def append(
         self, cells: Sequence[Cell], rounds: Iterable[Round], compiles: Iterable[Compile] = ()
     ) -> None:
-        """Write experiments; their cells take the place of those of the same name.
+        """Write experiments; their cells take the place of those of the same name.  The journal is on the disk then.
 
         Raises RunFilesError: the experiment is not stored then, or, where its CSV files alone could not be written, is
         in them once the run goes on.
@@ -91,7 +92,8 @@ class RunFiles:
                 self._write_csv_files()
             else:
                 for name in _COLUMNS:
-                    durable.append(self._csv(name), "".join(part[name] for part in parts).encode())
+                    text = "".join(part[name] for part in parts)
+                    durable.append(self._csv(name), text.encode(), synced=False)
         except OSError as error:
             raise RunFilesError.not_stored(self.folder, error) from error
 
@@ -100,10 +102,15 @@ class RunFiles:
         return self._environment
 
     def write_environment(self, environment: Mapping[str, Any]) -> None:
-        """Write environment.json.  Raises RunFilesError."""
+        """Write environment.json, at the end of a sitting, too; all files are on the disk then.
+
+        Raises RunFilesError.
+        """
         self._environment = dict(environment)
         self._store({"environment": environment})
         try:
+            for name in _COLUMNS:
+                durable.sync(self._csv(name))
             self._write_environment_file(environment)
         except OSError as error:
             raise RunFilesError.not_stored(self.folder, error) from error

@@ -145,6 +145,38 @@ def test_csv_files_that_could_not_be_written_are_when_the_run_goes_on(tmp_path: 
     assert whole(tmp_path) == ["a"]
 
 
+@pytest.mark.skipif(
+    not Path("/proc/self/fd").exists(), reason="names of open files are read from Linux's /proc"
+)
+@pytest.mark.parametrize("torn", ["gone", "half", "zeros"])
+def test_a_power_cut_takes_no_experiment_that_was_stored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, torn: str
+) -> None:
+    """Of what was not brought down to the disk, all is gone, or its second half, or zeros stand in its place."""
+    on_disk: dict[str, bytes] = {}
+
+    def fsync(descriptor: int) -> None:
+        path = Path(f"/proc/self/fd/{descriptor}").readlink()
+        if path.is_file():
+            on_disk[path.name.removesuffix(".part")] = path.read_bytes()
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    before, after = tmp_path / "before", tmp_path / "after"
+    files = RunFiles(before)
+    files.open()
+    for name in NAMES[:3]:
+        files.append([cell(name, rounds=2)], rounds(name, 1.0, 2.0))
+    after.mkdir()
+    for name, data in on_disk.items():
+        lost = (before / name).read_bytes()[len(data) :]
+        left = {"gone": b"", "half": lost[: len(lost) // 2], "zeros": bytes(len(lost))}[torn]
+        (after / name).write_bytes(data + left)
+    assert len((after / "cells.csv").read_bytes().replace(b"\0", b"")) < (before / "cells.csv").stat().st_size
+    files.write_environment({})
+    assert on_disk == {path.name: path.read_bytes() for path in before.iterdir()}
+    assert whole(after) == list(NAMES[:3])
+
+
 @pytest.mark.slow
 def test_a_run_on_a_full_disk_ends_in_one_line_and_goes_on(tmp_path: Path) -> None:
     options: tuple[str, ...] = (
