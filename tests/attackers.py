@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar
 
-from tests.mutants import Array, HonestNumpy
+from tests.honest import Array, HonestNumpy
 
 __all__ = ["ATTACKS", "LEFT", "MARK"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 
-from tests.mutants import HonestNumpy
+from tests.honest import HonestNumpy
 
 
 class LacksMethods(HonestNumpy):

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.mutants import Array, HonestNumpy
+from tests.honest import Array, HonestNumpy
 
 __all__ = [
     "Compiler",

@@ -10,8 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
+from bench.records.reading import read_cells
 from bench.records.schema import Cell
+from scripts._report.data import COLUMNS
+from scripts._shared.summary import prepare, ranked
 from tests.factories import cell, experiment, sampled, write_run
 
 SIZES = (1024, 1 << 15, 1 << 20)
@@ -21,6 +25,11 @@ EVIL = (
     "'\"></text><svg onload=window.bad=1>",
     "${window.bad=1}{{window.bad}}",
 )
+
+
+def cells_of(run: Path) -> pd.DataFrame:
+    """The cells of a run, as the page and the figures take them."""
+    return ranked(prepare(read_cells([run / "cells.csv"], COLUMNS)))
 
 
 def mixed(folder: Path) -> Path:

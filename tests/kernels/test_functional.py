@@ -16,7 +16,7 @@ from kernels.api import DTYPES, Case
 from kernels.correctness import policy
 from kernels.numbers.host_arrays import np_dtype, specials
 from tests.calls import CPU_BACKENDS, load
-from tests.mutants import HonestNumpy
+from tests.honest import HonestNumpy
 
 pytestmark = pytest.mark.slow
 
@@ -247,7 +247,7 @@ def test_a_tensor_is_refused_with_the_way_that_takes_it(dtype: str) -> None:
 
 @pytest.mark.usefixtures("own_registry")
 def test_a_plugin_without_bind_serves_the_functions_too() -> None:
-    registry.register("tests.mutants:HonestNumpy", name="honest_numpy")
+    registry.register("tests.honest:HonestNumpy", name="honest_numpy")
     x, out = X.copy(), np.empty_like(X)
     assert np.array_equal(kernels.leaky_relu(x, backend="honest_numpy"), LEAKY)
     assert kernels.leaky_relu(x, backend="honest_numpy", out=out) is out

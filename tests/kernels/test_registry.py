@@ -13,7 +13,7 @@ from kernels.api import Backend, Case
 from tests.running import printed_by
 
 Writer = Callable[[str, str], str]
-HONEST = "from tests.mutants import HonestNumpy\n"
+HONEST = "from tests.honest import HonestNumpy\n"
 
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("own_registry")]
@@ -71,7 +71,7 @@ def test_available_names_every_backend() -> None:
 
 
 def test_a_plugin_is_found_by_its_spec_and_loaded_by_its_name() -> None:
-    assert registry.register("tests.mutants:HonestNumpy") == "honest_numpy"
+    assert registry.register("tests.honest:HonestNumpy") == "honest_numpy"
     assert registry.names()[-1] == "honest_numpy"
     backend = registry.load("honest_numpy")
     assert backend.why_not(Case("relu")) is None

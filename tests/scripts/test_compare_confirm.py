@@ -18,7 +18,7 @@ from tests.factories import cell, write_run
 
 PLUGIN = """\
 import os
-from tests.mutants import HonestNumpy
+from tests.honest import HonestNumpy
 
 class Mine(HonestNumpy):
     name = "mine"

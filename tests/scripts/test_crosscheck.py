@@ -17,6 +17,7 @@ from scripts._crosscheck.rows import COLUMNS
 from scripts._shared.cli import UsageError
 from scripts.crosscheck import main
 from tests import mutants
+from tests.honest import HonestNumpy
 from tests.running import ROOT
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("forked_arms")]
@@ -44,16 +45,16 @@ def crosscheck(capsys: pytest.CaptureFixture[str], own_registry: None) -> Crossc
     return run
 
 
-def with_plugins(*classes: type[mutants.HonestNumpy]) -> list[str]:
+def with_plugins(*classes: type[HonestNumpy]) -> list[str]:
     arguments = ["--backends", ",".join(made.name for made in classes)]
     for made in classes:
-        arguments += ["--plugin", f"tests.mutants:{made.__name__}"]
+        arguments += ["--plugin", f"{made.__module__}:{made.__name__}"]
     return arguments
 
 
 @pytest.mark.usefixtures("own_registry")
 def test_a_plugin_is_tried_beside_the_backends_that_are_named(capsys: pytest.CaptureFixture[str]) -> None:
-    asked = ["--backends", "numpy_ufunc", "--plugin", "tests.mutants:HonestNumpy", "--seconds", "0.1"]
+    asked = ["--backends", "numpy_ufunc", "--plugin", "tests.honest:HonestNumpy", "--seconds", "0.1"]
     main([*asked, "--ops", "relu", "--directions", "forward", "--placements", "new", "--dtypes", "float32"])
     assert "2 backends" in capsys.readouterr().out
 
@@ -85,8 +86,8 @@ CAUGHT = {
 }
 
 
-_ALL = (mutants.HonestNumpy, *CAUGHT)
-_ON_TRIALS_THAT_TAKE_TIME = (mutants.HonestNumpy, mutants.IgnoresStrides)
+_ALL = (HonestNumpy, *CAUGHT)
+_ON_TRIALS_THAT_TAKE_TIME = (HonestNumpy, mutants.IgnoresStrides)
 _ON_FLOAT64 = (mutants.NarrowSlope,)
 _OTHERS = (
     mutants.DropsNanInTail,
@@ -99,7 +100,7 @@ _OTHERS = (
     mutants.SharesResult,
 )
 """One for each kind of trial and of problem; test_gate.py and test_mutants.py have the judge try all of them."""
-Runs = list[tuple[tuple[type[mutants.HonestNumpy], ...], str, str]]
+Runs = list[tuple[tuple[type[HonestNumpy], ...], str, str]]
 """Who is tried on which dtypes, and the seconds for what can be left out."""
 
 
@@ -131,7 +132,7 @@ def test_every_mutant_is_caught_and_the_honest_passes(
         for row in table:
             found.setdefault(row["backend"], []).append(row)
     assert {row["status"] for row in found.pop("honest_numpy")} == {"ok"}
-    for mutant in {each for tried, _, _ in runs for each in tried} - {mutants.HonestNumpy}:
+    for mutant in {each for tried, _, _ in runs for each in tried} - {HonestNumpy}:
         wrong = [row for row in found.pop(mutant.name) if row["status"] == "incorrect"]
         assert any(CAUGHT[mutant] in row["reason"] for row in wrong), mutant.name
         assert all("\n" not in row["reason"] for row in wrong)
@@ -187,7 +188,7 @@ def test_a_built_in_backend_passes_with_everything_tried(
 
 
 def test_what_is_refused_is_skipped_with_its_reason(crosscheck: Crosscheck) -> None:
-    arguments = with_plugins(mutants.HonestNumpy)
+    arguments = with_plugins(HonestNumpy)
     done = crosscheck(*arguments, "--devices", "cuda")
     assert done.returncode == 1
     assert "honest_numpy: 48 x runs on the CPU only: use --devices cpu" in done.stdout

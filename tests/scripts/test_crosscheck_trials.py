@@ -13,7 +13,7 @@ from kernels.numbers.floats import bits
 from scripts._crosscheck.checking import check
 from scripts._crosscheck.rows import Row, condensed
 from scripts._crosscheck.trials import Trial, trials
-from tests import mutants
+from tests.honest import HonestNumpy
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("forked_arms")]
 
@@ -47,7 +47,7 @@ def test_all_patterns_of_16_bit_types_are_tried_with_every_slope_that_is_judged(
 
 
 def test_without_time_what_must_be_tried_still_is_and_the_rest_is_named() -> None:
-    outcome = check(mutants.HonestNumpy(), Case("leaky_relu"), 0.0)
+    outcome = check(HonestNumpy(), Case("leaky_relu"), 0.0)
     assert outcome.status == "ok"
     assert outcome.slopes == [0.01, 1.5, -0.5, 0.0]
     assert outcome.lengths == {17, 65_539}
@@ -56,7 +56,7 @@ def test_without_time_what_must_be_tried_still_is_and_the_rest_is_named() -> Non
 
 
 def test_a_backend_that_wants_aligned_arrays_gets_no_others() -> None:
-    class Picky(mutants.HonestNumpy):
+    class Picky(HonestNumpy):
         alignment = 64
 
         def adopt(self, host: np.ndarray, case: Case) -> np.ndarray:
@@ -69,7 +69,7 @@ def test_a_backend_that_wants_aligned_arrays_gets_no_others() -> None:
 
 
 def test_a_backend_that_takes_any_start_gets_misaligned_arrays() -> None:
-    class Easygoing(mutants.HonestNumpy):
+    class Easygoing(HonestNumpy):
         alignment = 1
 
         def __init__(self) -> None:
@@ -87,7 +87,7 @@ def test_a_backend_that_takes_any_start_gets_misaligned_arrays() -> None:
 
 
 def test_a_slope_that_is_only_reported_may_raise() -> None:
-    class Strict(mutants.HonestNumpy):
+    class Strict(HonestNumpy):
         def answer(self, case: Case, x: np.ndarray, dy: np.ndarray | None) -> np.ndarray:
             if not case.slope_is_finite:
                 raise ValueError("slope is not finite")

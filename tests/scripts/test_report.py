@@ -1,13 +1,11 @@
-"""`scripts/report.py` without a browser: what stands in the page, the figures' bytes, and wrong input."""
+"""`scripts/report.py` without a browser: what stands in the page, and wrong input."""
 
 from __future__ import annotations
 
-import math
 import re
 import shlex
 import subprocess
 import sys
-import xml.etree.ElementTree as ET
 from pathlib import Path
 from typing import Any
 
@@ -18,22 +16,19 @@ import pytest
 pytest.importorskip("altair", reason="the report needs Vega-Altair: pip install altair vl-convert-python")
 pytest.importorskip("vl_convert", reason="the report needs vl-convert: pip install vl-convert-python")
 
-from bench.records.reading import ReadError, read_cells
+from bench.records.reading import ReadError
 from kernels.api import AXES, Case
 from kernels.registry import BUILTINS
-from scripts._report.data import COLUMNS, FigureError, overall, reduce
-from scripts._report.figures import figures
+from scripts._report.data import FigureError, overall, reduce
 from scripts._report.rounds import by_process, rounds_of
 from scripts._report.rounds import drawn as drawn_rounds
 from scripts._shared.cli import UsageError
-from scripts._shared.drawing import as_svg
 from scripts._shared.drawn_arms import arms_of
 from scripts._shared.looks import looks
 from scripts._shared.run_files import paths_of_runs, rounds_of_runs
-from scripts._shared.summary import prepare, ranked
 from scripts.report import main
 from tests.factories import cell, experiment, write_run
-from tests.reports import EVIL, Page, crowded, hostile, mixed
+from tests.reports import EVIL, Page, cells_of, crowded, hostile, mixed
 from tests.running import REFERENCE, ROOT
 
 pytestmark = pytest.mark.slow
@@ -48,10 +43,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def source(folder: Path) -> str:
     assert main([str(mixed(folder / "mixed")), "--output", str(folder / "mixed.html")]) == 0
     return (folder / "mixed.html").read_text(encoding="utf-8")
-
-
-def cells_of(run: Path) -> pd.DataFrame:
-    return ranked(prepare(read_cells([run / "cells.csv"], COLUMNS)))
 
 
 def test_the_page_holds_everything_and_asks_for_nothing(source: str) -> None:
@@ -172,92 +163,13 @@ def test_rounds_are_left_out_by_whole_cells_and_that_is_said(folder: Path) -> No
 
 
 def test_arms_are_told_apart_without_colour(folder: Path) -> None:
-    arms, code = arms_of(cells_of(folder / "counted"))
+    arms, code = arms_of(cells_of(mixed(folder / "told-apart")))
     assert [arm.name for arm in arms][:2] == ["numpy_ufunc", "jax_jit"]
     assert len({(arm.shape, arm.dash) for arm in arms}) == len(arms)
     by_name = {arm.name: arm for arm in arms}
     assert by_name["torch_eager"].color == by_name["torch_eager[thp]"].color
     assert by_name["torch_eager"].dash != by_name["torch_eager[thp]"].dash
     assert set(code) == set(range(len(arms)))
-
-
-# ---- figures
-
-
-@pytest.fixture(scope="module")
-def drawn(folder: Path) -> Path:
-    assert main([str(REFERENCE), "--figures", str(folder / "figures")]) == 0
-    return folder / "figures"
-
-
-def test_figures_do_not_depend_on_what_was_drawn_before(drawn: Path) -> None:
-    specs = figures(cells_of(REFERENCE))
-    again = {f"{name}.svg": as_svg(specs[name]) for name in reversed(specs)}
-    assert {path.name: path.read_text(encoding="utf-8") for path in drawn.iterdir()} == again
-
-
-def test_allocation_is_sorted_and_its_legend_names_only_what_has_a_bar() -> None:
-    spec = figures(cells_of(REFERENCE))["allocation"]
-    records = spec["datasets"]["points"]
-    least: dict[str, float] = {}
-    for record in records:
-        least[record["arm"]] = min(record["y"], least.get(record["arm"], math.inf))
-    assert list(least) == sorted(least, key=lambda arm: least[arm])
-    named = [text.text or "" for text in ET.fromstring(as_svg(spec)).findall(".//{*}text")]
-    shown = {record["placement"] for record in records}
-    assert ("inplace" in named) == ("inplace" in shown)
-
-
-def test_figures_are_no_wider_than_a_readme() -> None:
-    for spec in figures(cells_of(REFERENCE)).values():
-        assert float(ET.fromstring(as_svg(spec)).attrib["width"]) < 840
-
-
-def test_names_at_the_ends_of_lines_do_not_collide() -> None:
-    spec = figures(cells_of(REFERENCE))["bandwidth"]
-    for name, ends in spec["datasets"].items():
-        if name.endswith("-ends"):
-            places = np.log([record["y"] for record in ends])
-            values = np.log(
-                [r[k] for r in spec["datasets"][name[:-4] + "points"] for k in ("y", "from", "to")]
-            )
-            assert np.diff(places).min() * 260 / np.ptp(values) > 11
-
-
-def test_figures_are_svg_on_white_with_every_arm_and_the_ceiling(drawn: Path) -> None:
-    for name in ("bandwidth", "allocation"):
-        root = ET.parse(drawn / f"{name}.svg").getroot()
-        assert root.find("{*}rect").get("fill") == "#ffffff"  # type: ignore[union-attr]
-        words = {text.text for text in root.findall(".//{*}text")}
-        assert {"numpy_ufunc", "numba_tuned", "torch_eager", "jax_jit"} <= words
-        assert name != "bandwidth" or "copy" in words
-
-
-def test_check_tells_without_writing(drawn: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    figure, gone = drawn / "bandwidth.svg", drawn / "allocation.svg"
-    before, lost = figure.read_bytes(), gone.read_bytes()
-    check = [str(REFERENCE), "--figures", str(drawn), "--check"]
-    try:
-        assert main(check) == 0
-        figure.write_bytes(before.replace(b"numba", b"nimba", 1))
-        gone.unlink()
-        assert main(check) == 1
-        said = capsys.readouterr().out
-        assert "bandwidth.svg: out of date" in said
-        assert "allocation.svg: missing" in said
-        assert b"nimba" in figure.read_bytes()
-        assert not gone.exists()
-    finally:
-        figure.write_bytes(before)
-        gone.write_bytes(lost)
-
-
-def test_hostile_names_are_text_in_figures_too(folder: Path) -> None:
-    for spec in figures(cells_of(hostile(folder / "hostile2"))).values():
-        root = ET.fromstring(as_svg(spec))
-        assert {node.tag.rpartition("}")[2] for node in root.iter()} <= {
-            *("svg", "g", "rect", "path", "text", "line", "defs", "clipPath", "tspan", "title")
-        }
 
 
 # ---- wrong input

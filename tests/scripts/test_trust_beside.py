@@ -26,7 +26,7 @@ from scripts._trust.heard import heard, stopped
 from scripts._trust.in_turn import InTurn, halves
 from scripts._trust.judging import Judged, judged_pairs
 from tests.running import ROOT, wait_until
-from tests.scripts.test_trust import PAIR, pairs
+from tests.trusted import PAIR, pairs
 
 SCRIPT = """
 import sys, time

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.mutants import Array, HonestNumpy
+from tests.honest import Array, HonestNumpy
 
 Call = Callable[[], Any]
 

@@ -7,7 +7,7 @@ import os
 import threading
 from typing import Any
 
-from tests.mutants import Array, HonestNumpy
+from tests.honest import Array, HonestNumpy
 from tests.tricksters.base import Call, Trickster
 
 

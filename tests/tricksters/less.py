@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.mutants import Array, HonestNumpy
+from tests.honest import Array, HonestNumpy
 from tests.tricksters.base import Call, Trickster
 
 

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from tests.mutants import Array, HonestNumpy
+from tests.honest import Array, HonestNumpy
 from tests.tricksters.base import Call, Trickster
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.mutants import Array
+from tests.honest import Array
 from tests.tricksters.base import Call, Trickster
 
 

@@ -13,7 +13,7 @@ from bench.arm.server import ArmServer
 from bench.messages import Finished, Sample
 from kernels import registry
 from kernels.api import Backend, Case
-from tests.mutants import HonestNumpy
+from tests.honest import HonestNumpy
 
 _MIB = 1 << 20
 CASE = Case("relu", n=_MIB)

@@ -18,7 +18,7 @@ from bench.run.experiment import Limits, run
 from bench.run.inline_pool import InlinePool
 from kernels import registry
 from kernels.api import Case
-from tests.mutants import HonestNumpy
+from tests.honest import HonestNumpy
 from tests.running import wait_until
 from tests.serving import never_late
 from tests.tricksters import Memoised, SkipsTail, WatchesEnds

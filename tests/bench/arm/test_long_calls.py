@@ -10,7 +10,7 @@ import pytest
 from bench.arm.server import ArmServer
 from bench.machine.clocks import clock
 from kernels.api import PLACEMENTS, Case
-from tests.mutants import HonestNumpy
+from tests.honest import HonestNumpy
 
 
 class Long(HonestNumpy):

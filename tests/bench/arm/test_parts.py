@@ -17,7 +17,7 @@ from bench.run.experiment import Limits, run
 from bench.run.inline_pool import InlinePool
 from kernels import registry
 from kernels.api import Case
-from tests.mutants import HonestNumpy
+from tests.honest import HonestNumpy
 from tests.states import batch
 
 pytestmark = pytest.mark.slow

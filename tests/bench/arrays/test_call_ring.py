@@ -12,7 +12,7 @@ from bench.arrays import other_memory
 from bench.arrays.call_ring import Slots
 from bench.arrays.inputs import InputSource
 from kernels.api import Case
-from tests.mutants import HonestNumpy
+from tests.honest import HonestNumpy
 
 CACHE_BYTES = 1 << 16
 

@@ -12,7 +12,7 @@ from bench.arm.server import ArmServer
 from bench.arrays.inputs import Inputs, InputSource
 from kernels.api import Case
 from kernels.backends.numpy_ufunc import NumpyUfunc
-from tests.mutants import HonestNumpy
+from tests.honest import HonestNumpy
 
 FORWARD = Case("relu", n=1000)
 BACKWARD = replace(FORWARD, direction="backward")

@@ -11,7 +11,7 @@ import pytest
 from bench.arm.server import ArmServer
 from bench.judging.claims import idle_problem, threads_problem
 from kernels.api import Case
-from tests.mutants import Array, HonestNumpy
+from tests.honest import Array, HonestNumpy
 from tests.serving import served
 from tests.tricksters.base import Call
 

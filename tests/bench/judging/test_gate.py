@@ -17,7 +17,7 @@ from bench.messages import Finished, Prepared, Sample
 from kernels.api import CACHES, DATA, DIRECTIONS, DTYPES, LAYOUTS, MAIN_OPS, PLACEMENTS, Case
 from kernels.backends.numpy_ufunc import NumpyUfunc
 from tests import mutants
-from tests.mutants import HonestNumpy
+from tests.honest import HonestNumpy
 from tests.serving import never_late
 from tests.tricksters import WritesAllOnce
 

@@ -11,7 +11,7 @@ import pytest
 from bench.arm.server import ArmServer
 from kernels.api import Case
 from kernels.ops.learnt import TwoResults
-from tests.mutants import HonestNumpy
+from tests.honest import HonestNumpy
 
 Array = np.ndarray[Any, Any]
 

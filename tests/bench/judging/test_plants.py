@@ -13,7 +13,7 @@ from bench.judging.plants import Plants
 from bench.messages import Open
 from kernels import registry
 from kernels.api import Case
-from tests.mutants import HonestNumpy
+from tests.honest import HonestNumpy
 
 pytestmark = pytest.mark.slow
 

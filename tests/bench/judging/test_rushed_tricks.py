@@ -21,7 +21,7 @@ from bench.machine.clocks import clock
 from kernels import registry
 from kernels.api import DIRECTIONS, PLACEMENTS, Case
 from tests.calls import Driver
-from tests.mutants import Array, HonestNumpy
+from tests.honest import Array, HonestNumpy
 from tests.serving import batches, never_late, problem_of, served
 from tests.tricksters import HARMLESS, base, harmless, rushed
 

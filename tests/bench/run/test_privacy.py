@@ -21,7 +21,7 @@ def test_no_secret_and_where_asked_no_path_is_written(
     (tmp_path / "away").mkdir()
     (tmp_path / "away" / "telltale.py").write_text(
         "import os\n"
-        "from tests.mutants import HonestNumpy\n"
+        "from tests.honest import HonestNumpy\n"
         "class Tells(HonestNumpy):\n"
         "    name = 'tells'\n"
         "    def compile(self, *given):\n"

@@ -1,9 +1,8 @@
-"""Which experiment is measured in which process, for how long, and when an arm, or an experiment, is done."""
+"""Which experiment is measured in which process, and when an arm, or an experiment, is done."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -16,12 +15,11 @@ from bench.records.writing import RunFiles
 from bench.run.arm_state import ArmState, Batch
 from bench.run.progress import Silent
 from bench.run.race import CONTROL_ROUNDS, LEAST_ROUNDS
-from bench.run.rounds import FEWEST
-from bench.run.run import Run, plan
+from bench.run.run import Run
 from bench.run.sitting import Sitting
 from bench.run.time_account import TimeAccount
 from kernels.api import Case
-from tests.machines import ARMS, Course, Machine
+from tests.machines import ARMS, Machine
 
 
 def test_every_arm_is_measured_in_two_processes_and_of_the_controls_the_fastest_copy() -> None:
@@ -126,111 +124,6 @@ def test_resolve_goes_on_with_more_processes_until_all_is_known() -> None:
     without = Machine(0.002, between=0.04)
     without.measured({}, seconds=10_000.0)
     assert without.pools[-1][0] == 2
-
-
-@pytest.mark.parametrize(("words", "most_s"), [({"minutes": "0.2"}, 60.0), ({"max_seconds": "2"}, 2.0)])
-def test_time_is_kept(words: Mapping[str, str], most_s: float) -> None:
-    """`--resolve` gives way to both; some rounds are made in any case."""
-    machine = Machine(0.3)
-    began = machine.around.now
-    machine.measured({"resolve": "0.2%", **words}, seconds=12.0)
-    assert machine.around.now - began <= 1.3 * min(most_s, 12.0)
-
-
-def test_a_slow_hour_costs_precision_and_not_time() -> None:
-    """Each batch takes so long that no visit has the rounds that it needs."""
-    machine = Machine(0.01, slow=2000.0)
-    began = machine.around.now
-    machine.measured({"processes": "3"}, sizes=range(64, 74), seconds=60.0)
-    assert machine.around.now - began <= 1.25 * 60.0
-    assert len(machine.ended) == 10
-    for n in range(64, 74):
-        assert min(machine.rounds(1, n).values()) >= FEWEST
-        assert len(set(machine.rounds(1, n).values())) == 1  # no round ends in its middle
-
-
-def test_a_round_that_would_end_too_late_is_not_begun() -> None:
-    """Of half a round, pairs would have nothing, and a limit is one."""
-    machine = Machine(0.3)
-    began = machine.around.now
-    machine.measured({"processes": "1", "max_seconds": "0.8"})
-    rounds = machine.rounds(1)
-    assert 0.6 < machine.around.now - began <= 0.8
-    assert rounds["quick"] == rounds["near"] > LEAST_ROUNDS
-
-
-def test_processes_for_which_there_is_no_time_are_not_started() -> None:
-    machine = Machine(0.01, course=Course(start_s=40.0))
-    machine.measured({"processes": "3"}, sizes=(64, 65), seconds=60.0)
-    assert [process for process, _ in machine.pools] == [1]
-    assert len(machine.ended) == 2
-
-
-def test_batches_that_take_too_long_get_shorter() -> None:
-    """As where threads of small parallel calls wait for a CPU that others use."""
-    machine = Machine(0.01, slow=100.0, waits=1000.0)
-    machine.measured({"processes": "1"})
-    for state in machine.ended[Case("relu", n=64)]:
-        first, *_, last = (batch.timed_s for batch in state.batches)
-        assert first > 2 * last or first < 0.1
-
-
-@pytest.mark.parametrize(
-    ("words", "sizes", "seconds"),
-    [
-        ({}, range(64, 76), 20.0),
-        ({}, [1 << power for power in range(8, 26)], 40.0),
-        ({"max_seconds": "0.5"}, range(64, 76), 60.0),
-        ({"max_seconds": "0.5"}, [1 << power for power in range(8, 26)], 1000.0),
-    ],
-)
-def test_the_time_left_is_right_from_the_third_experiment_on(
-    words: Mapping[str, str], sizes: Sequence[int], seconds: float
-) -> None:
-    """Whether the budget is shared out, or each experiment has its own seconds."""
-    machine = Machine(0.3)
-    began = machine.around.now
-    machine.measured(words, sizes, seconds)
-    tells_the_time_left(machine, began, len(machine.estimates) - len(sizes) + 3)
-
-
-def tells_the_time_left(machine: Machine, began: float, since: int) -> None:
-    """Within 20 % from that visit on; at the very end within 3 % of all: when one visit ends nobody knows.
-
-    So one of the estimates may be worse: of a visit that ended early though others like it had not, or the other way.
-    """
-    end = machine.around.now
-    told = machine.estimates[since:]
-    assert told
-    missed = []
-    for now, left in told:
-        is_last = end - now < 0.15 * (end - began)
-        if left != pytest.approx(end - now, rel=0.2, abs=0.03 * (end - began) if is_last else 0.0):
-            missed.append((now - began, left, end - now))
-    assert len(missed) <= 1, missed
-
-
-WARM = Course(start_s=4.0, prepare_s=0.02, per_byte_s=1.5e-9)
-
-
-@pytest.mark.parametrize(
-    "course",
-    [
-        pytest.param(WARM, id="as planned"),
-        pytest.param(replace(WARM, slow=2.0, since_s=10.0, until_s=20.0), id="slow for a while"),
-        pytest.param(replace(WARM, compile_s=1.5), id="compiles at first"),
-    ],
-)
-def test_the_time_is_kept_and_told_from_the_third_visit_on(course: Course) -> None:
-    """As in a quick run: from 1Ki to 16Mi, each in two processes; compilers' caches may be cold, unforeseen."""
-    settings = parse({"results": "nowhere", "profile": "quick", "ops": "relu"})
-    chosen = [Experiment(each.case, ARMS) for each in plan(settings)]
-    machine = Machine(0.1, 0.02, course=course)
-    began = machine.around.now
-    machine.sits(settings, chosen, TimePlan(60.0, course.start_s, 2))
-    assert 0.8 * 60.0 < machine.around.now - began < 1.1 * 60.0
-    assert len(machine.ended) == len(chosen)
-    tells_the_time_left(machine, began, 3)
 
 
 @pytest.mark.parametrize(("process", "kept"), [(1, 1), (2, 2)])

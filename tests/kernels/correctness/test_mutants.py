@@ -13,6 +13,7 @@ from kernels.numbers import host_arrays
 from kernels.numbers.floats import bits
 from tests import mutants
 from tests.answers import inputs
+from tests.honest import HonestNumpy
 
 
 def run(backend: Any, case: Case, x: np.ndarray, dy: np.ndarray | None) -> tuple[str | None, str | None]:
@@ -80,14 +81,14 @@ def test_every_mutant_is_a_backend_and_tried() -> None:
     every = {
         value
         for value in vars(mutants).values()
-        if isinstance(value, type) and issubclass(value, mutants.HonestNumpy)
+        if isinstance(value, type) and issubclass(value, HonestNumpy)
     }
     assert all(isinstance(mutant(), Backend) for mutant in every)
     assert len({mutant.name for mutant in every}) == len(every)
     not_for_a_judge = {
         mutants.Crashes,
         mutants.Hangs,
-        mutants.HonestNumpy,
+        HonestNumpy,
         mutants.Raises,
         mutants.SharesResult,
     }
@@ -103,7 +104,7 @@ def test_the_honest_backend_passes_everywhere(layout: str, dtype: str) -> None:
             for placement in ("new", "out"):
                 for data in ("normal", "special"):
                     case = Case(op, direction, placement, dtype=dtype, layout=layout, data=data)
-                    assert run(mutants.HonestNumpy(), case, *inputs(case)) == (None, None)
+                    assert run(HonestNumpy(), case, *inputs(case)) == (None, None)
 
 
 def test_a_signalling_nan_where_none_belongs_is_named() -> None:

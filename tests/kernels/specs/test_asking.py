@@ -15,7 +15,7 @@ from tests.running import ended, wait_until
 
 pytestmark = pytest.mark.slow
 
-HONEST = "from tests.mutants import HonestNumpy\nclass Mine(HonestNumpy): name = 'mine'\n"
+HONEST = "from tests.honest import HonestNumpy\nclass Mine(HonestNumpy): name = 'mine'\n"
 FORGE = "import os, sys; os.write(int(sys.argv[2]), {!r}); os._exit(0)\n"
 
 
