@@ -24,8 +24,8 @@ from scripts._compare.recipes import plugins_of, recipes
 from scripts._shared import cli
 from scripts._shared.remarks import run_lines
 from scripts._shared.render import as_markdown, to_terminal, write_csv
+from scripts._shared.sections import Report
 from scripts._shared.stored import write_text
-from scripts._shared.tables import Report
 
 __all__ = ["main"]
 

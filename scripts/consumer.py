@@ -27,7 +27,7 @@ from scripts._shared import cli
 from scripts._shared.measured import Arms, Figures, Name, add_run_options, measure, settings_of
 from scripts._shared.pairs import Gain
 from scripts._shared.render import as_markdown, to_terminal
-from scripts._shared.tables import Block, Report, Section
+from scripts._shared.sections import Block, Report, Section
 
 __all__ = ["main"]
 

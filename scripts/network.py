@@ -20,7 +20,7 @@ from scripts._shared import cli
 from scripts._shared.markers import MarkerError, update
 from scripts._shared.remarks import arm_name, axis_text, clean, problem_lines, run_lines
 from scripts._shared.render import as_latex, as_markdown, to_terminal, write_csv
-from scripts._shared.tables import Block, Report, Section
+from scripts._shared.sections import Block, Report, Section
 
 __all__ = ["main"]
 

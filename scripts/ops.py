@@ -21,7 +21,7 @@ from kernels.own.op import load_ops
 from kernels.specs.op import OP_FORM, all_checked
 from scripts._shared import cli
 from scripts._shared.render import as_markdown, to_terminal
-from scripts._shared.tables import Block, Report, Section
+from scripts._shared.sections import Block, Report, Section
 
 __all__ = ["main"]
 

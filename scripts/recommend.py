@@ -28,7 +28,7 @@ from scripts._recommend.ways import Way, way_lines, way_to
 from scripts._shared import cli
 from scripts._shared.filters import add_axes, asked_case
 from scripts._shared.render import to_terminal
-from scripts._shared.tables import Report
+from scripts._shared.sections import Report
 
 __all__ = ["main"]
 

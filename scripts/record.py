@@ -18,8 +18,8 @@ from kernels.recorder.cases_file import Recording, Used, write_recording
 from scripts._shared import cli
 from scripts._shared.remarks import clean
 from scripts._shared.render import to_terminal
+from scripts._shared.sections import Block, Report, Section
 from scripts._shared.steps import FEWEST, saved_by_swapping, step_time, swapped_text
-from scripts._shared.tables import Block, Report, Section
 
 __all__ = ["main"]
 

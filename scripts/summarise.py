@@ -21,8 +21,9 @@ from scripts._shared.fleet import SCALING_COLUMNS, machines_of
 from scripts._shared.fleet_tables import FLEET_FIGURES, FLEET_TABLES
 from scripts._shared.markers import MarkerError, update
 from scripts._shared.render import as_latex, as_markdown, to_terminal, write_csv
+from scripts._shared.sections import Report
 from scripts._shared.summary import arms, fastest, fits, needed_of, prepare, ranked
-from scripts._shared.tables import ALL_TABLES, TABLES, Report, Screen, report
+from scripts._shared.tables import ALL_TABLES, TABLES, Screen, report
 
 __all__ = ["main"]
 

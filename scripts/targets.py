@@ -23,7 +23,7 @@ from scripts._shared import cli
 from scripts._shared.markers import MarkerError, update
 from scripts._shared.measured import Figures, add_run_options, measure, settings_of
 from scripts._shared.render import as_markdown, to_terminal
-from scripts._shared.tables import Block, Report, Section
+from scripts._shared.sections import Block, Report, Section
 from scripts._shared.validation import add_page_options
 from scripts._targets.goals import ROWS, Standing, case_text, experiments, kept_share, standing, targets
 

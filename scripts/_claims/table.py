@@ -12,7 +12,7 @@ from bench.text.units import MISSING
 from scripts._claims.catalogue import CATALOGUE, WORKS, Reading
 from scripts._claims.figures import ALT
 from scripts._claims.model import FAILS, HOLDS, OPEN, PARTLY, RULES, Claim, Part
-from scripts._shared.tables import Block, Report, Section
+from scripts._shared.sections import Block, Report, Section
 
 __all__ = ["as_markdown", "as_report", "literature", "sentences"]
 

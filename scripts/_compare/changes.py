@@ -15,7 +15,7 @@ from bench.text.units import number_text, percent_text, ratio_text, seconds_text
 from kernels.api import AXES
 from kernels.networks.case import case_of
 from scripts._shared.remarks import arm_name, clean
-from scripts._shared.tables import Block, Section
+from scripts._shared.sections import Block, Section
 
 __all__ = ["blocks", "cell_name", "legend", "summary"]
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from bench.text.units import count_text
 from scripts._crosscheck.rows import Row, condensed
-from scripts._shared.tables import Block, Report, Section
+from scripts._shared.sections import Block, Report, Section
 
 __all__ = ["report"]
 

@@ -16,7 +16,7 @@ from bench.text.units import MISSING, count_text, percent_text, ratio_text, seco
 from kernels.api import Case
 from scripts._history.runs import PastRun
 from scripts._shared.remarks import clean
-from scripts._shared.tables import Block, Report, Section
+from scripts._shared.sections import Block, Report, Section
 
 __all__ = ["History", "as_report", "day_of", "figures", "name_of"]
 

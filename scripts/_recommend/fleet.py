@@ -9,7 +9,7 @@ from scripts._recommend.ranking import Answer, arm_of
 from scripts._recommend.runs import Evidence
 from scripts._shared.fleet import ONLY_RATIOS
 from scripts._shared.remarks import clean
-from scripts._shared.tables import Block, Report, Section
+from scripts._shared.sections import Block, Report, Section
 
 __all__ = ["beside_each_other", "heading"]
 

@@ -14,8 +14,8 @@ from scripts._recommend.ranking import Answer, arm_of
 from scripts._recommend.saving import OURS, Part
 from scripts._recommend.sentences import times_text
 from scripts._shared.remarks import clean
+from scripts._shared.sections import Block, Report, Section
 from scripts._shared.steps import swapped_text
-from scripts._shared.tables import Block, Report, Section
 
 __all__ = ["program_report"]
 

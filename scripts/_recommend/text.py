@@ -17,7 +17,7 @@ from scripts._recommend.sentences import how_sure
 from scripts._recommend.settings import Setting, settings, untried
 from scripts._shared.ratios import Row
 from scripts._shared.remarks import clean
-from scripts._shared.tables import Block, Report, Section
+from scripts._shared.sections import Block, Report, Section
 
 __all__ = ["as_report", "commands"]
 

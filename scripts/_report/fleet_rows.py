@@ -10,7 +10,7 @@ from bench.text.sizes import format_size
 from bench.text.units import MISSING, percent_text, ratio_text
 from scripts._shared.fleet import ONLY_RATIOS, side_by_side
 from scripts._shared.remarks import RARE_AXES, clean, varies
-from scripts._shared.tables import title_of
+from scripts._shared.sections import title_of
 
 __all__ = ["HEADERS", "FleetRows", "fleet_rows"]
 

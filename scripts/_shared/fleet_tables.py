@@ -13,8 +13,9 @@ from bench.text.sizes import format_size
 from bench.text.units import MISSING, count_text, percent_text, ratio_text, seconds_text
 from scripts._shared import fleet
 from scripts._shared.remarks import clean
+from scripts._shared.sections import Block, Section, cut_note, title_of
 from scripts._shared.summary import Keep
-from scripts._shared.tables import Block, Maker, Section, cut_note, title_of
+from scripts._shared.tables import Maker
 
 __all__ = ["FLEET_FIGURES", "FLEET_TABLES"]
 

@@ -16,7 +16,7 @@ from rich.text import Text
 from bench.plugin import overview
 from bench.text.foreign import in_csv, in_latex, in_markdown, plain
 from scripts._shared.cli import needing
-from scripts._shared.tables import Block, Report, Section
+from scripts._shared.sections import Block, Report, Section
 
 __all__ = ["as_latex", "as_markdown", "to_terminal", "write_csv"]
 

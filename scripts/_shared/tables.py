@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any
 
 import pandas as pd
 
@@ -22,36 +22,23 @@ from scripts._shared.remarks import (
     LEGEND,
     RARE_AXES,
     arm_name,
-    axis_text,
     baseline_lines,
     clean,
     constant_lines,
-    matters,
     older_lines,
     problem_lines,
     run_lines,
     troubles,
     varies,
 )
+from scripts._shared.sections import Block, Column, Report, Section, cut_note, sections_of
 from scripts._shared.summary import Keep, arms, fastest, fits
 
-__all__ = [
-    "ALL_TABLES",
-    "TABLES",
-    "Block",
-    "Maker",
-    "Report",
-    "Screen",
-    "Section",
-    "cut_note",
-    "report",
-    "title_of",
-]
+__all__ = ["ALL_TABLES", "TABLES", "Maker", "Screen", "report"]
 
 TABLES = ("overview", "fastest", "arms", "fits", "headline")
 ALL_TABLES = TABLES[1:4]
 """All that there is to say; overview and headline are the first of them once more, and short."""
-_SHORT_TABLES = ("overview", "headline")
 _WIDE = 120
 """Columns of the overview where no terminal says how many there are."""
 _FEW_PROBLEMS = 8
@@ -59,39 +46,6 @@ _WORST_MISS = 0.1
 """A line that misses a measured time by more says little of the times between."""
 _SHORT = 3000  # rows of a table that is shown whole unless --limit says otherwise
 _CUT = 300  # rows that are left of a longer one
-
-
-@dataclass(frozen=True, slots=True)
-class Section:
-    """One table: rows of text under headers; `right` tells which columns are aligned to the right.
-
-    `narrow`: on a terminal the columns are close to each other.
-    """
-
-    title: str
-    headers: tuple[str, ...]
-    rows: list[tuple[str, ...]]
-    right: tuple[bool, ...]
-    narrow: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Block:
-    """The sections of one kind of table; `note` says what was left out."""
-
-    heading: str
-    sections: list[Section]
-    note: str = ""
-
-
-@dataclass(slots=True)
-class Report:
-    """All that a summary says."""
-
-    intro: list[str] = field(default_factory=list)
-    blocks: list[Block] = field(default_factory=list)
-    legend: list[str] = field(default_factory=list)
-    problems: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,12 +57,6 @@ class Screen:
 
 
 Maker = Callable[[pd.DataFrame, Keep, Sequence[str], bool], Block]
-
-
-class _Column(NamedTuple):
-    header: str
-    text: Callable[[Any], str]
-    right: bool = True
 
 
 def report(
@@ -183,13 +131,13 @@ def _entry(row: Any) -> Entry:
 def _fastest_block(cells: pd.DataFrame, keep: Keep, rare: Sequence[str], _several: bool) -> Block:
     frame, total = fastest(cells, keep)
     columns = (
-        _Column("dtype", lambda row: str(row.dtype), right=False),
-        _Column("size", lambda row: format_size(row.n)),
+        Column("dtype", lambda row: str(row.dtype), right=False),
+        Column("size", lambda row: format_size(row.n)),
         *_FIGURES,
-        _Column("fastest set", lambda row: _names(row.fastest), right=False),
-        _Column("not known", _not_known, right=False),
+        Column("fastest set", lambda row: _names(row.fastest), right=False),
+        Column("not known", _not_known, right=False),
     )
-    sections = _sections(frame, columns, ("op", "direction", "placement"), rare)
+    sections = sections_of(frame, columns, ("op", "direction", "placement"), rare)
     return Block("Fastest set per case", sections, cut_note(len(frame), total, "cases"))
 
 
@@ -199,12 +147,12 @@ def _headline_block(cells: pd.DataFrame, keep: Keep, rare: Sequence[str], _sever
     baselines = {str(name) for name in frame["baseline"]} - {""}
     over = baselines.pop() if len(baselines) == 1 else "the baseline"
     columns = (
-        _Column("size", lambda row: format_size(row.n)),
-        _Column("fastest", _fastest_of_how_many, right=False),
-        _Column("time", lambda row: seconds_text(row.time_s) if row.unresolved else _time(row)),
-        _Column("over", lambda row: ratio_text(row.speedup, row.speedup_lo, row.speedup_hi)),
+        Column("size", lambda row: format_size(row.n)),
+        Column("fastest", _fastest_of_how_many, right=False),
+        Column("time", lambda row: seconds_text(row.time_s) if row.unresolved else _time(row)),
+        Column("over", lambda row: ratio_text(row.speedup, row.speedup_lo, row.speedup_hi)),
     )
-    sections = _sections(frame, columns, ("op", "direction", "placement", "dtype"), rare)
+    sections = sections_of(frame, columns, ("op", "direction", "placement", "dtype"), rare)
     sections = [replace(each, title=f"{each.title}, over {over}") for each in sections]
     return Block("", sections, cut_note(len(frame), total, "cases"))
 
@@ -212,24 +160,24 @@ def _headline_block(cells: pd.DataFrame, keep: Keep, rare: Sequence[str], _sever
 def _arms_block(cells: pd.DataFrame, keep: Keep, rare: Sequence[str], several: bool) -> Block:
     frame, total = arms(cells, keep, timed_only=True)
     columns = (
-        _Column("size", lambda row: format_size(row.n)),
-        *([_Column("run", lambda row: clean(row.run_id), right=False)] if several else []),
-        _Column(
+        Column("size", lambda row: format_size(row.n)),
+        *([Column("run", lambda row: clean(row.run_id), right=False)] if several else []),
+        Column(
             "implementation",
             lambda row: arm_name(row.backend, row.variant, row.role) + " *" * row.fastest,
             right=False,
         ),
         *_FIGURES,
-        _Column("verdict", lambda row: row.verdict or MISSING, right=False),
-        _Column("noise floor", lambda row: percent_text(row.noise_floor)),
-        _Column(
+        Column("verdict", lambda row: row.verdict or MISSING, right=False),
+        Column("noise floor", lambda row: percent_text(row.noise_floor)),
+        Column(
             "over leader", lambda row: ratio_text(row.over_leader, row.over_leader_lo, row.over_leader_hi)
         ),
-        _Column("beside it", lambda row: row.standing or MISSING, right=False),
-        _Column("noise floor", lambda row: percent_text(row.leader_noise_floor)),
-        _Column("break-even", lambda row: calls_text(row.break_even_calls)),
+        Column("beside it", lambda row: row.standing or MISSING, right=False),
+        Column("noise floor", lambda row: percent_text(row.leader_noise_floor)),
+        Column("break-even", lambda row: calls_text(row.break_even_calls)),
     )
-    sections = _sections(frame, columns, ("op", "direction", "placement", "dtype"), rare)
+    sections = sections_of(frame, columns, ("op", "direction", "placement", "dtype"), rare)
     return Block("Every implementation", sections, cut_note(len(frame), total, "rows"))
 
 
@@ -239,14 +187,14 @@ def _fits_block(cells: pd.DataFrame, keep: Keep, rare: Sequence[str], _several: 
     total = len(believed)
     frame = believed.iloc[: keep(total)]
     columns = (
-        _Column("dtype", lambda row: str(row.dtype), right=False),
-        _Column("implementation", lambda row: arm_name(row.backend, row.variant, row.role), right=False),
-        _Column("latency", lambda row: seconds_text(row.latency_s)),
-        _Column("bandwidth GB/s", lambda row: number_text(row.bandwidth_gb_per_s)),
-        _Column("sizes", lambda row: str(row.sizes)),
-        _Column("worst miss", lambda row: percent_text(row.worst_miss)),
+        Column("dtype", lambda row: str(row.dtype), right=False),
+        Column("implementation", lambda row: arm_name(row.backend, row.variant, row.role), right=False),
+        Column("latency", lambda row: seconds_text(row.latency_s)),
+        Column("bandwidth GB/s", lambda row: number_text(row.bandwidth_gb_per_s)),
+        Column("sizes", lambda row: str(row.sizes)),
+        Column("worst miss", lambda row: percent_text(row.worst_miss)),
     )
-    sections = _sections(frame, columns, ("op", "direction", "placement"), rare)
+    sections = sections_of(frame, columns, ("op", "direction", "placement"), rare)
     note = cut_note(len(frame), total, "fits") if total else "None: a fit needs at least three sizes."
     if lines > total:
         note = f"{lines - total:,} more lines miss a size by {percent_text(_WORST_MISS)} or more and are not shown."
@@ -277,10 +225,10 @@ def _time(row: Any) -> str:
 
 
 _FIGURES = (
-    _Column("time", _time),
-    _Column("GB/s", lambda row: number_text(row.gb_per_s)),
-    _Column("speed-up", lambda row: ratio_text(row.speedup, row.speedup_lo, row.speedup_hi)),
-    _Column("of copy", lambda row: percent_text(row.ceiling_fraction)),
+    Column("time", _time),
+    Column("GB/s", lambda row: number_text(row.gb_per_s)),
+    Column("speed-up", lambda row: ratio_text(row.speedup, row.speedup_lo, row.speedup_hi)),
+    Column("of copy", lambda row: percent_text(row.ceiling_fraction)),
 )
 
 
@@ -288,33 +236,3 @@ def _keep(limit: int | None) -> Keep:
     if limit is None:
         return lambda total: total if total <= _SHORT else _CUT
     return lambda total: min(total, limit or total)
-
-
-def cut_note(shown: int, total: int, what: str) -> str:
-    """What was left out of a table, and how to see it; empty where nothing was."""
-    if not total:
-        return "None: nothing was timed."
-    if shown == total:
-        return ""
-    return (
-        f"The first {shown:,} of {total:,} {what}: choose with --ops, --dtypes and the like, show all with"
-        " --limit 0, or write them with --format csv."
-    )
-
-
-def _sections(
-    frame: pd.DataFrame, columns: Sequence[_Column], fixed: Sequence[str], rare: Sequence[str]
-) -> list[Section]:
-    headers, right = tuple(c.header for c in columns), tuple(c.right for c in columns)
-    return [
-        Section(title, headers, [tuple(column.text(row) for column in columns) for row in rows], right)
-        for title, rows in itertools.groupby(
-            frame.itertuples(index=False), key=lambda row: title_of(row, fixed, rare)
-        )
-    ]
-
-
-def title_of(row: Any, fixed: Sequence[str], rare: Sequence[str]) -> str:
-    """What stands over a table: its row's values on the axes `fixed`, and on those that vary and matter to its op."""
-    named = [axis_text(axis, getattr(row, axis)) for axis in rare if matters(axis, row.op)]
-    return ", ".join([" ".join(getattr(row, axis) for axis in fixed), *named])

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from scripts._shared.render import to_terminal
-from scripts._shared.tables import Block, Report, Section
+from scripts._shared.sections import Block, Report, Section
 from tests.factories import cell, experiment, write_run
 from tests.summaries import SIZES, lines, row_of, said, skips
 
