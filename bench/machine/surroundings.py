@@ -27,7 +27,7 @@ class Surroundings:
         return clocks.clock()
 
     def round_begins(self, number: int) -> None:
-        """What has to be as it is to be in that round of an experiment: on this machine, all is as it is."""
+        """Called before that round of an experiment; who measures beside something may start or stop it here."""
 
     def witness(self, pids: Iterable[int]) -> Witness:
         """What tells how much CPU time others use, besides our processes."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import warnings
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Sequence
 from pathlib import Path
 
 import pytest
@@ -60,8 +60,7 @@ _WRITTEN = (
     ("xmlpath", "", "--junitxml"),
     ("log_file", "", "--log-file"),
 )
-"""Files that others write, most of them at the end: a place that takes none would cost all that was timed.  As pytest
-knows the option, what is put behind its value, and as it is typed."""
+"""Options that name a file to write: as pytest knows them, what is put behind their value, and as they are typed."""
 
 
 def refuse(config: pytest.Config) -> None:
@@ -111,6 +110,7 @@ def refuse_exclusive(devices: Iterable[str]) -> None:
 
 
 def _refuse_timing(config: pytest.Config) -> None:
+    """Who asks for them believes that they do something."""
     given = typed_flags(config)
     for name in _TIMING:
         if f"--benchmark-{name}" in given:
@@ -121,6 +121,7 @@ def _refuse_timing(config: pytest.Config) -> None:
 
 
 def _refuse_missing(config: pytest.Config) -> None:
+    """pytest-benchmark looks for the package when the run is over."""
     for name, beginning, flag, package, extra in _NEEDING:
         given = config.getoption(name)
         if given and str(given).startswith(beginning) and importlib.util.find_spec(package) is None:
@@ -131,6 +132,7 @@ def _refuse_missing(config: pytest.Config) -> None:
 
 
 def _refuse_unwritable(config: pytest.Config) -> None:
+    """What others write, they write at the end: a place that takes no files would cost all that was timed."""
     saves = any(config.getoption(f"benchmark_{name}") for name in ("save", "autosave", "save_data"))
     storage = str(config.getoption("benchmark_storage")).removeprefix("file://")
     if saves and "://" not in storage and not _can_be_made(Path(storage)):
@@ -139,13 +141,15 @@ def _refuse_unwritable(config: pytest.Config) -> None:
             "--benchmark-storage=file:///tmp/benchmarks"
         )
     for name, ending, flag in _WRITTEN:
-        given = config.getoption(name, None) or []
-        given = (
-            given[0] if isinstance(given, list) and given else given
-        )  # of several pytest-benchmark takes the first
+        given = _first(config.getoption(name, None))
         file = Path(f"{given}{ending}")
         if given and (file.is_dir() or not _can_be_made(file.parent)):
             raise pytest.UsageError(f"{flag}: {given} cannot be written; name another file")
+
+
+def _first(given: str | Sequence[str] | None) -> str | None:
+    """Of the values of an option that may be given several times the first, which pytest-benchmark takes."""
+    return given if given is None or isinstance(given, str) else next(iter(given), None)
 
 
 def _can_be_made(folder: Path) -> bool:

@@ -34,14 +34,8 @@ class TimeAccount:
     contended: int = 0
     compile_reports: dict[str, dict[str, int]] = field(default_factory=dict)
     versions: dict[str, dict[str, str]] = field(default_factory=dict)
-    device_peaks: dict[str, dict[str, int]] = field(default_factory=dict)
-    """Peak bytes of device memory, by experiment and arm."""
-    queued: dict[str, dict[str, float]] = field(default_factory=dict)
-    """Seconds of a call among many that are waited for once, likewise."""
-    clocks: dict[str, dict[str, list[float]]] = field(default_factory=dict)
-    """The lowest, median and highest clock of a card right after batches, in MHz, likewise."""
-    unsettled: dict[str, dict[str, int]] = field(default_factory=dict)
-    """How often a card's clocks had not settled before a batch of the last process, likewise."""
+    of_cards: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
+    """What is known of arms on cards: by its name in environment.json, experiment and arm."""
 
     @property
     def wall_s(self) -> float:
@@ -66,18 +60,9 @@ class TimeAccount:
     def count(self, experiment: Experiment, states: Sequence[ArmState]) -> None:
         """Add an experiment that has ended."""
         self.measured += 1
-        peaks = {s.arm.label: s.finished.device_peak_bytes for s in states if s.finished}
-        if known := {label: peak for label, peak in peaks.items() if peak is not None}:
-            self.device_peaks[experiment.label] = known
-        if queued := {s.arm.label: s.queued_s for s in states if s.queued_s is not None}:
-            self.queued[experiment.label] = queued
-        ticks = {s.arm.label: [b.sm_mhz for b in s.batches if b.sm_mhz is not None] for s in states}
-        if told := {label: [min(mhz), median(mhz), max(mhz)] for label, mhz in ticks.items() if mhz}:
-            self.clocks[experiment.label] = told
-        restless = {s.arm.label: s.finished.unsettled for s in states if s.finished}
-        if some := {label: count for label, count in restless.items() if count}:
-            self.unsettled[experiment.label] = some
         for state in states:
+            for name, known in _on_a_card(state).items():
+                self.of_cards.setdefault(name, {}).setdefault(experiment.label, {})[state.arm.label] = known
             self.timed_s += sum(batch.timed_s for batch in state.batches)
             self.contended += state.contended
             if state.loaded is not None:
@@ -89,7 +74,7 @@ class TimeAccount:
 
     def sitting(self) -> dict[str, Any]:
         """As it stands in environment.json."""
-        found = {
+        return {
             "ended_utc": environment.utc_now(),
             "experiments": self.measured,
             "wall_s": round(self.wall_s, 3),
@@ -102,11 +87,20 @@ class TimeAccount:
             "contended_batches": self.contended,
             "compilers": self.compile_reports,
             "versions": self.versions,
+            **self.of_cards,
         }
-        of_cards: dict[str, Any] = {
-            "device_peak_bytes": self.device_peaks,
-            "queued_s": self.queued,
-            "sm_mhz": self.clocks,
-            "unsettled_batches": self.unsettled,
-        }
-        return found | {name: known for name, known in of_cards.items() if known}
+
+
+def _on_a_card(state: ArmState) -> dict[str, Any]:
+    """Peak bytes of device memory; seconds of a call among many that are waited for once; the lowest, median and
+    highest clock right after batches, in MHz; how often the clocks had not settled before a batch of the last process.
+    """
+    finished = state.finished
+    mhz = [batch.sm_mhz for batch in state.batches if batch.sm_mhz is not None]
+    told = {
+        "device_peak_bytes": finished.device_peak_bytes if finished else None,
+        "queued_s": state.queued_s,
+        "sm_mhz": [min(mhz), median(mhz), max(mhz)] if mhz else None,
+        "unsettled_batches": finished.unsettled or None if finished else None,
+    }
+    return {name: value for name, value in told.items() if value is not None}

@@ -99,16 +99,13 @@ def compare_arms(
     tests: how many tests this comparison is one of; each p-value is multiplied by it (Bonferroni).  None: the cells of
     this comparison are all there are, and Holm's correction is for their number.
     """
-    counts, sides = [0, 0], list[pd.DataFrame]()
-    for number, runs in enumerate(
-        (old, new)
-    ):  # a side's arms are large, and of iterators nobody else has them
-        frames = list(runs)
-        counts[number] = len(frames)
-        sides.append(side_of(frames))
-        del frames
-    added = math.sqrt(1 / counts[0] + 1 / counts[1])
-    return _compared(sides, added, relative=relative, threshold=threshold, tests=tests)
+    sides, per_run = list[pd.DataFrame](), 0.0
+    for runs in (old, new):
+        arms = list(runs)
+        sides.append(side_of(arms))
+        per_run += 1 / len(arms)
+        del arms  # they are large, and of an iterator nobody else has them
+    return _compared(sides, math.sqrt(per_run), relative=relative, threshold=threshold, tests=tests)
 
 
 def _compared(
