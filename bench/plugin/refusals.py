@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import warnings
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable
 from pathlib import Path
 
 import pytest
@@ -147,9 +147,9 @@ def _refuse_unwritable(config: pytest.Config) -> None:
             raise pytest.UsageError(f"{flag}: {given} cannot be written; name another file")
 
 
-def _first(given: str | Sequence[str] | None) -> str | None:
+def _first(given: object) -> object:
     """Of the values of an option that may be given several times the first, which pytest-benchmark takes."""
-    return given if given is None or isinstance(given, str) else next(iter(given), None)
+    return next(iter(given), None) if isinstance(given, list) else given
 
 
 def _can_be_made(folder: Path) -> bool:
