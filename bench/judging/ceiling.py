@@ -4,21 +4,33 @@ The control arms copy the same bytes in the same experiment, and nobody honest i
 has to pass them twice to be accused: at the slow end of its interval, round by round beside the fastest copy, since
 a spell may slow all the rounds that copies have; and beside the fastest round of any copy, since a copy may be slowed
 in most of its rounds.  Where their rounds do not agree, others had the memory meanwhile, and the fastest copy of the
-run so far bounds the case, of the same kind and of no more bytes: per byte, fewer are never slower.
+run so far whose rounds do bounds the case, of the same kind and of no more bytes: per byte, fewer are never slower.
+What a copy's threads waited for a CPU in all of its rounds is taken off: a copy in several threads may wait for a tick
+of the scheduler in each call, which is no limit of memory.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
 from kernels.api import Case
 
-__all__ = ["ABOVE", "Copies", "Limit", "in_most_processes", "share_of_copy"]
+__all__ = [
+    "ABOVE",
+    "Copies",
+    "CopyBatch",
+    "Limit",
+    "calm_seconds",
+    "in_most_processes",
+    "share_of_copy",
+]
 
+_WAIT = 0.05
+"""The share of a batch that its threads may wait for a CPU while it still counts as undisturbed."""
 _STEADY = 1.25
 """Copies agree if the lower quartile of their rounds is at most so many times the fastest one."""
 _FEWEST = 3
@@ -78,30 +90,63 @@ class Limit:
         )
 
 
+class CopyBatch(NamedTuple):
+    """A batch of a copy; times are seconds per call."""
+
+    part_s: float
+    """A quarter of its parts took no longer: a limit is at the fast end."""
+    whole_s: float
+    waited_s: float
+    """What its threads, together, were ready to run and had no CPU."""
+    contended: bool
+
+    @property
+    def calm(self) -> bool:
+        """Whether it had its CPUs, but for a moment."""
+        return self.waited_s <= _WAIT * self.whole_s and not self.contended
+
+
+def calm_seconds(batches: Sequence[CopyBatch]) -> list[float]:
+    """What a copy takes by each of its undisturbed batches.
+
+    Where there is none, the least that any took without its waits, which bounds little; empty where it only waited.
+    """
+    calm = [batch.part_s for batch in batches if batch.calm]
+    if calm:
+        return calm
+    least = min(min(batch.part_s, batch.whole_s - batch.waited_s) for batch in batches)
+    return [least] if least > 0.0 else []
+
+
 class Copies:
     """The fastest copies of a run."""
 
     def __init__(self) -> None:
         self._best: dict[Kind, dict[int, float]] = {}
-        """Seconds of the fastest copy of so many bytes."""
+        """Seconds of the fastest copy of so many bytes, of those that nobody disturbed."""
 
     def limit(self, case: Case, copies: Sequence[Sequence[float]]) -> Limit:
         """What bounds a case, by the rounds of each of its copies (seconds per call) and by the cases before.
 
-        They are remembered for the cases after it.
+        Where they agree they are remembered, for the cases after it; a case may be judged several times.
         """
         rounds = [copy for copy in copies if len(copy)]
         before = self._bound(case)
         if rounds:
             fastest = min(map(min, rounds))
-            best = self._best.setdefault(_kind(case), {})
-            best[case.bytes_moved] = min(fastest, best.get(case.bytes_moved, fastest))
             if all(_agree(copy) for copy in rounds):
+                best = self._best.setdefault(_kind(case), {})
+                best[case.bytes_moved] = min(fastest, best.get(case.bytes_moved, fastest))
                 return Limit(fastest)
             return Limit(fastest / _DISTURBED if before is None else min(fastest, before))
         if before is not None:
             return Limit(before)
-        return Limit(None, "no copy of the same bytes was timed: whether the arm moved them is not checked")
+        why = (
+            "others had the CPUs whenever a copy was timed"
+            if copies
+            else "no copy of the same bytes was timed"
+        )
+        return Limit(None, f"{why}: whether the arm moved them is not checked")
 
     def _bound(self, case: Case) -> float | None:
         """By copies of no more bytes in the cases before."""

@@ -12,8 +12,6 @@ from bench.plan.experiments import BASELINE, STAND_IN, Arm
 
 __all__ = ["ArmState", "Batch", "acting_baseline"]
 
-_WAIT = 0.05
-"""The share of a batch that its threads may wait for a CPU while it still counts as undisturbed."""
 _BURSTS = 1.25
 """An arm works in bursts if its batches, waits taken off, take so many times as long as most of their parts."""
 _PARALLEL = 1.2
@@ -50,11 +48,6 @@ class Batch:
     """The clock of a card's multiprocessors right after it."""
     cpu_reading_s: float | None = None
     """How long the fixed arithmetic took beside it (see `bench.machine.cpu_speed`)."""
-
-    @property
-    def undisturbed(self) -> bool:
-        """Whether it had its CPUs, but for a moment."""
-        return self.waited_s <= _WAIT * self.timed_s and not self.contended
 
 
 @dataclass(slots=True)

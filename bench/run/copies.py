@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bench.judging.ceiling import ABOVE
+from bench.judging.ceiling import ABOVE, CopyBatch, calm_seconds
 from bench.run.arm_state import ArmState
 from bench.run.evidence import Evidence
 from bench.stats.estimates import Interval
@@ -18,12 +18,13 @@ _WELL_KNOWN = 0.25
 
 
 def undisturbed(copy: ArmState) -> list[float]:
-    """Of its rounds with a CPU to itself the time that a quarter of the parts stayed below: a limit is at the fast end.
-
-    Where there is none, that of the fastest round, which alone bounds little.
-    """
-    known = [batch.part_q25_s for batch in copy.batches if batch.undisturbed]
-    return known or [min(batch.part_q25_s for batch in copy.batches)]
+    """What bounds an arm, of each of a copy's batches."""
+    return calm_seconds(
+        [
+            CopyBatch(batch.part_q25_s, batch.mean_s, batch.waited_s / batch.iterations, batch.contended)
+            for batch in copy.batches
+        ]
+    )
 
 
 def beside(state: ArmState, copy: ArmState | None, evidence: Evidence) -> Interval | None:

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.judging.ceiling import Copies, in_most_processes, share_of_copy
+from bench.judging.ceiling import Copies, CopyBatch, calm_seconds, in_most_processes, share_of_copy
 from bench.plan.experiments import arm_label
 from bench.records.columns import TIMED
 from bench.records.schema import Cell, Round, values_of
@@ -33,8 +33,6 @@ _MORE = 1.1
 """By so much the error of a pair may differ from what the files give."""
 _MAY_LACK = ("ceiling_gb_per_s", "ceiling_fraction", "allocating_gb_per_s")
 """What a run may leave out where copies were disturbed."""
-_WAIT = 0.05
-"""The share of a batch that threads may wait for a CPU while it still counts as undisturbed (`bench.run.arm_state`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,13 +240,15 @@ def _within(value: float, low: float, high: float) -> bool:
 
 
 def _undisturbed(batches: Sequence[Round]) -> list[float]:
-    """What bounds an arm, of each of a copy's batches, as `bench.run.rows` has it."""
-    parts = [(batch, batch.part_q25_s or batch.seconds) for batch in batches]
-    calm = [part for batch, part in parts if not batch.contended and _waited(batch) <= _WAIT]
-    return calm or [min(part for _, part in parts)]
-
-
-def _waited(batch: Round) -> float:
-    """The share of the batch that its threads waited for a CPU."""
-    whole_s = (batch.mean_s or batch.seconds) * batch.iterations
-    return (batch.waited_s or 0.0) / whole_s
+    """What bounds an arm, of each of a copy's batches, as `bench.run.copies` has it."""
+    return calm_seconds(
+        [
+            CopyBatch(
+                batch.part_q25_s or batch.seconds,
+                batch.mean_s or batch.seconds,
+                (batch.waited_s or 0.0) / batch.iterations,
+                bool(batch.contended),
+            )
+            for batch in batches
+        ]
+    )

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from bench.judging.ceiling import Copies, Limit, in_most_processes
+from bench.judging.ceiling import Copies, CopyBatch, Limit, calm_seconds, in_most_processes
 from kernels.api import Case
 
 SMALL, LARGE = Case("relu", placement="out", n=1 << 16), Case("relu", placement="out", n=1 << 20)
@@ -21,6 +21,26 @@ def test_rounds_that_agree_are_the_limit() -> None:
 def test_disturbed_copies_leave_a_wider_limit_and_not_none() -> None:
     assert Copies().limit(LARGE, DISTURBED) == Limit(0.25)
     assert Copies().limit(LARGE, [[1.0, 1.0]]) == Limit(0.25)  # too few to tell
+
+
+def test_a_case_that_is_judged_again_is_not_bounded_by_its_own_disturbed_copy() -> None:
+    """Nor are others: an honest arm was accused of being sixteen times as fast as a copy that had waited for CPUs."""
+    copies = Copies()
+    assert copies.limit(SMALL, DISTURBED) == Limit(0.25)
+    assert copies.limit(SMALL, DISTURBED) == Limit(0.25)
+    assert copies.limit(LARGE, DISTURBED) == Limit(0.25)
+
+
+def test_what_a_copy_waited_for_a_cpu_is_taken_off() -> None:
+    """Its threads waited for a tick of the scheduler in each call, and worked for a hundredth of it."""
+    waits = [CopyBatch(8e-3, 8.1e-3, 8e-3, contended=True), CopyBatch(8e-3, 8.2e-3, 8e-3, contended=True)]
+    assert calm_seconds(waits) == [pytest.approx(0.1e-3)]
+    assert calm_seconds([*waits, CopyBatch(1e-3, 2e-3, 0.0, contended=False)]) == [1e-3]
+    only = [CopyBatch(8e-3, 8e-3, 9e-3, contended=True)]
+    assert calm_seconds(only) == []
+    limit = Copies().limit(LARGE, [calm_seconds(only)])
+    assert limit.seconds is None
+    assert "others had the CPUs whenever a copy was timed" in limit.unchecked
 
 
 def test_smaller_cases_before_bound_a_disturbed_one() -> None:

@@ -198,7 +198,7 @@ def test_a_slow_spell_over_all_rounds_of_the_copies_accuses_nobody() -> None:
 def test_a_copy_that_was_disturbed_is_no_ceiling() -> None:
     """Its time is not known, or it waited for CPUs in all of its rounds: thousands of per cent of it say nothing."""
     honest = state(Arm("fast"), [400 * US] * 8)
-    for copy, waited in (([400 * US, 1600 * US] * 4, 0.0), ([1200 * US] * 8, 0.5)):
+    for copy, waited in (([400 * US, 1600 * US] * 4, 0.0), ([1200 * US] * 8, 0.5), ([16000 * US] * 8, 0.98)):
         cell = written(CASE, states(honest, copy=copy, streaming=copy, waited=waited))["fast candidate"]
         assert cell.status == "ok"
         assert (cell.ceiling_fraction, cell.ceiling_gb_per_s) == (None, None)
