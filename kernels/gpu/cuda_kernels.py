@@ -104,13 +104,12 @@ def _twice(word: Callable[..., Any], inputs: int) -> Callable[..., Any]:
 def _one_input(
     one: Function, pair: Function, lanes: int, unroll: int = 2, *, streaming: bool = False
 ) -> Callable[..., None]:
-    load, store = _loads(unroll, streaming), _stores(unroll, streaming)
-    last_load, last_store = _loads(1, streaming), _stores(1, streaming)
-    works, last = _works(pair, unroll, 1), _works(pair, 1, 1)
+    load, works, store = _steps(pair, unroll, 1, streaming)
+    last_load, last, last_store = _steps(pair, 1, 1, streaming)
+    place = device(_place)
 
     def run(x: Any, out: Any, n: Any, slope: Any) -> None:
-        first = np.int64(cuda.blockIdx.x) * np.int64(cuda.blockDim.x) + np.int64(cuda.threadIdx.x)
-        step = np.int64(cuda.gridDim.x) * np.int64(cuda.blockDim.x)
+        first, step = place()
         vectors = n // lanes
         i = first
         while i + (unroll - 1) * step < vectors:
@@ -130,13 +129,12 @@ def _one_input(
 def _two_inputs(
     one: Function, pair: Function, lanes: int, unroll: int = 2, *, streaming: bool = False
 ) -> Callable[..., None]:
-    load, store = _loads(unroll, streaming), _stores(unroll, streaming)
-    last_load, last_store = _loads(1, streaming), _stores(1, streaming)
-    works, last = _works(pair, unroll, 2), _works(pair, 1, 2)
+    load, works, store = _steps(pair, unroll, 2, streaming)
+    last_load, last, last_store = _steps(pair, 1, 2, streaming)
+    place = device(_place)
 
     def run(dy: Any, x: Any, out: Any, n: Any, slope: Any) -> None:
-        first = np.int64(cuda.blockIdx.x) * np.int64(cuda.blockDim.x) + np.int64(cuda.threadIdx.x)
-        step = np.int64(cuda.gridDim.x) * np.int64(cuda.blockDim.x)
+        first, step = place()
         vectors = n // lanes
         i = first
         while i + (unroll - 1) * step < vectors:
@@ -151,6 +149,17 @@ def _two_inputs(
             j += step
 
     return run
+
+
+def _place() -> Any:
+    """Of a thread: its number in the grid, and how many there are; 64 bits wide."""
+    first = np.int64(cuda.blockIdx.x) * np.int64(cuda.blockDim.x) + np.int64(cuda.threadIdx.x)
+    return first, np.int64(cuda.gridDim.x) * np.int64(cuda.blockDim.x)
+
+
+def _steps(pair: Function, count: int, inputs: int, streaming: bool) -> tuple[Function, Function, Function]:
+    """What loads `count` vectors of an input, works on those of all inputs, and stores the result."""
+    return _loads(count, streaming), _works(pair, count, inputs), _stores(count, streaming)
 
 
 def _loads(count: int, streaming: bool) -> Function:
