@@ -14,6 +14,7 @@ from bench.arm.call_loops import Calls, Racing
 from bench.arm.device_clock import device_seconds, queued_seconds, settles, settles_again
 from bench.arm.device_wait import Waiting
 from bench.arm.looks import Looks
+from bench.arm.ranges import ranges_on
 from bench.arm.said import counts_of, reason_of, threads_of, versions_of
 from bench.arm.workload import workload_of
 from bench.arrays import other_memory
@@ -27,6 +28,7 @@ from bench.machine.clocks import clock, cpu_clock
 from bench.machine.cpu_speed import Pace
 from bench.machine.own_usage import Idle, Idling, settle, usage
 from bench.messages import DeviceTimes, Finished, Loaded, Prepared, Sample
+from bench.plan.experiments import case_label
 from kernels.api import Backend, Case
 from kernels.gpu.card import Card
 
@@ -102,13 +104,12 @@ class ArmServer:
         if skip is not None:
             return Prepared(skip=reason_of(skip))
         self._acting = self._work.backend(self.backend)
+        self._ranges = ranges_on(case.device)
         threads = threads_of(self.backend.set_threads(case.threads))
         self._gate = self._work.gate(self.backend, self._inputs, self._cache_bytes, where)
         self._slots, self._plants = self._gate.slots, self._gate.plants
         self._slots.trusted = self._is_control or not self._is_plugin
         report = self._gate.before()
-        second = self._gate.second_call_s
-        second = None if second is None else second / self._slots.calls
         if report.problem is None:
             self._slots.grow()
             self._waiting = Waiting(self._slots, self.backend.sync)
@@ -124,7 +125,9 @@ class ArmServer:
             if report.problem is None:
                 self._unsettled += not settles(self._calls.spin)
         self._let_go()
-        prepared = Prepared(None, report, self._slots.first_call_s, second, threads, self._compile_report())
+        prepared = Prepared(
+            None, report, self._slots.first_call_s, self._gate.second_call_s, threads, self._compile_report()
+        )
         if in_turn and report.problem is not None:
             self.release()
         return prepared
@@ -139,7 +142,7 @@ class ArmServer:
         seconds = self._pace.learn(lambda: self._calls.probe(least_s, probes))
         settle()
         self._let_go()
-        return seconds / self._slots.calls
+        return seconds
 
     def batch(self, iterations: int, warm_s: float, turn: int = 0) -> Sample:
         """One timed batch of `iterations` calls, after warming up for `warm_s` seconds or one call.
@@ -148,20 +151,20 @@ class ArmServer:
         """
         idle = (self._idling or Idling()).since()
         self._take_up()
-        sample = self._batch(iterations, warm_s, idle, turn)
+        with self._ranges(f"{self.backend.name} {case_label(self._work.case)}"):
+            sample = self._batch(iterations, warm_s, idle, turn)
         self._let_go()
         self._idling = Idling()
         return sample
 
     def _batch(self, iterations: int, warm_s: float, idle: Idle, turn: int = 0) -> Sample:
-        now, looks, each = clock, self._looks, self._slots.calls
+        now, looks = clock, self._looks
         self._pace.begin(turn)
         held: list[Any] = []
-        count = max(1, iterations // each)
         warm_problem = self._warm_up(warm_s, held)
         began, before = now(), usage()
         audit = looks if looks.can_audit else None
-        spans, taken = self._calls.run_parts(count, held, self._pace.look, audit, now)
+        spans, taken = self._calls.run_parts(iterations, held, self._pace.look, audit, now)
         ended, slot = now(), looks.one_of(taken)
         looks.seal(slot)
         spent = usage().since(before)
@@ -173,10 +176,9 @@ class ArmServer:
         if self._pace.everywhere:
             self._work.rest()
         self._pace.look()
-        iterations = count * each
         return Sample(
             seconds=sum(seconds for _, seconds in spans) / iterations,
-            parts=tuple(seconds / (each * count) for count, seconds in spans),
+            parts=tuple(seconds / count for count, seconds in spans),
             iterations=iterations,
             began=began,
             ended=ended,
@@ -266,7 +268,7 @@ class ArmServer:
         self._take_up()
         held = [self._last[1]] if self._last is not None else []
         self._last = None
-        dispatch_s = self._calls.dispatch(held) / self._slots.calls
+        dispatch_s = self._calls.dispatch(held)
         self._let_go()
         return dispatch_s
 

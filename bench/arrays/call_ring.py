@@ -177,11 +177,6 @@ class Slots:
         slot.call, slot.handles = bound.call, bound.handles
 
     @property
-    def calls(self) -> int:
-        """How many calls of the operation a callable makes: one."""
-        return 1
-
-    @property
     def why_copies(self) -> str | None:
         """Why the backend's handles cannot be timed: work done while inputs are handed over would not be."""
         if self.trusted or all(slot.aliased for slot in self.ring):

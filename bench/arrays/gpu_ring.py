@@ -52,11 +52,6 @@ class CardSlots(Slots):
         return False
 
     @property
-    def calls(self) -> int:
-        """As many as a callable says that it makes (`calls`), where the backend is one of the suite's own."""
-        return int(getattr(self.ring[0].call, "calls", 1)) if self.trusted else 1
-
-    @property
     def why_copies(self) -> None:
         """Nothing is against copies: they lie on the card."""
 

@@ -39,12 +39,13 @@ __all__ = [
 
 RUN_FILES = ("cells.csv", "rounds.csv", "compiles.csv", "environment.json", "journal.jsonl")
 """What a run's folder holds."""
-_OTHER_COLUMNS = 2
+_OTHER_COLUMNS = 4
 """The schema that the newest columns beside the axes have."""
 SCHEMA = max(_OTHER_COLUMNS, *(axis.since for axis in AXIS_TABLE))
 _SINCE = "since"
 """The key in a field's metadata; without it a column is as old as the files."""
 _NEW = {_SINCE: 2}
+_QUEUED = {_SINCE: 4}
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +113,7 @@ class Cell:
     python: str = field(default="", metadata=_NEW)
     versions: str = field(default="", metadata=_NEW)
     shard: str = field(default="", metadata=_NEW)
+    queued_s: float | None = field(default=None, metadata=_QUEUED)
 
 
 @dataclass(frozen=True, slots=True)

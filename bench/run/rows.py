@@ -232,6 +232,7 @@ def _with_times(cell: Cell, state: ArmState, common: _Common) -> Cell:
         max_s=float(samples.max()),
         dispatch_s=state.dispatch_s,
         device_s=state.device_s,
+        queued_s=state.queued_s,
         processes=len({process for process, _ in common.evidence.rounds(state)}),
         process_sd=spread.sd,
         process_df=spread.df,

@@ -92,14 +92,13 @@ class TimeAccount:
 
 
 def _on_a_card(state: ArmState) -> dict[str, Any]:
-    """Peak bytes of device memory; seconds of a call among many that are waited for once; the lowest, median and
-    highest clock right after batches, in MHz; how often the clocks had not settled before a batch of the last process.
+    """Peak bytes of device memory; the lowest, median and highest clock right after batches, in MHz; how often the
+    clocks had not settled before a batch of the last process.
     """
     finished = state.finished
     mhz = [batch.sm_mhz for batch in state.batches if batch.sm_mhz is not None]
     told = {
         "device_peak_bytes": finished.device_peak_bytes if finished else None,
-        "queued_s": state.queued_s,
         "sm_mhz": [min(mhz), median(mhz), max(mhz)] if mhz else None,
         "unsettled_batches": finished.unsettled or None if finished else None,
     }

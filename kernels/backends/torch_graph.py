@@ -1,8 +1,8 @@
-"""CUDA graphs of torch's kernels: many calls recorded once, replayed by one launch.
+"""CUDA graphs of torch's kernels: recorded once, replayed by one launch.
 
-For small tensors a launch costs more than the kernel, and torch programs use a graph to avoid it.  One graph here
-holds `CALLS` calls on the same arrays, and the callable says so (`calls`): its time is divided by them.  So it is
-the time of a call among many, where no one waits for each.
+For small tensors a launch costs more than the kernel, and torch programs use a graph to avoid it.  The callable
+replays a graph of one call, so that it can be waited for as every other implementation's is.  What graphs are for is
+to hold many calls: the callable's `queued` replays `CALLS` of them, for who launches many and waits once.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ _MOST = 1 << 20
 
 
 class Replay:
-    """Launch the graph; `calls` says how many calls of the operation that is."""
+    """Launch a graph of so many calls of the operation; `queued` launches one that has more (`bench` asks for it)."""
 
-    calls = CALLS
-
-    def __init__(self, graph: torch.cuda.CUDAGraph, result: Tensor) -> None:
-        self._replay, self._result = graph.replay, result
+    def __init__(
+        self, graph: torch.cuda.CUDAGraph, result: Tensor, calls: int = 1, queued: Replay | None = None
+    ) -> None:
+        self._replay, self._result, self.calls, self.queued = graph.replay, result, calls, queued
 
     def __call__(self) -> Tensor:
-        """All the calls; the result of the last."""
+        """All its calls; the result of the last."""
         self._replay()
         return self._result
 
@@ -60,7 +60,7 @@ class TorchGraph(TorchEager):
         return why_not("torch", case.op, case.direction, case.placement)
 
     def compile(self, case: Case, x: Tensor, dy: Tensor | None, out: Tensor | None) -> Callable[[], Tensor]:
-        """Run once outside a graph, as torch asks for; record; replay once."""
+        """Run once outside a graph, as torch asks for; record both graphs; replay each once."""
         call = self.bind(case, x, dy, out)
         with torch.cuda.device(x.device):
             stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]  # torch's own
@@ -68,11 +68,18 @@ class TorchGraph(TorchEager):
             with torch.cuda.stream(stream):
                 call()
             torch.cuda.current_stream().wait_stream(stream)
-            graph = torch.cuda.CUDAGraph()
-            with torch.cuda.graph(graph):
-                for _ in range(CALLS):
-                    result = call()
-            replay = Replay(graph, result)
-            replay()
+            many = _recorded(call, CALLS)
+            one = _recorded(call, 1, many)
             torch.cuda.synchronize()
-        return replay
+        return one
+
+
+def _recorded(call: Callable[[], Tensor], calls: int, queued: Replay | None = None) -> Replay:
+    """A graph of so many calls, replayed once."""
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        for _ in range(calls):
+            result = call()
+    replay = Replay(graph, result, calls, queued)
+    replay()
+    return replay

@@ -9,7 +9,7 @@ from bench.plan.experiments import case_label
 from bench.text.sizes import format_size
 from kernels.api import AXIS_TABLE
 from kernels.networks.case import case_of
-from scripts._card.files import read_json, read_rows
+from scripts._card.files import read_rows
 
 __all__ = ["goals"]
 
@@ -34,7 +34,7 @@ Row = Mapping[str, str]
 def goals(folder: Path) -> list[str]:
     """A line for each goal and backend: reached, not reached and where, or not measured."""
     rows = [row for row in read_rows(folder / "cells.csv") if row["device"] != "cpu"]
-    return [*(_beside_copy(rows, name) for name in _OURS), _graph(rows, _queued(folder))]
+    return [*(_beside_copy(rows, name) for name in _OURS), _graph(rows)]
 
 
 def _beside_copy(rows: Sequence[Row], backend: str) -> str:
@@ -47,14 +47,13 @@ def _beside_copy(rows: Sequence[Row], backend: str) -> str:
     return _judged(goal, shares, _OF_COPY)
 
 
-def _graph(rows: Sequence[Row], queued: Mapping[str, Mapping[str, float]]) -> str:
+def _graph(rows: Sequence[Row]) -> str:
     goal = f"{_GRAPH}, {_TIMES:g} times as fast a call as {_EAGER} at {format_size(_SMALL)}"
-    times = {label: queued.get(label, {}) for label in map(_label, _of(rows, _GRAPH, _SMALL))}
-    ratios = {
-        label: known[_EAGER] / known[_GRAPH]
-        for label, known in times.items()
-        if known.get(_EAGER) and known.get(_GRAPH)
-    }
+    graph, eager = (
+        {_label(row): float(row["queued_s"]) for row in _of(rows, name, _SMALL) if row["queued_s"]}
+        for name in (_GRAPH, _EAGER)
+    )
+    ratios = {label: eager[label] / seconds for label, seconds in graph.items() if eager.get(label)}
     return _judged(goal, ratios, _TIMES)
 
 
@@ -85,12 +84,3 @@ def _label(row: Row) -> str:
     return case_label(
         case_of(**{axis.name: _READ.get(axis.kind, str)(row[axis.name]) for axis in AXIS_TABLE})
     )
-
-
-def _queued(folder: Path) -> dict[str, dict[str, float]]:
-    """Seconds of a call among many that are waited for once, by experiment and arm."""
-    found: dict[str, dict[str, float]] = {}
-    for sitting in read_json(folder / "environment.json").get("sittings", ()):
-        for label, times in sitting.get("queued_s", {}).items():
-            found.setdefault(label, {}).update(times)
-    return found

@@ -28,6 +28,7 @@ from kernels.api import DIRECTIONS, Case
 from kernels.numbers import host_arrays
 from kernels.numbers.ulp import same_bits
 from kernels.plugins import one_line
+from scripts._card.transfers import transfers
 from scripts._shared import cli
 
 __all__ = ["Timer", "launches", "main", "measured", "plans_of"]
@@ -63,7 +64,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     if given.device == "cpu":
         os.environ.update(_SIMULATED)  # before either framework is imported
     until = time.monotonic() + 60 * given.minutes
-    found: dict[str, Any] = {"device": given.device, "cases": [], "launches": [], "skipped": []}
+    found: dict[str, Any] = {
+        "device": given.device,
+        "cases": [],
+        "launches": [],
+        "transfers": [],
+        "skipped": [],
+    }
     with as_interrupt():
         try:
             for line in _sweep(given.device, until, found):
@@ -104,8 +111,18 @@ def _sweep(device: str, until: float, found: dict[str, Any]) -> Iterator[str]:
             continue
         found["cases"].append({"backend": name, **measured(backend, case, until)})
         yield f"{label}: {len(found['cases'][-1]['plans'])} ways"
+    yield from _beside(device, {each["backend"] for each in found["cases"]}, found)
+
+
+def _beside(device: str, seen: set[str], found: dict[str, Any]) -> Iterator[str]:
+    """What lies beside the kernels, of those backends that were seen: the way to the card, and launches."""
+    for name in sorted(seen)[:1]:  # the way is the same for all
+        on, n = _STAND_INS[name] if device == "cpu" else (device, _ON_CARD)
+        for size in sorted({min(n, _SMALL), n}):
+            one = transfers(registry.load(name), Case("relu", n=size, device=on))
+            found["transfers"].append({"backend": name, **one})
+            yield f"{name}: {format_size(size)} to the device and back"
     for name in _STAND_INS:
-        seen = {each["backend"] for each in found["cases"]}
         if device == "cpu":
             found["skipped"].append(f"{name}, launches: what a launch costs is a card's to say")
         elif name in seen:

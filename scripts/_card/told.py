@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from bench.text.foreign import in_markdown, plain
-from bench.text.units import count_text
+from bench.text.sizes import format_size
+from bench.text.units import count_text, seconds_text
 from scripts._card.files import read_json, read_rows
 from scripts._card.goals import goals
 from scripts._card.outcomes import ALARMS, CAUGHT, HARMLESS, OPEN
@@ -163,6 +164,7 @@ def sweep(folder: Path) -> list[str]:
     found = read_json(folder / "sweep.json")
     lines = [_swept(each) for each in found.get("cases", ())]
     lines += [_launched(each) for each in found.get("launches", ())]
+    lines += [_transferred(each) for each in found.get("transfers", ())]
     return _list([*lines, *(f"not tried: {why}" for why in found.get("skipped", ()))])
 
 
@@ -186,6 +188,15 @@ def _launched(found: Mapping[str, Any]) -> str:
         return f"{label}, its launch ready before: {found['reason']}"
     told = ", ".join(f"{name} {1e6 * seconds:.2f} us" for name, seconds in found["seconds"].items())
     return f"{label}: {told}"
+
+
+def _transferred(found: Mapping[str, Any]) -> str:
+    """What an array takes over the bus, which no other figure has in it."""
+    told = ", ".join(
+        f"{way} {seconds_text(found[key])} ({found['bytes'] / found[key] / 1e9:.2f} GB/s)"
+        for way, key in (("there", "there_s"), ("back", "back_s"))
+    )
+    return f"transfer of {format_size(found['n'])} {found['dtype']}, by {found['backend']}: {told}"
 
 
 def _counted(rows: Sequence[Mapping[str, str]], what: str) -> str:

@@ -36,20 +36,29 @@ CASE = ("machine", *(axis for axis in AXES if axis not in ("dtype", "n")), "dtyp
 NEEDED = (
     *("run_id", "machine", "backend", "variant", "role", *AXES, "status", "reason"),
     *("time_s", "time_lo_s", "time_hi_s", "bytes_moved", "gb_per_s", "ceiling_gb_per_s", "ceiling_fraction"),
-    *("baseline", "speedup", "speedup_lo", "speedup_hi", "noise_floor", "verdict", "first_call_s"),
+    *(
+        "baseline",
+        "speedup",
+        "speedup_lo",
+        "speedup_hi",
+        "noise_floor",
+        "verdict",
+        "first_call_s",
+        "queued_s",
+    ),
     *("leader", "leader_verdict", "over_leader", "over_leader_lo", "over_leader_hi", "leader_noise_floor"),
     *("python", "versions"),
 )
 """The columns of cells.csv that a summary is made of."""
 
-_OF_EVERY_ARM = ("first_call_s", "verdict", "over_leader", "over_leader_lo", "over_leader_hi")
+_OF_EVERY_ARM = ("first_call_s", "queued_s", "verdict", "over_leader", "over_leader_lo", "over_leader_hi")
 """Those of them that tables of cases do without."""
 _OF_CASES = ("overview", "fastest", "headline", "fits", "machines", "speedups")
 """The tables that do without them."""
 
 ARM_COLUMNS = (
     *("machine", "run_id", *AXES, "backend", "variant", "role", "status", "reason"),
-    *("time_s", "time_lo_s", "time_hi_s", "gb_per_s", "ceiling_fraction"),
+    *("time_s", "time_lo_s", "time_hi_s", "gb_per_s", "ceiling_fraction", "queued_s"),
     *("baseline", "speedup", "speedup_lo", "speedup_hi", "noise_floor", "verdict"),
     *("leader", "over_leader", "over_leader_lo", "over_leader_hi", "leader_noise_floor", "leader_verdict"),
     *("break_even_calls", "standing", "fastest"),
@@ -60,7 +69,7 @@ Keep = Callable[[int], int]
 """From the rows that a table has to the rows that are shown, from the first on."""
 
 _ONE_ARM_ONLY = (
-    *("run_id", "backend", "variant", "role", "reason", "verdict", "break_even_calls"),
+    *("run_id", "backend", "variant", "role", "reason", "verdict", "break_even_calls", "queued_s"),
     *(
         "leader",
         "over_leader",

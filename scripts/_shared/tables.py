@@ -159,6 +159,7 @@ def _headline_block(cells: pd.DataFrame, keep: Keep, rare: Sequence[str], _sever
 
 def _arms_block(cells: pd.DataFrame, keep: Keep, rare: Sequence[str], several: bool) -> Block:
     frame, total = arms(cells, keep, timed_only=True)
+    queued = bool(frame["queued_s"].notna().any())  # on a card alone
     columns = (
         Column("size", lambda row: format_size(row.n)),
         *([Column("run", lambda row: clean(row.run_id), right=False)] if several else []),
@@ -168,6 +169,7 @@ def _arms_block(cells: pd.DataFrame, keep: Keep, rare: Sequence[str], several: b
             right=False,
         ),
         *_FIGURES,
+        *([Column("queued", lambda row: seconds_text(row.queued_s))] if queued else []),
         Column("verdict", lambda row: row.verdict or MISSING, right=False),
         Column("noise floor", lambda row: percent_text(row.noise_floor)),
         Column(

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
-from bench.plan.experiments import case_label
 from kernels.api import Case
 from scripts._card import told
 from scripts._card.goals import goals
@@ -22,14 +20,10 @@ def run(folder: Path, *shares: tuple[str, str, float], graph_s: float | None = N
         factories.cell(name, dtype=dtype, ceiling_fraction=share, **LARGE) for name, dtype, share in shares
     ]
     cells += [
-        factories.cell(name, n=SMALL.n, placement="out", device="cuda")
-        for name in ("torch_eager", "torch_graph")
+        factories.cell(name, n=SMALL.n, placement="out", device="cuda", queued_s=queued_s)
+        for name, queued_s in (("torch_eager", 5e-6), ("torch_graph", graph_s))
     ]
     (folder / "cells.csv").write_text(factories.as_csv(cells))
-    queued = {} if graph_s is None else {case_label(SMALL): {"torch_eager": 5e-6, "torch_graph": graph_s}}
-    (folder / "environment.json").write_text(
-        json.dumps({"sittings": [{"wall_s": 1.0}, {"queued_s": queued}]})
-    )
     return folder
 
 

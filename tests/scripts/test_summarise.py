@@ -51,6 +51,24 @@ class TestTerminal:
         assert "slower" in row_of(text, "1Ki", "torch_eager ")
         assert "2.0%" in row_of(text, "1Mi", "faster")
 
+    def test_calls_of_a_card_that_are_waited_for_once_have_a_column(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """A graph of many calls is no faster where each is waited for, and far faster where none is."""
+        rows = [
+            cell(name, 5e-6, role=role, n=1024, device="cuda", queued_s=queued_s)
+            for name, role, queued_s in (
+                ("torch_eager", "baseline", 3e-6),
+                ("torch_graph", "candidate", 0.5e-6),
+            )
+        ]
+        write_run(tmp_path / "card", rows)
+        text = said(capsys, tmp_path / "card", "--tables", "arms")
+        assert "queued" in text
+        assert "500 ns" in row_of(text, "torch_graph")
+        write_run(tmp_path / "cpu", experiment({"numpy_ufunc": 1e-3}))
+        assert "queued" not in said(capsys, tmp_path / "cpu", "--tables", "arms")
+
     def test_what_is_not_known_stands_apart_from_the_set(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:

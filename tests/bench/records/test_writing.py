@@ -61,7 +61,7 @@ def test_columns_are_those_of_the_design() -> None:
     speedup_lo speedup_hi noise_floor verdict dispatch_s device_s import_s first_call_s second_call_s max_ulp
     special_values contended_rounds threads_effective processes process_sd process_df kind kind_sd leader over_leader
     over_leader_lo over_leader_hi leader_noise_floor leader_verdict resolve_s resolve_processes allocating_gb_per_s
-    mean_over_median page_faults system_s cpu_s peak_bytes python versions shard"""
+    mean_over_median page_faults system_s cpu_s peak_bytes python versions shard queued_s"""
     assert tuple(design.split()) == CELL_COLUMNS
     design = """run_id backend variant role op direction placement dtype n layout data cache device threads
     negative_slope params round order iterations seconds contended process mean_s part_median_s part_q25_s part_q75_s
@@ -169,7 +169,7 @@ def test_a_damaged_line_of_the_journal_costs_its_own_experiment(files: RunFiles)
         (b'["c0ffee00",{}]\n', "damaged in its first line"),
         (
             b'["a3a6bf43",{}]\n',
-            "was written by another version: this one writes schema 3; choose another --run-id",
+            f"was written by another version: this one writes schema {SCHEMA}; choose another --run-id",
         ),
     ],
 )
