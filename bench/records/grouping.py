@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-__all__ = ["alike", "group_ids", "last_of_each", "numbered", "picked"]
+__all__ = ["alike", "group_ids", "last_of_each", "numbered", "picked", "tallied"]
 
 _MOST_IDS = 1 << 62
 """Beyond it the product of the columns' sizes may not fit an int64."""
@@ -46,6 +46,17 @@ def last_of_each(ids: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
     last = np.zeros(len(ids), np.bool_)
     last[place] = True
     return last
+
+
+def tallied(frame: pd.DataFrame, columns: Iterable[str]) -> pd.DataFrame:
+    """The rows that differ in `columns`, and these columns alone, in the order in which they first come.
+
+    With ``count``, how often each comes.  As groupby's size, which takes three times the memory.
+    """
+    names = list(columns)
+    ids = group_ids(frame, names)
+    first = np.flatnonzero(last_of_each(ids[::-1])[::-1])
+    return frame[names].iloc[first].assign(count=np.bincount(ids)[ids[first]])
 
 
 def picked(frame: pd.DataFrame, rows: npt.NDArray[np.intp]) -> pd.DataFrame:

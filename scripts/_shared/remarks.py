@@ -10,6 +10,7 @@ import pandas as pd
 from bench.plan.experiments import arm_label
 from bench.plugin.not_ok import Trouble
 from bench.records.baselines import stand_in_lines
+from bench.records.grouping import tallied
 from bench.records.schema import STATUSES
 from bench.stats.fastest import COMPETING, RULE
 from bench.text.foreign import plain as clean
@@ -37,6 +38,8 @@ __all__ = [
 
 RARE_AXES = ("machine", *(axis.name for axis in AXIS_TABLE if not axis.always))
 """The columns that are said once where they do not vary, and in every title where they do."""
+_TROUBLE = ("status", "backend", "variant", "role", "reason")
+"""The columns that say what was not ok."""
 _MOST_RUNS = 8
 _MOST_PROBLEMS = 20
 _GRAVEST_FIRST = (*(status for status in STATUSES if status not in ("skipped", "noisy")), "skipped", "noisy")
@@ -114,7 +117,7 @@ def arm_name(backend: str, variant: str, role: str) -> str:
 def varies(cells: pd.DataFrame, axis: str) -> bool:
     """Whether `cells` differ in `axis`; a slope that is not used does not count, nor that ops have other parameters."""
     if axis == "params":
-        return bool((cells.groupby("op", observed=True)[axis].nunique() > 1).any())
+        return bool(tallied(cells, ("op", axis))["op"].duplicated().any())
     values = cells[axis]
     if axis == "negative_slope":
         values = values[cells["op"].isin(SLOPED_OPS)]
@@ -123,7 +126,8 @@ def varies(cells: pd.DataFrame, axis: str) -> bool:
 
 def run_lines(cells: pd.DataFrame) -> Iterator[str]:
     """One line for each run: where it ran, and how many cells ended how."""
-    counts = cells.groupby(["run_id", "machine", "status"], observed=True).size().unstack(fill_value=0)
+    ends = ["run_id", "machine", "status"]
+    counts = tallied(cells, ends).groupby(ends, observed=True)["count"].sum().unstack(fill_value=0)
     for key, statuses in zip(counts.index[:_MOST_RUNS], counts.to_numpy()[:_MOST_RUNS], strict=True):
         run_id, machine = (clean(part) for part in key)
         parts = [f"{n:,} {status}" for status, n in zip(counts.columns, statuses, strict=True) if n]
@@ -138,8 +142,8 @@ def run_lines(cells: pd.DataFrame) -> Iterator[str]:
 def _installs(cells: pd.DataFrame) -> Iterator[str]:
     """The versions of arms of one run that have the same backend and differ in them."""
     columns = ["backend", "variant", "python", "versions"]
-    for _, run in cells.groupby("run_id", observed=True):
-        rows = [tuple(map(str, row)) for row in run[columns].drop_duplicates().itertuples(index=False)]
+    for _, run in tallied(cells, ("run_id", *columns)).groupby("run_id", observed=True):
+        rows = [tuple(map(str, row)) for row in run[columns].itertuples(index=False)]
         arms = [(row[0], arm_label(row[0], row[1]), row[2], row[3]) for row in rows]
         yield from (f"{clean(line)}." for line in install_lines(arms))
 
@@ -175,21 +179,21 @@ def baseline_lines(cells: pd.DataFrame) -> Iterator[str]:
 
 def troubles(cells: pd.DataFrame) -> Iterator[Trouble]:
     """What was not ok, by arm, status and reason."""
-    bad = cells.loc[cells["status"] != "ok", ["status", "backend", "variant", "role", "reason"]]
-    counts = bad.groupby(list(bad.columns), observed=True, sort=False).size().to_dict()
-    for key, count in counts.items():
-        status, backend, variant, role, reason = map(str, key)  # type: ignore[call-overload]  # pandas calls it Hashable
+    for *key, count in tallied(_not_ok(cells), _TROUBLE).itertuples(index=False):
+        status, backend, variant, role, reason = map(str, key)
         role = role if role in ("twin", "ablation") else ""
         yield Trouble(status, clean(arm_label(backend, variant, role)), clean(reason), int(count))
 
 
+def _not_ok(cells: pd.DataFrame) -> pd.DataFrame:
+    return cells.loc[cells["status"] != "ok", list(_TROUBLE)]
+
+
 def problem_lines(cells: pd.DataFrame) -> list[str]:
     """One line for each reason why cells have no time that counts; all noisy cells of an arm are one."""
-    bad = cells.loc[cells["status"] != "ok", ["status", "backend", "variant", "role", "reason"]]
-    reason = bad["reason"].where(bad["status"] != "noisy", NOISY)
-    bad = bad.assign(reason=reason)
-    counts = bad.groupby(list(bad.columns), observed=True, sort=False).size().to_dict()
-    found = [(*map(str, key), str(count)) for key, count in counts.items() if isinstance(key, tuple)]
+    bad = _not_ok(cells)
+    bad["reason"] = bad["reason"].where(bad["status"] != "noisy", NOISY)
+    found = [tuple(map(str, row)) for row in tallied(bad, _TROUBLE).itertuples(index=False)]
     found.sort(key=lambda item: (_GRAVEST_FIRST.index(item[0]), -int(item[-1])))
     lines = [_problem_line(*item) for item in found[:_MOST_PROBLEMS]]
     if len(found) > _MOST_PROBLEMS:

@@ -173,23 +173,24 @@ def fastest(cells: pd.DataFrame, keep: Keep) -> tuple[pd.DataFrame, int]:
     standing = cells["standing"].array
     rows = np.flatnonzero(standing.isin(("leader", "same", "unresolved")))
     case = cells["case"].to_numpy()[rows]
+    every = np.flatnonzero(np.bincount(case))
+    numbers = every[: keep(len(every))]
+    rows = rows[case <= numbers.max(initial=-1)]  # the others need not be sorted
+    case = cells["case"].to_numpy()[rows]
     order = np.lexsort((cells["time_s"].to_numpy()[rows], standing[rows] != "leader", case))
     rows, case = rows[order], case[order]
-    starts = np.flatnonzero(np.diff(case, prepend=-1))
-    kept = keep(len(starts))
-    end = starts[kept] if kept < len(starts) else len(rows)
-    sets: dict[int, _Set] = {number: _Set() for number in case[starts[:kept]].tolist()}
-    some = cells.iloc[rows[:end]]
-    parts = (case[:end].tolist(), some["standing"], _arm_names(some), some["leader_noise_floor"])
+    sets: dict[int, _Set] = {number: _Set() for number in numbers.tolist()}
+    some = cells.iloc[rows]
+    parts = (case.tolist(), some["standing"], _arm_names(some), some["leader_noise_floor"])
     for number, word, name, floor in zip(*parts, strict=True):
         sets[number].add(name, None if word != "unresolved" else floor)
-    first = cells.iloc[rows[starts[:kept]]]
+    first = cells.iloc[rows[np.flatnonzero(np.diff(case, prepend=-1))]]
     table = first[[name for name in ARM_COLUMNS if name not in _ONE_ARM_ONLY]]
     return table.assign(
         fastest=["; ".join(each.fastest) for each in sets.values()],
         unresolved=["; ".join(each.unresolved) for each in sets.values()],
         unresolved_noise_floor=["; ".join(map(str, each.unresolved.values())) for each in sets.values()],
-    ), len(starts)
+    ), len(every)
 
 
 class _Set:

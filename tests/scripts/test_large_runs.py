@@ -10,9 +10,13 @@ from pathlib import Path
 import pytest
 
 from bench.records import reading
+from bench.records.grouping import tallied
+from bench.records.reading import read_cells
 from bench.stats import comparison
 from bench.stats.comparison import compare_arms
 from scripts._compare.loading import load
+from scripts._shared.summary import needed_of, prepare, ranked
+from scripts._shared.tables import Screen, report
 from tests.factories import experiment, write_run
 
 PART = 1 << 16
@@ -36,6 +40,12 @@ def compared(folder: Path) -> None:
     compare_arms((run.arms() for run in old), (run.arms() for run in new))
 
 
+def summarised(folder: Path) -> None:
+    """The first screen of the run, as scripts/summarise.py makes it."""
+    cells = ranked(prepare(read_cells([folder / "cells.csv"], needed_of(["overview"]))))
+    report(cells, ["overview"], 38, Screen(lines=38))
+
+
 def taken(action: Callable[[Path], None], folder: Path) -> int:
     """Bytes that are taken at a time."""
     gc.collect()
@@ -45,6 +55,21 @@ def taken(action: Callable[[Path], None], folder: Path) -> int:
         return tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
+
+
+def test_a_summary_takes_so_many_bytes_for_each_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "_PART", PART)
+    few, many = (run_of(tmp_path / str(cases), cases) for cases in (400, 2000))
+    summarised(few)
+    assert taken(summarised, many) - taken(summarised, few) < 195 * (2000 - 400) * len(ARMS)
+
+
+def test_rows_that_are_alike_are_counted_in_the_order_of_the_first(tmp_path: Path) -> None:
+    cells = read_cells([run_of(tmp_path, 1) / "cells.csv"]).iloc[[0, 1, 2, 0]]
+    expected = cells.groupby(["backend", "status"], observed=True, sort=False).size()
+    found = tallied(cells, ["backend", "status"])
+    assert found.set_index(["backend", "status"])["count"].to_dict() == expected.to_dict()
+    assert list(found["backend"]) == list(expected.index.get_level_values("backend"))
 
 
 def test_a_comparison_takes_so_many_bytes_for_each_row_of_both_runs(
