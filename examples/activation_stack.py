@@ -1,8 +1,6 @@
 """A model that is little but activations, on large tensors: what other ones save shows in its step.
 
-python scripts/record.py --swap examples/activation_stack.py --steps 200
-pytest bench/ --cases cases.json
-python scripts/recommend.py --cases cases.json
+python scripts/record.py --check examples/activation_stack.py --steps 200
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -19,10 +20,12 @@ from scripts._shared import cli
 from scripts._shared.remarks import clean
 from scripts._shared.render import to_terminal
 from scripts._shared.sections import Block, Report, Section
-from scripts._shared.steps import FEWEST, saved_by_swapping, step_time, swapped_text
+from scripts._shared.steps import FEWEST, faults_text, saved_by_swapping, step_time, swapped_text
 
 __all__ = ["main"]
 
+_ROOT = Path(__file__).resolve().parent.parent
+"""Where `bench/` is."""
 _EPILOG = """\
 The calls of the first three steps are counted, forward and backward, and later steps are timed, without being looked
 at. A step is one of an optimizer (torch.optim), or the forward of the outermost module where nothing trains. Counted
@@ -34,15 +37,20 @@ recorded: jax.jit fuses activations, too.
 they are), and so measures in the program itself what they would save. Results stay the same, bit for bit, but for the
 sign of zero in float16 and bfloat16.
 
+--check does that, runs `pytest bench/ --cases` for the same calls, and ends with the answer of recommend.py: "predicted
+a to b, found c to d", and whether what was found is within. It takes a minute or two; the machine must be quiet.
+
 examples:
   python scripts/record.py train.py --epochs 1
   python scripts/record.py --swap --output cases.json train.py
+  python scripts/record.py --check examples/activation_stack.py --steps 200
   python scripts/record.py -m package.train
 
 `pytest bench/ --cases cases.json` measures what was recorded, and `python scripts/recommend.py --cases cases.json` then
 says what other activations would bring to a step.
 
-exit status: that of the program where it is not 0 (2 if it raised); 2 for anything that cannot be done.
+exit status: that of the program where it is not 0 (2 if it raised); with --check, that of pytest
+or recommend.py where it is not 0; 2 for anything that cannot be done.
 """
 
 
@@ -63,6 +71,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         except OSError as error:
             raise cli.UsageError(f"--output {options.output}: cannot be written: {error.strerror}") from error
         to_terminal(_report(recording, options.output, swapped if options.swap else None))
+        sys.stdout.flush()
     if ending.error:
         kept = (
             f"; what was seen until then is in {options.output}"
@@ -74,7 +83,22 @@ def main(argv: Sequence[str] | None = None) -> int:
         raise cli.UsageError(
             f"{program} ran no activation in this thread that torch has a function for; nothing was written"
         )
+    if options.check and not ending.status:
+        return _checked(options.output, options.results)
     return ending.status
+
+
+def _checked(cases: Path, results: Path) -> int:
+    """Measure the calls that were recorded, and say what they predict beside what was found; the exit status."""
+    where = ["--cases", str(cases.resolve()), "--results", str(results.resolve())]
+    for command in (
+        ["-m", "pytest", "bench/", *where, "--backends", "torch_eager,numba_tuned", "-q"],
+        ["scripts/recommend.py", *where],
+    ):
+        status = subprocess.run([sys.executable, *command], cwd=_ROOT, check=False).returncode
+        if status:
+            return status
+    return 0
 
 
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -85,11 +109,20 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--swap", action="store_true", help="time steps with our kernels, too, by turns: at least 50 steps"
     )
+    parser.add_argument(
+        "--check",
+        action="store_true",
+        help="as --swap, then measure the same calls, and say whether swapping saved what they predict",
+    )
+    parser.add_argument(
+        "--results", type=Path, default=Path("results"), metavar="DIR", help="where --check writes its run"
+    )
     parser.add_argument("-m", action="store_true", help="PROGRAM is a module, as with python -m")
     parser.add_argument(
         "program", nargs=argparse.REMAINDER, metavar="PROGRAM ARGS…", help="the program, and its own options"
     )
     options = parser.parse_args(argv)
+    options.swap |= options.check
     if not options.program:
         parser.error("no program was named; name a Python file, and what it takes: train.py --epochs 1")
     name = options.program[0]
@@ -123,6 +156,8 @@ def _report(recording: Recording, output: Path, swapped: int | None) -> Report:
     ]
     if swapped is not None:
         intro.append(_swapped(recording, swapped))
+    faults = faults_text(steps, recording.used)
+    intro += [] if faults is None else [faults]
     if recording.compiled:
         intro.append(
             "torch.compile was at work: there a compiler fuses activations, and there is little to save."

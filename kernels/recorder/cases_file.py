@@ -64,6 +64,8 @@ class Used(Kind):
     """What a call took in the program, while calls were counted; None on a card, where a call only launches."""
     where: tuple[str, ...]
     """The modules that called it, by their names in the model."""
+    page_faults: float | None = None
+    """Of a call in the program: the pages of fresh memory that it wrote; None where nobody counted."""
 
     @property
     def case(self) -> Case:
@@ -100,6 +102,12 @@ class Steps:
     counted: int
     seconds: tuple[float, ...]
     ours: tuple[float, ...]
+    page_faults: float | None = None
+    """Of a timed step with torch's activations, the median; None where nobody counted."""
+    ours_page_faults: float | None = None
+    """The same with our kernels."""
+    fault_s: float | None = None
+    """Seconds that a page fault took between timed steps; None where no activation had many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +174,7 @@ def _recording(raw: Any) -> Recording:
             int(_amount(steps, "counted")),
             _each(steps, "seconds", _positive),
             _each(steps, "ours", _positive),
+            *(_amount_or_none(steps, key) for key in ("page_faults", "ours_page_faults", "fault_s")),
         ),
         _each(found, "used", _used),
         _each(found, "unmeasured", _unmeasured),
@@ -189,6 +198,7 @@ def _used(raw: Any) -> Used:
         _amount(found, "calls"),
         None if seconds is None else _positive(seconds),
         _each(found, "where", _name),
+        _amount_or_none(found, "page_faults"),
     )
     if used.op not in OPS:
         raise ValueError(f"op is {_short(used.op)}; allowed: {', '.join(OPS)}")
@@ -230,6 +240,10 @@ def _amount(found: Mapping[str, Any], key: str) -> float:
     if value < 0:
         raise ValueError(f"{key} is {value}; allowed: 0 or more")
     return value
+
+
+def _amount_or_none(found: Mapping[str, Any], key: str) -> float | None:
+    return None if found.get(key) is None else _amount(found, key)
 
 
 def _positive(value: Any) -> float:

@@ -7,9 +7,10 @@ Counting sees each operator that torch runs, below autograd and so in the backwa
 from __future__ import annotations
 
 import random
+import statistics
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,8 +22,10 @@ from torch.utils import _python_dispatch as dispatch
 
 from kernels.recorder.activations import Seen, call_of, is_backward, is_plain
 from kernels.recorder.cases_file import Recording, Steps, write_recording
+from kernels.recorder.pages import MOST_BYTES, Price, Spent, now
 from kernels.recorder.swapping import Swapping
-from kernels.recorder.tally import Event, summed
+from kernels.recorder.tally import Event, fresh_bytes, summed
+from kernels.recorder.watch import Watch
 
 __all__ = ["Session", "recording"]
 
@@ -34,24 +37,6 @@ _FORWARDS_OF_ONE_STEP = 256
 """Forward passes without a step of an optimizer after which no more gradients are taken to be accumulated."""
 _TIMED = 200
 """Steps that are timed at most: their median is known long before."""
-
-
-class _Watch(dispatch.TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch has no hints here
-    """Tells every operator of ATen that is called, its result and its seconds."""
-
-    def __init__(self, tell: Callable[[Seen, Any, float], None]) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self._tell = tell
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        begin = time.perf_counter()
-        options = kwargs or {}
-        result = func(*args, **options)
-        seconds = time.perf_counter() - begin
-        namespace, _, name = func._schema.name.partition("::")
-        if namespace == "aten":
-            self._tell(Seen(name, func._overloadname, args, options), result, seconds)
-        return result
 
 
 class Session:
@@ -68,11 +53,11 @@ class Session:
         self._saved: dict[int, str] = {}
         self._forwards = self._optimized = 0
         self._trains = False
-        self._begun_at = 0.0
-        self._last: float | None = None
-        self._seconds: list[float] = []
+        self._begun: Spent | None = None
+        self._timed: list[Spent] = []
+        self._price = Price()
         self._hooks: list[Any] = []
-        self._watch = _Watch(self._note)
+        self._watch = Watch(self._note)
         self._counting = self._by_forwards = False
         self._threads = torch.get_num_threads()
 
@@ -106,14 +91,29 @@ class Session:
         )
         many = self._optimized if by_optimizer else self._forwards
         used, unmeasured = summed(self._events, by_optimizer=by_optimizer, steps=min(many, COUNTED) or 1)
-        theirs, ours = self._swapping.pairs() if self._swapping is not None else (self._seconds, [])
         return Recording(
             self.program,
             torch.__version__,
             _was_compiled(),
-            Steps(what or "the whole program", min(many, COUNTED), tuple(theirs), tuple(ours)),
+            self._steps(what or "the whole program", min(many, COUNTED)),
             used,
             unmeasured,
+        )
+
+    def _steps(self, what: str, counted: int) -> Steps:
+        swapping, fault_s = self._swapping, self._price.fault_s
+        if swapping is None:
+            seconds, faults = [step.s for step in self._timed], [step.page_faults for step in self._timed]
+            return Steps(what, counted, tuple(seconds), (), _median(faults), None, fault_s)
+        theirs, ours = swapping.pairs()
+        return Steps(
+            what,
+            counted,
+            tuple(theirs),
+            tuple(ours),
+            swapping.page_faults(ours=False),
+            swapping.page_faults(ours=True),
+            fault_s,
         )
 
     @property
@@ -121,7 +121,7 @@ class Session:
         """How many modules were swapped by turns."""
         return self._swapping.modules if self._swapping is not None else 0
 
-    def _note(self, seen: Seen, result: Any, seconds: float) -> None:
+    def _note(self, seen: Seen, result: Any, spent: Spent) -> None:
         self._trains |= is_backward(seen.name)
         call = call_of(seen, self._threads)
         if call is None:
@@ -136,11 +136,11 @@ class Session:
                 if is_plain(kept):
                     self._saved[kept.data_ptr()] = where
         on_cpu = call.device == "cpu"
-        if on_cpu and call.placement == "new":
-            seconds += _dropping_s(result)
+        dropping_s = _dropping_s(result) if on_cpu and call.placement == "new" else 0.0
         # Outside of a forward pass, a gradient's call belongs to the last one.
         forwards = self._forwards if self._stack else max(self._forwards - 1, 0)
-        self._events.append(Event(call, where, forwards, self._optimized, seconds if on_cpu else None))
+        seconds = spent.s + dropping_s if on_cpu else None
+        self._events.append(Event(call, where, forwards, self._optimized, seconds, spent.page_faults))
 
     def _entered(self, module: nn.Module, _: Any) -> None:
         if not self._stack:
@@ -169,7 +169,7 @@ class Session:
         elif not self._counting and self._by_forwards:
             self._begin_again()
         elif not self._counting:
-            self._timed_step(time.perf_counter())
+            self._timed_step()
 
     def _switch_to_timing(self, root: nn.Module | None) -> None:
         """From counting to timing; `root`: the module whose forward is a step, None for steps of an optimizer."""
@@ -185,6 +185,7 @@ class Session:
                 root.register_forward_pre_hook(self._forward_begins),
                 root.register_forward_hook(self._forward_ends),
             ]
+        self._price.nbytes = min(fresh_bytes(self._events), MOST_BYTES)
         if self._swapping is not None:
             self._swapping.begin(self._roots)
 
@@ -195,7 +196,7 @@ class Session:
         if self._swapping is not None:
             self._swapping.back()
         self._swapping = self._fresh_swapping()
-        self._events, self._seconds, self._last = [], [], None
+        self._events, self._timed, self._begun, self._price = [], [], None, Price()
         self._optimized, self._by_forwards, self._trains = 0, False, True
         self._start_counting()
 
@@ -207,22 +208,25 @@ class Session:
         return not self._counting
 
     def _forward_begins(self, *_: Any) -> None:
-        self._begun_at = time.perf_counter()
+        self._begun = now()
 
     def _forward_ends(self, *_: Any) -> None:
         self._forwards += 1
-        self._keep(time.perf_counter() - self._begun_at)
+        self._keep()
 
-    def _timed_step(self, now: float) -> None:
-        if self._last is not None:
-            self._keep(now - self._last)
-        self._last = time.perf_counter()
+    def _timed_step(self) -> None:
+        self._keep()
+        self._begun = now()
 
-    def _keep(self, seconds: float) -> None:
+    def _keep(self) -> None:
+        if self._begun is None:
+            return
+        spent = now().since(self._begun)
         if self._swapping is not None:
-            self._swapping.stepped(seconds)
-        elif len(self._seconds) < _TIMED:
-            self._seconds.append(seconds)
+            self._swapping.stepped(spent)
+        elif len(self._timed) < _TIMED:
+            self._timed.append(spent)
+        self._price.step_ended()
 
 
 def _dropping_s(result: Any) -> float:
@@ -235,6 +239,10 @@ def _dropping_s(result: Any) -> float:
     begin = time.perf_counter()
     del spare
     return time.perf_counter() - begin
+
+
+def _median(found: list[int]) -> float | None:
+    return float(statistics.median(found)) if found else None
 
 
 def _kind(roots: list[nn.Module]) -> str:

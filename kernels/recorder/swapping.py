@@ -12,6 +12,8 @@ from collections.abc import Sequence
 
 from torch import nn
 
+from kernels.recorder.pages import Spent
+
 __all__ = ["Swapping"]
 
 _UNTIMED = 1
@@ -28,8 +30,9 @@ class Swapping:
         self._roots: Sequence[nn.Module] = ()
         self._order: list[bool] = []
         self._ours = False
-        self._turn_s: list[float] = []
+        self._steps: list[Spent] = []
         self._times: dict[bool, list[float]] = {False: [], True: []}
+        self._faults: dict[bool, list[int]] = {False: [], True: []}
         self.modules = 0
 
     def begin(self, roots: Sequence[nn.Module]) -> None:
@@ -44,14 +47,15 @@ class Swapping:
         ]
         self._turn()
 
-    def stepped(self, seconds: float) -> None:
-        """A step took that long; the next one may be the other's turn."""
+    def stepped(self, spent: Spent) -> None:
+        """A step took that; the next one may be the other's turn."""
         if not self._roots:
             return
-        self._turn_s.append(seconds)
-        if len(self._turn_s) == _STEPS:
-            self._times[self._ours].append(statistics.median(self._turn_s[1:]))
-            self._turn_s = []
+        self._steps.append(spent)
+        if len(self._steps) == _STEPS:
+            self._times[self._ours].append(statistics.median(step.s for step in self._steps[1:]))
+            self._faults[self._ours] += [step.page_faults for step in self._steps[1:]]
+            self._steps = []
             self._turn()
 
     def back(self) -> None:
@@ -63,6 +67,11 @@ class Swapping:
         both = min(map(len, self._times.values()))
         theirs, ours = (times[_UNTIMED:both] for times in self._times.values())
         return theirs, ours
+
+    def page_faults(self, *, ours: bool) -> float | None:
+        """Of a step in turns with ours, or in those with torch's: the median; None without any turn."""
+        found = self._faults[ours]
+        return float(statistics.median(found)) if found else None
 
     def _turn(self) -> None:
         if not self._order:

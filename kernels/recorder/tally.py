@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from statistics import fmean
 
+import torch
+
 from kernels.recorder.activations import Call
 from kernels.recorder.cases_file import Unmeasured, Used
+from kernels.recorder.pages import FEWEST
 
-__all__ = ["Event", "summed"]
+__all__ = ["Event", "fresh_bytes", "summed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +25,7 @@ class Event:
     forwards: int
     optimized: int
     seconds: float | None
+    page_faults: int
 
 
 def summed(
@@ -40,21 +45,34 @@ def summed(
             continue
         fields = {name: value for name, value in asdict(call).items() if name != "why"}
         where = tuple(dict.fromkeys(event.where for event in made))
-        used.append(Used(**fields, calls=calls, seconds=_seconds(made, by_optimizer), where=where))
+        least = _least(made, by_optimizer)
+        used.append(Used(**fields, calls=calls, seconds=least[0], where=where, page_faults=least[1]))
     return tuple(used), tuple(Unmeasured(op, why, calls) for (op, why), calls in others.items())
+
+
+def fresh_bytes(events: Iterable[Event]) -> int:
+    """Bytes of the largest result for which every call of a kind wrote fresh memory; 0 where none did."""
+    least: dict[Call, int] = {}
+    for event in events:
+        if event.seconds is not None:
+            least[event.call] = min(least.get(event.call, event.page_faults), event.page_faults)
+    fresh = (call for call, faults in least.items() if faults >= FEWEST)
+    return max((math.prod(call.shape) * getattr(torch, call.dtype).itemsize for call in fresh), default=0)
 
 
 def _step(event: Event, by_optimizer: bool) -> int:
     return event.optimized if by_optimizer else event.forwards
 
 
-def _seconds(made: Iterable[Event], by_optimizer: bool) -> float | None:
-    """Of a call on average, in the counted step where these took least; None where that is not known.
+def _least(made: Iterable[Event], by_optimizer: bool) -> tuple[float | None, float | None]:
+    """Seconds and page faults of a call on average, each in the counted step where these were least; None: not known.
 
     The steps that are counted are a program's first, and the first of them get fresh memory and fill caches.
     """
     times: dict[int, list[float]] = {}
+    faults: dict[int, list[int]] = {}
     for event in made:
         if event.seconds is not None:
             times.setdefault(_step(event, by_optimizer), []).append(event.seconds)
-    return min(map(fmean, times.values()), default=None)
+            faults.setdefault(_step(event, by_optimizer), []).append(event.page_faults)
+    return min(map(fmean, times.values()), default=None), min(map(fmean, faults.values()), default=None)

@@ -44,6 +44,14 @@ class Program:
         return list(dict.fromkeys(each.distrust.reason for each in self.known if each.distrust is not None))
 
     @property
+    def held(self) -> bool | None:
+        """Whether what swapping saved lies in the interval that was predicted; None where one is not known."""
+        share, swapped = self.share, self.swapped
+        if self.doubts or share is None or swapped is None or self.saving is None or self.saving.arm != OURS:
+            return None
+        return share.lo <= swapped.value <= share.hi
+
+    @property
     def share(self) -> Interval | None:
         """What is saved, as a share of a step; None where one of the two is not known."""
         if self.step is None or self.saving is None:
@@ -56,7 +64,8 @@ def program_answer(evidence: Evidence, recording: Recording, now: str | None, sm
     parts = tuple(_parts(evidence, recording, now))
     known = [part for part in parts if isinstance(part.found, Answer)]
     trains = any(part.case.direction == "backward" for part in parts)
-    savings = [saving(arm, known, small if trains else 0) for arm in _arms(known)]
+    fault_s = recording.steps.fault_s
+    savings = [saving(arm, known, small if trains else 0, fault_s) for arm in _arms(known)]
     best = max(savings, key=lambda each: each.seconds.value, default=None)
     return Program(
         recording,
@@ -73,16 +82,22 @@ def _parts(evidence: Evidence, recording: Recording, now: str | None) -> Iterabl
     calls: dict[Case, float] = {}
     where: dict[Case, dict[str, None]] = {}
     counted: dict[Case, float | None] = {}
+    faults: dict[Case, float | None] = {}
     for used in recording.used:
         calls[used.case] = calls.get(used.case, 0.0) + used.calls
         where.setdefault(used.case, {}).update(dict.fromkeys(used.where))
-        before, seconds = counted.get(used.case, 0.0), used.seconds
-        counted[used.case] = None if before is None or seconds is None else before + used.calls * seconds
+        counted[used.case] = _with(counted.get(used.case, 0.0), used.calls, used.seconds)
+        faults[used.case] = _with(faults.get(used.case, 0.0), used.calls, used.page_faults)
     for case, many in calls.items():
         found = answer(evidence, case, now)
         if isinstance(found, Answer) and found.basis != "measured":
             found = Missing(case.placement, "not measured at this size")
-        yield Part(case, many, tuple(where[case]), counted[case], found)
+        yield Part(case, many, tuple(where[case]), counted[case], found, faults[case])
+
+
+def _with(before: float | None, calls: float, each: float | None) -> float | None:
+    """A sum with so many calls more; None where something of it is not known."""
+    return None if before is None or each is None else before + calls * each
 
 
 def _counted(parts: Sequence[Part]) -> float | None:

@@ -15,7 +15,7 @@ from scripts._recommend.saving import OURS, Part
 from scripts._recommend.sentences import times_text
 from scripts._shared.remarks import clean
 from scripts._shared.sections import Block, Report, Section
-from scripts._shared.steps import swapped_text
+from scripts._shared.steps import faults_text, swapped_text
 
 __all__ = ["program_report"]
 
@@ -55,6 +55,9 @@ def _answer(program: Program) -> Iterator[str]:
             f"Counted in the program they took {counted}: its caches and its memory are in another state than in a"
             " benchmark, so what is saved is known less well."
         )
+    faults = faults_text(program.recording.steps, program.recording.used)
+    if faults is not None:
+        yield f"{faults} What is saved below counts them at that price."
     if saving is None:
         yield "No run has an arm that could take torch's place in a PyTorch program."
         return
@@ -94,7 +97,7 @@ def _apart(one: float, other: float) -> bool:
 def _beside(program: Program) -> Iterator[str]:
     swapped = program.swapped
     if swapped is not None:
-        yield f"Tried in the program itself: {swapped_text(swapped)}."
+        yield f"Tried in the program itself: {swapped_text(swapped)}{_held(program, swapped)}."
     if program.recording.compiled:
         yield (
             "torch.compile was at work: the figures are those of the program without it; a compiler fuses activations."
@@ -105,6 +108,17 @@ def _beside(program: Program) -> Iterator[str]:
         yield as_typed(f"Not measured: {kinds} of calls; run `pytest bench/ --cases` of the file.")
     for each in program.recording.unmeasured:
         yield f"Not counted: {number_text(each.calls)} calls a step of {clean(each.op)}: {clean(each.why)}."
+
+
+def _held(program: Program, swapped: Interval) -> str:
+    """Whether what was found lies in the interval that was predicted."""
+    share, held = program.share, program.held
+    if share is None or held is None:
+        return ""
+    predicted = f"{percent_text(share.lo)} to {percent_text(share.hi)}"
+    found = f"{percent_text(swapped.lo)} to {percent_text(swapped.hi)}"
+    word = "within" if held else "outside"
+    return f"; predicted {predicted}, found {found}: {word}"
 
 
 def _row(program: Program, part: Part) -> tuple[str, ...]:

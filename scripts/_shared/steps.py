@@ -9,9 +9,10 @@ import numpy.typing as npt
 
 from bench.stats.estimates import Interval, centre
 from bench.stats.significance import t_bound
-from bench.text.units import percent_text
+from bench.text.units import percent_text, seconds_text
+from kernels.recorder.cases_file import Steps, Used
 
-__all__ = ["FEWEST", "saved_by_swapping", "step_time", "swapped_text"]
+__all__ = ["FEWEST", "faults_text", "saved_by_swapping", "step_time", "swapped_text"]
 
 FEWEST = 5
 """Steps below which an interval says nothing."""
@@ -40,6 +41,18 @@ def swapped_text(saved: Interval) -> str:
     value, lo, hi = map(percent_text, values)
     sure = "" if saved.lo > 0 or saved.hi < 0 else ", which may be nothing"
     return f"a step took {value} {'more' if more else 'less'} time ({lo} to {hi}){sure}"
+
+
+def faults_text(steps: Steps, used: Sequence[Used]) -> str | None:
+    """Page faults of a step, in activations and with ours, and what one took; None where activations have few."""
+    if steps.fault_s is None or steps.page_faults is None:
+        return None
+    inside = sum(each.calls * (each.page_faults or 0.0) for each in used)
+    ours = "" if steps.ours_page_faults is None else f", and {steps.ours_page_faults:,.0f} with ours"
+    return (
+        f"A step has {steps.page_faults:,.0f} page faults, activations {inside:,.0f}{ours}; "
+        f"one took {seconds_text(steps.fault_s)}, shared by the threads."
+    )
 
 
 def _middle(samples: npt.NDArray[np.float64]) -> tuple[float, float, float]:

@@ -14,7 +14,7 @@ RELU = Call("relu", "forward", "new", "float32", (64,), "contiguous", "cpu", 0, 
 
 def seconds(*steps: tuple[float, ...], by_optimizer: bool = False) -> float | None:
     events = [
-        Event(RELU, "layer", 0 if by_optimizer else number, number if by_optimizer else 0, each)
+        Event(RELU, "layer", 0 if by_optimizer else number, number if by_optimizer else 0, each, 0)
         for number, calls in enumerate(steps)
         for each in calls
     ]
