@@ -6,11 +6,9 @@ import itertools
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -27,7 +25,6 @@ from kernels.gpu.card import ordinal, why_not_there
 from tests import standin
 from tests.running import ROOT, Outcome, bench, environ
 from tests.scripted import FakeSurroundings
-from tests.standin import Array
 
 pytestmark = pytest.mark.slow
 
@@ -84,73 +81,6 @@ def test_device_time_is_the_device_s_own() -> None:
     assert dispatch_s is not None
     assert dispatch_s < 0.5 * device_s, "a launch returns before the work is done"
     assert arm.batch(4, 0).seconds >= 0.95 * standin.SlowQueueRelu.busy_s
-
-
-class Replayed(standin.QueueRelu):
-    """As a graph: a call can be launched alone, or with 63 others; it counts what is launched and waited for."""
-
-    name = "replayed"
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.log = list[str]()
-
-    def compile(self, case: Case, x: Array, dy: Array | None, out: Array | None) -> Callable[[], Any]:
-        launch = super().compile(case, x, dy, out)
-
-        def noted(word: str) -> Any:
-            self.log.append(word)
-            return launch()
-
-        one, many = partial(noted, "one"), partial(noted, "many")  # which take attributes
-        vars(many)["calls"], vars(one)["queued"] = 64, many
-        return one
-
-    def card(self, device: str) -> standin.QueueCard:
-        return Noting(self._stream, self.log)
-
-
-class Noting(standin.QueueCard):
-    """Notes each wait."""
-
-    def __init__(self, stream: standin.Stream, log: list[str]) -> None:
-        super().__init__(stream)
-        self._log = log
-
-    def waiter(self) -> Callable[[object], None]:
-        wait = super().waiter()
-
-        def noted(result: object) -> None:
-            self._log.append("wait")
-            wait(result)
-
-        return noted
-
-
-def test_what_can_launch_many_calls_at_once_is_ranked_by_calls_that_are_waited_for() -> None:
-    """A time with a 64th of a wait in it would lead those with a wait for each call, whatever the kernels are."""
-    arm = server(Replayed, plugin=False)
-    arm.prepare(CASE)
-    log = arm.backend.log  # type: ignore[attr-defined]  # as above
-    log.clear()
-    sample = arm.batch(40, 0)
-    assert sample.iterations == 40
-    assert "many" not in log
-    assert log.count("wait") == log.count("one") >= 40
-    log.clear()
-    queued_s = arm.device_time().queued_s
-    assert queued_s is not None
-    assert "many" in log
-    assert log[log.index("many") + 1] == "wait", (
-        "one launch is as many calls as the others make before they wait"
-    )
-
-
-def test_a_plugin_s_word_for_how_many_calls_it_launches_is_not_taken() -> None:
-    arm = server(Replayed)
-    arm.prepare(CASE)
-    arm.device_time()
-    assert "many" not in arm.backend.log  # type: ignore[attr-defined]  # as above
 
 
 def test_work_that_stops_is_seen_through_the_copies() -> None:
