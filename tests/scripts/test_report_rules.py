@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import math
 import random
-import shutil
-import subprocess
-from collections.abc import Sequence
-from importlib import resources
 from typing import Any
 
 import pytest
@@ -19,32 +14,10 @@ from bench.stats.fastest import COMPETING, STANDINGS, standings
 from bench.stats.trust import HOPELESS_FLOOR, LARGEST_FLOOR, MOST_DISTURBED, is_clear
 from bench.text.units import calls_text, number_text, percent_text, ratio_text, seconds_text
 from tests.factories import experiment
+from tests.page_code import answer
 from tests.rankings import near_cases
 
 NO_GAINS = {"gains": {"now": [], "row": []}, "verdicts": []}
-
-
-def answer(scripts: Sequence[str], code: str, value: Any) -> Any:
-    """What `code` returns for `value` behind some of the page's scripts; null stands for NaN."""
-    node = shutil.which("node")
-    if node is None:
-        pytest.skip("runs the page's code: install Node.js")
-    assets = resources.files("scripts._report") / "assets"
-    text = "\n".join((assets / script).read_text(encoding="utf-8") for script in scripts)
-    program = f"""const value = JSON.parse(require("fs").readFileSync(0, "utf8"));
-    const data = value.data;
-    {text}
-    process.stdout.write(JSON.stringify((() => {{ {code} }})()));"""
-    done = subprocess.run(
-        [node, "-e", program],
-        input=json.dumps(value).replace("Infinity", "1e999"),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
 
 
 def test_the_page_ranks_as_python_does() -> None:

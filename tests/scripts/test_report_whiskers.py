@@ -16,8 +16,8 @@ pytest.importorskip("vl_convert", reason="the report needs vl-convert: pip insta
 from scripts._report.figures import figures
 from scripts._shared.drawing import as_svg
 from scripts._shared.whiskers import whiskered
+from tests.page_code import answer
 from tests.reports import cells_of, endless
-from tests.scripts.test_report_rules import answer
 
 Record = dict[str, Any]
 

@@ -8,24 +8,23 @@ import shutil
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from bench.records.find_runs import INDEX
-from scripts._sweep.connecting import connected
 from scripts._sweep.engine import Engine
 from scripts._sweep.hosts import Fleet
-from scripts._sweep.lanes import ANY, EACH, Lanes
-from scripts._sweep.planning import Plan
+from scripts._sweep.lanes import ANY, EACH
 from scripts._sweep.shard import KEPT_IN
 from scripts._sweep.standin import names, program
-from scripts._sweep.sweeping import Asked, Sweep, problems
+from scripts._sweep.sweeping import problems
 from scripts._sweep.trials import crashes, lost_and_doubled
 from scripts.summarise import main as summarise
 from tests.running import ROOT, bench, environ, read
+from tests.swept import Swept
 
 pytest.importorskip("distributed", reason="the extra fleet")
 pytestmark = pytest.mark.slow
@@ -38,33 +37,6 @@ FEW = "--isolation inline --backends numpy_ufunc --ops relu --directions forward
 def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
     with Fleet(tmp_path_factory.mktemp("fleet"), TWO) as made:
         yield made
-
-
-class Swept:
-    """A sweep from its beginning to its end, and what it said."""
-
-    def __init__(
-        self,
-        fleet: Fleet,
-        folder: Path,
-        on: str,
-        shards: int,
-        command: Sequence[str],
-        *,
-        patience_s: float = 60.0,
-        kind: type[Engine] = Engine,
-    ) -> None:
-        self.said: list[str] = []
-        self.lanes = Lanes(folder.name, on, shards)
-        asked = Asked(folder, (), Plan((1.0,) * shards, 0), patience_s, 0.2, program=tuple(command))
-        folder.mkdir(exist_ok=True)
-        with connected(str(fleet.scheduler_file)) as client:
-            engine = kind(client, folder.name)
-            self.machines, _ = engine.wait_for(len(fleet.hosts), 60)
-            Sweep(asked, self.lanes, engine, self.say).run()
-
-    def say(self, line: str) -> None:
-        self.said.append(line)
 
 
 def test_machines_that_are_alike_share_one_run(fleet: Fleet, tmp_path: Path) -> None:

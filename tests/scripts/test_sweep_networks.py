@@ -17,7 +17,7 @@ from scripts._sweep.lanes import EACH
 from scripts._sweep.shard import KEPT_IN
 from scripts._sweep.standin import program
 from tests.running import ROOT, wait_until
-from tests.scripts.test_sweep_fleet import Swept
+from tests.swept import Swept
 
 dask = pytest.importorskip("dask", reason="the extra fleet")
 pytest.importorskip("distributed", reason="the extra fleet")

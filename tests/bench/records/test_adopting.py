@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from bench.records.errors import RunFilesError
 from bench.records.lines import Key
 from bench.records.writing import RunFiles
-from tests.bench.records.test_writing import backends, cell, rounds
 from tests.running import ROOT, read
+from tests.stored import backends, cell, rounds
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ import pytest
 
 from bench.records.errors import RunFilesError
 from bench.records.writing import RunFiles
-from tests.bench.records.test_writing import backends, cell, rounds
 from tests.running import ROOT, bench, read
+from tests.stored import backends, cell, rounds
 
 NAMES = "abcdef"
 KILLED = """

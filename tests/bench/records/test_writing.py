@@ -8,7 +8,6 @@ import json
 import math
 import os
 import re
-from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -16,27 +15,12 @@ import pytest
 
 from bench.records.errors import RunFilesError
 from bench.records.journal import Journal
-from bench.records.lines import Key
 from bench.records.schema import CELL_COLUMNS, CELL_KEY, ROUND_COLUMNS, SCHEMA, Cell, Compile, Round
 from bench.records.stored import Stored
 from bench.records.writing import RunFiles
-from kernels.api import AXES, Case
+from kernels.api import AXES
 from tests.running import ROOT, read
-
-CASE = Case("relu", n=64)
-
-
-def cell(backend: str, **values: object) -> Cell:
-    fixed = {"schema": SCHEMA, "run_id": "r", "machine": "m", "started_utc": "2026-01-01T00:00:00Z"}
-    named = {"variant": "", "role": "candidate", "status": "ok"}
-    return Cell(backend=backend, case=CASE, **(fixed | named | values))  # type: ignore[arg-type]
-
-
-def rounds(backend: str, *seconds: float) -> list[Round]:
-    return [
-        Round("r", backend, "", "candidate", CASE, number, order=0, iterations=10, seconds=each, contended=0)
-        for number, each in enumerate(seconds)
-    ]
+from tests.stored import CASE, backends, cell, rounds
 
 
 @pytest.fixture
@@ -80,10 +64,6 @@ def test_what_is_written_reads_back_the_same(files: RunFiles) -> None:
     assert float(row["max_ulp"]) == math.inf
     assert row["gb_per_s"] == ""
     assert [float(each["seconds"]) for each in read(files.rounds_path)] == [0.1 + 0.2, 5e-324]
-
-
-def backends(stored: Mapping[Key, Stored]) -> list[str]:
-    return [each.cell.backend for each in stored.values()]
 
 
 def test_a_run_goes_on_where_it_stopped(files: RunFiles) -> None:

@@ -6,12 +6,9 @@ Both are chosen by environment variables that are read on import, so each runs i
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import pytest
 
-from tests.running import ROOT, environ
+from tests.fresh_python import run
 
 pytestmark = pytest.mark.slow
 
@@ -24,18 +21,6 @@ SIMULATED = {
 def needs_triton() -> None:
     pytest.importorskip("triton", reason="it interprets and compiles without a card: pip install triton")
     pytest.importorskip("torch", reason="the Triton kernels take PyTorch's tensors")
-
-
-def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-W", "ignore", *arguments],
-        cwd=ROOT,
-        env={**environ(), **variables},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-    )
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.kernels.gpu.test_cuda_kernels import run
+from tests.fresh_python import run
 
 pytestmark = [
     pytest.mark.slow,
