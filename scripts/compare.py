@@ -77,15 +77,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     options = _parse(argv)
     _check_folders(options)
-    whole = options.format in _DASHBOARDS
-    old, new = (
-        load(names, options.results, relative=options.relative, whole=whole)
-        for names in sides(options.runs, options.new)
-    )
-    if options.format in _DASHBOARDS and len(new) > 1:
-        raise cli.UsageError(f"--format {options.format} writes the times of one run; give one run of NEW")
-    _check_output(options.output, [run.path for run in (*old, *new)])
-    old, new = between_machines(old, new, relative=options.relative, confirm=options.confirm)
+    old, new = _runs(options)
     notes = check_environments(old, new, allowed=options.allow_different_environment)
     found = compare_arms(
         (run.arms() for run in old),
@@ -106,6 +98,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     if options.output is not None or options.format not in ("terminal", "markdown"):
         print(outcome, file=sys.stderr)
     return int(found.cells["regression"].any())
+
+
+def _runs(options: argparse.Namespace) -> tuple[Sequence[LoadedRun], Sequence[LoadedRun]]:
+    """Those of both sides, if they can be compared as is asked."""
+    whole = options.format in _DASHBOARDS
+    old, new = (
+        load(names, options.results, relative=options.relative, whole=whole)
+        for names in sides(options.runs, options.new)
+    )
+    if options.format in _DASHBOARDS and len(new) > 1:
+        raise cli.UsageError(f"--format {options.format} writes the times of one run; give one run of NEW")
+    _check_output(options.output, [run.path for run in (*old, *new)])
+    return between_machines(old, new, relative=options.relative, confirm=options.confirm)
 
 
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
