@@ -40,6 +40,8 @@ _TOO_LONG = 3.0
 _WAITING = 0.5
 """if its threads waited for a CPU for this share of it: beside others' work a call of several threads may take
 milliseconds, and time is a promise.  An arm that is slow by itself, now and then, stays as it is."""
+_EACH_WAY = 2
+"""Rounds on one CPU before it is the next one's turn: the second has the order of the first, reversed (see `Race`)."""
 FEWEST = 4
 """Rounds that are made however late it is: of fewer, none is left out, and the first often pays for fresh memory."""
 
@@ -133,7 +135,7 @@ class Rounds:
 
     def _batch(self, state: ArmState, number: int) -> Sample | None:
         """What the arm tells; None where it failed, or tells what cannot be."""
-        request = TimeBatch(state.iterations, self._limits.warm_s, number)
+        request = TimeBatch(state.iterations, self._limits.warm_s, number // _EACH_WAY)
         asked = self._surroundings.clock()
         try:
             sample = self._pool.call(state.arm, request)

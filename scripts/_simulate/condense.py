@@ -12,7 +12,7 @@ import pandas as pd
 from bench.plan.experiments import arm_label, case_label
 from bench.records.reading import read_cells, read_rounds
 from bench.records.schema import CELL_KEY
-from kernels.api import AXES, Case
+from kernels.api import AXES, OPS, Case
 from scripts._simulate.recordings import Batch
 
 __all__ = ["condense"]
@@ -24,7 +24,7 @@ _CONTROLS = ("twin", "ceiling")
 def condense(runs: Sequence[Path]) -> list[Batch]:
     """The batches of runs of the same cases, one after the other: the processes of each are numbered on.
 
-    An arm is parallel if its framework was given several threads.  Files of schema 1 have one process and no readings.
+    Networks and a user's own ops are left out: how many bytes they move says little of how they vary.  An arm is parallel if its framework was given several threads.  Files of schema 1 have one process and no readings.
     Raises ReadError.
     """
     found: list[Batch] = []
@@ -33,9 +33,9 @@ def condense(runs: Sequence[Path]) -> list[Batch]:
         rounds = read_rounds([run / "rounds.csv"])
         threads = read_cells([run / "cells.csv"], ["threads_effective"])
         both = rounds.merge(threads[[*CELL_KEY, "threads_effective"]], on=list(CELL_KEY), how="left")
-        both = both[both["seconds"] > 0].drop_duplicates([*CELL_KEY, "process", "round"], keep="last")
+        both = both[(both["seconds"] > 0) & both["op"].isin(OPS)].drop_duplicates([*CELL_KEY, "process", "round"], keep="last")
         found += [_batch(row, before) for row in _rows(both)]
-        before += int(both["process"].max())
+        before += int(rounds["process"].max())
     return found
 
 
