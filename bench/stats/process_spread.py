@@ -1,12 +1,12 @@
 """How much processes of the same code differ, learnt from all pairs of processes of a run.
 
 Each arm is measured in several processes, which are too few to tell by themselves how much they vary.  So arms of one
-class (a backend, small or large arrays) are pooled: the posterior mean of the variance between two processes' logs,
-each pair with its own error from the rounds, under a flat prior of the standard deviation's log.  A few processes
-differ much more than all others: the pairs' tails are Student's, so that these few do not speak for their class (as in
-Phipson and others, Ann. Appl. Stat. 10, 2016).  They speak for themselves: an arm whose own processes differ more than
-its class is given its own share of the evidence (a moderated variance, as in Smyth, Stat. Appl. Genet. Mol. Biol. 3,
-2004).
+class (a backend and a size) are pooled: the posterior mean of the variance between two processes' logs, each pair with
+its own error from the rounds.  What the other backends show at that size is known beforehand, and counts like a few
+pairs (a power prior: Ibrahim and Chen, Stat. Sci. 15, 2000).  A few processes differ much more than all others: the
+pairs' tails are Student's, so that these few do not speak for their class (as in Phipson and others, Ann. Appl. Stat.
+10, 2016).  They speak for themselves: an arm whose own processes differ more than its class is given its own share of
+the evidence (a moderated variance, as in Smyth, Stat. Appl. Genet. Mol. Biol. 3, 2004).
 
 Between two processes lie minutes, in which the machine changes.  What changes for all arms alike cancels in every
 ratio.  What changes for parallel arms and not for serial ones (a neighbour on one of the CPUs) cancels between arms of
@@ -19,7 +19,6 @@ import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -38,13 +37,12 @@ __all__ = [
     "variance_between",
 ]
 
-Key = TypeVar("Key", str, int)
+Class = tuple[str, int]
+"""A backend, and what is one size."""
 
 _LEAST = 0.0005
 """The smallest standard deviation of a process that matters."""
 _STEPS = 61
-_FEWEST = 5
-"""Pairs below which a class borrows from the others."""
 _AT_FIRST = 0.02
 """A process's standard deviation where nothing was measured yet: most backends have less, small parallel calls more."""
 AT_FIRST_DF = 4.0
@@ -61,10 +59,12 @@ class Pooling:
 
     most: float = 0.3
     """The largest standard deviation that is thought possible: small parallel calls have a tenth and more."""
-    most_df: float = 6.0
+    most_df: float = 8.0
     """Degrees of freedom of a pooled variance, however many pairs: arms of a class are not all alike."""
     tails: float = 6.0
     """Degrees of freedom of Student's t, which differences between processes follow, above 2; inf: they are normal."""
+    others: float = 3.0
+    """Pairs that all other classes count for together: those of the same size, and the rest where these are fewer."""
     own: bool = True
     """Whether an arm whose processes differ more than those of its class has a larger variance than the class."""
 
@@ -100,9 +100,12 @@ def variance_between(one: Spread, other: Spread, *, alike: bool) -> tuple[float,
     return one.sd**2 + other.sd**2 + shared, min(one.df, other.df)
 
 
-def size_class(backend: str, bytes_moved: int) -> str:
-    """The class of an arm: its backend, since frameworks differ in what a process fixes, and a band of sizes."""
-    return f"{backend} {size_band(bytes_moved)}"
+def size_class(backend: str, bytes_moved: int) -> tuple[str, int]:
+    """The class of an arm: its backend, since frameworks differ in what a process fixes, and its size.
+
+    Bytes within a factor of four are one size: the directions of one case.
+    """
+    return backend, (max(bytes_moved, 1).bit_length()) // 2
 
 
 def size_band(bytes_moved: int) -> int:
@@ -110,14 +113,19 @@ def size_band(bytes_moved: int) -> int:
     return sum(bytes_moved >= least for least in _BANDS)
 
 
+def _kinds_class(bytes_moved: int) -> Class:
+    """Serial beside parallel arms differ by the machine, whatever the backend."""
+    return "kinds", size_band(bytes_moved)
+
+
 class ProcessSpread:
     """All that a run has seen of it, by class and for kinds."""
 
     def __init__(self, pooling: Pooling = POOLING) -> None:
         self._pooling = pooling
-        self._seen: defaultdict[str, list[Difference]] = defaultdict(list)
-        self._kinds: defaultdict[int, list[Difference]] = defaultdict(list)
-        self._known: dict[str | int, tuple[float, float]] = {}
+        self._seen: defaultdict[Class, list[Difference]] = defaultdict(list)
+        self._kinds: defaultdict[Class, list[Difference]] = defaultdict(list)
+        self._known: dict[Class, tuple[float, float]] = {}
         """Of a class and of a band of kinds, as asked for so far: its variance and degrees of freedom."""
 
     def copy(self) -> ProcessSpread:
@@ -151,7 +159,7 @@ class ProcessSpread:
             if len(shifts) > 1:  # of two kinds: half of the variance is each one's
                 serial, parallel = shifts[False], shifts[True]
                 apart = (serial.log_ratio - parallel.log_ratio) / math.sqrt(2)
-                self._kinds[size_band(bytes_moved)].append(
+                self._kinds[_kinds_class(bytes_moved)].append(
                     Difference(apart, (serial.variance + parallel.variance) / 2)
                 )
         for (backend, _, _), found in zip(arms, own, strict=True):
@@ -164,10 +172,10 @@ class ProcessSpread:
         if own and self._pooling.own:
             excess = sum(max(each.log_ratio**2 - each.variance, 0.0) / 2 for each in own) / len(own)
             pooled = (df * pooled + len(own) * excess) / (df + len(own)) if excess > pooled else pooled
-        kinds, _ = self._pooled(self._kinds, size_band(bytes_moved))
+        kinds, _ = self._pooled(self._kinds, _kinds_class(bytes_moved))
         return Spread(math.sqrt(pooled), df, math.sqrt(kinds))
 
-    def _pooled(self, seen: Mapping[Key, Sequence[Difference]], of: Key) -> tuple[float, float]:
+    def _pooled(self, seen: Mapping[Class, Sequence[Difference]], of: Class) -> tuple[float, float]:
         if of not in self._known:
             self._known[of] = _pooled(seen, of, self._pooling)
         return self._known[of]
@@ -196,24 +204,37 @@ def _shared(contrasts: Sequence[Difference]) -> Difference:
     return Difference(float(np.median([each.log_ratio for each in contrasts])), variance)
 
 
-def _pooled(seen: Mapping[Key, Sequence[Difference]], of: Key, pooling: Pooling) -> tuple[float, float]:
-    """The variance of a class and its degrees of freedom; one with few pairs borrows from the others."""
-    mine: Sequence[Difference] = seen.get(of, [])
-    if len(mine) < _FEWEST:
-        mine = [*mine, *(each for name, some in seen.items() if name != of for each in some)]
-    if not mine:
+def _pooled(seen: Mapping[Class, Sequence[Difference]], of: Class, pooling: Pooling) -> tuple[float, float]:
+    """The variance of a class and its degrees of freedom."""
+    weighed = _weighed(seen, of, pooling.others)
+    if not weighed:
         return _AT_FIRST**2, AT_FIRST_DF
-    return _posterior(mine, pooling), min(float(len(mine)), pooling.most_df)
+    return _posterior(weighed, pooling), min(sum(weight for _, weight in weighed), pooling.most_df)
 
 
-def _posterior(seen: Sequence[Difference], pooling: Pooling) -> float:
-    """The mean of a process's variance: two of them make each difference."""
+def _weighed(
+    seen: Mapping[Class, Sequence[Difference]], of: Class, others: float
+) -> list[tuple[Difference, float]]:
+    """All differences, each with how many pairs it counts for in that class."""
+    alike = [each for name, some in seen.items() if name != of and name[1] == of[1] for each in some]
+    rest = [each for name, some in seen.items() if name[1] != of[1] for each in some]
+    weighed = [(each, 1.0) for each in seen.get(of, ())]
+    for some in (alike, rest):
+        share = min(others / len(some), 1.0) if some else 0.0
+        weighed += [(each, share) for each in some if share > 0.0]
+        others -= share * len(some)
+    return weighed
+
+
+def _posterior(weighed: Sequence[tuple[Difference, float]], pooling: Pooling) -> float:
+    """The mean of a process's variance: two of them make each difference.  Its deviation's log has a flat prior."""
+    seen, weights = [each for each, _ in weighed], np.array([weight for _, weight in weighed])
     sds = np.geomspace(_LEAST, pooling.most, _STEPS)
     squares = np.array([each.log_ratio**2 for each in seen])
     total = 2 * sds[:, None] ** 2 + np.maximum([each.variance for each in seen], 1e-12)
-    logs = -0.5 * (np.log(total) + _surprise(squares / total, pooling.tails)).sum(axis=1)
-    weights = np.exp(logs - logs.max())
-    found = float((weights * sds**2).sum() / weights.sum())
+    logs = -0.5 * (weights * (np.log(total) + _surprise(squares / total, pooling.tails))).sum(axis=1)
+    likely = np.exp(logs - logs.max())
+    found = float((likely * sds**2).sum() / likely.sum())
     return (
         found if math.isinf(pooling.tails) else found * pooling.tails / (pooling.tails - 2)
     )  # t's own variance

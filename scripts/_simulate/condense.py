@@ -24,7 +24,8 @@ _CONTROLS = ("twin", "ceiling")
 def condense(runs: Sequence[Path]) -> list[Batch]:
     """The batches of runs of the same cases, one after the other: the processes of each are numbered on.
 
-    Networks and a user's own ops are left out: how many bytes they move says little of how they vary.  An arm is parallel if its framework was given several threads.  Files of schema 1 have one process and no readings.
+    Networks and a user's own ops are left out: how many bytes they move says little of how they vary.  An arm is
+    parallel if its framework was given several threads.  Files of schema 1 have one process and no readings.
     Raises ReadError.
     """
     found: list[Batch] = []
@@ -33,7 +34,9 @@ def condense(runs: Sequence[Path]) -> list[Batch]:
         rounds = read_rounds([run / "rounds.csv"])
         threads = read_cells([run / "cells.csv"], ["threads_effective"])
         both = rounds.merge(threads[[*CELL_KEY, "threads_effective"]], on=list(CELL_KEY), how="left")
-        both = both[(both["seconds"] > 0) & both["op"].isin(OPS)].drop_duplicates([*CELL_KEY, "process", "round"], keep="last")
+        both = both[(both["seconds"] > 0) & both["op"].isin(OPS)].drop_duplicates(
+            [*CELL_KEY, "process", "round"], keep="last"
+        )
         found += [_batch(row, before) for row in _rows(both)]
         before += int(rounds["process"].max())
     return found

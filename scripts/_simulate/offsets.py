@@ -23,6 +23,8 @@ __all__ = ["Offsets"]
 
 _SPREADS = np.geomspace(1e-4, 0.5, 80)
 """Standard deviations between processes that are tried."""
+_TWINS = "twins"
+"""In place of a backend: they stand for all."""
 
 
 class Offsets:
@@ -32,25 +34,26 @@ class Offsets:
     """
 
     def __init__(self, experiments: Sequence[Experiment], logs: Sequence[Sequence[Floats]]) -> None:
-        own: defaultdict[str, list[Difference]] = defaultdict(list)
-        kinds: defaultdict[str, list[Difference]] = defaultdict(list)
+        own: defaultdict[tuple[str, int], list[Difference]] = defaultdict(list)
+        kinds: defaultdict[int, list[Difference]] = defaultdict(list)
         for experiment, visits in zip(experiments, logs, strict=True):
-            band = str(size_band(experiment.bytes_moved))
+            band = size_band(experiment.bytes_moved)
             for one, other in ((i, j) for i in range(len(visits)) for j in range(i)):
                 for backend, each in _own(experiment, [visits[one], visits[other]]):
                     own[size_class(backend, experiment.bytes_moved)].append(each)
                 kinds[band] += _of_kinds(experiment, visits[one] - visits[other].mean(axis=1, keepdims=True))
             if len(visits) == 1:
-                own[band] += _of_twins(experiment, visits[0])
+                own[_TWINS, band] += _of_twins(experiment, visits[0])
         self._own = {name: _shares(found) for name, found in own.items()}
         self._kinds = {name: _shares(found) for name, found in kinds.items() if found}
 
     def drawn(self, rng: np.random.Generator, arms: Arms) -> Floats:
         """Of one process of each arm: the log of its time over its code's."""
-        band = str(size_band(arms.bytes_moved))
+        band = size_band(arms.bytes_moved)
         kinds = [_draw(rng, self._kinds.get(band)) for _ in range(2)]
         own = [
-            self._own.get(size_class(each, arms.bytes_moved), self._own.get(band)) for each in arms.backends
+            self._own.get(size_class(each, arms.bytes_moved), self._own.get((_TWINS, band)))
+            for each in arms.backends
         ]
         return np.array(
             [kinds[parallel] + _draw(rng, found) for parallel, found in zip(arms.parallel, own, strict=True)]

@@ -45,8 +45,11 @@ _WAYS: Mapping[str, _Way] = {
     "tails with 4 degrees of freedom": _Way(pooling=replace(POOLING, tails=4.0)),
     "processes differ by 5 % at most": _Way(pooling=replace(POOLING, most=0.05)),
     "4 degrees of freedom at most": _Way(pooling=replace(POOLING, most_df=4.0)),
-    "8 degrees of freedom at most": _Way(pooling=replace(POOLING, most_df=8.0)),
+    "6 degrees of freedom at most": _Way(pooling=replace(POOLING, most_df=6.0)),
+    "12 degrees of freedom at most": _Way(pooling=replace(POOLING, most_df=12.0)),
     "30 degrees of freedom at most": _Way(pooling=replace(POOLING, most_df=30.0)),
+    "nothing known of other backends": _Way(pooling=replace(POOLING, others=0.0)),
+    "other backends count like 6 pairs": _Way(pooling=replace(POOLING, others=6.0)),
     "no variance of an arm's own": _Way(pooling=replace(POOLING, own=False)),
     "processes as if they were alike": _Way(pooling=replace(POOLING, most=0.0011)),
 }

@@ -22,7 +22,7 @@ def allowed(words: Mapping[str, str]) -> TimePlan:
 
 
 @pytest.mark.parametrize(
-    ("words", "most_s", "processes"), [(SMALL, 30.0, 2), (TWELVE, 90.0, 2), ({"profile": "quick"}, 240.0, 2)]
+    ("words", "most_s", "processes"), [(SMALL, 30.0, 2), (TWELVE, 90.0, 3), ({"profile": "quick"}, 240.0, 3)]
 )
 def test_a_small_question_is_answered_soon(words: Mapping[str, str], most_s: float, processes: int) -> None:
     found = allowed(words)

@@ -115,9 +115,28 @@ def test_one_arm_that_runs_wild_does_not_speak_for_its_class() -> None:
     assert robust.spread("a", SMALL, its_own).sd > 2 * calm
 
 
-def test_a_class_with_few_pairs_borrows_from_the_others() -> None:
+def test_a_class_with_few_pairs_borrows_from_the_others_and_is_known_less() -> None:
     spread = learnt({"a": 0.05, "b": 0.05, "c": 0.05})
-    assert spread.spread("new", LARGE).sd == pytest.approx(0.05, rel=0.35)
+    new = spread.spread("new", LARGE)
+    assert new.sd == pytest.approx(0.05, rel=0.5)
+    assert new.df < 4 < spread.spread("a", SMALL).df
+
+
+def test_a_size_at_which_processes_are_alike_is_told_from_one_at_which_they_differ() -> None:
+    rng, spread = np.random.default_rng(1), ProcessSpread()
+    for _ in range(6):
+        spread.learn(SMALL, arms(rng, dict.fromkeys("abc", 0.003)))
+        spread.learn(32 * SMALL, arms(rng, dict.fromkeys("abc", 0.06)))
+    assert spread.spread("a", SMALL).sd < 0.01
+    assert spread.spread("a", 32 * SMALL).sd > 0.03
+
+
+def test_what_other_backends_show_at_a_size_counts_before_what_other_sizes_show() -> None:
+    rng, spread = np.random.default_rng(1), ProcessSpread()
+    for _ in range(6):
+        spread.learn(SMALL, arms(rng, dict.fromkeys("abc", 0.003)))
+        spread.learn(LARGE, arms(rng, dict.fromkeys("abc", 0.08)))
+    assert spread.spread("new", SMALL).sd < 0.02 < spread.spread("new", LARGE).sd
 
 
 def test_before_anything_is_known_something_is_assumed_with_few_degrees_of_freedom() -> None:
