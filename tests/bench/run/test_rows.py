@@ -186,6 +186,15 @@ def test_a_copy_of_400_us_bounds_a_cell(rounds: list[float], status: str) -> Non
     assert written(CASE, states(state(Arm("fast"), rounds)))["fast candidate"].status == status
 
 
+def test_in_one_process_each_the_luck_of_a_copy_accuses_nobody() -> None:
+    """A process may be slower than its code for as long as it lives; with two of each that is known."""
+    for magic, expected in (([330 * US] * 8, "ok"), ([200 * US] * 8, "mistrusted")):
+        measured = states(state(Arm("fast"), magic))
+        for each in measured:
+            each.batches = [one for one in each.batches if one.process == 1]
+        assert written(CASE, measured)["fast candidate"].status == expected
+
+
 def test_a_slow_spell_over_all_rounds_of_the_copies_accuses_nobody() -> None:
     """An arm that goes on is measured in the calm after it, which the copies have not seen."""
     cell = written(CASE, states(state(Arm("fast"), [600 * US] * 8 + [390 * US] * 40), copy=[600 * US] * 8))
