@@ -68,14 +68,14 @@ def _special(backend: Backend, given: Sequence[str], sloped: Sequence[str]) -> i
 
 
 def patterns(backend: Backend) -> int:
-    """Patterns of the 16-bit types, every 97th and the last of all; random ones of the others."""
+    """Patterns of the 16-bit types, every 389th and the last of all; random ones of the others."""
     count = 0
     for op, direction, dtype in product(MAIN_OPS, DIRECTIONS, DTYPES):
         if dtype in SIXTEEN:
-            bits = np.append(np.arange(0, 1 << 16, 97, dtype=np.uint16), np.uint16(0xFFFF))
+            bits = np.append(np.arange(0, 1 << 16, 389, dtype=np.uint16), np.uint16(0xFFFF))
         else:
             kind = np.uint32 if dtype == "float32" else np.uint64
-            bits = np.random.default_rng(3).integers(0, np.iinfo(kind).max, 601, kind)
+            bits = np.random.default_rng(3).integers(0, np.iinfo(kind).max, 151, kind)
         x = bits.view(host_arrays.np_dtype(dtype))
         dy = np.random.default_rng(5).permutation(x) if direction == "backward" else None
         case = Case(op, direction, "new", dtype, x.size, device=device_of(backend))

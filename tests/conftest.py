@@ -19,6 +19,8 @@ settings.load_profile("same-examples")
 
 os.environ[FORCE] = "1"
 """Nobody believes the times of tests, which run beside each other."""
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+"""Hundreds of processes import the same modules: the first compiles them for all."""
 gc.set_threshold(200_000, 50, 50)
 """Compilers make millions of objects that live on; with Python's own threshold, a third of their time goes into
 looking for cycles among them."""

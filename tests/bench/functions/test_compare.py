@@ -53,7 +53,7 @@ def dies(x: Array) -> Array:
 
 
 @pytest.fixture(scope="module")
-def measured() -> Comparison:
+def measured(forked_arms: None) -> Comparison:
     functions = {"doubled": doubled, "added": added, "halved": halved, "raises": raises, "dies": dies}
     return compare(functions, X, seconds=1)
 

@@ -38,6 +38,7 @@ def looks() -> dict[str, tuple[float, float]]:
     return {each.label: TOOK.get(each.label.removeprefix("mlp_relu-"), SMALL) for each in networks()}
 
 
+@pytest.mark.daily  # test_sitting.py has runs of tensors end in time; what follows says it of visits
 @pytest.mark.slow
 def test_a_run_that_ends_with_large_networks_is_done_when_it_said() -> None:
     quick = plan(parse({"results": "nowhere", "profile": "quick", "ops": "relu"}))

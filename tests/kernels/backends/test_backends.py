@@ -33,8 +33,9 @@ def rare(case: Case, name: str) -> bool:
     if name == "numba_parallel":  # numba_jit compiles the same loops
         return not (leaky and (float32 or (first and contiguous)) and (contiguous or first))
     if name == "jax_jit":
-        return not (float32 or (leaky and case.dtype == "bfloat16"))
-    return not (contiguous or leaky or float32) and name in ("numba_jit", "numba_tuned")
+        return not (leaky or first) or not (float32 or (first and case.dtype == "bfloat16"))
+    usual = contiguous or (leaky and (float32 or case.placement == "new")) or (first and float32)
+    return not usual and name in ("numba_jit", "numba_tuned")
 
 
 def in_every(cases: Iterable[Case]) -> pytest.MarkDecorator:

@@ -67,12 +67,11 @@ def _lengths(dtype: str) -> list[int]:
 
 
 def in_plans(plans: Iterable[str]) -> pytest.MarkDecorator:
-    """A test of each op in each plan; relu once a day in most: they walk memory as leaky_relu does."""
-    usual = ("serial", "streaming parallel")
+    """A test of each op in each plan; relu once a day in most: it walks memory as leaky_relu does."""
     return pytest.mark.parametrize(
         ("op", "plan"),
         [
-            pytest.param(op, plan, marks=pytest.mark.daily if op == "relu" and plan not in usual else ())
+            pytest.param(op, plan, marks=pytest.mark.daily if op == "relu" and plan != "serial" else ())
             for op in OPS
             for plan in plans
         ],
