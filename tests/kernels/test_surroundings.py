@@ -84,6 +84,18 @@ def test_a_space_in_the_temporary_folder_is_named(tmp_path: Path, monkeypatch: p
     assert "set TMPDIR to another folder" in str(backend.why_not(Case("relu")))
 
 
+def test_a_cache_in_what_is_no_folder_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    cache = tmp_path / "file" / "in"
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(cache))
+    with pytest.raises(OSError, match="Not a directory") as caught:
+        cache.mkdir()
+    assert registry.mend("torch_compile", caught.value) == (
+        f"see that {cache} can be used, or set TORCHINDUCTOR_CACHE_DIR to another place"
+    )
+
+
+@daily  # a process that imports torch's compiler, to find the same
 def test_a_cache_that_cannot_be_written_is_named_and_not_the_package(tmp_path: Path) -> None:
     pytest.importorskip("torch")
     (tmp_path / "file").touch()

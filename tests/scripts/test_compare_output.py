@@ -85,7 +85,13 @@ class TestFormats:
             else:
                 assert 0 < latency["lower_value"] <= latency["value"] <= latency["upper_value"]
 
-    @pytest.mark.parametrize("form", ["terminal", "markdown", "csv", "github", "bencher"])
+    @pytest.mark.parametrize(
+        "form",
+        [
+            *("terminal", "csv"),
+            *(pytest.param(each, marks=pytest.mark.daily) for each in ("markdown", "github", "bencher")),
+        ],
+    )
     def test_output_goes_to_the_file_and_the_verdict_to_stderr(
         self, old: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], form: str
     ) -> None:

@@ -182,7 +182,7 @@ def test_a_ratio_over_what_you_use_now_is_that_of_the_pair(opened: Open) -> None
     assert "2.00x [2.00,\u00a02.00] as fast as numba_jit" in visit.text("#why")
 
 
-@pytest.mark.parametrize("name", ["crowded", "network"])
+@pytest.mark.parametrize("name", ["crowded", pytest.param("network", marks=pytest.mark.daily)])
 def test_on_a_phone_no_text_is_cut(opened: Open, name: str) -> None:
     visit = opened(name, width=390)
     assert visit.page.evaluate("() => document.documentElement.scrollWidth") == 390
