@@ -1,4 +1,4 @@
-"""Comments and docstrings of bench/, kernels/, scripts/ and tests/: the files and names that they speak of exist."""
+"""Comments and docstrings of all sources: the files and names that they speak of exist. And who imports a test file."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ _FILES = {
 _FILE = re.compile(r"[\w./-]*\w\.py\b")
 _PLACEHOLDER = re.compile(r"[A-Z]+\.py")
 _QUOTED = re.compile(r"`+([^`]+)`+")
+_FROM_A_TEST = re.compile(r"^(?:from|import) tests\.(?:\w+\.)*(test_\w+)", re.MULTILINE)
 _DOTTED = re.compile(r"\b(?:bench|kernels|scripts)(?:\.\w+)+")
 
 
@@ -116,3 +117,11 @@ def test_what_comments_and_docstrings_name_exists(path: Path) -> None:
 )
 def test_a_name_that_is_gone_is_found(source: str, wrong: list[str]) -> None:
     assert _stale(source) == wrong
+
+
+def test_no_test_file_imports_another() -> None:
+    """As CONTRIBUTING.md has it: who changes a test need not look who else leans on it."""
+    tests = {
+        path.stem: path.read_text(encoding="utf-8") for path in _SOURCES if path.name.startswith("test_")
+    }
+    assert [name for name, text in tests.items() if set(_FROM_A_TEST.findall(text)) - {name}] == []
