@@ -150,8 +150,8 @@ def _installs(cells: pd.DataFrame) -> Iterator[str]:
 
 def constant_lines(cells: pd.DataFrame, rare: Sequence[str]) -> Iterator[str]:
     """At most one line: the rare axes that are the same in all of `cells`; `rare` are those that vary."""
-    leaky = cells[cells["op"].isin(SLOPED_OPS)].head(1)
-    row = next((leaky if len(leaky) else cells.head(1)).itertuples())
+    sloped = int(cells["op"].isin(SLOPED_OPS).argmax())  # the first of all, where there is none
+    row = next(cells.iloc[sloped : sloped + 1].itertuples())
     constant = [axis for axis in RARE_AXES[1:] if axis not in rare and matters(axis, str(row.op))]
     if "params" in constant and not (row.params and cells["params"].nunique() == 1):
         constant.remove("params")  # not all cells have these
