@@ -86,8 +86,10 @@ def start(wanted: Start, end: int, output: int) -> subprocess.Popen[bytes]:
 def ask(link: socket.socket, number: int, wanted: Start, end: int, output: int) -> None:
     """Ask the guardian at the other end of `link` for it; a report of that number says what came of it."""
     text = json.dumps(asdict(wanted)).encode("ascii")
-    socket.send_fds(link, [_HEAD.pack(number, len(text))], [end, output])
-    link.sendall(text)
+    request = _HEAD.pack(number, len(text)) + text
+    # At once: an interrupt in between left the guardian waiting for the rest, and this process for the guardian.
+    sent = socket.send_fds(link, [request], [end, output])
+    link.sendall(request[sent:])
 
 
 class Guardian:

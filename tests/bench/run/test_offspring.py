@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 
+from bench.run import guardian
 from tests.leaving import LEFT
 from tests.running import ROOT, ended, python, wait_until
 
@@ -125,3 +128,21 @@ def test_a_guardian_that_is_killed_costs_its_children_and_no_more(tmp_path: Path
         assert not psutil.pid_exists(child) or ended(psutil.Process(child))
         if psutil.pid_exists(left):  # that of the first: nobody is there to end it
             psutil.Process(left).kill()
+
+
+def test_a_request_that_is_interrupted_has_been_sent_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of half a one the guardian waits for the rest for ever, and whoever ends an arm for the guardian."""
+    send_fds = socket.send_fds
+
+    def interrupted(*what: Any) -> None:
+        send_fds(*what)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(socket, "send_fds", interrupted)
+    link, theirs = socket.socketpair()
+    with link, theirs, Path(os.devnull).open("rb") as file:
+        wanted = guardian.Start(("python",), {"A": "B"}, None, random_layout=False)
+        with pytest.raises(KeyboardInterrupt):
+            guardian.ask(link, 1, wanted, file.fileno(), file.fileno())
+        theirs.setblocking(False)
+        assert theirs.recv(1 << 16).endswith(b"}")
