@@ -1,8 +1,9 @@
 """Whole runs that kill themselves at a system call that writes: ``python -m tests.killing FOLDER N``.
 
-A run takes the same course each time (see `tests.timeless`).  One is made to the end, which counts its writes.  Then,
-for N of them drawn at random, or ``all``, a run is killed there and goes on.  The runs lie in FOLDER by the number of
-the write, the whole one as ``whole``; what stands beside each as ``at-the-kill`` is its folder as the kill left it.
+A run takes about the same course each time (see `tests.timeless`).  One is made to the end, which counts its writes.
+Then, for N of them drawn at random, or ``all``, a run is killed there and goes on.  The runs lie in FOLDER by the
+number of the write, the whole one as ``whole``; what stands beside each as ``at-the-kill`` is its folder as the kill
+left it.
 """
 
 from __future__ import annotations
@@ -91,6 +92,9 @@ def main(folder: Path, how_many: str) -> None:
     for step in steps:
         here = folder / str(step)
         ended = run(here, step)
+        if ended == 0 and int((here / "writes").read_text()) <= step:
+            shutil.rmtree(here)  # on a busy machine a line less is shown
+            continue
         assert ended == -signal.SIGKILL, f"killed at write {step}, it ended with {ended}"
         if (here / "run").exists():
             shutil.copytree(here / "run", here / AT_THE_KILL)

@@ -34,7 +34,7 @@ Word = tuple[int, str, str, str]
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Few rounds of arms that differ little: much hangs on how their error is judged."""
     folder = tmp_path_factory.mktemp("results")
-    machine = Machine(0.02, between=0.004)
+    machine = Machine(0.03, between=0.004)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("bench.run.sitting.pool_of", machine.start)
         chosen = [Experiment(Case("relu", n=n), ARMS) for n in SIZES]
