@@ -58,7 +58,7 @@ _VARIED = ("op", "direction", "placement", "dtype", "layout", "data", "cache")
 """The axes of words that the grids of `full` vary; any other is varied around the common centre."""
 
 PROFILES: Mapping[str, Profile] = {
-    "quick": Profile(_FIRST_LOOK, arm_s=0.52, processes=3, max_rounds=100),
+    "quick": Profile(_FIRST_LOOK, arm_s=0.5, processes=3, max_rounds=100),
     "standard": Profile(
         (
             _grid(placement=PLACEMENTS, n=sizes("1,64,1Ki:16Mi:x4")),
