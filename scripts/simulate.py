@@ -131,8 +131,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         description=__doc__ or "",
         epilog="""\
 examples (the first takes about a minute):
-  python scripts/simulate.py results/validation/recordings/quick.csv.gz results/reference/intel-xeon-2c \\
-      --save results/validation/simulation --update docs/validation.md
+  python scripts/simulate.py results/validation/recordings/quick.csv.gz
   python scripts/simulate.py --read results/validation/simulation --update docs/validation.md --check
   python scripts/simulate.py results/RUN results/RUN2 --keep results/validation/recordings/quick.csv.gz
 

@@ -119,7 +119,7 @@ def write(path: Path, batches: Iterable[Batch]) -> None:
 def experiments(batches: Sequence[Batch]) -> list[Experiment]:
     """The experiments of a recording, without the floor; an arm stays if every process has enough of its rounds.
 
-    Rounds that one of the arms lacks are left out.
+    Rounds that one of the arms lacks are left out, and experiments whose baseline does not stay.
     """
     found: dict[str, dict[str, dict[int, dict[int, Batch]]]] = {}
     for batch in batches:
@@ -137,9 +137,9 @@ def _experiment(case: str, arms: dict[str, dict[int, dict[int, Batch]]]) -> Expe
         for name, visits in arms.items()
         if all(len(visits.get(process, {})) >= _FEWEST_ROUNDS for process in processes)
     }
-    if len(kept) < 2:
+    if len(kept) < 2 or "baseline" not in {batch.role for batch in _firsts(kept, processes[0])}:
         return None
-    one = [next(iter(visits[processes[0]].values())) for visits in kept.values()]
+    one = _firsts(kept, processes[0])
     return Experiment(
         case,
         one[0].bytes_moved,
@@ -148,6 +148,11 @@ def _experiment(case: str, arms: dict[str, dict[int, dict[int, Batch]]]) -> Expe
         tuple(bool(batch.parallel) for batch in one),
         tuple(_visit([visits[process] for visits in kept.values()]) for process in processes),
     )
+
+
+def _firsts(arms: dict[str, dict[int, dict[int, Batch]]], process: int) -> list[Batch]:
+    """Of each arm a batch, for what is the same in all of its."""
+    return [next(iter(visits[process].values())) for visits in arms.values()]
 
 
 def _visit(arms: Sequence[dict[int, Batch]]) -> Visit:

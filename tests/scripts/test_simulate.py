@@ -13,6 +13,7 @@ import pytest
 
 from scripts import simulate
 from scripts._shared.cli import UsageError
+from scripts._simulate.condense import condense
 from scripts._simulate.coverage import coverage_table
 from scripts._simulate.disturbance import CANDIDATES, SUITE, disturbance_table
 from scripts._simulate.figures import Figure, markdown
@@ -115,6 +116,21 @@ def test_an_arm_with_few_rounds_and_a_round_that_others_lack_are_left_out() -> N
     (found,) = experiments(made)
     assert found.backends == ("numpy_ufunc", "numpy_ufunc", "numba_parallel", "torch_eager")
     assert [visit.seconds.shape for visit in found.visits] == [(4, 9)] * 3
+
+
+def test_without_rounds_of_its_baseline_an_experiment_is_left_out() -> None:
+    """All that others are compared with; races end some arms early."""
+    made = [
+        each
+        for each in batches(cases=2)
+        if each.arm != "numpy_ufunc" or each.case != "case 0" or each.round < 3
+    ]
+    assert [each.case for each in experiments(made)] == ["case 1"]
+
+
+def test_networks_of_a_run_are_left_out() -> None:
+    run = Path(__file__).parents[2] / "results" / "reference" / "amd-epyc-2c-network"
+    assert condense([run]) == []
 
 
 def test_the_model_takes_off_what_slow_cpus_cost_parallel_arms() -> None:
