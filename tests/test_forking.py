@@ -71,8 +71,8 @@ def test_an_arm_is_forked_where_a_fork_obeys_its_variables(
     (tmp_path / "teller.py").write_text(TELLS)
     monkeypatch.syspath_prepend(tmp_path)
     with contextlib.closing(ChildProcess(worker.__name__, variables)) as child:
-        assert module in psutil.Process(child.pid).cmdline()
         with pytest.raises(ArmError, match="told yes"):
             child.call(Open("teller", "candidate", {"teller": "teller:Backend"}, 0, 0), seconds=60)
+        assert module in psutil.Process(child.pid).cmdline()  # while it began, it had none
         assert child.alive
     assert not child.alive
