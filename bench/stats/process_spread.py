@@ -100,12 +100,12 @@ def variance_between(one: Spread, other: Spread, *, alike: bool) -> tuple[float,
     return one.sd**2 + other.sd**2 + shared, min(one.df, other.df)
 
 
-def size_class(backend: str, bytes_moved: int) -> tuple[str, int]:
+def size_class(backend: str, bytes_moved: int) -> Class:
     """The class of an arm: its backend, since frameworks differ in what a process fixes, and its size.
 
     Bytes within a factor of four are one size: the directions of one case.
     """
-    return backend, (max(bytes_moved, 1).bit_length()) // 2
+    return backend, max(bytes_moved, 1).bit_length() // 2
 
 
 def size_band(bytes_moved: int) -> int:
@@ -220,9 +220,10 @@ def _weighed(
     rest = [each for name, some in seen.items() if name[1] != of[1] for each in some]
     weighed = [(each, 1.0) for each in seen.get(of, ())]
     for some in (alike, rest):
-        share = min(others / len(some), 1.0) if some else 0.0
-        weighed += [(each, share) for each in some if share > 0.0]
-        others -= share * len(some)
+        if some and others:
+            share = min(others / len(some), 1.0)
+            weighed += [(each, share) for each in some]
+            others = max(others - len(some), 0.0)
     return weighed
 
 

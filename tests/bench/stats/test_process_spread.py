@@ -119,7 +119,8 @@ def test_a_class_with_few_pairs_borrows_from_the_others_and_is_known_less() -> N
     spread = learnt({"a": 0.05, "b": 0.05, "c": 0.05})
     new = spread.spread("new", LARGE)
     assert new.sd == pytest.approx(0.05, rel=0.5)
-    assert new.df < 4 < spread.spread("a", SMALL).df
+    assert new.df == pytest.approx(Pooling().others)
+    assert spread.spread("a", SMALL).df == Pooling().most_df
 
 
 def test_a_size_at_which_processes_are_alike_is_told_from_one_at_which_they_differ() -> None:
@@ -137,6 +138,17 @@ def test_what_other_backends_show_at_a_size_counts_before_what_other_sizes_show(
         spread.learn(SMALL, arms(rng, dict.fromkeys("abc", 0.003)))
         spread.learn(LARGE, arms(rng, dict.fromkeys("abc", 0.08)))
     assert spread.spread("new", SMALL).sd < 0.02 < spread.spread("new", LARGE).sd
+
+
+def test_other_sizes_count_for_nothing_where_others_of_the_size_are_enough() -> None:
+    rng = np.random.default_rng(1)
+    experiments = [arms(rng, dict.fromkeys("abc", 0.003)) for _ in range(6)]
+    one, both = ProcessSpread(), ProcessSpread()
+    for experiment in experiments:
+        one.learn(SMALL, experiment)
+        both.learn(SMALL, experiment)
+        both.learn(LARGE, arms(rng, dict.fromkeys("abc", 0.3)))
+    assert both.spread("a", SMALL).sd == one.spread("a", SMALL).sd
 
 
 def test_before_anything_is_known_something_is_assumed_with_few_degrees_of_freedom() -> None:
