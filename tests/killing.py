@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-__all__ = ["AT_THE_KILL", "OPTIONS", "WHOLE", "killed_at"]
+__all__ = ["AT_THE_KILL", "OPTIONS", "WHOLE", "WRITING", "killed_at"]
 
 WRITING = ("write", "fsync", "ftruncate", "replace", "rename", "unlink", "mkdir")
 OPTIONS = (

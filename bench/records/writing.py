@@ -56,6 +56,8 @@ class RunFiles:
         self.warnings: list[str] = []
         self._journal = Journal(folder / "journal.jsonl")
         self._environment: dict[str, Any] | None = None
+        self._behind = False
+        """Whether the CSV files may lack what the journal has: an interrupt, or a full disk, came between."""
         self.stored = StoredCells(self._journal)
 
     def open(self) -> StoredCells:
@@ -78,13 +80,19 @@ class RunFiles:
         """Write experiments; their cells take the place of those of the same name.  The journal is on the disk then.
 
         Raises RunFilesError: the experiment is not stored then, or, where its CSV files alone could not be written, is
-        in them once the run goes on.
+        in them once that is possible.
         """
+        self.catch_up()
         parts = _parts(cells, rounds, compiles)
         statuses = dict(zip((part["name"] for part in parts), (cell.status for cell in cells), strict=True))
         anew = not statuses.keys().isdisjoint(self.stored)
         experiments = list(_by_experiment(parts))
-        places = self._store(*({"cells": each} for each in experiments))
+        self._behind = True
+        try:
+            places = self._store(*({"cells": each} for each in experiments))
+        except RunFilesError:
+            self._behind = False
+            raise
         for place, each in zip(places, experiments, strict=True):
             self.stored.add(place, each, {part["name"]: statuses[part["name"]] for part in each})
         try:
@@ -96,6 +104,18 @@ class RunFiles:
                     durable.append(self._csv(name), text.encode(), synced=False)
         except OSError as error:
             raise RunFilesError.not_stored(self.folder, error) from error
+        self._behind = False
+
+    def catch_up(self) -> None:
+        """Have the CSV files hold what the journal does, where they may not.  Raises RunFilesError."""
+        if not self._behind:
+            return
+        try:
+            self._read()
+            self._write_csv_files()
+        except OSError as error:
+            raise RunFilesError.not_stored(self.folder, error) from error
+        self._behind = False
 
     def environment(self) -> dict[str, Any] | None:
         """What was written last of where the run ran, or None."""
@@ -107,6 +127,7 @@ class RunFiles:
         Raises RunFilesError.
         """
         self._environment = dict(environment)
+        self.catch_up()
         self._store({"environment": environment})
         try:
             for name in _COLUMNS:

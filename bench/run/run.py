@@ -143,6 +143,7 @@ class Run:
             sitting = self.account.sitting() | identity.cards("cards_after", self._devices)
             self._environment.setdefault("sittings", []).append(sitting)
             self.files.write_environment(self._environment)
+        self.files.catch_up()
 
     def key(self, experiment: Experiment, arm: Arm) -> Key:
         """What names this cell in the files."""

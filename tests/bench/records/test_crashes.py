@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import os
 import resource
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from bench.records.errors import RunFilesError
 from bench.records.writing import RunFiles
+from tests.killing import WRITING
 from tests.running import ROOT, bench, read
 from tests.stored import backends, cell, rounds
 
@@ -132,6 +135,46 @@ def test_a_disk_that_is_full_for_a_moment_costs_one_experiment(tmp_path: Path) -
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
     files.append([cell("c", rounds=1)], rounds("c", 3.0))
     assert whole(tmp_path) == ["a", "c"]
+
+
+def test_an_interrupt_at_any_write_leaves_the_csv_files_as_the_journal_is(
+    tmp_path: Path, no_disk: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once the sitting has ended, which it does then: people and scripts read the CSV files."""
+    left = [0]
+    for name in WRITING:
+        monkeypatch.setattr(os, name, interrupted(getattr(os, name), left))
+    for step in itertools.count():
+        left[0] = sys.maxsize
+        files = RunFiles(tmp_path / str(step))
+        files.open()
+        files.append([cell("a", rounds=1)], rounds("a", 1.0))
+        left[0] = step
+        try:
+            files.append([cell("a", rounds=1), cell("b", rounds=1)], [*rounds("a", 2.0), *rounds("b", 3.0)])
+            files.append([cell("c", rounds=1)], rounds("c", 3.0))
+        except KeyboardInterrupt:
+            files.catch_up()
+        else:
+            break
+        before = [(files.folder / f"{name}.csv").read_bytes() for name in ("cells", "rounds")]
+        assert whole(files.folder)[:1] == ["a"]
+        assert before == [(files.folder / f"{name}.csv").read_bytes() for name in ("cells", "rounds")]
+    assert step > 20
+
+
+def interrupted(real: Callable[..., object], left: list[int]) -> Callable[..., object]:
+    """That system call; an interrupt comes with the one before which there are `left`."""
+
+    def call(*arguments: object, **named: object) -> object:
+        left[0] -= 1
+        try:
+            return real(*arguments, **named)
+        finally:
+            if left[0] == -1:
+                raise KeyboardInterrupt
+
+    return call
 
 
 def test_csv_files_that_could_not_be_written_are_when_the_run_goes_on(tmp_path: Path) -> None:
