@@ -22,11 +22,19 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
+from _pytest.config import default_plugins
+
 __all__ = ["ForkedRuns", "forked_guardian", "forked_runs"]
 
 _ROOT = Path(__file__).resolve().parent.parent
-_NEEDED = ("pytest", "rich.live", "rich.table", "psutil", "numba", "bench.run.sitting", "tests.forked_arms")
-"""With NumPy and SciPy; not what has plugins of pytest, which has to see those imported, nor what remembers a fork."""
+_NEEDED = (
+    *("pytest", "rich.live", "rich.table", "psutil", "numba", "execnet", "pdb", "xml.etree.ElementTree"),
+    *(f"_pytest.{name}" for name in default_plugins),
+    *("bench.run.run", "bench.run.gate_only", "bench.plugin.console", "bench.plugin.display"),
+    *("bench.plugin.live", "bench.plugin.saved", "bench.plugin.replay", "tests.forked_arms"),
+)
+"""With NumPy and SciPy; not what has plugins of pytest, other than its own, which has to see those imported, nor what
+remembers a fork."""
 _READ_AT_START = ("PYTHON", "LD_", "NUMBA_", "OMP_", "OPENBLAS_", "MALLOC_")
 """What variables begin with that a fork would not obey."""
 

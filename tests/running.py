@@ -44,6 +44,8 @@ REFERENCE = ROOT / re.findall(r"^REFERENCE := (.+)$", (ROOT / "Makefile").read_t
 """The run that the tables of README and docs are made of."""
 QUICK = ("--max-seconds", "0.02", "--processes", "1", "--baseline", "numpy_ufunc")
 """Figures are of no interest here, only what becomes of them; torch takes seconds to import."""
+WITHOUT = ("-p", "no:cacheprovider", "-p", "no:hypothesispytest")
+"""Plugins that do nothing in a run; Hypothesis, of which that has no test, would take half of a short one."""
 INLINE = ("--isolation", "inline")
 """For runs of which it does not matter that each arm has a process: half of what they take is starting those."""
 
@@ -72,7 +74,7 @@ def read(path: Path) -> list[dict[str, str]]:
 
 def command(results: Path, run_id: str, options: Sequence[str]) -> list[str]:
     fixed = ["--results", str(results), "--run-id", run_id]
-    return [sys.executable, "-m", "pytest", "bench/", "-p", "no:cacheprovider", *fixed, *QUICK, *options]
+    return [sys.executable, "-m", "pytest", "bench/", *WITHOUT, *fixed, *QUICK, *options]
 
 
 def environ() -> dict[str, str]:
