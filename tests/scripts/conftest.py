@@ -22,8 +22,8 @@ def results(tmp_path: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Any]:
-    """The system's Chromium."""
+def tab() -> Iterator[Any]:
+    """The one tab of the system's Chromium, for `tests.browsing.visiting`."""
     found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     if found is None:
         pytest.skip("no Chromium on the PATH: apt-get install chromium")
@@ -31,7 +31,7 @@ def browser() -> Iterator[Any]:
 
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
-        yield chromium
+        yield chromium.new_page()
         chromium.close()
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ pytest.importorskip("altair", reason="the report needs Vega-Altair: pip install 
 pytest.importorskip("vl_convert", reason="the report needs vl-convert: pip install vl-convert-python")
 pytest.importorskip("playwright.sync_api", reason="drives the browser: pip install playwright")
 
-from tests.browsing import Visit
+from tests.browsing import Visit, visiting
 from tests.reports import EVIL
 
 pytestmark = pytest.mark.slow
@@ -26,37 +25,23 @@ DRAWN = f"() => {list(CHARTS)}.every((id) => document.querySelector(`{MARKS}`))"
 Pages = dict[str, Path]
 
 
-@contextmanager
-def opened(browser: Any, page: Path) -> Iterator[Visit]:
-    with browser.new_context(viewport={"width": 1000, "height": 800}) as context:
-        made = Visit(context, page)
+@pytest.fixture
+def visit(tab: Any, pages: Pages) -> Iterator[Visit]:
+    with visiting(tab, pages["mixed"]) as made:
         made.page.wait_for_function(DRAWN)
         yield made
         assert made.complaints == []
-        assert made.requests == [page.as_uri()]
+        assert made.requests == [pages["mixed"].as_uri()]
 
 
-@pytest.fixture
-def visit(browser: Any, pages: Pages) -> Iterator[Visit]:
-    with opened(browser, pages["mixed"]) as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def shown(browser: Any, pages: Pages) -> Iterator[Visit]:
-    """The same for those who choose nothing."""
-    with opened(browser, pages["mixed"]) as made:
-        yield made
-
-
-def test_every_chart_is_drawn_and_the_answer_stands_on_top(shown: Visit) -> None:
-    assert shown.text("#where") == "relu forward new float32, 1Mi elements"
-    assert shown.text("#which") == "Use torch_eager"
-    assert "faster" not in shown.text("#why")
-    assert "4.00x [3.96,\u00a04.04] as fast as numpy_ufunc" in shown.text("#why")
+def test_every_chart_is_drawn_and_the_answer_stands_on_top(visit: Visit) -> None:
+    assert visit.text("#where") == "relu forward new float32, 1Mi elements"
+    assert visit.text("#which") == "Use torch_eager"
+    assert "faster" not in visit.text("#why")
+    assert "4.00x [3.96,\u00a04.04] as fast as numpy_ufunc" in visit.text("#why")
     for chart in CHARTS:
-        assert shown.drawn(chart) == {"numpy_ufunc", "my_relu", "torch_eager", "torch_eager[thp]"}
-    ceiling = shown.page.evaluate(
+        assert visit.drawn(chart) == {"numpy_ufunc", "my_relu", "torch_eager", "torch_eager[thp]"}
+    ceiling = visit.page.evaluate(
         "() => document.getElementById('bandwidth').view.data('ceiling').map((r) => r.y)"
     )
     assert ceiling == [60, 60, 60]
@@ -86,25 +71,25 @@ def test_what_is_switched_off_by_keyboard_leaves_charts_and_ranking(visit: Visit
     assert "torch_eager[thp]" in visit.drawn("time")
 
 
-def test_the_keyboard_reaches_every_control(shown: Visit) -> None:
+def test_the_keyboard_reaches_every_control(visit: Visit) -> None:
     controls = "[...document.querySelectorAll('a, select, input, button, summary')].filter((e) => e.checkVisibility())"
-    wanted = shown.page.evaluate(f"() => {controls}.length")
+    wanted = visit.page.evaluate(f"() => {controls}.length")
     seen = set()
     for _ in range(wanted + 30):
-        shown.page.keyboard.press("Tab")
-        seen.add(shown.page.evaluate(f"() => {controls}.indexOf(document.activeElement)"))
+        visit.page.keyboard.press("Tab")
+        seen.add(visit.page.evaluate(f"() => {controls}.indexOf(document.activeElement)"))
     assert seen >= set(range(wanted))
 
 
-def test_every_figure_has_its_numbers_as_a_table(shown: Visit) -> None:
+def test_every_figure_has_its_numbers_as_a_table(visit: Visit) -> None:
     for chart in CHARTS:
-        section = shown.page.locator(f"section:has(#{chart})")
+        section = visit.page.locator(f"section:has(#{chart})")
         section.locator("summary").first.click()
         table = section.locator(f"#{chart}-numbers table")
         assert table.locator("caption").inner_text()
         assert table.locator("th[scope=col]").count() >= 3
         assert table.locator("tbody th[scope=row]").count() >= 3
-    row = shown.page.locator("#time-numbers tr", has_text="torch_eager").first.inner_text()
+    row = visit.page.locator("#time-numbers tr", has_text="torch_eager").first.inner_text()
     assert "~500\u00a0ns" in row
     assert "9.00x" not in row
 
@@ -120,9 +105,8 @@ def test_a_page_may_not_fetch_and_runs_no_foreign_script(visit: Visit) -> None:
     visit.complaints.clear()
 
 
-def test_hostile_names_are_shown_and_never_run(browser: Any, pages: Pages) -> None:
-    with browser.new_context() as context:
-        visit = Visit(context, pages["hostile"])
+def test_hostile_names_are_shown_and_never_run(tab: Any, pages: Pages) -> None:
+    with visiting(tab, pages["hostile"], width=1280) as visit:
         visit.page.wait_for_function(DRAWN)
         for summary in visit.page.locator("summary:visible").all():
             summary.click()
@@ -137,9 +121,8 @@ def test_hostile_names_are_shown_and_never_run(browser: Any, pages: Pages) -> No
         assert (visit.complaints, len(visit.requests)) == ([], 1)
 
 
-def test_a_run_that_knows_next_to_nothing_is_no_error(browser: Any, pages: Pages) -> None:
-    with browser.new_context() as context:
-        visit = Visit(context, pages["bare"])
+def test_a_run_that_knows_next_to_nothing_is_no_error(tab: Any, pages: Pages) -> None:
+    with visiting(tab, pages["bare"], width=1280) as visit:
         visit.page.wait_for_selector("#here svg .mark-symbol path")
         assert visit.text("#which") == "Use x"
         assert "Not known whether as fast: y." in visit.text(
@@ -153,9 +136,9 @@ def test_a_run_that_knows_next_to_nothing_is_no_error(browser: Any, pages: Pages
 
 
 @pytest.mark.parametrize("name", [pytest.param("mixed", marks=pytest.mark.daily), "hostile"])
-def test_a_phone_in_the_dark_needs_no_sideways_scrolling(browser: Any, pages: Pages, name: str) -> None:
-    with browser.new_context(viewport={"width": 390, "height": 800}, color_scheme="dark") as context:
-        page = Visit(context, pages[name]).page
+def test_a_phone_in_the_dark_needs_no_sideways_scrolling(tab: Any, pages: Pages, name: str) -> None:
+    with visiting(tab, pages[name], width=390, dark=True) as visit:
+        page = visit.page
         page.wait_for_function(DRAWN)
         assert page.evaluate("() => document.documentElement.scrollWidth") == 390
         edges = "[...document.querySelectorAll('.chart svg')].map((svg) => svg.getBoundingClientRect().right)"
@@ -172,9 +155,8 @@ def test_a_phone_in_the_dark_needs_no_sideways_scrolling(browser: Any, pages: Pa
 
 
 @pytest.mark.parametrize("width", [pytest.param(1280, marks=pytest.mark.daily), 390])
-def test_an_interval_of_hours_leaves_every_chart_readable(browser: Any, pages: Pages, width: int) -> None:
-    with browser.new_context(viewport={"width": width, "height": 800}) as context:
-        visit = Visit(context, pages["endless"], "#n=1Mi")
+def test_an_interval_of_hours_leaves_every_chart_readable(tab: Any, pages: Pages, width: int) -> None:
+    with visiting(tab, pages["endless"], "#n=1Mi", width=width) as visit:
         reach = "([id, axis]) => document.getElementById(id).view.scale(axis).domain()"
         for chart, axis, most in (
             ("here", "x", 4),

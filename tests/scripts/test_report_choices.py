@@ -6,6 +6,7 @@ import csv
 import io
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -15,44 +16,29 @@ pytest.importorskip("altair", reason="the report needs Vega-Altair: pip install 
 pytest.importorskip("vl_convert", reason="the report needs vl-convert: pip install vl-convert-python")
 pytest.importorskip("playwright.sync_api", reason="drives the browser: pip install playwright")
 
-from tests.browsing import Visit
+from tests.browsing import Visit, visiting
 
 pytestmark = pytest.mark.slow
 Open = Callable[..., Visit]
 
 
 @pytest.fixture
-def opened(browser: Any, pages: dict[str, Path]) -> Iterator[Open]:
-    """Opens a page by name, with an address and a width if wanted; at the end none of them may have complained."""
-    made: list[tuple[Any, Visit]] = []
+def opened(tab: Any, pages: dict[str, Path]) -> Iterator[Open]:
+    """Opens a page by name, with an address and a width if wanted; none of them may have complained when it is left."""
+    with ExitStack() as last:
 
-    def visit(name: str, address: str = "", width: int = 1000) -> Visit:
-        context = browser.new_context(viewport={"width": width, "height": 800}, accept_downloads=True)
-        made.append((context, Visit(context, pages[name], address)))
-        made[-1][1].page.wait_for_selector("#here svg .mark-symbol path")
-        return made[-1][1]
+        def visit(name: str, address: str = "", width: int = 1000) -> Visit:
+            last.close()
+            made = last.enter_context(visiting(tab, pages[name], address, width=width))
+            last.callback(lambda: _heard_nothing(made))
+            made.page.wait_for_selector("#here svg .mark-symbol path")
+            return made
 
-    yield visit
-    for context, each in made:
-        assert each.complaints == []
-        context.close()
+        yield visit
 
 
-@pytest.fixture(scope="module")
-def shown(browser: Any, pages: dict[str, Path]) -> Iterator[Open]:
-    """The same for those who only look: each address is opened once."""
-    context = browser.new_context(viewport={"width": 1000, "height": 800})
-    made: dict[tuple[str, str], Visit] = {}
-
-    def visit(name: str, address: str = "") -> Visit:
-        if (name, address) not in made:
-            made[name, address] = Visit(context, pages[name], address)
-            made[name, address].page.wait_for_selector("#here svg .mark-symbol path")
-        return made[name, address]
-
-    yield visit
-    assert [each.complaints for each in made.values()] == [[]] * len(made)
-    context.close()
+def _heard_nothing(visit: Visit) -> None:
+    assert visit.complaints == []
 
 
 def labels(visit: Visit, chart: str) -> list[str]:
@@ -61,15 +47,15 @@ def labels(visit: Visit, chart: str) -> list[str]:
     return [text for text in found if "_" in text]
 
 
-def test_one_size_is_dots_from_the_fastest_down_and_nothing_over_size(shown: Open) -> None:
-    visit = shown("crowded")
+def test_one_size_is_dots_from_the_fastest_down_and_nothing_over_size(opened: Open) -> None:
+    visit = opened("crowded")
     assert labels(visit, "here") == ["torch_eager", "numba_jit", "numpy_ufunc"]
     assert visit.text("#here-title") == "Time at size 4Mi"
     assert not visit.page.locator("#time-section, #bandwidth-section, #speedup-section").first.is_visible()
 
 
-def test_a_busy_machine_gives_no_answer_and_the_reason(shown: Open) -> None:
-    visit = shown("crowded")
+def test_a_busy_machine_gives_no_answer_and_the_reason(opened: Open) -> None:
+    visit = opened("crowded")
     assert visit.text("#which") == "No answer: the machine was busy"
     assert "75% of the batches" in visit.text("#why")
     assert "Do not rely on it" in visit.text("#trust")
@@ -78,19 +64,19 @@ def test_a_busy_machine_gives_no_answer_and_the_reason(shown: Open) -> None:
     assert "Of the run's 3 ranked cells 3 are precise, 0 noisy." in visit.text("#trusted")
 
 
-def test_a_quiet_run_says_how_much_of_it_is_resolved(shown: Open) -> None:
-    visit = shown("mixed", "#dtype=float32&placement=new&n=1Ki")
+def test_a_quiet_run_says_how_much_of_it_is_resolved(opened: Open) -> None:
+    visit = opened("mixed", "#dtype=float32&placement=new&n=1Ki")
     assert visit.text("#trust") == "● Resolved: 4 of 4 here"
     assert "1 noisy (1 with an interval wider than asked for)" in visit.text("#trusted")
 
 
-def test_every_round_is_a_tick_in_the_row_of_its_process(shown: Open) -> None:
-    visit = shown("crowded")
+def test_every_round_is_a_tick_in_the_row_of_its_process(opened: Open) -> None:
+    visit = opened("crowded")
     assert visit.page.evaluate("() => document.getElementById('rounds').view.data('points').length") == 36
     visit.page.locator("#rounds-section summary").click()
     rows = visit.page.locator("#rounds-numbers tbody tr").all_inner_texts()
     assert [row.split()[:3] for row in rows[:2]] == [["torch_eager", "1", "6"], ["torch_eager", "2", "6"]]
-    assert not shown("mixed").page.locator("#rounds-section").is_visible()
+    assert not opened("mixed").page.locator("#rounds-section").is_visible()
 
 
 def test_what_you_use_now_is_what_ratios_are_over(opened: Open) -> None:
@@ -117,8 +103,8 @@ def test_a_choice_stands_in_the_address_and_survives_a_reload(opened: Open) -> N
     assert not visit.page.get_by_role("checkbox", name="torch_eager", exact=True).is_checked()
 
 
-def test_an_address_that_asks_for_what_is_not_there_is_told_so(shown: Open) -> None:
-    visit = shown("mixed", "#dtype=float64&n=3&now=nobody")
+def test_an_address_that_asks_for_what_is_not_there_is_told_so(opened: Open) -> None:
+    visit = opened("mixed", "#dtype=float64&n=3&now=nobody")
     said = visit.text("#moved")
     assert [word in said for word in ("dtype float64", "size 3", "now nobody")] == [True] * 3
 
@@ -147,15 +133,15 @@ def test_charts_are_taken_away_as_svg_png_and_csv(opened: Open) -> None:
     assert {"time_s", "time_lo_s", "time_hi_s", "status"} <= set(rows[0])
 
 
-def test_networks_speak_of_widths_and_batch(shown: Open) -> None:
-    visit = shown("network")
+def test_networks_speak_of_widths_and_batch(opened: Open) -> None:
+    visit = opened("network")
     assert visit.text("#where") == "mlp_relu forward new float32, widths 10-5-3, batch 4,096"
     assert visit.text("#time-title") == visit.text("#time-folded") == "Time over batch"
     assert "4,096" in visit.page.locator("#time svg .role-axis-label text").all_text_contents()
     assert visit.page.locator("#by-n option").all_inner_texts() == ["1", "32", "4,096"]
 
 
-def test_two_runs_stand_side_by_side_with_what_changed(opened: Open, shown: Open) -> None:
+def test_two_runs_stand_side_by_side_with_what_changed(opened: Open) -> None:
     visit = opened("twice")
     points = "document.getElementById('runs').view.data('points')"
     records = visit.page.evaluate(f"() => {points}.map((r) => [r.arm, r.run, r.y])")
@@ -172,7 +158,7 @@ def test_two_runs_stand_side_by_side_with_what_changed(opened: Open, shown: Open
         assert "slower" in row
     visit.page.select_option("#by-run_id", label="second")
     assert "0.500x" in visit.text("#changes-numbers")
-    assert not shown("mixed").page.locator("#runs-section, #changes-section").first.is_visible()
+    assert not opened("mixed").page.locator("#runs-section, #changes-section").first.is_visible()
 
 
 def test_a_ratio_over_what_you_use_now_is_that_of_the_pair(opened: Open) -> None:
