@@ -30,8 +30,9 @@ _ROOT = Path(__file__).resolve().parent.parent
 _NEEDED = (
     *("pytest", "rich.live", "rich.table", "psutil", "numba", "execnet", "pdb", "xml.etree.ElementTree"),
     *(f"_pytest.{name}" for name in default_plugins),
-    *("bench.run.run", "bench.run.gate_only", "bench.plugin.console", "bench.plugin.display"),
-    *("bench.plugin.live", "bench.plugin.saved", "bench.plugin.replay", "tests.forked_arms"),
+    *("bench.run.run", "bench.run.sitting", "bench.run.rows", "bench.run.gate_only", "bench.plugin.console"),
+    *("bench.plugin.display", "bench.plugin.live", "bench.plugin.saved", "bench.plugin.replay"),
+    "tests.forked_arms",
 )
 """With NumPy and SciPy; not what has plugins of pytest, other than its own, which has to see those imported, nor what
 remembers a fork."""

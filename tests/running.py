@@ -25,6 +25,7 @@ __all__ = [
     "INLINE",
     "REFERENCE",
     "ROOT",
+    "WITHOUT",
     "Outcome",
     "bench",
     "ended",
@@ -150,7 +151,7 @@ def wait_until(true: Callable[[], bool], what: str, seconds: float = 120.0) -> N
     end = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < end, f"waited {seconds:.0f} s in vain: {what}"
-        time.sleep(0.02)
+        time.sleep(0.05)
 
 
 def workers_of(pid: int) -> list[psutil.Process]:

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from bench.machine import spoilers
-from tests.running import INLINE, bench
+from bench.plan.options import parse
+from bench.run.run import Run, plan
 
 
 def test_a_number_of_threads_in_the_environment_is_noted(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -22,18 +23,8 @@ def test_a_number_of_threads_in_the_environment_is_noted(monkeypatch: pytest.Mon
 
 def test_a_run_notes_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    axes = (
-        "--sizes",
-        "1Ki",
-        "--ops",
-        "relu",
-        "--directions",
-        "forward",
-        "--placements",
-        "out",
-        "--dtypes",
-        "float32",
-    )
-    outcome = bench(tmp_path, *axes, "--backends", "numpy_ufunc", *INLINE, "--max-seconds", "0.2")
-    noted = json.loads((outcome.folder / "environment.json").read_text())["warnings"]
-    assert any("OMP_NUM_THREADS=1" in line for line in noted), outcome.text
+    settings = parse({"results": str(tmp_path), "run_id": "run"})
+    with Run(settings, plan(settings)[:1]):
+        pass
+    noted = json.loads((tmp_path / "run" / "environment.json").read_text())["warnings"]
+    assert any("OMP_NUM_THREADS=1" in line for line in noted), noted

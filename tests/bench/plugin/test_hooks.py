@@ -16,7 +16,7 @@ from bench.plan.networks import network_plan
 from bench.plan.options import parse
 from bench.records.schema import STATUSES, VERDICTS
 from tests.benchmarked import ARMS, FEW, QUIETLY, key, planned, recorded, replayed
-from tests.running import INLINE, ROOT, Outcome, bench
+from tests.running import INLINE, ROOT, WITHOUT, Outcome, bench
 
 pytestmark = pytest.mark.slow
 
@@ -32,7 +32,6 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
         *("--benchmark-json", str(folder / "report.json")),
         *(f"--benchmark-storage=file://{folder}/kept", "--benchmark-save=first"),
         *("--run-path", str(folder / "newest"), *INLINE),
-        fresh=True,
     )
 
 
@@ -195,8 +194,7 @@ def test_collecting_imports_no_framework() -> None:
             "bench/",
             "--collect-only",
             "-qs",
-            "-p",
-            "no:cacheprovider",
+            *WITHOUT,
         ],
         cwd=ROOT,
         env={name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")},

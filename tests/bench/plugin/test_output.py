@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.running import REFERENCE, ROOT, environ
+from tests.running import REFERENCE, ROOT, WITHOUT, environ
 
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here"),
 ]
 
-BENCH = ("-m", "pytest", "bench/", "-p", "no:cacheprovider")
+BENCH = ("-m", "pytest", "bench/", *WITHOUT)
 SUMMARISE = ("scripts/summarise.py", str(REFERENCE))
 
 
