@@ -35,6 +35,8 @@ REPORT = struct.Struct("!qqqq")
 """What the guardian says: one of the three words below, the number of the request, the process, and the code."""
 STARTED, FAILED, ENDED = range(3)
 """A process was started; it was not, and the code is an errno; it has ended, and the code is its return code."""
+_FAULTS = {"SIGSEGV", "SIGBUS", "SIGILL", "SIGFPE", "SIGABRT"}
+"""Who goes on after one of its own comes there again, for ever."""
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36  # linux/prctl.h
 _MOST_SWEEPS = 50
 """Ending one may leave its own children to us; whoever starts them faster than that is given up."""
@@ -174,8 +176,10 @@ def _woken_by_signals() -> socket.socket:
     woken.setblocking(False)
     wakes.setblocking(False)
     signal.set_wakeup_fd(wakes.detach(), warn_on_full_buffer=False)
-    for number in (signal.SIGCHLD, signal.SIGTERM):
-        signal.signal(number, lambda *_: None)
+    # All that may be heard: an arm may send its parent any, and all other arms would go with it.
+    for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
+        if getattr(number, "name", "") not in _FAULTS:
+            signal.signal(number, lambda *_: None)
     prctl = ctypes.CDLL(None).prctl
     prctl(_PR_SET_CHILD_SUBREAPER, 1)
     prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)  # a fork of that process may hold its end of the socket open

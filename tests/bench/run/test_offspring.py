@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -52,13 +53,19 @@ print([lives(pid) for pid in left], [each.poll() for each in servers])
 for each in servers:  # all of them: each holds the pipe open that is read to its end
     each.kill()
 """
-LOST = """
-import psutil, signal
+SENT = [signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGTSTP, signal.SIGUSR1, signal.SIGRTMIN]
+"""By arms to their parent."""
+LOST = f"""
+import psutil
 from bench.run.process import ArmError
 from bench.messages import Trim
 
 child, pids = leaver(os.environ["FOLDER"] + "/0")
 (guardian,) = psutil.Process().children()
+for number in {list(map(int, SENT))}:
+    guardian.send_signal(number)
+other, pids = leaver(os.environ["FOLDER"] + "/2")
+print(child.alive, other.alive)
 guardian.kill()
 guardian.wait()
 try:
@@ -116,9 +123,10 @@ def test_a_process_that_ends_without_a_word_leaves_nothing(tmp_path: Path) -> No
     assert not any(psutil.pid_exists(pid) and not ended(psutil.Process(pid)) for pid in pids)
 
 
-def test_a_guardian_that_is_killed_costs_its_children_and_no_more(tmp_path: Path) -> None:
+def test_a_guardian_ends_by_no_signal_but_a_kill_which_costs_its_children_and_no_more(tmp_path: Path) -> None:
     done = python(CHILD + LOST, FOLDER=str(tmp_path))
     assert done.stdout.splitlines() == [
+        "True True",
         "crashed: killed by SIGKILL in 'trim'",
         "True",
         "False",
