@@ -31,7 +31,7 @@ _FIGURES = (
     *("time_s", "time_lo_s", "time_hi_s", "gb_per_s", "ceiling_gb_per_s", "ceiling_fraction"),
     *("speedup", "speedup_lo", "speedup_hi", "noise_floor", "break_even_calls"),
     *("over_leader", "over_leader_lo", "over_leader_hi", "leader_noise_floor"),
-    *("import_s", "first_call_s", "second_call_s", "max_ulp", "resolve_s"),
+    *("import_s", "first_call_s", "second_call_s", "queued_s", "max_ulp", "resolve_s"),
 )
 _COUNTS = ("n", "rounds", "contended_rounds")
 _WORDS = {

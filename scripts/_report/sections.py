@@ -48,7 +48,8 @@ SECTIONS = (
         "time",
         "Time over size",
         "Seconds per call. Bars are 95 % intervals; one that ends in an arrow goes on. A dashed line is a copy of the"
-        " same bytes. What is measured at the same size is drawn a little side by side; the size chosen is shaded.",
+        " same bytes. What is measured at the same size is drawn a little side by side; the size chosen is shaded. On a"
+        " card the numbers have queued, too: the time of a call among many that are waited for once.",
         tall=True,
         keyed=True,
     ),

@@ -49,7 +49,10 @@ def test_every_chart_is_drawn_and_the_answer_stands_on_top(visit: Visit) -> None
 
 def test_a_choice_changes_charts_and_answer(visit: Visit) -> None:
     before = visit.page.inner_html("#bandwidth")
+    assert "queued" not in visit.page.inner_html("#time-numbers")
     visit.page.select_option("#by-dtype", label="float16")
+    row = visit.page.locator("#time-numbers tr", has_text="my_relu").first
+    assert row.locator("[data-label=queued]").text_content() == "7.00\u00a0µs"
     assert visit.text("#where") == "relu forward out float16, 1Mi elements"
     assert "placement out" in visit.text("#moved")
     assert visit.text("#which") == "Use my_relu"

@@ -74,9 +74,10 @@ function overSize() {
     const names = id === "time" ? TIMES : { y: "gb_per_s", lo: "gb_per_s_lo", hi: "gb_per_s_hi" };
     draw(id, id, points, { ceiling, ends: points.length ? ends(points, ceiling) : [], chosen: chosen() }, names);
   }
-  const figures = rows.map((row) => [row.arm, sizeText(row.n), about(row), interval(row), number(row.gb_per_s),
-    number(row.ceiling_gb_per_s), percent(row.ceiling_fraction)]);
-  const headers = ["implementation", sizeWord(), "time", "95 % interval", "GB/s", "copy GB/s", "of copy"];
+  const queued = rows.some((row) => row.queued_s > 0); // on a card alone
+  const figures = rows.map((row) => [row.arm, sizeText(row.n), about(row), interval(row), ...(queued ? [seconds(row.queued_s)] : []),
+    number(row.gb_per_s), number(row.ceiling_gb_per_s), percent(row.ceiling_fraction)]);
+  const headers = ["implementation", sizeWord(), "time", "95 % interval", ...(queued ? ["queued"] : []), "GB/s", "copy GB/s", "of copy"];
   for (const id of ["bandwidth", "time"]) numbers(id, "Time and bandwidth", headers, figures);
 }
 
