@@ -33,7 +33,7 @@ def cells_of(run: Path) -> pd.DataFrame:
 
 
 def mixed(folder: Path) -> Path:
-    """Two dtypes; float16 only into a given array, with calls queued; a variant, a skip, a noisy cell; torch is fastest."""
+    """Two dtypes; float16 only into a given array, and queued; a variant, a skip, a noisy cell; torch is fastest."""
     cells: list[Cell] = []
     for dtype, placement in (("float32", "new"), ("float32", "out"), ("float16", "out")):
         for n in SIZES:
