@@ -35,7 +35,7 @@ from scripts._agreement.messages import PEER, TimeOf
 from scripts._shared.cli import Parser, UsageError, positive, run, writable
 from scripts._shared.markers import MarkerError
 from scripts._shared.stored import StoredError
-from scripts._shared.validation import Study, add_study_options
+from scripts._shared.validation import Study, add_study_options, parsed
 
 __all__ = ["main"]
 
@@ -137,7 +137,7 @@ def _options(argv: Sequence[str] | None) -> Namespace:
     parser.add_argument("--seconds", type=positive, default=6.0, help="for one experiment (default 6)")
     parser.add_argument("--csv", type=writable, help="write every pair there")
     add_study_options(parser)
-    return parser.parse_args(argv)
+    return parsed(parser, argv)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -15,7 +15,7 @@ from bench.text.units import number_text
 from scripts._shared.cli import Parser, UsageError, comma_list, count, positive, run
 from scripts._shared.markers import MarkerError
 from scripts._shared.stored import StoredError
-from scripts._shared.validation import Study, add_study_options
+from scripts._shared.validation import Study, add_study_options, parsed
 from scripts._sweep.connecting import why_not
 from scripts._sweep.outlook import on_paper, outlook, real_run
 from scripts._sweep.trials import Figure, crashes, idle, planning, throughput
@@ -77,7 +77,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
         help=f"whose rows those send (default: the largest under {_REFERENCE})",
     )
     add_study_options(parser)
-    return parser.parse_args(argv)
+    return parsed(parser, argv)
 
 
 def _measured(options: argparse.Namespace) -> Iterator[Sequence[Figure]]:

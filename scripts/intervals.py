@@ -26,7 +26,7 @@ from scripts._shared.cli import Parser, UsageError, count, positive, run
 from scripts._shared.fresh import measured
 from scripts._shared.markers import MarkerError
 from scripts._shared.stored import StoredError
-from scripts._shared.validation import Study, add_study_options
+from scripts._shared.validation import Study, add_study_options, parsed
 
 __all__ = ["main"]
 
@@ -115,7 +115,7 @@ def _options(argv: Sequence[str] | None) -> Namespace:
     parser.add_argument("--seconds", type=positive, default=6.0, help="for an experiment (default 6)")
     add_beside_option(parser)
     add_study_options(parser)
-    return parser.parse_args(argv)
+    return parsed(parser, argv)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -15,7 +15,7 @@ from bench.records.reading import ReadError
 from scripts._shared.cli import Parser, UsageError, run, writable
 from scripts._shared.markers import MarkerError
 from scripts._shared.stored import StoredError
-from scripts._shared.validation import Study, add_study_options
+from scripts._shared.validation import Study, add_study_options, parsed
 from scripts._simulate.condense import condense
 from scripts._simulate.coverage import coverage_table
 from scripts._simulate.disturbance import CANDIDATES, SUITE, disturbance_table
@@ -145,7 +145,7 @@ exit status: 0; 1 if --check finds that the page would change; 2 for anything th
         "--keep", type=writable, metavar="FILE", help="simulate nothing: make one recording of these runs"
     )
     add_study_options(parser)
-    options = parser.parse_args(argv)
+    options = parsed(parser, argv)
     _STUDY.check(options)
     if options.read is not None:
         if options.update is not None:

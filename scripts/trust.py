@@ -34,7 +34,7 @@ from scripts._shared.cli import Parser, UsageError, comma_list, count, option_ty
 from scripts._shared.fresh import Fresh, measured
 from scripts._shared.markers import MarkerError, update
 from scripts._shared.stored import StoredError
-from scripts._shared.validation import NOT_MEASURED, Study, add_study_options, measured_where
+from scripts._shared.validation import NOT_MEASURED, Study, add_study_options, measured_where, parsed
 from scripts._trust.arms import BASES, INSTALLED, passes
 from scripts._trust.heard import heard, stopped
 from scripts._trust.in_turn import InTurn, halves
@@ -117,7 +117,7 @@ def _options(argv: Sequence[str] | None) -> Namespace:
         action="store_true",
         help="with --read: what --in-turn measured there (markers heard)",
     )
-    return parser.parse_args(argv)
+    return parsed(parser, argv)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -64,6 +64,14 @@ class Parser(argparse.ArgumentParser):
         hint = did_you_mean(unknown[1], self._option_string_actions) if unknown else ""
         self.exit(2, f"{self.prog}: error: {plain(message)}{hint} (see --help)\n")
 
+    def given(self, options: argparse.Namespace) -> list[str]:
+        """What is not as it is by default: options as they are typed, and other arguments as the help names them."""
+        return [
+            (action.option_strings or [str(action.metavar or action.dest)])[0]
+            for action in self._actions
+            if getattr(options, action.dest, None) not in (None, [], action.default)
+        ]
+
 
 def option_type(parse: Callable[[str], T]) -> Callable[[str], T]:
     """An argparse type from a parser of `bench.plan.option_values`: what that says is the option's error."""

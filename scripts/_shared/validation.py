@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from bench.text.commands import command_line
-from scripts._shared.cli import UsageError
+from scripts._shared.cli import Parser, UsageError
 from scripts._shared.markers import replaced, update
 from scripts._shared.stored import (
     ENVIRONMENT,
@@ -30,11 +30,20 @@ from scripts._shared.stored import (
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-__all__ = ["NOT_MEASURED", "Study", "add_page_options", "add_study_options", "measured_where"]
+__all__ = [
+    "NOT_MEASURED",
+    "Study",
+    "add_page_options",
+    "add_study_options",
+    "measured_where",
+    "parsed",
+]
 
 NOT_MEASURED = "Not measured with this code yet."
 _ROWS = "measured.csv"
 _NO_OPTIONS = ("save", "read", "update", "check", "csv", "peer", "installs")  # places, not what was measured
+_READING = {"--read", "--save", "--update", "--check", "--heard"}
+"""What may stand beside --read, or is told by itself that it may not; all others say what is measured."""
 Row = TypeVar("Row", bound="DataclassInstance")
 
 
@@ -51,6 +60,15 @@ def add_study_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--save", type=Path, metavar="DIR", help="keep what was measured in DIR")
     parser.add_argument("--read", type=Path, metavar="DIR", help="measure nothing; take what --save DIR kept")
     add_page_options(parser)
+
+
+def parsed(parser: Parser, argv: Sequence[str] | None) -> argparse.Namespace:
+    """The options of a study.  Those that would change nothing, beside --read, end the program with status 2."""
+    options = parser.parse_args(argv)
+    idle = [name for name in parser.given(options) if name not in _READING]
+    if options.read is not None and idle:
+        parser.error(f"--read measures nothing, it takes what was measured: leave out {', '.join(idle)}")
+    return options
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import dataclasses
 import math
 import re
 from argparse import Namespace
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import pandas as pd
 import pytest
 
 from bench.records.schema import values_of
-from scripts import agreement, estimators, intervals, trust
+from scripts import agreement, estimators, fleet, intervals, simulate, trust
 from scripts._agreement.compared import Compared
 from scripts._shared.cli import UsageError
 from scripts._shared.markers import MarkerError
@@ -147,6 +148,26 @@ def test_another_file_is_one_line(study: tuple[str, Any, Path, Path], file: str,
     with pytest.raises(StoredError, match=f"{name}.py --save") as caught:
         script.main(["--read", str(folder), "--update", str(path)])
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("script", "options", "idle"),
+    [
+        (trust, ["--in-turn", "--beside", "worker"], "--beside, --in-turn"),
+        (trust, ["--in-turn", "--heard"], "--in-turn"),
+        (intervals, ["--runs", "3"], "--runs"),
+        (agreement, ["--sizes", "1Ki"], "--sizes"),
+        (simulate, ["results"], "RECORDING"),
+        (fleet, ["--machines", "2"], "--machines"),
+    ],
+)
+def test_options_that_say_what_to_measure_are_refused_beside_read(
+    script: Any, options: Sequence[str], idle: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        script.main(["--read", "a", *options])
+    assert ended.value.code == 2
+    assert f"it takes what was measured: leave out {idle} (see --help)\n" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
