@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import kernels
+from bench.plan.profiles import PROFILES
 from bench.plan.settings import FORCE
 from tests.running import INLINE, QUICK, ROOT
 
@@ -123,3 +124,10 @@ def test_the_calls_give_what_is_said_beside_them() -> None:
     x = np.array([-2, -1, 0, 1, 2], dtype=np.float32)
     np.testing.assert_array_equal(kernels.relu(x), [0, 0, 0, 1, 2])
     np.testing.assert_allclose(kernels.leaky_relu(x, 0.01, backend="torch_eager"), [-0.02, -0.01, 0, 1, 2])
+
+
+def test_the_method_says_in_how_many_processes_a_profile_measures() -> None:
+    words = {"once": 1, "twice": 2, "three times": 3, "four times": 4}
+    said = re.findall(rf"({'|'.join(words)})\s+in\s+((?:`\w+`(?:\s+and\s+)?)+)", _text("docs/method.md"))
+    found = {name: words[count] for count, names in said for name in re.findall(r"`(\w+)`", names)}
+    assert found == {name: each.processes for name, each in PROFILES.items() if name != "card"}

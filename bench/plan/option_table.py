@@ -40,7 +40,7 @@ OPTIONS: tuple[OptionSpec, ...] = (
     OptionSpec(
         "profile",
         "NAME",
-        "quick (default, about 4 minutes), standard (50 minutes), full (6 hours), less for fewer experiments; "
+        "quick (default, about 4 minutes), standard (40 minutes), full (6 hours), less for fewer experiments; "
         "card: on a CUDA card, what scripts/card.py measures",
         "quick",
     ),

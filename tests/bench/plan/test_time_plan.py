@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 import pytest
 
+from bench.plan.option_table import OPTIONS
 from bench.plan.options import parse
+from bench.plan.profiles import PROFILES
 from bench.plan.time_plan import TimePlan, time_plan
 from bench.run.run import plan
 from kernels.registry import BUILTINS, devices, is_usual
@@ -28,6 +31,17 @@ def test_a_small_question_is_answered_soon(words: Mapping[str, str], most_s: flo
     found = allowed(words)
     assert 0.5 * most_s < found.seconds <= most_s
     assert found.processes == processes
+
+
+def test_the_help_says_what_profiles_take() -> None:
+    helps = {spec.name: spec.help for spec in OPTIONS}
+    told = re.findall(r"(\w+) \((?:default, about )?(\d+) (minute|hour)s\)", helps["profile"])
+    assert {name for name, *_ in told} == PROFILES.keys() - {"card"}
+    for name, count, unit in told:
+        minutes = int(count) * {"minute": 1, "hour": 60}[unit]
+        assert allowed({"profile": name}).seconds / 60 == pytest.approx(minutes, rel=0.1)
+    processes = [profile.processes for profile in PROFILES.values()]
+    assert f"the profile's {min(processes)} to {max(processes)}," in helps["processes"]
 
 
 def test_more_arms_take_more_time() -> None:
