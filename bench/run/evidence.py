@@ -140,8 +140,9 @@ class Evidence:
             rounds=round(pair.rounds / share),
             processes=max(self.processes, pair.processes),
             df=pair.df / share,
+            worth=pair.worth / share,
         )
-        between = math.sqrt(variance / later.processes)
+        between = math.sqrt(variance / later.worth)
         if df > AT_FIRST_DF and later.se < _RELATIVE * between:
             return True
         careful = replace(later, se=later.se * _CAREFUL)

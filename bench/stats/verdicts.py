@@ -3,7 +3,8 @@
 Two arms are compared with each other, round by round.  Rounds of one process show how a time varies while that process
 lives; processes of the same code differ besides, for as long as they live.  So the error of a ratio has two parts: that
 of the rounds, and that of the processes, of which there are few (`bench.stats.process_spread` says how large it is).
-An interval therefore speaks for a new process on this machine.
+An interval therefore speaks for a new process on this machine.  A process of few rounds tells less of the arm than one
+of many, and counts for less: most of what four rounds say is chance.
 
 `same` is shown by two one-sided tests (Schuirmann, J. Pharmacokinet. Biopharm. 15, 1987): the ratio is closer to 1 than
 was asked for.  Failing to see a difference is not `same`; it is `unresolved`.
@@ -41,6 +42,9 @@ Rounds = Mapping[tuple[int, int], float]
 
 RESOLVE = 0.03
 """Arms that differ by less than this fraction are `same`, unless something else is asked for (``--resolve``)."""
+_AS_MUCH = 16.0
+"""Rounds of a process whose error is as large as what processes differ by: rounds of a pair vary by some 8 %, processes
+by 2 %.  With so many a process counts half as much as one with no end of them."""
 _INTERVAL = 0.975
 """Of the 95 % interval that is reported."""
 _NOT_KNOWN = 10.0
@@ -67,7 +71,8 @@ class Pair:
     """What rounds say of the log of a ratio of two arms, or of one arm's seconds."""
 
     log_ratio: float
-    """Of one time over the other, or over a second: the mean over processes of the trimmed mean over rounds."""
+    """Of one time over the other, or over a second: the mean over processes, each by its weight, of the trimmed mean
+    over rounds."""
     se: float
     """Its standard error, as the rounds within the processes tell; inf where a process has one round alone."""
     rounds: int
@@ -75,6 +80,8 @@ class Pair:
     processes: int
     df: float
     """Degrees of freedom of the error."""
+    worth: float
+    """How many processes of the same weight would vary as little in the mean: at most `processes`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,16 +110,18 @@ def alone(rounds: Rounds) -> Pair | None:
     logs = _by_process(rounds)
     if not logs:
         return None
-    centres = [centre(np.array(each)) for each in logs]
-    variance = sum(float(each) for _, each in centres) / len(centres) ** 2
-    value = sum(float(each) for each, _ in centres) / len(centres)
+    values, variances = map(np.array, zip(*(centre(np.array(each)) for each in logs), strict=True))
+    weights = np.array([len(each) / (len(each) + _AS_MUCH) for each in logs])
+    weights /= weights.sum()
+    squares = weights**2
     # The middle half of the rounds of each process, less one, tells the error of its trimmed mean.
-    df = max(len(rounds) / 2 - len(centres), 1.0)
-    return Pair(value, math.sqrt(variance), len(rounds), len(centres), df)
+    df = max(len(rounds) / 2 - len(logs), 1.0)
+    se = math.sqrt(float(squares @ variances))
+    return Pair(float(weights @ values), se, len(rounds), len(logs), df, 1 / float(squares.sum()))
 
 
 def time_of(rounds: Rounds) -> float:
-    """Seconds per call: the mean over processes of the trimmed mean over rounds, of logs.  There is at least one."""
+    """Seconds per call, as `Pair.log_ratio` has them.  There is at least one round."""
     found = alone(rounds)
     assert found is not None, "there is a round"
     return math.exp(found.log_ratio)
@@ -127,7 +136,7 @@ def _by_process(rounds: Rounds) -> list[list[float]]:
 
 def interval_of(pair: Pair, process_variance: float, process_df: float) -> Interval:
     """The ratio, or the seconds, with the 95 % interval for a new process; see `judge`."""
-    between = process_variance / pair.processes
+    between = process_variance / pair.worth
     reach = _t(_INTERVAL, _degrees(pair, between, process_df)) * math.sqrt(pair.se**2 + between)
     d = pair.log_ratio
     return Interval(math.exp(d), _exp(d - reach), _exp(d + reach))
@@ -147,7 +156,7 @@ def judge(
     `process_variance` is that of the log ratio between two processes, one of each arm, known with `process_df` degrees
     of freedom; `resolve` is the fraction within which arms are `same`.
     """
-    between = process_variance / pair.processes
+    between = process_variance / pair.worth
     variance = pair.se**2 + between
     se = math.sqrt(variance)
     df = _degrees(pair, between, process_df)
@@ -171,7 +180,7 @@ def judge(
 
 def _needed(pair: Pair, process_variance: float, wanted_se: float) -> tuple[float, int]:
     """Rounds in all with the processes that there are, and processes, for that standard error."""
-    left = wanted_se**2 - process_variance / pair.processes
+    left = wanted_se**2 - process_variance / pair.worth
     rounds = pair.rounds * max(pair.se**2 / left, 1.0) if left > 0 else math.inf
     each = pair.se**2 * pair.processes + process_variance
     processes = math.ceil(each / wanted_se**2) if math.isfinite(each) else pair.processes + 1

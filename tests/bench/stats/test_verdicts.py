@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
+from unittest.mock import ANY
 
 import numpy as np
 import pytest
@@ -30,7 +32,7 @@ def rounds(*processes: list[float]) -> Rounds:
 
 def pair(difference: float, se: float, count: int = 400) -> Pair:
     """So many rounds that Student's t is the normal distribution, for short."""
-    return Pair(math.log1p(difference), se, count, 2, max(count / 2 - 2, 1.0))
+    return Pair(math.log1p(difference), se, count, 2, max(count / 2 - 2, 1.0), 2.0)
 
 
 def word(difference: float, se: float, process_sd: float = 0.0, resolve: float = RESOLVE) -> str:
@@ -95,15 +97,37 @@ def test_only_rounds_that_both_have_are_paired_and_drift_cancels() -> None:
     one = rounds([1.0, 2.0, 4.0, 8.0], [3.0, 6.0])
     other = {place: 2 * seconds for place, seconds in one.items() if place != (1, 3)}
     found = pair_of(one, other)
-    assert found == Pair(pytest.approx(-math.log(2)), pytest.approx(0.0, abs=1e-9), 5, 2, 1.0)  # type: ignore[arg-type]
+    assert found == Pair(pytest.approx(-math.log(2)), pytest.approx(0.0, abs=1e-9), 5, 2, 1.0, ANY)  # type: ignore[arg-type]
     assert pair_of(one, {(9, 9): 1.0}) is None
 
 
-def test_each_process_counts_alike_however_many_rounds_it_has() -> None:
-    assert time_of(rounds([1.0] * 9, [4.0] * 3)) == pytest.approx(2.0)
-    found = alone(rounds([1.0] * 9, [4.0] * 3))
+def test_processes_of_as_many_rounds_count_alike_and_one_of_few_rounds_for_less() -> None:
+    assert time_of(rounds([1.0] * 9, [4.0] * 9)) == pytest.approx(2.0)
+    found = alone(rounds([1.0] * 16, [4.0] * 4))
     assert found is not None
-    assert math.exp(found.log_ratio) == pytest.approx(2.0)
+    assert found.log_ratio == pytest.approx(math.log(4.0) * 0.2 / 0.7)
+    assert found.worth == pytest.approx(0.49 / 0.29)
+
+
+def test_few_rounds_in_one_process_do_not_spoil_the_ratio() -> None:
+    rng = np.random.default_rng(8)
+    errors, alike = [], []
+    for _ in range(400):
+        runs = [rng.normal(rng.normal(0.0, 0.02), 0.08, count) for count in (4, 60, 60)]
+        found = alone(rounds(*(np.exp(run).tolist() for run in runs)))
+        assert found is not None
+        errors.append(found.log_ratio)
+        alike.append(np.mean([run.mean() for run in runs]))
+    assert np.std(errors) < 0.92 * np.std(alike)
+
+
+def test_what_processes_differ_by_is_evened_out_by_their_weights_not_their_number() -> None:
+    even, uneven = pair(0.0, 1e-9, 100), replace(pair(0.0, 1e-9, 100), worth=1.25)
+    for each in (even, uneven):
+        interval = interval_of(each, 0.02**2, MANY_DF)
+        assert math.log(interval.hi) == pytest.approx(1.96 * 0.02 / math.sqrt(each.worth), rel=0.01)
+        told = judge(each, 0.02**2, MANY_DF)
+        assert math.log1p(told.noise_floor) == pytest.approx(3.42 * 0.02 / math.sqrt(each.worth), rel=0.01)
 
 
 def test_one_round_alone_says_nothing_of_its_error() -> None:
