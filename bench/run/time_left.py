@@ -28,6 +28,8 @@ _FADES = 0.9
 """Each visit counts so much of the one that follows it: the machine was another then."""
 _OTHER_PASS = 0.1
 """Visits in processes of another number count so much of those of the same: evidence is new in the first."""
+_FIRST = 0.02
+"""The first visit in new processes counts so much for what others take beside rounds: it pays for what is done once."""
 _OTHER_END = 0.25
 """The same for experiments of which one, in the process before, had more to find out than it had time for."""
 _OTHER_SORT = 0.01
@@ -72,6 +74,12 @@ class _Made:
     took: Took
     before: _Before | None
     """What the same experiment took in the process before."""
+    first: bool
+    """In its processes."""
+
+    def tells(self, part: Part) -> float:
+        """How much that part of it tells of later visits."""
+        return _FIRST if self.first and part is _BESIDE else 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +121,8 @@ class Pace:
         """A visit has ended."""
         experiment, process = visit
         self._alikes, self._ratios, self._rates, self._rounds = {}, {}, {}, {}
-        self._made.append(_Made(experiment, weight(*visit), process, took, self._before(visit)))
+        first = not self._made or self._made[-1].process != process
+        self._made.append(_Made(experiment, weight(*visit), process, took, self._before(visit), first))
         self._took[experiment.case, process] = took
         if process == 1:
             self._compiling.visited(experiment.case, took.compile_s)
@@ -179,7 +188,7 @@ class Pace:
             return _for_as_many(visit, before, part, size) * self._ratios[visit[1], part]
         key = _kind(visit), part
         if key not in self._rates:
-            alike = self._alike(visit)
+            alike = [(made, counts * made.tells(part)) for made, counts in self._alike(visit)]
             sizes = sum(counts * size(made.experiment, made.process) for made, counts in alike)
             seen = sum(counts * part(made.took) for made, counts in alike)
             self._rates[key] = seen / sizes if sizes else 0.0
@@ -213,9 +222,9 @@ class Pace:
         now = earlier = fmean(part(made.took) for made in last)
         for age, made in enumerate(reversed(last)):
             if made.process == process and made.before is not None:
-                now += _FADES**age * part(made.took)
-                visit = made.experiment, process
-                earlier += _FADES**age * _for_as_many(visit, made.before, part, size)
+                counts, visit = _FADES**age * made.tells(part), (made.experiment, process)
+                now += counts * part(made.took)
+                earlier += counts * _for_as_many(visit, made.before, part, size)
         return now / earlier if earlier else 1.0
 
 

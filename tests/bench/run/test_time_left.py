@@ -32,6 +32,16 @@ def test_second_visits_take_as_long_as_the_first_until_they_are_seen_to_be_short
     assert 0.9 < pace.rounds_s(again, 10.0) < 1.4
 
 
+def test_what_the_first_visit_in_new_processes_takes_is_no_rule_for_those_after_it() -> None:
+    """It pays for what is done once: threads are started, compiled code is loaded."""
+    pace = Pace()
+    for process in (1, 2):
+        pace.visited((SMALL[0], process), Took(1.8, 0.3, 6.0))
+        pace.visited((SMALL[1], process), Took(1.8, 0.3, 0.2))
+        assert pace.beside_s((SMALL[2], process)) < 0.4
+        assert pace.beside_s((SMALL[0], process + 1)) == pytest.approx(6.0, rel=0.1)
+
+
 def test_those_never_visited_take_what_their_weight_says() -> None:
     share = weight(LARGE[0]) / weight(SMALL[0])
     pace, visit = paced(), (LARGE[0], 1)
