@@ -102,10 +102,15 @@ class FakePool:
         self.asked = Arm("nobody")
         """Whose batch it is, while `change` is asked."""
         self.requests: Counter[type[ArmRequest[Any]]] = Counter()
+        self.opened: list[Sequence[Arm]] = []
+        """Who was started with whom, or was there already."""
+        self.together: list[tuple[type[ArmRequest[Any]], Sequence[Arm]]] = []
+        """Who was asked for what beside whom."""
         self._around, self.change, self.probe_s = surroundings, change, probe_s
         self._refusals, self._takes = refusals or {}, takes
 
     def open(self, arms: Sequence[Arm], threads: int) -> dict[Arm, Loaded | ArmError]:
+        self.opened.append(arms)
         return {arm: Loaded(0.0, "3.11.7", {}) for arm in arms}
 
     def call(self, arm: Arm, request: ArmRequest[Any]) -> Any:
@@ -137,6 +142,7 @@ class FakePool:
 
     def call_all(self, arms: Sequence[Arm], request: ArmRequest[Any]) -> list[Any]:
         outcomes: list[Any] = []
+        self.together.append((type(request), arms))
         for arm in arms:
             try:
                 outcomes.append(self.call(arm, request))

@@ -28,6 +28,9 @@ __all__ = ["Limits", "Measured", "Visit", "in_rounds", "prove", "run"]
 
 _PROBES = 4
 """Probes that tell how long a call is: the fastest counts, so one undisturbed probe is enough."""
+_SHORT_S = 1e-3
+"""The last look at a short call makes hundreds of them.  One in several threads takes milliseconds, not microseconds,
+beside another arm's work: such arms have their last look one after the other."""
 _FLOOR_SHARE = 0.25
 """An empty call's nanoseconds are known soon enough."""
 
@@ -169,10 +172,14 @@ def _calibrate(pool: Pool, states: Sequence[ArmState], batch_s: float, warm_s: f
 def _finish(pool: Pool, states: Sequence[ArmState], threads: int, *, on_card: bool, in_turn: bool) -> None:
     """The last looks; the arms share a card, or scarce memory, one at a time."""
     timed = [state for state in states if state.batches]
-    for state, finished in ask(pool, timed, Finish(), alone=on_card or in_turn):
+    together, alone = (
+        [state for state in timed if _needs_all_cpus(state) is needs] for needs in (False, True)
+    )
+    looked = ask(pool, together, Finish(), alone=on_card or in_turn) + ask(pool, alone, Finish(), alone=True)
+    for state, finished in looked:
         state.finished = finished
-        alone = pool.pid(state.arm) != os.getpid()  # in a process with others, what they do is its own
-        problem = finished.problem or (_uses_too_much(state, threads) if alone else None)
+        own = pool.pid(state.arm) != os.getpid()  # in a process with others, what they do is its own
+        problem = finished.problem or (_uses_too_much(state, threads) if own else None)
         if problem is not None:
             state.fail("mistrusted", problem)
     for state in states:  # one at a time: this is a measurement, too
@@ -181,6 +188,11 @@ def _finish(pool: Pool, states: Sequence[ArmState], threads: int, *, on_card: bo
             state.dispatch_s = dispatch_s
         for _, times in ask(pool, wanted if on_card else [], DeviceTime()):
             state.device_s, state.queued_s = times.device_s, times.queued_s
+
+
+def _needs_all_cpus(state: ArmState) -> bool:
+    """Whether another arm's work beside it would make many short calls of it wait for a CPU."""
+    return state.is_parallel and state.batches[-1].seconds < _SHORT_S
 
 
 def _excuse_controls(states: Sequence[ArmState]) -> None:

@@ -21,12 +21,13 @@ from bench.arrays.shared_inputs import SharedInputs
 from bench.channel import Request
 from bench.machine.environment import last_level_cache, usable_cpus
 from bench.messages import ArmRequest, Loaded, Open, Prepare, Prepared, Release, Trim
+from bench.plan.cold_caches import COMPILERS
 from bench.plan.experiments import Arm, Variant
 from bench.plan.interpreters import environ_of
 from bench.run.process import ArmError, ChildProcess, ask_all
 from kernels.api import Case
 
-__all__ = ["SEED", "Compiler", "Pool", "ProcessPool", "told_where"]
+__all__ = ["SEED", "Compiler", "Pool", "ProcessPool", "asking_order", "told_where"]
 
 SEED = 20260101
 """Of the inputs: any number, the same in all runs."""
@@ -87,6 +88,16 @@ class Compiler:
 
 Member = Arm | Compiler
 """What a process is kept for."""
+
+
+def asking_order(members: Sequence[Member]) -> list[int]:
+    """Their places, who takes longest to import and to prepare first: the others have their turns beside it."""
+
+    def first_s(place: int) -> float:
+        compiler = COMPILERS.get(members[place].backend)
+        return compiler.first_s if compiler else 0.0
+
+    return sorted(range(len(members)), key=first_s, reverse=True)
 
 
 def _told_whose(member: Member, outcome: Loaded | ArmError) -> Loaded | ArmError:
@@ -184,8 +195,10 @@ class ProcessPool:
     def _ask(
         self, members: Sequence[Member], requests: Sequence[Request[A]], *, alone: bool = False
     ) -> list[A | ArmError]:
-        asked = [(self._processes[each], request) for each, request in zip(members, requests, strict=True)]
-        outcomes = ask_all(asked, self._timeout, 1 if alone else self._at_once)
+        order = asking_order(members)
+        asked = [(self._processes[members[place]], requests[place]) for place in order]
+        told = dict(zip(order, ask_all(asked, self._timeout, 1 if alone else self._at_once), strict=True))
+        outcomes = [told[place] for place in range(len(members))]
         for member, outcome in zip(members, outcomes, strict=True):
             if isinstance(outcome, ArmError):
                 self._bury(member)

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from bench.judging.ceiling import Copies
 from bench.machine.surroundings import HERE, Surroundings
-from bench.plan.experiments import Experiment, weight
+from bench.plan.experiments import Arm, Experiment, weight
 from bench.plan.option_table import MOST_PROCESSES
 from bench.plan.settings import Settings
 from bench.plan.time_plan import TimePlan
@@ -231,12 +231,22 @@ class Sitting:
         self.close()
         pool = WatchedPool(self._start(self._settings, due.process), self._observer)
         self._pool, self._pool_process = pool, due.process
-        self._pool.open(due.experiment.arms_in(due.process), due.experiment.case.threads)
+        self._pool.open(self._arms_with(due), due.experiment.case.threads)
         took_s = self._surroundings.monotonic() - begin
         self._pace.started(took_s)
         self._spent(took_s)
         self._account.start_up_s += took_s
         return self._pool
+
+    def _arms_with(self, due: Due) -> Sequence[Arm]:
+        """All that will be asked in the processes of that visit: they start side by side."""
+        threads = due.experiment.case.threads
+        alike = (
+            each.experiment
+            for each in self._visits.block(due.experiment)
+            if each.process == due.process and each.experiment.case.threads == threads
+        )
+        return tuple(dict.fromkeys(arm for each in alike for arm in each.arms_in(due.process)))
 
     def _goes_on(self, due: Due, states: Sequence[ArmState], evidence: Evidence, rounds_s: float) -> bool:
         """Whether the experiment is to be measured in another process of its arms."""

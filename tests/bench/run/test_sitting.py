@@ -39,6 +39,15 @@ def test_a_block_is_measured_in_one_process_before_the_next() -> None:
     assert len(machine.ended) == 3
 
 
+def test_all_that_a_block_needs_is_started_side_by_side() -> None:
+    """Who begins in a later experiment would be waited for there, alone."""
+    machine, late = Machine(0.005), Arm("late")
+    chosen = [Experiment(Case("relu", n=64), ARMS), Experiment(Case("relu", n=65), (*ARMS, late))]
+    machine.sits(parse({"processes": "2"}), chosen, TimePlan(60.0, 0.0, 2))
+    assert [process for process, _ in machine.pools] == [1, 2]
+    assert all(late in pool.opened[0] for _, pool in machine.pools)
+
+
 def test_verdicts_rest_on_all_that_their_block_has_shown() -> None:
     """Processes differ; by the first experiment alone that is known badly."""
     machine = Machine(0.005, between=0.05)
