@@ -14,6 +14,7 @@ import sys
 import time
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from rich.console import Console
 from rich.progress import Progress
@@ -111,6 +112,12 @@ def _options(argv: Sequence[str] | None) -> Namespace:
         "rounds stand side by side (with --beside nothing, what the halves differ by anyhow)",
     )
     parser.add_argument("--minutes", type=positive, help="begin nothing more that would not end by then")
+    parser.add_argument(
+        "--keep",
+        type=Path,
+        metavar="FOLDER",
+        help="keep the runs there, a folder each: what other rules would say of their rounds, can be looked up",
+    )
     add_study_options(parser)
     parser.add_argument(
         "--heard",
@@ -169,7 +176,9 @@ def _measured(options: Namespace) -> Iterator[list[Judged]]:
             if options.minutes is not None and start - began + longest_s > 60 * options.minutes:
                 return
             surroundings = InTurn(neighbour) if options.in_turn else HERE
-            fresh = measured(settings, some, lambda: bar.advance(task), surroundings=surroundings)
+            fresh = measured(
+                settings, some, lambda: bar.advance(task), surroundings=surroundings, keep=options.keep
+            )
             longest_s = max(longest_s, time.monotonic() - start)
             for line in troubles(fresh.cells):
                 print(line, file=sys.stderr)

@@ -1,4 +1,4 @@
-"""Experiments measured in a run of their own, whose files are read and not kept."""
+"""Experiments measured in a run of their own, whose files are read, and kept only where that is asked for."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from bench.plan.settings import Settings
 from bench.records.lines import Key
 from bench.records.schema import Cell
 from bench.records.writing import RunFiles
+from bench.run.identity import new_run_id
 from bench.run.run import Run
 from bench.stats.verdicts import Rounds
 
@@ -36,13 +37,16 @@ def measured(
     *,
     interruptible: bool = False,
     surroundings: Surroundings = HERE,
+    keep: Path | None = None,
 ) -> Fresh:
     """Measure `chosen` as `pytest bench/` would, all processes new; `after_each` is called after an experiment.
 
-    `interruptible`: Ctrl-C ends the measuring, and what was measured until then is given.
+    `interruptible`: Ctrl-C ends the measuring, and what was measured until then is given.  `keep`: the folder in which
+    the run stays.
     """
-    with TemporaryDirectory() as folder:
-        settings = dataclasses.replace(settings, results=Path(folder), run_id="run")
+    with TemporaryDirectory() as gone:
+        folder = Path(gone) if keep is None else keep
+        settings = dataclasses.replace(settings, results=folder, run_id=new_run_id(folder))
         ending = contextlib.suppress(KeyboardInterrupt) if interruptible else contextlib.nullcontext()
         with Run(settings, chosen, surroundings) as run, ending:
             for experiment in run.left:

@@ -13,6 +13,7 @@ import pytest
 from bench.plan.options import parse
 from bench.records.lines import Key, key_of
 from bench.records.schema import Cell
+from bench.records.writing import RunFiles
 from bench.stats.verdicts import Rounds
 from scripts._plugins import slowed
 from scripts._shared.fresh import measured
@@ -96,7 +97,10 @@ def test_pairs_with_the_leader_get_the_verdicts_that_the_run_reports(tmp_path: P
     (chosen,) = (some for some in passes if some[0].label == "relu-forward-out-float32-1Ki")
     settings = parse({"max_seconds": "0.5"})
     short = dataclasses.replace(settings.profile, batch_s=5e-4, max_rounds=6)
-    fresh = measured(dataclasses.replace(settings, profile=short, plugins=slowed.PLUGINS), chosen)
+    settings, kept = dataclasses.replace(settings, profile=short, plugins=slowed.PLUGINS), tmp_path / "kept"
+    fresh = measured(settings, chosen, keep=kept)
+    (run,) = kept.iterdir()
+    assert {key: each.rounds for key, each in RunFiles(run).open().items()} == fresh.rounds
     assert troubles(fresh.cells) == []
     assert {arm.variant.name for arm in chosen[0].arms if arm.variant.python == elsewhere} == {
         "installed-1",
