@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,7 +24,7 @@ from bench.run.run import Run, plan
 from kernels.api import Case
 from kernels.gpu.card import ordinal, why_not_there
 from tests import standin
-from tests.running import ROOT, Outcome, bench, environ
+from tests.running import ROOT, Outcome, environ
 from tests.scripted import FakeSurroundings
 
 pytestmark = pytest.mark.slow
@@ -211,26 +212,26 @@ def test_nothing_is_known_of_a_cpu_and_little_without_a_driver() -> None:
 # --- whole runs -----------------------------------------------------------------------------
 
 
-def test_a_run_on_a_device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("STANDIN_LOG", str(tmp_path / "log"))
-    words = {"backends": "queue_relu", "baseline": "queue_relu", "ops": "relu", "directions": "forward"}
-    words |= {
-        "placements": "out",
-        "devices": "cuda",
-        "sizes": "64,13",
-        "max_seconds": "0.02",
-        "processes": "1",
-    }
-    settings = parse({**words, "plugin": [PLUGIN[1]], "results": str(tmp_path), "run_id": "run"})
-    # Without the copies, which would ask each framework for a card; test_arms.py has what they say.
+def run_of(words: dict[str, Any], folder: Path) -> Outcome:
+    """A run of this process, without the copies, which would ask each framework for a card; test_arms.py has these."""
+    few = {"ops": "relu", "directions": "forward", "placements": "out", "sizes": "64"}
+    short = {"max_seconds": "0.02", "processes": "1", "results": str(folder), "run_id": "run"}
+    settings = parse({**few, **short, **words})
+    backends = words["backends"].split(",")
     experiments = [
-        replace(each, arms=tuple(arm for arm in each.arms if arm.backend == "queue_relu"))
+        replace(each, arms=tuple(arm for arm in each.arms if arm.backend in backends))
         for each in plan(settings)
     ]
     with Run(settings, experiments) as measured:
         for each in experiments:
             measured.measure(each)
-    outcome = Outcome(0, "", tmp_path / "run")
+    return Outcome(0, "", folder / "run")
+
+
+def test_a_run_on_a_device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STANDIN_LOG", str(tmp_path / "log"))
+    words = {"backends": "queue_relu", "baseline": "queue_relu", "devices": "cuda", "sizes": "64,13"}
+    outcome = run_of({**words, "plugin": [PLUGIN[1]]}, tmp_path)
     cells = {(row["role"], row["n"]): row for row in outcome.cells}
     assert cells["baseline", "13"]["status"] == "oom"
     assert cells["baseline", "64"]["status"] in ("ok", "noisy"), cells["baseline", "64"]["reason"]
@@ -255,12 +256,11 @@ def test_without_a_card_every_row_is_skipped_with_the_reason(tmp_path: Path) -> 
     torch = pytest.importorskip("torch", reason="asks torch for cards")
     if torch.cuda.is_available():
         pytest.skip("there is a card")
-    few = ("--ops", "relu", "--directions", "forward", "--placements", "out", "--sizes", "64")
-    where = ("--devices", "cuda:7", "--backends", "torch_eager,torch_graph", "--isolation", "inline")
-    outcome = bench(tmp_path, *few, *where)
-    assert outcome.code == 0, outcome.text
-    assert {row["status"] for row in outcome.cells} == {"skipped"}
-    reasons = {row["backend"]: row["reason"] for row in outcome.cells}
+    words = {"devices": "cuda:7", "backends": "torch_eager,torch_graph", "isolation": "inline"}
+    cells = run_of({**words, "baseline": "torch_eager"}, tmp_path).cells
+    assert {row["status"] for row in cells} == {"skipped"}
+    reasons = {row["backend"]: row["reason"] for row in cells}
+    assert reasons.keys() == {"torch_eager", "torch_graph"}
     assert reasons["torch_eager"].startswith("no CUDA device: torch ")
 
 

@@ -81,10 +81,16 @@ def test_controls_are_backends_under_their_own_name(name: str) -> None:
 @pytest.mark.parametrize("direction", DIRECTIONS)
 @pytest.mark.parametrize("placement", PLACEMENTS)
 @pytest.mark.parametrize("layout", ["contiguous", "strided", "transposed"])
-def test_every_way_moves_the_same_bits(streaming: bool, direction: str, placement: str, layout: str) -> None:
+@pytest.mark.parametrize(
+    "dtypes", [("bfloat16", "float64"), pytest.param(("float32",), marks=pytest.mark.daily)]
+)
+def test_every_way_moves_the_same_bits(
+    dtypes: tuple[str, ...], streaming: bool, direction: str, placement: str, layout: str
+) -> None:
+    """The narrowest and the widest; in between is float32, which the gate sees below."""
     control = CopyStreaming() if streaming else CopyPlain()
     tried = 0
-    for dtype, n in itertools.product(("bfloat16", "float32", "float64"), SIZES):
+    for dtype, n in itertools.product(dtypes, SIZES):
         case = Case("relu", direction, placement, dtype, n, layout)
         if control.why_not(case) is not None:
             continue
@@ -108,7 +114,9 @@ def test_every_way_moves_the_same_bits(streaming: bool, direction: str, placemen
                 assert dy0 is not None
                 assert np.array_equal(_bits(dy), _bits(dy0)), (name, case)
             tried += 1
-    assert tried >= 3 or control.why_not(Case("relu", direction, placement, "float32", 1 << 16, layout))
+    assert tried >= len(dtypes) or control.why_not(
+        Case("relu", direction, placement, "float32", 1 << 16, layout)
+    )
 
 
 def test_results_of_new_are_apart_where_they_are_allocated() -> None:
