@@ -102,6 +102,7 @@ def _work(wanted: Start, end: int, output: int) -> None:
     os.environ.clear()
     os.environ.update(wanted.environ)
     sys.path[:] = dict.fromkeys([*wanted.environ["PYTHONPATH"].split(os.pathsep), *sys.path])
+    sys.argv[1:] = [str(_CHANNEL)]
     _PROGRAMS[wanted.command[-1]](_CHANNEL)
 
 

@@ -18,6 +18,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.running import WITHOUT
+
 __all__ = ["AT_THE_KILL", "OPTIONS", "WHOLE", "WRITING", "killed_at"]
 
 WRITING = ("write", "fsync", "ftruncate", "replace", "rename", "unlink", "mkdir")
@@ -66,16 +68,7 @@ def run(folder: Path, step: int = _NEVER) -> int:
         os.dup2(log, 1)
         os.dup2(log, 2)
         writes = killed_at(step)
-        where = [
-            "--results",
-            str(folder),
-            "--run-id",
-            "run",
-            "-p",
-            "tests.timeless",
-            "-p",
-            "no:cacheprovider",
-        ]
+        where = ["--results", str(folder), "--run-id", "run", "-p", "tests.timeless", *WITHOUT]
         code = pytest.main(["bench/", *where, *OPTIONS])
         (folder / "writes").write_text(str(writes()), encoding="ascii")
         os._exit(int(code))
@@ -88,13 +81,17 @@ def main(folder: Path, how_many: str) -> None:
 
     assert run(folder / WHOLE) == 0, (folder / WHOLE / "log").read_text()
     writes = range(int((folder / WHOLE / "writes").read_text()))
-    steps = writes if how_many == "all" else sorted(random.Random(_SEED).sample(writes, int(how_many)))
-    for step in steps:
+    wanted = len(writes) if how_many == "all" else int(how_many)
+    killed = 0
+    for step in random.Random(_SEED).sample(writes, len(writes)):
+        if killed == wanted:
+            return
         here = folder / str(step)
         ended = run(here, step)
         if ended == 0 and int((here / "writes").read_text()) <= step:
             shutil.rmtree(here)  # on a busy machine a line less is shown
             continue
+        killed += 1
         assert ended == -signal.SIGKILL, f"killed at write {step}, it ended with {ended}"
         if (here / "run").exists():
             shutil.copytree(here / "run", here / AT_THE_KILL)

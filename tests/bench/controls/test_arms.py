@@ -82,7 +82,8 @@ def test_controls_are_backends_under_their_own_name(name: str) -> None:
 @pytest.mark.parametrize("placement", PLACEMENTS)
 @pytest.mark.parametrize("layout", ["contiguous", "strided", "transposed"])
 @pytest.mark.parametrize(
-    "dtypes", [("bfloat16", "float64"), pytest.param(("float32",), marks=pytest.mark.daily)]
+    "dtypes",
+    [("bfloat16", "float64"), pytest.param(("bfloat16", "float32", "float64"), marks=pytest.mark.daily)],
 )
 def test_every_way_moves_the_same_bits(
     dtypes: tuple[str, ...], streaming: bool, direction: str, placement: str, layout: str

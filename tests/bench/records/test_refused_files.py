@@ -194,7 +194,7 @@ class TestWhatIsRefused:
         with pytest.raises(ReadError, match="row 1, column round: is not in the header"):
             read_rounds([save(tmp_path, GOOD)])
 
-    @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(
         row=st.integers(2, 4),
         column=st.sampled_from(CELL_COLUMNS),

@@ -22,7 +22,7 @@ LIMITS = Limits(seconds=0.0, batch_s=0.001, warm_s=0.0, max_rounds=2)
 
 
 @pytest.fixture(scope="module")
-def attacked(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Cell], Path]:
+def attacked(tmp_path_factory: pytest.TempPathFactory, forked_arms: None) -> tuple[dict[str, Cell], Path]:
     """The cells of an experiment with all attackers, and the file that code of theirs would have written."""
     mark = tmp_path_factory.mktemp("attacked") / "ran"
     arms = [Arm("numpy_ufunc", "baseline"), *(Arm(each.name) for each in ATTACKS), Arm("numpy_ufunc", "twin")]

@@ -82,6 +82,7 @@ def test_the_time_left_is_right_from_the_third_experiment_on(
     tells_the_time_left(machine, began, len(machine.estimates) - len(sizes) + 3)
 
 
+@pytest.mark.daily  # the test above has one course of each kind
 def test_the_time_left_is_mostly_right_where_who_ends_early_is_chance() -> None:
     """Of sizes that have little to do with each other; a run by itself may have no luck."""
     sizes = [1 << power for power in range(8, 26)]
