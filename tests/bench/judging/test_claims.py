@@ -95,7 +95,7 @@ def test_who_touches_memory_between_batches_is_seen_by_its_page_faults(pays: boo
     server = served(lambda: backend, case)
     assert isinstance(server, ArmServer)
     samples = []
-    for _ in range(4):
+    for _ in range(3):
         samples.append(server.batch(2, 0.0))
         if pays:
             thread = threading.Thread(target=backend.prepare, args=(np.empty(case.n, np.float32),))
