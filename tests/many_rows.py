@@ -13,7 +13,7 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from bench.records.schema import CELL_COLUMNS, CELL_KEY, ROUND_COLUMNS
+from bench.records.schema import CELL_KEY, ROUND_COLUMNS
 
 __all__ = ["many_rounds", "many_rows"]
 
@@ -28,18 +28,19 @@ _ROUNDS = tuple(name for name in ROUND_COLUMNS if name not in CELL_KEY)
 
 def many_rows(folder: Path, rows: int) -> Path:
     """A run's folder with so many cells; returns it."""
-    _write(folder / "cells.csv", CELL_COLUMNS, (row for row, _ in zip(_cells(), range(rows), strict=False)))
+    _write(folder / "cells.csv", itertools.islice(_cells(), rows + 1))
     return folder
 
 
 def many_rounds(folder: Path, rounds: int) -> None:
     """Beside the cells in `folder`: so many rounds of each cell that is timed."""
-    _write(folder / "rounds.csv", ROUND_COLUMNS, _rounds(folder / "cells.csv", rounds))
+    _write(folder / "rounds.csv", _rounds(folder / "cells.csv", rounds))
 
 
 def _cells() -> Iterator[Sequence[str]]:
-    """Endless rows of cells.csv."""
+    """Endless lines of cells.csv, the header first."""
     header, *pattern = _read(_REFERENCE / "cells.csv")
+    yield header
     place = header.index("n")
     figures = [at for at, name in enumerate(header) if name.endswith(_FIGURES)]
     draw = random.Random(7)
@@ -56,6 +57,8 @@ def _cells() -> Iterator[Sequence[str]]:
 
 
 def _rounds(cells: Path, rounds: int) -> Iterator[Sequence[str]]:
+    """The lines of rounds.csv, the header first."""
+    yield ROUND_COLUMNS
     header, *_ = _read(cells, 1)
     draw = random.Random(8)
     places = [header.index(name) for name in CELL_KEY]
@@ -78,12 +81,10 @@ def _read(path: Path, rows: int | None = None) -> list[list[str]]:
         return list(itertools.islice(csv.reader(file), None if rows is None else rows + 1))
 
 
-def _write(path: Path, header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+def _write(path: Path, lines: Iterable[Sequence[str]]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(header)
-        writer.writerows(rows)
+        csv.writer(file, lineterminator="\n").writerows(lines)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What each column of cells.csv and rounds.csv may hold, and what the columns of one row may hold together.
+"""What each column of cells.csv and rounds.csv may hold.
 
 Each rule stands here once and judges a whole column: its distinct texts, or an array of numbers.
 """
@@ -7,15 +7,14 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bench.records.schema import ROLES, SCHEMA, STATUSES, VERDICTS, Cell, Round, fields_of, since
 from bench.text.hints import did_you_mean
-from kernels.api import AXIS_TABLE, DIRECTIONS, LAYOUTS, is_own
-from kernels.networks.case import NETWORK_DIRECTIONS, NETWORK_OPS, WIDTHS, words_of
-from kernels.op_facts import whole_params
+from kernels.api import AXIS_TABLE, is_own
+from kernels.networks.case import WIDTHS, words_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,7 +30,6 @@ __all__ = [
     "TIMED",
     "Broken",
     "Column",
-    "broken_cells",
     "columns_of",
     "quoted",
     "schema_problem",
@@ -79,7 +77,7 @@ _FROM_ONE = ("process",)
 """Counts that begin with 1."""
 _LARGEST = 2**53
 """Beyond it a float64 skips whole numbers."""
-_SOME_WIDTHS = "widths such as 10-5-3"
+SOME_WIDTHS = "widths such as 10-5-3"
 _NUMBER = re.compile(
     r"\s*[+-]?((\d+\.?\d*|\.\d+)(e[+-]?\d+)?|inf(inity)?)\s*", flags=re.ASCII | re.IGNORECASE
 )
@@ -141,7 +139,7 @@ class Column:
             return "is not text (a NUL byte, or not UTF-8): is this a binary file?"
         if not self.allows(value):
             allowed = ", ".join(choice for choice in self.choices if choice)
-            allowed += f", {_SOME_WIDTHS}" if self.name == "layout" else ""
+            allowed += f", {SOME_WIDTHS}" if self.name == "layout" else ""
             return f"is {quoted(value)}; allowed: {allowed}{did_you_mean(value, self.choices)}"
         return "is empty" if self.required and not value else None
 
@@ -162,6 +160,24 @@ class Column:
                 yield from self.misspelt(column)
             return
         numbers = column.to_numpy()
+        if not self._is_usual(numbers):
+            yield from self._broken_numbers(numbers)
+
+    def _is_usual(self, numbers: Floats) -> bool:
+        """Whether their smallest and their largest tell that no rule is broken, as in most columns.  NaN is none."""
+        import numpy as np  # noqa: PLC0415  # whoever wants the names of the columns needs no NumPy
+
+        low, high = np.fmin.reduce(numbers, initial=0), np.fmax.reduce(numbers, initial=0)
+        within = (low >= 0 or self.name in _ANY_NUMBER) and high <= min(self._most, _LARGEST)
+        if not within or self.name in _FROM_ONE:
+            return False
+        return (
+            self.kind != "count"
+            or numbers.dtype.kind in "iu"
+            or not bool((np.floor(numbers) < numbers).any())
+        )
+
+    def _broken_numbers(self, numbers: Floats) -> Iterator[Broken]:
         if self.name not in _MAY_BE_INFINITE:
             yield self._rule(abs(numbers) == math.inf, "a finite number belongs here")
         if self.name not in _ANY_NUMBER:
@@ -200,84 +216,6 @@ def columns_of(row: type[Cell] | type[Round], schema: int = SCHEMA) -> tuple[Col
         for field in fields_of(row)
         if since(field) <= schema
     )
-
-
-def broken_cells(frame: pd.DataFrame, schema: int) -> Iterator[Broken]:
-    """The rows of a cells.csv of `schema` whose columns, right one by one, do not go together."""
-    yield Broken(
-        "schema",
-        (frame["schema"] != schema).to_numpy(),
-        lambda row: schema_problem(int(float(row["schema"])), schema),
-    )
-    timed = frame["status"].isin(TIMED) & (frame["role"] != "floor")
-    yield Broken(
-        "time_s",
-        (timed & ~(frame["time_s"] > 0)).to_numpy(),
-        lambda row: f"is {quoted(row['time_s'])}, but status is {row['status']}; a time belongs here",
-    )
-    yield Broken(
-        "rounds",
-        (timed & (frame["rounds"] == 0)).to_numpy(),
-        lambda row: f"is {quoted(row['rounds'])}, but status is {row['status']}: a time has one or more",
-    )
-    network, width = frame["op"].isin(NETWORK_OPS).to_numpy(), _input_widths(frame["layout"])
-    for rows, misplaced, layouts, directions in (
-        (network, width == 0, [_SOME_WIDTHS], NETWORK_DIRECTIONS),
-        (~network, width > 0, LAYOUTS, DIRECTIONS),
-    ):
-        yield _unlike_its_op("layout", rows & misplaced, layouts)
-        yield _unlike_its_op("direction", rows & ~frame["direction"].isin(directions).to_numpy(), directions)
-    yield Broken("n", _no_whole_batches(frame["n"].to_numpy(), width), _says_no_whole_batches)
-    if "params" in frame:
-        yield _foreign_params(frame)
-
-
-def _unlike_its_op(column: str, rows: Rows, allowed: Iterable[str]) -> Broken:
-    """A network has widths and its own directions, an activation has neither."""
-    others = ", ".join(allowed)
-    return Broken(
-        column, rows, lambda row: f"is {quoted(row[column])}, but op is {row['op']}; allowed: {others}"
-    )
-
-
-def _foreign_params(frame: pd.DataFrame) -> Broken:
-    """Parameters that a row's op does not have, or does not allow."""
-    rows = frame["op"].isna().to_numpy()  # none of them
-    for op, params in frame[["op", "params"]].drop_duplicates().astype(str).itertuples(index=False):
-        if _refused(op, params):
-            rows = rows | ((frame["op"] == op) & (frame["params"] == params)).to_numpy()
-    return Broken("params", rows, lambda row: _refused(row["op"], row["params"]))
-
-
-def _refused(op: str, params: str) -> str:
-    """What is wrong with parameters of an op; empty where nothing is."""
-    try:
-        whole_params(op, params)
-    except ValueError as error:
-        return str(error)
-    return ""
-
-
-def _input_widths(layouts: pd.Series) -> Floats:
-    """The width of each network's input; 0 for the layout of an activation."""
-    import numpy as np  # noqa: PLC0415  # whoever wants the names of the columns needs no NumPy
-
-    matches = map(WIDTHS.fullmatch, layouts.cat.categories)
-    widths: Floats = np.array([float(match[1]) if match else 0.0 for match in matches])
-    return widths[layouts.cat.codes]
-
-
-def _no_whole_batches(n: Floats, widths: Floats) -> Rows:
-    import numpy as np  # noqa: PLC0415  # as above
-
-    with np.errstate(invalid="ignore"):  # the remainder of inf, which is no count
-        rows: Rows = (widths > 0) & ((n == 0) | (n % np.maximum(widths, 1) > 0))
-    return rows
-
-
-def _says_no_whole_batches(row: Mapping[str, str]) -> str:
-    width = row["layout"].partition("-")[0]
-    return f"is {float(row['n']):.0f}; a batch of {row['layout']} has a multiple of {width} elements"
 
 
 def schema_problem(found: int, schema: int) -> str:

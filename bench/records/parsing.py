@@ -18,11 +18,13 @@ from typing import Literal, NamedTuple
 import numpy as np
 import pandas as pd
 
-from bench.records.columns import NULLS, Broken, Column, broken_cells, quoted
+from bench.records.columns import NULLS, Broken, Column, quoted
+from bench.records.together import broken_cells
 
 __all__ = ["Form", "ReadError", "occurrences", "parse", "parse_exactly", "text_dtype"]
 
-_QUOTED = re.compile(rb'"[^"]*(?:""[^"]*)*"(?=[,\r\n]|\Z)')
+_BESIDE = np.frombuffer(b',\r\n"', np.uint8)
+"""What stands before a quote that begins and after one that ends: another quote where two of them stand for one."""
 _NOT_UTF8 = re.compile("[\udc80-\udcff]")
 
 
@@ -55,17 +57,32 @@ def parse(part: bytes, form: Form) -> pd.DataFrame | None:
         frame = _by_pandas(part, form.header, form.columns)
     except (ValueError, pd.errors.ParserWarning):
         return None
-    if any(frame[column.name].dtype.kind not in "iuf" for column in form.columns if column.kind != "text"):
+    columns = {str(name): column for name, column in frame.items()}
+    if any(columns[column.name].dtype.kind not in "iuf" for column in form.columns if column.kind != "text"):
         return None  # text, or booleans
-    unquoted = _QUOTED.sub(b"", part)
-    if b'"' in unquoted or occurrences(",", unquoted) != len(frame) * (len(form.header) - 1):
+    if _separators(part) != len(frame) * (len(form.header) - 1):
         return None  # a quote out of place, or a row too short, which pandas fills up without a word
-    return None if _first_broken(frame, form) else frame
+    return None if _first_broken(columns, form) else frame
 
 
 def occurrences(letter: str, data: bytes) -> int:
     """How often an ASCII letter stands in `data`; as `bytes.count`, but faster."""
     return int(np.count_nonzero(np.frombuffer(data, np.uint8) == ord(letter)))
+
+
+def _separators(part: bytes) -> int | None:
+    """How many commas stand between the fields of `part`; None where a quote may be out of place."""
+    commas = occurrences(",", part)
+    if b'"' not in part:
+        return commas
+    data = np.frombuffer(part, np.uint8)
+    quotes = np.flatnonzero(data == ord('"'))
+    begins, ends = quotes[::2], quotes[1::2]
+    outside = (begins - (begins > 0), ends + (ends < len(data) - 1))  # at an edge the quote itself
+    if len(quotes) % 2 or not all(np.isin(data[places], _BESIDE).all() for places in outside):
+        return None
+    fields = zip(begins.tolist(), ends.tolist(), strict=True)
+    return commas - sum(part.count(b",", begin, end) for begin, end in fields)
 
 
 def _by_pandas(part: bytes, header: Sequence[str], columns: Sequence[Column]) -> pd.DataFrame:
@@ -98,23 +115,22 @@ def parse_exactly(path: Path, number: int, part: bytes, form: Form) -> pd.DataFr
     """
     rows, torn = _rows_before_an_error(path, number, part, form.header)
     fields = dict(zip(form.header, zip(*rows.values(), strict=True), strict=True)) if rows else {}
-    frame, misspelt = dict[str, pd.Series](), list[Broken]()
+    columns, misspelt = dict[str, pd.Series](), list[Broken]()
     for column in form.columns:
         texts = pd.Series(pd.Categorical(fields.get(column.name, ())))
         misspelt += column.misspelt(texts)
         if column.kind == "text":
-            frame[column.name] = texts.astype(text_dtype(column))
+            columns[column.name] = texts.astype(text_dtype(column))
         else:
             numbers = [_number(column, text) for text in texts.cat.categories]
-            frame[column.name] = pd.Series(np.array(numbers, np.float64)[texts.cat.codes])
-    made = pd.DataFrame(frame)
-    if place := _first_broken(made, form, misspelt):
+            columns[column.name] = pd.Series(np.array(numbers, np.float64)[texts.cat.codes])
+    if place := _first_broken(columns, form, misspelt):
         line, values = list(rows.items())[place[0]]
         problem = place[1].says(dict(zip(form.header, values, strict=True)))
         raise ReadError.at(path, line, place[1].column, problem)
     if torn:
         raise torn
-    return made
+    return pd.DataFrame(columns)
 
 
 def _number(column: Column, text: str) -> float:
@@ -122,14 +138,17 @@ def _number(column: Column, text: str) -> float:
 
 
 def _first_broken(
-    frame: pd.DataFrame, form: Form, misspelt: Iterable[Broken] = ()
+    columns: Mapping[str, pd.Series], form: Form, misspelt: Iterable[Broken] = ()
 ) -> tuple[int, Broken] | None:
     """The first row that breaks a rule, and the rule; of several rules the first column's."""
-    found = [*misspelt, *(broken for column in form.columns for broken in column.broken(frame[column.name]))]
+    found = [
+        *misspelt,
+        *(broken for column in form.columns for broken in column.broken(columns[column.name])),
+    ]
     order = [column.name for column in form.columns]
     found.sort(key=lambda broken: order.index(broken.column))
-    if "status" in frame:
-        found += broken_cells(frame, form.schema)
+    if "status" in columns:
+        found += broken_cells(columns, form.schema)
     places = [(int(broken.rows.argmax()), broken) for broken in found if broken.rows.any()]
     return min(places, key=lambda place: place[0], default=None)
 

@@ -133,7 +133,7 @@ def _read(
 
 def _check_end(path: Path, number: int, part: bytes, last: str) -> None:
     """A part without a line's end is the last row of the file, whose last field may have been longer."""
-    if part.strip() and not part.endswith((b"\n", b"\r", b",", b'"')):
+    if not part.endswith((b"\n", b"\r", b",", b'"')) and part.strip():
         problem = "may be cut off: no line's end follows; add one if it is whole"
         raise ReadError.at(path, number, last, problem)
 
