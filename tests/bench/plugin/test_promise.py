@@ -21,7 +21,9 @@ CALM = Course(start_s=4.0, prepare_s=0.1, per_byte_s=1.5e-9)
     ("course", "kept"),
     [
         pytest.param(replace(CALM, slow=30.0, until_s=20.0), True, id="others had the machine at first"),
-        pytest.param(replace(CALM, slow=3.0), True, id="slow all along, and done in time"),
+        pytest.param(
+            replace(CALM, slow=3.0), True, id="slow all along, and done in time", marks=pytest.mark.daily
+        ),
         pytest.param(replace(CALM, slow=10.0), False, id="too slow"),
     ],
 )
