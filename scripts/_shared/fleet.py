@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,12 +12,11 @@ import pandas as pd
 
 from bench.stats.fastest import COMPETING
 from bench.stats.frames import group_ids
-from bench.stats.moderation import UNKNOWN
-from bench.stats.verdicts import RESOLVE
-from scripts._shared.pairs import Timed
-from scripts._shared.ratios import Row, apart, paired, rows_of
 from scripts._shared.remarks import clean
 from scripts._shared.summary import CASE, fastest
+
+if TYPE_CHECKING:
+    from scripts._shared.ratios import Row
 
 __all__ = [
     "ONLY_RATIOS",
@@ -113,6 +112,8 @@ def by_threads(cells: pd.DataFrame) -> pd.DataFrame:
     Columns: those of `CASE`, ``backend``, ``variant``, ``fewest`` (threads), ``fewest_s`` (its time), ``ratio`` (that
     over the time here), ``ratio_lo``, ``ratio_hi``.  The cells are of different experiments, so nothing is paired.
     """
+    from scripts._shared.ratios import rows_of  # noqa: PLC0415  # it needs SciPy, and most summaries do not
+
     some = cells[cells["timed"] & cells["role"].isin(COMPETING) & (cells["threads"] > 0)]
     some = some.drop_duplicates([*CASE, *_ARM], keep="last").sort_values("threads", kind="stable")
     found = []
@@ -123,6 +124,8 @@ def by_threads(cells: pd.DataFrame) -> pd.DataFrame:
 
 
 def _scaled(first: Row, row: Row) -> dict[str, Any]:
+    from scripts._shared.ratios import apart  # noqa: PLC0415  # as above
+
     ratio = apart(first, row)
     named = {name: row[name] for name in (*CASE, *_ARM)}
     more = {"ratio": ratio.value, "ratio_lo": ratio.lo, "ratio_hi": ratio.hi}
@@ -135,6 +138,8 @@ def over_serial(cells: pd.DataFrame) -> pd.DataFrame:
     Columns: those of `CASE`, ``parallel`` and ``serial`` (backends), ``parallel_threads``, ``ratio`` (the serial time
     over the parallel one), ``ratio_lo``, ``ratio_hi``.  Tensors that one machine alone has are left out.
     """
+    from scripts._shared.ratios import rows_of  # noqa: PLC0415  # as above
+
     some = cells[cells["timed"] & cells["role"].isin(COMPETING)].sort_values("time_s")
     found = []
     for _, rows in some.groupby(group_ids(some, CASE)):
@@ -148,6 +153,11 @@ def over_serial(cells: pd.DataFrame) -> pd.DataFrame:
 
 
 def _in_parallel(serial: Row, parallel: Row) -> dict[str, Any]:
+    from bench.stats.moderation import UNKNOWN  # noqa: PLC0415  # as above
+    from bench.stats.verdicts import RESOLVE  # noqa: PLC0415  # as above
+    from scripts._shared.pairs import Timed  # noqa: PLC0415  # as above
+    from scripts._shared.ratios import paired  # noqa: PLC0415  # as above
+
     ratio = paired(serial, parallel, (Timed({}), Timed({})), RESOLVE, UNKNOWN)
     threads = float(parallel["threads_effective"])
     more = {"ratio": ratio.value, "ratio_lo": ratio.lo, "ratio_hi": ratio.hi}

@@ -66,3 +66,10 @@ def test_the_api_imports_the_standard_library_only() -> None:
     )
     foreign = {name.partition(".")[0] for name in done.stdout.split()} - set(sys.stdlib_module_names)
     assert foreign == {"kernels"}
+
+
+def test_a_summary_needs_no_scipy() -> None:
+    assert imported_by("import sys, scripts.summarise; assert 'scipy' not in sys.modules") == {
+        "numpy",
+        "pandas",
+    }
