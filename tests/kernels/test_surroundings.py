@@ -56,7 +56,7 @@ daily = pytest.mark.daily
         ("jax_jit", "jax", "JAX_DEBUG_NANS", "1", "JAX_DEBUG_NANS looks at every result"),
         pytest.param("jax_jit", "jax", "JAX_DISABLE_JIT", "1", "JAX_DISABLE_JIT turns jax.jit off", marks=daily),
         ("jax_jit", "jax", "JAX_PLATFORMS", "cuda", "JAX_PLATFORMS=cuda leaves the CPU out: unset it, or add cpu"),
-        ("jax_jit", "jax", "JAX_PLATFORMS", "cpu", "None"),
+        pytest.param("jax_jit", "jax", "JAX_PLATFORMS", "cpu", "None", marks=daily),
         pytest.param("torch_compile", "torch", "CXX", "c++ -O2", "CXX is 'c++ -O2', set it to", marks=daily),
     ],
 )  # fmt: skip

@@ -44,8 +44,17 @@ class TestCells:
         assert "16Mi-jax_jit" in text
         assert "NEW has no such cell" in text
 
-    @pytest.mark.parametrize("status", ["failed", "mistrusted", "skipped"])
-    @pytest.mark.parametrize("extra", [(), ("--relative",)], ids=["seconds", "relative"])
+    @pytest.mark.parametrize(
+        ("status", "extra"),
+        [
+            ("failed", ()),
+            ("mistrusted", ("--relative",)),
+            ("skipped", ()),
+            pytest.param("mistrusted", (), marks=pytest.mark.daily),
+            *(pytest.param(each, ("--relative",), marks=pytest.mark.daily) for each in ("failed", "skipped")),
+        ],
+        ids=lambda value: value if isinstance(value, str) else "relative" if value else "seconds",
+    )
     def test_a_worse_status_is_a_regression(
         self,
         old: str,

@@ -149,7 +149,7 @@ def test_machines_that_differ(tmp_path: Path, capsys: pytest.CaptureFixture[str]
 
 
 def test_local_measures_what_the_benchmark_does(tmp_path: Path) -> None:
-    done = sweep(tmp_path, "--scheduler local --run-id here --shards 2 --sizes 64,1Ki")
+    done = sweep(tmp_path, "--scheduler local --run-id here --sizes 64,1Ki")
     assert done.returncode == 0, done.stderr
     assert "can be heard" not in done.stderr
     (folder,) = (tmp_path / "here").glob("*/")

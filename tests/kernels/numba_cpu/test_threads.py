@@ -89,7 +89,7 @@ def test_of_threads_that_call_first_one_starts_numbas(monkeypatch: pytest.Monkey
 
 
 @NEEDS_FORK
-@pytest.mark.parametrize("layer", ["omp", "workqueue"])
+@pytest.mark.parametrize("layer", [pytest.param("omp", marks=pytest.mark.daily), "workqueue"])
 def test_children_of_a_fork_compute_serially(layer: str) -> None:
     """By functions, and by calls that the parent had bound to many threads, of every way to walk memory."""
     program = """
