@@ -63,7 +63,7 @@ test-slow: $(READY)  ## those marked daily: once a day, what is tried a few time
 lint: $(READY)  ## ruff, mypy --strict, and import-linter: what may import what
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
-	$(RUN) -m mypy
+	$(RUN) -m mypy --num-workers 2
 	$(VENV)/bin/lint-imports --no-logo
 
 crosscheck: $(READY)  ## numerical equivalence of all backends
