@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from bench.records import durable
 from bench.records.errors import RunFilesError
 from bench.records.lines import Key, columns, key_of, parsed
 from bench.records.schema import SCHEMA, Cell, Compile, Record, Round, fields_of, since
@@ -49,7 +50,7 @@ def adopt(cells_path: Path, rounds_path: Path, compiles_path: Path) -> Adopted:
 def _whole(path: Path, kind: type[Record], damaged: dict[Path, str]) -> Iterator[Record]:
     """The records of the rows that are right; what is wrong with the others is added to `damaged`."""
     try:
-        data = path.read_bytes().removeprefix(codecs.BOM_UTF8)  # spreadsheets begin with it
+        data = durable.read(path).removeprefix(codecs.BOM_UTF8)  # spreadsheets begin with it
     except FileNotFoundError:
         return
     except OSError as error:

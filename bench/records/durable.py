@@ -1,16 +1,18 @@
 """Bytes on the disk, all of them or none: a full disk, a kill or a power cut leaves nothing half-written.
 
-Symbolic links are never written through.
+Symbolic links are never written through, and what is no file, a pipe for instance, is not waited for.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import stat
 from collections.abc import Iterable
 from pathlib import Path
 
-__all__ = ["append", "replace", "sync"]
+__all__ = ["append", "read", "replace", "sync"]
 
 _OWN_FILE = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 """Flags of `os.open`: no link, and bytes as they are, where the system knows of that."""
@@ -22,7 +24,7 @@ def append(path: Path, data: bytes, *, synced: bool = True) -> int:
     It is on the disk then, or, if not `synced`, with the system, which a kill of the process does not harm.
     Returns the byte that `data` begins with.  Raises OSError.
     """
-    file = os.open(path, os.O_WRONLY | os.O_APPEND | _OWN_FILE)
+    file = _opened(path, os.O_WRONLY | os.O_APPEND | _OWN_FILE)
     try:
         before = os.fstat(file).st_size
         try:
@@ -39,11 +41,31 @@ def append(path: Path, data: bytes, *, synced: bool = True) -> int:
 
 def sync(path: Path) -> None:
     """Bring what was appended to a file down to the disk.  Raises OSError."""
-    file = os.open(path, os.O_WRONLY | os.O_APPEND | _OWN_FILE)
+    file = _opened(path, os.O_WRONLY | os.O_APPEND | _OWN_FILE)
     try:
         os.fsync(file)
     finally:
         os.close(file)
+
+
+def read(path: Path) -> bytes:
+    """All of a file.  Raises OSError."""
+    with open(_opened(path, os.O_RDONLY | getattr(os, "O_BINARY", 0)), "rb") as file:
+        return file.read()
+
+
+def _opened(path: Path, flags: int) -> int:
+    """The file at `path`, opened at once.  Raises OSError, also where it is none: opening a pipe may take for ever."""
+    file = os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+    mode = os.fstat(file).st_mode
+    if not stat.S_ISREG(mode):
+        os.close(file)
+        raise (
+            IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+            if stat.S_ISDIR(mode)
+            else OSError(errno.EINVAL, "Not a file", str(path))
+        )
+    return file
 
 
 def replace(path: Path, data: bytes | Iterable[bytes]) -> None:

@@ -245,7 +245,7 @@ def _by_experiment(parts: Iterable[Part]) -> Iterable[list[Part]]:
 def _environment_in(path: Path) -> dict[str, Any] | None:
     """What the file of a run without a journal says.  Raises RunFilesError."""
     try:
-        value = json.loads(path.read_bytes())
+        value = json.loads(durable.read(path))
     except FileNotFoundError:
         return None
     except OSError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import itertools
 import os
+import re
 import resource
 import subprocess
 import sys
@@ -186,6 +187,21 @@ def test_csv_files_that_could_not_be_written_are_when_the_run_goes_on(tmp_path: 
         files.append([cell("a", rounds=1)], rounds("a", 1.0))
     (tmp_path / "rounds.csv").rmdir()
     assert whole(tmp_path) == ["a"]
+
+
+@pytest.mark.parametrize("name", ["journal.jsonl", "rounds.csv", "cells.csv"])
+def test_a_pipe_in_the_place_of_a_file_is_not_waited_for(tmp_path: Path, name: str) -> None:
+    """Opening one for writing, or for reading, may take for ever."""
+    files = RunFiles(tmp_path)
+    files.open()
+    (tmp_path / name).unlink()
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(RunFilesError, match=rf"cannot write .*{re.escape(name)}: "):
+        files.append([cell("a", rounds=1)], rounds("a", 1.0))
+    if name != "journal.jsonl":
+        (tmp_path / "journal.jsonl").unlink()
+        with pytest.raises(RunFilesError, match=rf"{re.escape(name)} cannot be read: Not a file; delete it"):
+            RunFiles(tmp_path).open()
 
 
 @pytest.mark.skipif(
