@@ -1,9 +1,9 @@
 """Whole runs that kill themselves at a system call that writes: ``python -m tests.killing FOLDER N``.
 
 A run takes about the same course each time (see `tests.timeless`).  One is made to the end, which counts its writes.
-Then, for N of them drawn at random, or ``all``, a run is killed there and goes on.  The runs lie in FOLDER by the
-number of the write, the whole one as ``whole``; what stands beside each as ``at-the-kill`` is its folder as the kill
-left it.
+Then, for N of them drawn at random, one from each part of the course, or ``all``, a run is killed there and goes on.
+The runs lie in FOLDER by the number of the write, the whole one as ``whole``; what stands beside each as
+``at-the-kill`` is its folder as the kill left it.
 """
 
 from __future__ import annotations
@@ -82,21 +82,27 @@ def main(folder: Path, how_many: str) -> None:
     assert run(folder / WHOLE) == 0, (folder / WHOLE / "log").read_text()
     writes = range(int((folder / WHOLE / "writes").read_text()))
     wanted = len(writes) if how_many == "all" else int(how_many)
-    killed = 0
-    for step in random.Random(_SEED).sample(writes, len(writes)):
-        if killed == wanted:
-            return
-        here = folder / str(step)
-        ended = run(here, step)
-        if ended == 0 and int((here / "writes").read_text()) <= step:
-            shutil.rmtree(here)  # on a busy machine a line less is shown
-            continue
-        killed += 1
-        assert ended == -signal.SIGKILL, f"killed at write {step}, it ended with {ended}"
-        if (here / "run").exists():
-            shutil.copytree(here / "run", here / AT_THE_KILL)
-        ended = run(here)
-        assert ended == 0, f"after a kill at write {step}: {(here / 'log').read_text()[-3000:]}"
+    draw = random.Random(_SEED)
+    for number in range(
+        wanted
+    ):  # one from each part of the course, so that some strike a run that is partly stored
+        part = writes[len(writes) * number // wanted : len(writes) * (number + 1) // wanted]
+        any(_is_killed(folder, step) for step in draw.sample(part, len(part)))
+
+
+def _is_killed(folder: Path, step: int) -> bool:
+    """Kill a run at that write and let it go on; False, and nothing is left, if it has fewer writes than that."""
+    here = folder / str(step)
+    ended = run(here, step)
+    if ended == 0 and int((here / "writes").read_text()) <= step:
+        shutil.rmtree(here)  # on a busy machine a line less is shown
+        return False
+    assert ended == -signal.SIGKILL, f"killed at write {step}, it ended with {ended}"
+    if (here / "run").exists():
+        shutil.copytree(here / "run", here / AT_THE_KILL)
+    ended = run(here)
+    assert ended == 0, f"after a kill at write {step}: {(here / 'log').read_text()[-3000:]}"
+    return True
 
 
 if __name__ == "__main__":

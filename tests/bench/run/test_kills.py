@@ -69,6 +69,9 @@ def test_a_run_killed_at_a_write_goes_on(tmp_path: Path, how_many: str) -> None:
     killed = [path for path in tmp_path.iterdir() if path.name != WHOLE]
     assert len(killed) == int(how_many) if how_many != "all" else len(killed) > 60
     before = Counter(ended_before(path / AT_THE_KILL) for path in killed)
+    assert any(0 < ended < EXPERIMENTS for ended in before), (
+        before
+    )  # else nothing would show what is measured again
     assert how_many != "all" or set(before) == set(range(EXPERIMENTS + 1)), before
     for path in killed:
         check(path, whole)
