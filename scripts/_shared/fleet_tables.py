@@ -85,7 +85,9 @@ def _speedups(cells: pd.DataFrame, keep: Keep, rare: Sequence[str], _several: bo
 
 
 def _scaling(cells: pd.DataFrame, keep: Keep, rare: Sequence[str], _several: bool) -> Block:
-    threads, cores = fleet.by_threads(cells), fleet.over_serial(cells)
+    from scripts._shared.scaling import over_serial  # noqa: PLC0415  # as below
+
+    threads, cores = _over_threads(cells), over_serial(cells)
     kept = threads.iloc[: keep(len(threads))], cores.iloc[: keep(len(cores))]
     sections = [*_by_threads(kept[0], rare), *_by_cores(kept[1], rare)]
     note = "None: it takes several numbers of threads (--threads 1,2,4), or several machines."
@@ -152,11 +154,17 @@ def _title(row: Any, rare: Sequence[str]) -> str:
     return title_of(row, _FIXED, [axis for axis in rare if axis != "machine"])
 
 
+def _over_threads(cells: pd.DataFrame) -> pd.DataFrame:
+    from scripts._shared.scaling import by_threads  # noqa: PLC0415  # SciPy, which other summaries do without
+
+    return by_threads(cells)
+
+
 FLEET_TABLES: Mapping[str, Maker] = {"machines": _machines, "speedups": _speedups, "scaling": _scaling}
 """The tables by their names, as `scripts._shared.tables.report` takes them."""
 FLEET_FIGURES: Mapping[str, Callable[[pd.DataFrame], pd.DataFrame]] = {
     "machines": fleet.side_by_side,
     "speedups": fleet.speedups,
-    "scaling": fleet.by_threads,
+    "scaling": _over_threads,
 }
 """The same as plain numbers."""

@@ -41,7 +41,8 @@ __all__ = [
 
 NOT_MEASURED = "Not measured with this code yet."
 _ROWS = "measured.csv"
-_NO_OPTIONS = ("save", "read", "update", "check", "csv", "peer", "installs", "keep")  # places, not what was measured
+_NO_OPTIONS = {"save", "read", "update", "check", "csv", "peer", "installs", "keep"}
+"""Places, and not what was measured."""
 _READING = {"--read", "--save", "--update", "--check", "--heard"}
 """What may stand beside --read, or is told by itself that it may not; all others say what is measured."""
 Row = TypeVar("Row", bound="DataclassInstance")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from unittest.mock import ANY
 
 import numpy as np
 import pytest
@@ -97,7 +96,10 @@ def test_only_rounds_that_both_have_are_paired_and_drift_cancels() -> None:
     one = rounds([1.0, 2.0, 4.0, 8.0], [3.0, 6.0])
     other = {place: 2 * seconds for place, seconds in one.items() if place != (1, 3)}
     found = pair_of(one, other)
-    assert found == Pair(pytest.approx(-math.log(2)), pytest.approx(0.0, abs=1e-9), 5, 2, 1.0, ANY)  # type: ignore[arg-type]
+    weights = 3 / 19, 2 / 18
+    worth = sum(weights) ** 2 / sum(each**2 for each in weights)
+    told = pytest.approx(-math.log(2)), pytest.approx(0.0, abs=1e-9), 5, 2, 1.0, pytest.approx(worth)
+    assert found == Pair(*told)  # type: ignore[arg-type]
     assert pair_of(one, {(9, 9): 1.0}) is None
 
 
