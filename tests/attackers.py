@@ -6,6 +6,7 @@ import mmap
 import os
 import pickle
 import resource
+import signal
 import struct
 import subprocess
 import sys
@@ -130,6 +131,14 @@ class HangsUp(Attacker):
         os.close(int(sys.argv[1]))
 
 
+class StopsItself(Attacker):
+    name = "stops_itself"
+
+    def attack(self) -> None:
+        while True:
+            os.kill(os.getpid(), signal.SIGSTOP)
+
+
 class PrintsForEver(Attacker):
     name = "prints_for_ever"
 
@@ -245,6 +254,7 @@ ATTACKS: dict[type[Attacker], tuple[str, str]] = {
     SaysPickleInAFrame: ("failed", NO_ANSWER),
     SaysDeepJson: ("failed", r"'prepare': no JSON \(RecursionError\)"),
     HangsUp: ("crashed", "closed its connection in 'prepare' and did not end"),
+    StopsItself: ("crashed", "was stopped in 'prepare', and again after it had been told to go on"),
     PrintsForEver: ("timeout", "no answer to 'prepare' within --cell-timeout"),
     SaysTooMuch: ("failed", "versions: 20000 items are not 0 to 64"),
     LeavesADaemon: ("crashed", "exit status 9 in 'prepare'"),

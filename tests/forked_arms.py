@@ -9,8 +9,10 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import select
 import signal
 import socket
+import subprocess
 import sys
 import traceback
 from collections.abc import Callable, Mapping
@@ -46,10 +48,18 @@ class Fork:
     def poll(self) -> int | None:
         return self._looked(os.WNOHANG)
 
-    def wait(self) -> int:
+    def wait(self, timeout: float | None = None) -> int:
+        if timeout is not None and self.poll() is None:
+            with os.fdopen(os.pidfd_open(self.pid)) as ends:
+                if not select.select([ends], [], [], timeout)[0]:
+                    raise subprocess.TimeoutExpired(str(self.pid), timeout)
         code = self._looked(0)
         assert code is not None, "waited for"
         return code
+
+    def send_signal(self, number: int) -> None:
+        if self.poll() is None:
+            os.kill(self.pid, number)
 
     def _looked(self, how: int) -> int | None:
         if self.returncode is None:

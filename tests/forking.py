@@ -107,8 +107,11 @@ def forked_runs() -> ForkedRuns:
 class _Elsewhere:
     """A process that is no child of this one, and ends when nobody is linked to it any more."""
 
-    def wait(self) -> None:
+    def wait(self, timeout: float | None = None) -> None:
         """Nothing is left of it here."""
+
+    def send_signal(self, number: int) -> None:
+        """Nobody here knows its number."""
 
 
 @cache

@@ -22,10 +22,13 @@ from typing import Protocol
 from bench.run import guardian
 from bench.run.guardian import Start
 
-__all__ = ["Child", "employ", "own_path", "start"]
+__all__ = ["Child", "GuardianProcess", "employ", "is_lost", "own_path", "start"]
 
 _LOOK_EVERY_S = 1.0
 """How often it is looked up whether a process is there that nothing is heard of: a Ctrl-C may cost a report."""
+
+_MOST_LOOKS = 60
+"""So often it is looked up whether the guardian has ended, before it is ended."""
 
 
 def own_path() -> str:
@@ -55,11 +58,19 @@ def start(wanted: Start, end: int, output: int) -> Child:
         return _guardian().start(wanted, end, output)
 
 
-class _Ends(Protocol):
-    """What is asked of a guardian's process."""
+def is_lost(child: Child) -> bool:
+    """Whether it has ended since its guardian was killed, and all others with it."""
+    return isinstance(child, _Guarded) and child.is_lost
 
-    def wait(self) -> int:
-        """Return when it has ended."""
+
+class GuardianProcess(Protocol):
+    """What is asked of a guardian's process, as `subprocess.Popen` has it."""
+
+    def wait(self, timeout: float | None = None) -> object:
+        """Return when it has ended.  Raises subprocess.TimeoutExpired."""
+
+    def send_signal(self, number: int) -> None:
+        """Send it a signal, if it is there."""
 
 
 class _Guarded:
@@ -68,6 +79,10 @@ class _Guarded:
     def __init__(self, keeper: _Guardian, pid: int) -> None:
         self.pid, self._keeper = pid, keeper
         self._code: int | None = None
+
+    @property
+    def is_lost(self) -> bool:
+        return self._keeper.gone
 
     def poll(self) -> int | None:
         if self._code is None:
@@ -90,7 +105,7 @@ class _Guarded:
 class _Guardian:
     """The guardian of this process, asked."""
 
-    def __init__(self, link: socket.socket, process: _Ends) -> None:
+    def __init__(self, link: socket.socket, process: GuardianProcess) -> None:
         self.owner = os.getpid()
         self._link, self._process = link, process
         self.gone = False
@@ -104,7 +119,7 @@ class _Guardian:
         with contextlib.suppress(ConnectionError):  # it is gone, which reading tells
             guardian.ask(self._link, self._asked, wanted, end, output)
         while not self.gone:
-            word, number, pid, code = self._heard(None) or (guardian.ENDED, 0, 0, 0)
+            word, number, pid, code = self._heard(_LOOK_EVERY_S) or (guardian.ENDED, 0, 0, 0)
             if number != self._asked:
                 continue  # of a request that was interrupted: nobody's, and it ends with the guardian
             if word == guardian.FAILED:
@@ -121,11 +136,13 @@ class _Guardian:
                     break
             return self._codes.pop(pid, -signal.SIGKILL if self.gone else None)
 
-    def _heard(self, seconds: float | None) -> tuple[int, int, int, int] | None:
+    def _heard(self, seconds: float) -> tuple[int, int, int, int] | None:
         """The next report, after so many seconds at most.  Return codes are noted."""
         poll = select.poll()
         poll.register(self._link, select.POLLIN)
-        if not poll.poll(None if seconds is None else seconds * 1000):
+        if not poll.poll(seconds * 1000):
+            if seconds >= _LOOK_EVERY_S:
+                self._process.send_signal(signal.SIGCONT)  # an arm may have stopped it
             return None
         try:
             data = self._link.recv(guardian.REPORT.size, socket.MSG_WAITALL)
@@ -144,6 +161,12 @@ class _Guardian:
         if os.getpid() != self.owner:
             return  # a fork, whose parent goes on
         self._link.close()
+        for _ in range(_MOST_LOOKS):
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(_LOOK_EVERY_S)
+                return
+            self._process.send_signal(signal.SIGCONT)  # an arm may have stopped it
+        self._process.send_signal(signal.SIGKILL)
         self._process.wait()
 
 
@@ -151,7 +174,7 @@ _lock = threading.RLock()
 _current: _Guardian | None = None
 
 
-def employ(link: socket.socket, process: _Ends) -> None:
+def employ(link: socket.socket, process: GuardianProcess) -> None:
     """From here on that guardian, at the other end of `link`, starts what this process asks for."""
     global _current  # noqa: PLW0603  # there is one
     _current = _Guardian(link, process)

@@ -2,12 +2,15 @@
 
 A time-out is to end a child that hangs, not one that others keep from its work.  So seconds in which a thread of the
 child was ready to run and had no CPU do not count, nor those in which this process itself was stopped.  Both are looked
-up once a second, in waits that are that long; a batch ends before.
+up once a second, in waits that are that long; a batch ends before.  So is whether the child was stopped (SIGSTOP),
+which no job control does to it: it has a session of its own.
 """
 
 from __future__ import annotations
 
 import contextlib
+import os
+import signal
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -43,6 +46,7 @@ class Patience:
         self._last = now + _MOST * seconds
         self._looked, self._next = now, now + _LOOK_EVERY_S
         self._starved: Mapping[str, float] | None = None
+        self._was_continued = False
 
     @property
     def seconds(self) -> float:
@@ -54,7 +58,8 @@ class Patience:
         now = time.monotonic()
         if now < min(self.deadline, self._next):
             return None
-        self._count(now)
+        if self._count(now) and self._stays_stopped():
+            return "crashed", f"was stopped in {self._name!r}, and again after it had been told to go on"
         if now >= self.deadline:
             reason = f"no answer to {self._name!r} within --cell-timeout"
             all_used = _used_up(self._pid)
@@ -62,10 +67,22 @@ class Patience:
         held = _took_the_rest(self._pid)
         return ("oom", f"{held} in {self._name!r}") if held else None
 
-    def _count(self, now: float) -> None:
-        """What does not count of the time since the last look moves the deadline."""
+    def _stays_stopped(self) -> bool:
+        """Whether it was stopped once more; the first time it is told to go on, since anybody may have done it."""
+        if not _is_stopped(self._pid):
+            return False
+        if not self._was_continued:
+            self._was_continued = True
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(self._pid, signal.SIGCONT)
+            return False
+        return True
+
+    def _count(self, now: float) -> bool:
+        """What does not count of the time since the last look moves the deadline; whether this process was there."""
         since, starved = now - self._looked, _starved(self._pid)
-        if now - min(self._next, self.deadline) > _STOPPED_S:
+        was_away = now - min(self._next, self.deadline) > _STOPPED_S
+        if was_away:
             self.deadline += since
             self._last += since
         elif self._starved is not None:
@@ -73,6 +90,14 @@ class Patience:
             lost = max((seconds - before.get(task, 0.0) for task, seconds in starved.items()), default=0.0)
             self.deadline = min(self.deadline + min(max(lost, 0.0), since), self._last)
         self._starved, self._looked, self._next = starved, now, now + _LOOK_EVERY_S
+        return not was_away
+
+
+def _is_stopped(pid: int) -> bool:
+    """By a signal; one that a debugger holds is not."""
+    with contextlib.suppress(psutil.Error):
+        return psutil.Process(pid).status() == psutil.STATUS_STOPPED
+    return False
 
 
 def _starved(pid: int) -> dict[str, float]:

@@ -115,6 +115,9 @@ class ChildProcess:
         except subprocess.TimeoutExpired:
             self.kill()
             return ArmError("crashed", f"closed its connection in {name!r} and did not end")
+        if offspring.is_lost(self._child):
+            why = "the process that starts all arms was killed, by one of them or from outside"
+            return ArmError("crashed", f"ended in {name!r} with all others: {why}")
         said = self._said()
         printed = f"; it printed: {said[:300]}" if said else ""
         if code == -signal.SIGKILL and oom_kills() > self._oom_kills:

@@ -92,8 +92,19 @@ def _heard(process: subprocess.Popen[bytes], answers: IO[bytes]) -> tuple[bytes,
                 raise _TooLongError(f"answered more than {_MOST_BYTES} bytes")
             if told == b"\n" or told.endswith(b"\n\n") or (ended and not ready):
                 return bytes(told), bytes(printed)
+            if not ended and _is_stopped(process.pid):
+                raise _TooLongError("stopped its own process")
             if time.monotonic() > end:
                 raise _TooLongError(f"took more than {_TIMEOUT_S} s")
+
+
+def _is_stopped(pid: int) -> bool:
+    """By a signal, which no job control sends to it: it has a session of its own."""
+    import psutil  # noqa: PLC0415  # as below
+
+    with contextlib.suppress(psutil.Error):
+        return psutil.Process(pid).status() == psutil.STATUS_STOPPED
+    return False
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -10,10 +10,12 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import psutil
 import pytest
 
 from bench.run import patience as room
 from bench.run.patience import Patience
+from tests.running import wait_until
 
 SPINS = "while True: pass"
 SLEEPS = "import time; time.sleep(600)"
@@ -62,6 +64,22 @@ def test_seconds_in_which_we_were_stopped_ourselves_do_not_count() -> None:
     patience = Patience(os.getpid(), "prepare", 0.1)
     time.sleep(0.1 + 1.1)  # as by SIGSTOP: nobody has looked
     assert patience.is_over() is None
+
+
+def test_who_is_stopped_is_told_to_go_on_once_and_then_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room, "_LOOK_EVERY_S", 0.05)
+    with child(SLEEPS) as pid:
+        process, patience = psutil.Process(pid), Patience(pid, "prepare", 60)
+        process.suspend()
+        wait_until(lambda: process.status() == psutil.STATUS_STOPPED, "the process to stop")
+        wait_until(
+            lambda: patience.is_over() is None and process.status() != psutil.STATUS_STOPPED, "it to go on"
+        )
+        process.suspend()
+        assert outcome(patience) == (
+            "crashed",
+            "was stopped in 'prepare', and again after it had been told to go on",
+        )
 
 
 def test_who_has_the_memory_when_it_is_gone_is_ended_as_out_of_memory(

@@ -75,6 +75,12 @@ def test_an_answer_without_end_is_not_read(written: Path) -> None:
         registry.plugin_name("endless:Mine")
 
 
+def test_who_stops_itself_is_not_waited_for(written: Path) -> None:
+    (written / "stopping.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGSTOP)\n")
+    with pytest.raises(ValueError, match="importing it stopped its own process"):
+        registry.plugin_name("stopping:Mine")
+
+
 @pytest.mark.parametrize("name", ["[/x]", "../up", "-x", ".x", "=1+1", "x" * 65, "a\u202eb", "\x1b[2J"])
 def test_a_name_is_a_word(name: str, written: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "named", raising=False)
