@@ -12,7 +12,10 @@ from bench.plan.cold_caches import NOTHING, Compiling
 from bench.plan.experiments import Experiment, weight
 from bench.plan.settings import Settings
 
-__all__ = ["TimePlan", "time_plan"]
+__all__ = ["PLANNED_CPUS", "TimePlan", "time_plan"]
+
+PLANNED_CPUS = 2
+"""With so many, and nobody else on them, things take as long as is said here."""
 
 _START_UP_S = 0.5
 """About what it takes to start an arm's process, while others are started: most of it are imports."""
@@ -33,17 +36,24 @@ class TimePlan:
     seconds: float
     """In all, start-up and compiling included."""
     start_up_s: float
-    """About what starting every arm's process once takes."""
+    """About what starting every arm's process once takes, in this hour."""
     processes: int
     """In how many processes each arm is measured."""
     compiling: Compiling = NOTHING
     """About what compilers take whose caches are not known to hold the cases."""
 
 
-def time_plan(settings: Settings, chosen: Sequence[Experiment], compiling: Compiling = NOTHING) -> TimePlan:
+def time_plan(
+    settings: Settings,
+    chosen: Sequence[Experiment],
+    compiling: Compiling = NOTHING,
+    slowness: float = 1.0,
+) -> TimePlan:
     """For these experiments, under ``--minutes`` or ``--max-seconds``, else with the profile's seconds.
 
-    What `compiling` takes is part of it, once.
+    What `compiling` takes is part of it, once.  In a bad hour, when everything takes `slowness` times as long, a run
+    takes no longer than in a good one, unless that is too little to measure every experiment once.  The number of
+    processes does not depend on it, since a run may go on in another hour.
     """
     start_up_s, again_s = (_start_up_s(settings, chosen, process) for process in (1, 2))
     measuring_s = _measuring_s(settings, chosen)
@@ -53,9 +63,10 @@ def time_plan(settings: Settings, chosen: Sequence[Experiment], compiling: Compi
     if processes is None:
         processes = _processes(settings.profile.processes, measuring_s, again_s, sum(map(weight, chosen)))
     if settings.minutes is not None:
-        return TimePlan(60 * settings.minutes, start_up_s, processes, compiling)
+        return TimePlan(60 * settings.minutes, slowness * start_up_s, processes, compiling)
     seconds = measuring_s + start_up_s + (processes - 1) * again_s + compiling.seconds
-    return TimePlan(seconds, start_up_s, processes, compiling)
+    once_s = start_up_s + compiling.seconds + _VISIT_S * sum(map(weight, chosen))
+    return TimePlan(max(seconds, slowness * once_s), slowness * start_up_s, processes, compiling)
 
 
 def _start_up_s(settings: Settings, chosen: Sequence[Experiment], process: int) -> float:

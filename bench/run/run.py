@@ -15,12 +15,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bench.machine import environment
+from bench.machine.slowness import slowness
 from bench.machine.surroundings import HERE, Surroundings
 from bench.plan.cold_caches import compiling, need_of
 from bench.plan.experiments import Arm, Experiment, experiments, weight
 from bench.plan.settings import Settings
 from bench.plan.shards import part_of
-from bench.plan.time_plan import time_plan
+from bench.plan.time_plan import PLANNED_CPUS, time_plan
 from bench.records.columns import TIMED
 from bench.records.compiled import Compiled
 from bench.records.lines import Key, key_of
@@ -87,7 +88,7 @@ class Run:
         """Of the cells that were measured; they themselves are read from the files again where they are asked for."""
         self._compiled = Compiled(settings.plugins)
         held = self._compiled.held(arm for each in self.chosen for arm in each.arms)
-        self._allowed = time_plan(settings, self.chosen, compiling(self.chosen, held))
+        self._allowed = time_plan(settings, self.chosen, compiling(self.chosen, held), slowness(PLANNED_CPUS))
         self._secrets = secrets_in(
             itertools.chain(os.environ.items(), *(variant.environ for variant in settings.variants))
         )

@@ -58,6 +58,16 @@ def test_minutes_are_kept_whatever_is_asked() -> None:
     assert allowed({"profile": "standard", "minutes": "60"}).processes > 1
 
 
+def test_a_bad_hour_gets_more_only_where_the_least_would_not_fit() -> None:
+    """And no other number of processes: a run goes on in another hour."""
+    settings = parse({"backends": ",".join(CPU), **SMALL})
+    calm, slow, awful = (time_plan(settings, plan(settings), slowness=each) for each in (1.0, 1.5, 8.0))
+    assert slow.seconds == calm.seconds
+    assert awful.seconds > 1.25 * calm.seconds
+    assert awful.seconds > awful.start_up_s == 8.0 * calm.start_up_s
+    assert slow.processes == awful.processes == calm.processes
+
+
 def test_processes_that_were_asked_for_are_paid_for() -> None:
     few, many = (allowed({**SMALL, "processes": count}) for count in ("1", "8"))
     assert (few.processes, many.processes) == (1, 8)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -57,10 +58,27 @@ def check(outcome: Outcome) -> dict[str, str]:
     return {row["backend"]: row["status"] for row in outcome.cells if row["status"] not in ("ok", "noisy")}
 
 
+@contextmanager
+def busy(cpu: int) -> Iterator[None]:
+    """Beside something that has nothing else to do."""
+    with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as spins:
+        os.sched_setaffinity(spins.pid, {cpu})
+        try:
+            yield
+        finally:
+            spins.kill()
+
+
 @daily
-def test_one_cpu(tmp_path: Path) -> None:
+def test_one_cpu_that_is_busy(tmp_path: Path) -> None:
     cpu = min(os.sched_getaffinity(0))
-    assert check(under(f"taskset -p -c {cpu} $$ >&2", tmp_path)) == {}
+    with busy(cpu):
+        outcome = under(f"taskset -p -c {cpu} $$ >&2", tmp_path)
+    assert check(outcome) == {}
+    announced = re.search(r"\d experiments, about (\d+) s,", outcome.text)
+    assert announced is not None, outcome.text
+    sittings = json.loads((outcome.folder / "environment.json").read_text(encoding="utf-8"))["sittings"]
+    assert sittings[-1]["wall_s"] < 1.5 * int(announced[1])
 
 
 @daily

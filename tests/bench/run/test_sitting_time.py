@@ -9,7 +9,7 @@ import pytest
 
 from bench.plan.experiments import Experiment
 from bench.plan.options import parse
-from bench.plan.time_plan import TimePlan
+from bench.plan.time_plan import TimePlan, time_plan
 from bench.run.race import LEAST_ROUNDS
 from bench.run.rounds import FEWEST
 from bench.run.run import plan
@@ -36,6 +36,20 @@ def test_a_slow_hour_costs_precision_and_not_time() -> None:
     for n in range(64, 74):
         assert min(machine.rounds(1, n).values()) >= FEWEST
         assert len(set(machine.rounds(1, n).values())) == 1  # no round ends in its middle
+
+
+def test_what_is_announced_for_a_slow_hour_is_kept() -> None:
+    """Starting all processes takes longer than everything does in a good one."""
+    settings = parse({"results": "nowhere"})
+    chosen = [Experiment(Case("relu", n=n), ARMS) for n in (64, 65)]
+    good = time_plan(settings, chosen)
+    allowed = time_plan(settings, chosen, slowness=6.0)
+    machine = Machine(0.01, course=replace(WARM, start_s=good.start_up_s, slow=6.0))
+    began = machine.around.now
+    machine.sits(settings, chosen, allowed)
+    took_s = machine.around.now - began
+    assert 1.25 * good.seconds < took_s <= 1.25 * allowed.seconds
+    assert len(machine.ended) == 2
 
 
 def test_a_round_that_would_end_too_late_is_not_begun() -> None:
