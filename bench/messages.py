@@ -80,6 +80,8 @@ class Prepared:
     second_call_s: Seconds | None = None
     threads_effective: Annotated[int, Between(0, MOST_THREADS)] | None = None
     compile_report: CompileReport = field(default_factory=dict)
+    way: str = ""
+    """Of a copy, the way that was the fastest."""
 
     @property
     def has_compiled(self) -> bool:
@@ -149,8 +151,11 @@ class DeviceTimes:
 class ArmCalls(Protocol):
     """What an arm can be asked once it is open; `bench.arm.server.ArmServer` does it."""
 
-    def raced(self, case: Case) -> bool:
-        """Whether a copy has chosen its way for the case before, so that others may work while it is prepared."""
+    def raced(self, case: Case, way: str = "") -> bool:
+        """Whether a copy knows its way for the case, so that others may work while it is prepared.
+
+        It goes the `way` that won in another process, if one is given.
+        """
 
     def prepare(self, case: Case, where: Where = NOWHERE, *, in_turn: bool = False) -> Prepared:
         """Build the inputs, or map them from `where` they are shared, compile, and pass the gate.
@@ -217,10 +222,11 @@ class Raced(ArmRequest[bool]):
     """See `ArmCalls.raced`."""
 
     case: NetworkCase | FunctionCase | Case
+    way: str = ""
 
     def call(self, arm: ArmCalls) -> bool:
         """Make the call."""
-        return arm.raced(self.case)
+        return arm.raced(self.case, self.way)
 
 
 @dataclass(frozen=True, slots=True)

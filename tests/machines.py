@@ -10,7 +10,17 @@ from typing import Any
 
 import numpy as np
 
-from bench.messages import ArmRequest, Finish, Finished, Prepare, Prepared, Sample, TimeBatch
+from bench.messages import (
+    ArmRequest,
+    Finish,
+    Finished,
+    Prepare,
+    Prepared,
+    Probe,
+    Raced,
+    Sample,
+    TimeBatch,
+)
 from bench.plan.experiments import Arm, Experiment, case_label
 from bench.plan.options import parse
 from bench.plan.settings import Settings
@@ -23,7 +33,7 @@ from bench.run.time_account import TimeAccount
 from kernels.api import Case
 from tests.scripted import PER_CALL_S, FakePool, FakeSurroundings, seconds_of
 
-__all__ = ["ARMS", "Course", "Machine"]
+__all__ = ["ARMS", "FACTORS", "Course", "Machine"]
 
 ARMS = (
     Arm("base", "baseline"),
@@ -78,11 +88,16 @@ class _Pool(FakePool):
     process = 1
 
     def compile(self, case: Case, arms: Sequence[Arm]) -> dict[Arm, Prepared]:
-        self.machine.compiles(self.process, case)
+        if any(arm.role != "floor" for arm in arms):
+            self.machine.compiles(self.process, case)
         return {}
 
     def call(self, arm: Arm, request: ArmRequest[Any]) -> Any:
         answer = super().call(arm, request)
+        if isinstance(request, Raced):
+            self.machine.told.append((self.process, arm.label, request.way))
+        if isinstance(answer, Prepared) and arm.role == "ceiling":
+            answer = replace(answer, way="parallel")
         if isinstance(answer, Prepared | Finished):
             return replace(answer, compile_report=self.machine.reports.get(arm.backend, {}))
         return answer
@@ -122,6 +137,8 @@ class Machine:
         """And those that were left in any case."""
         self.reports: dict[str, dict[str, int]] = {}
         """What compilers say of each case, by backend."""
+        self.told: list[tuple[int, str, str]] = []
+        """Which copies were told in which process to go which way."""
         self.sitting: Sitting | None = None
         self._rng, self._noise, self._between = np.random.default_rng(seed), noise, between
         self._slow, self._waits, self._course = slow, waits, course
@@ -145,21 +162,21 @@ class Machine:
     def start(self, settings: Settings, process: int) -> FakePool:
         shifts: dict[Arm, float] = {}
         self.passes(self._course.start_s)
-        case = Case("relu")
+        cases: dict[Arm, Case] = {}
 
-        def takes(_arm: Arm, request: ArmRequest[Any]) -> float:
-            nonlocal case
+        def takes(arm: Arm, request: ArmRequest[Any]) -> float:
             if isinstance(request, Prepare):
-                case = request.case
-                pool.probe_s = self._slow * self._call_s(case.bytes_moved)
-            return self._takes(request, case) * self._slowness()
+                cases[arm] = request.case
+            if isinstance(request, Probe):
+                pool.probe_s = self._slow * self._call_s(cases[arm].bytes_moved)
+            return self._takes(request, cases.get(arm, Case("relu"))) * self._slowness()
 
         def change(_number: int, sample: Sample) -> Sample:
             arm = pool.asked
             shift = shifts.setdefault(arm, float(np.exp(self._between * self._rng.standard_normal())))
             noise = float(np.exp(self._noise * self._rng.standard_normal()))
             sample = replace(sample, usage=replace(sample.usage, waited_s=self._waits * sample.usage.cpu_s))
-            slow = self._slow * self._slowness() * self._call_s(case.bytes_moved) / PER_CALL_S
+            slow = self._slow * self._slowness() * self._call_s(cases[arm].bytes_moved) / PER_CALL_S
             return seconds_of(sample, slow * FACTORS.get(arm.backend, 1.0) * shift * noise)
 
         pool = _Pool(self.around, change, takes=takes)

@@ -54,6 +54,12 @@ class Racing(Protocol):
     def raced(self, case: Case) -> bool:
         """Whether it knows that way already; a race beside others' work may go wrong."""
 
+    def way(self, case: Case) -> str:
+        """The name of that way; empty where none is known that another process could go."""
+
+    def go(self, case: Case, way: str) -> None:
+        """Know it: it won in another process."""
+
     def choose(self, slots: Slots, calls: Calls) -> None:
         """Find it, where that takes all slots of a case, and leave them with it."""
 

@@ -89,11 +89,21 @@ class ArmServer:
         import_s = clock() - start
         return Loaded(import_s, platform.python_version(), versions_of(backend.versions()))
 
-    def raced(self, case: Case) -> bool:
-        """Whether a copy has chosen its way for the case before, so that others may work while it is prepared."""
-        if not (self._is_control and isinstance(self.backend, Racing)):
-            return False
-        return self.backend.raced(workload_of(case, self._expected).case)
+    @property
+    def _copy(self) -> Racing | None:
+        """The backend, if it is a copy."""
+        return self.backend if self._is_control and isinstance(self.backend, Racing) else None
+
+    def raced(self, case: Case, way: str = "") -> bool:
+        """Whether a copy knows its way for the case, so that others may work while it is prepared.
+
+        It goes the `way` that won in another process, if one is given.
+        """
+        copy, case = self._copy, workload_of(case, self._expected).case
+        if copy is not None and way:
+            self.backend.set_threads(case.threads)  # which ways there are depends on them
+            copy.go(case, way)
+        return copy is not None and copy.raced(case)
 
     def prepare(self, case: Case, where: Where = NOWHERE, *, in_turn: bool = False) -> Prepared:
         """Build the inputs, or map them from `where` they are shared, compile, and pass the gate."""
@@ -115,8 +125,8 @@ class ArmServer:
             self._waiting = Waiting(self._slots, self.backend.sync)
             self._waiting.select()
             self._calls = Calls(self._slots, self._waiting.wait, self._plants.put)
-            if self._is_control and isinstance(self.backend, Racing):
-                self.backend.choose(self._slots, self._calls)
+            if self._copy is not None:
+                self._copy.choose(self._slots, self._calls)
             self._looks = Looks(self._slots, self._plants, self._calls, control=self._is_control)
         settle()
         self._card = getattr(self._slots, "card", None)
@@ -126,7 +136,13 @@ class ArmServer:
                 self._unsettled += not settles(self._calls.spin)
         self._let_go()
         prepared = Prepared(
-            None, report, self._slots.first_call_s, self._gate.second_call_s, threads, self._compile_report()
+            None,
+            report,
+            self._slots.first_call_s,
+            self._gate.second_call_s,
+            threads,
+            self._compile_report(),
+            "" if self._copy is None else self._copy.way(self._work.case),
         )
         if in_turn and report.problem is not None:
             self.release()

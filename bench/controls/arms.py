@@ -168,6 +168,15 @@ class _Copy(_Control):
             return self._on_card.raced(case)
         return self._same_copy(case) in self._race
 
+    def way(self, case: Case) -> str:
+        """The fastest way to copy this case, so that a later process need not race again; empty on a card."""
+        return "" if case.device != "cpu" else self._race.won(self._same_copy(case))
+
+    def go(self, case: Case, way: str) -> None:
+        """Copy this case that way, with the present number of threads."""
+        if case.device == "cpu":
+            self._race.remember(self._same_copy(case), way)
+
     def _same_copy(self, case: Case) -> tuple[Case, int]:
         """What a race depends on: whatever the op, the bytes are the same; so are they where a result has its place."""
         from bench.controls import cpu_copies  # noqa: PLC0415  # not for a card
@@ -226,6 +235,10 @@ class EmptyCall(_Control):
     """A call that returns at once: what the harness itself costs."""
 
     name = "empty_call"
+
+    def set_threads(self, count: int) -> int:
+        """Always 1: the caller's."""
+        return 1
 
     def compile(self, case: Case, x: Any, dy: Any, out: Any) -> Callable[[], Any]:
         """A function that does nothing and returns the array that the case's kernel would return."""

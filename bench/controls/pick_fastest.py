@@ -63,13 +63,21 @@ class Race:
 
         The first of them, where the race is void: the one that is usually the fastest.
         """
-        if key not in self._winners:
+        if self.won(key) not in bunches:
             self._winners[key] = self._run(bunches, most)
         return self._winners[key]
 
     def __contains__(self, key: Hashable) -> bool:
         """Whether this has been decided."""
         return key in self._winners
+
+    def won(self, key: Hashable) -> str:
+        """The name of the winner; empty if this has not been decided."""
+        return self._winners.get(key, "")
+
+    def remember(self, key: Hashable, name: str) -> None:
+        """That way has won elsewhere: it counts where nothing has been decided here."""
+        self._winners.setdefault(key, name)
 
     def _run(self, bunches: Mapping[str, Bunch], most: int | None) -> str:
         if len(bunches) == 1:

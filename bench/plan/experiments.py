@@ -51,6 +51,8 @@ SHOWING = ("ceiling", "allocation", "floor")
 CEILINGS = ("copy_plain", "copy_streaming")
 ALLOCATION = "copy_allocating"
 FLOOR = "empty_call"
+_FLOOR_ELEMENTS = 1024
+"""Of the arrays of an empty call, at most: it touches none, and large ones take long to make."""
 _TWINS = 3
 """Backends that have a twin in a run, at one size or another: each is one more process to start."""
 _CONTROL_WEIGHT = 0.5
@@ -125,8 +127,22 @@ class Experiment:
         return cell_label(self.case, arm.backend, arm.variant.name, arm.role)
 
     def case_for(self, arm: Arm) -> Case:
-        """What an arm runs: the case, in an ablation the same without its activation."""
-        return replace(self.case, op=ABLATED) if arm.role == "ablation" else self.case
+        """What an arm runs: the case, in an ablation the same without its activation.
+
+        An empty call touches no array, so small ones do, but where arrays that have to be fresh bound how many calls
+        follow each other.
+        """
+        if arm.role == "ablation":
+            return replace(self.case, op=ABLATED)
+        if arm.role == "floor" and _calls_follow_each_other(self.case):
+            return replace(self.case, n=min(self.case.n, _FLOOR_ELEMENTS))
+        return self.case
+
+
+def _calls_follow_each_other(case: Case) -> bool:
+    """Whether the calls of a batch are all on the same arrays, with nothing in between, however large these are."""
+    usual = type(case) is Case and case.device == "cpu"
+    return usual and case.cache == "hot" and case.placement != "inplace"
 
 
 def case_label(case: Case) -> str:

@@ -70,6 +70,8 @@ class ArmState:
     iterations: int = 1
     batches: list[Batch] = field(default_factory=list)
     failure: tuple[str, str] | None = None
+    way: str = ""
+    """Of a copy, the way that it goes in this process without a race."""
     idle_s: float = 0.0
     idle_cpu_s: float = 0.0
     """Seconds between its batches, and CPU seconds that its process used in them."""

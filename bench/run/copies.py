@@ -11,7 +11,7 @@ from bench.stats.estimates import Interval
 from bench.stats.fastest import COMPETING
 from bench.stats.verdicts import time_of
 
-__all__ = ["beside", "gb_per_s", "is_ceiling", "is_well_known", "undisturbed"]
+__all__ = ["beside", "gb_per_s", "is_ceiling", "is_well_known", "undisturbed", "way_to_go"]
 
 _WELL_KNOWN = 0.25
 """How far the interval of a copy's time may reach, as a fraction of it, so that others are told as shares of it."""
@@ -43,9 +43,24 @@ def is_ceiling(copy: ArmState | None, trusted: Sequence[ArmState], evidence: Evi
 
     Beside others' work a copy in several threads may wait for CPUs in most of its rounds, and even in all of them.
     """
+    return is_well_known(copy, evidence) and not _is_beaten(copy, trusted, evidence, ABOVE)
+
+
+def way_to_go(copy: ArmState, states: Sequence[ArmState], evidence: Evidence) -> str:
+    """The way that won the race in the process before; empty, so that it races again, where an arm was faster.
+
+    Beyond the noise, however little: then the race may have gone wrong.
+    """
+    way = "" if copy.prepared is None else copy.prepared.way
+    return "" if not way or _is_beaten(copy, [state for state in states if state.timed], evidence) else way
+
+
+def _is_beaten(
+    copy: ArmState | None, trusted: Sequence[ArmState], evidence: Evidence, above: float = 1.0
+) -> bool:
+    """Whether an implementation is more than `above` times as fast as the copy, beyond the noise."""
     ratios = [beside(state, copy, evidence) for state in trusted if state.arm.role in COMPETING]
-    beaten = any(ratio is not None and ratio.hi * ABOVE < 1.0 for ratio in ratios)
-    return is_well_known(copy, evidence) and not beaten
+    return any(ratio is not None and ratio.hi * above < 1.0 for ratio in ratios)
 
 
 def is_well_known(copy: ArmState | None, evidence: Evidence) -> bool:

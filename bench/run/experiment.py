@@ -16,6 +16,7 @@ from bench.machine.surroundings import HERE, Surroundings
 from bench.messages import DeviceTime, Dispatch, Finish, Probe, Release
 from bench.plan.experiments import Experiment
 from bench.run.arm_state import ArmState
+from bench.run.copies import way_to_go
 from bench.run.evidence import Evidence, learn_slopes
 from bench.run.pool import Pool
 from bench.run.prepare import ask, prepare
@@ -103,6 +104,7 @@ def in_rounds(
         return Measured(visit.states)
     if visit.process > 1:
         for state in states:
+            state.way = way_to_go(state, states, visit.evidence)
             state.renew(visit.process)
     renewed_s = prepare(experiment, pool, states, in_turn=in_turn, now=surroundings.monotonic)
     rounds_s, limited = 0.0, False

@@ -15,6 +15,7 @@ from bench.plan.experiments import Arm, Experiment
 from bench.run.arm_state import ArmState
 from bench.run.pool import Pool
 from bench.run.process import ArmError
+from kernels.api import Case
 
 __all__ = ["ask", "prepare"]
 
@@ -98,21 +99,23 @@ def _without_past(pool: Pool, states: Sequence[ArmState], latest: Sequence[ArmSt
 def _prove(experiment: Experiment, pool: Pool, states: Sequence[ArmState], *, in_turn: bool) -> None:
     """Have them compile and pass the gate."""
     copies = [state for state in states if state.arm.role in ("ceiling", "allocation")]
-    racing = [copy for copy, raced in ask(pool, copies, Raced(experiment.case)) if not raced]
-    ablations = [state for state in states if state.arm.role == "ablation"]
-    others = [
-        state
-        for state in states
-        if state.arm.role != "ablation" and not any(state is copy for copy in racing)
-    ]
-    for together in (others, ablations, *([copy] for copy in racing)):
-        # a copy alone, as long as it has to choose the fastest way by timing several
-        if together:
-            case = experiment.case_for(together[0].arm)
-            alone = in_turn or case.device != "cpu"
-            for state, prepared in ask(pool, together, Prepare(case, in_turn), alone=alone):
-                state.prepared = prepared
-                if prepared.skip is not None:
-                    state.fail("skipped", prepared.skip)
-                elif prepared.gate.problem is not None:
-                    state.fail("incorrect", prepared.gate.problem)
+    racing = [copy for copy, raced in _ways_known(pool, copies, experiment.case) if not raced]
+    at_once: dict[Case, list[ArmState]] = {}
+    for state in states:
+        if not any(state is copy for copy in racing):
+            at_once.setdefault(experiment.case_for(state.arm), []).append(state)
+    # a copy alone, as long as it has to choose the fastest way by timing several
+    for case, together in [*at_once.items(), *((experiment.case, [copy]) for copy in racing)]:
+        alone = in_turn or case.device != "cpu"
+        for state, prepared in ask(pool, together, Prepare(case, in_turn), alone=alone):
+            state.prepared = prepared
+            if prepared.skip is not None:
+                state.fail("skipped", prepared.skip)
+            elif prepared.gate.problem is not None:
+                state.fail("incorrect", prepared.gate.problem)
+
+
+def _ways_known(pool: Pool, copies: Sequence[ArmState], case: Case) -> list[tuple[ArmState, bool]]:
+    """Whether each copy knows its way; those that are to go one are told."""
+    told = {way: [copy for copy in copies if copy.way == way] for way in dict.fromkeys(c.way for c in copies)}
+    return [answer for way, those in told.items() for answer in ask(pool, those, Raced(case, way))]

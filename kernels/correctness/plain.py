@@ -24,6 +24,7 @@ class Workspace:
         self._form = format_of(dtype)
         self._result = np.empty(size, dtype)
         self._words, self._others = (np.empty(size, self._form.unsigned) for _ in range(2))
+        self._zeros = np.zeros(size, self._form.signed)
         self._differ = np.empty(size, bool)
 
     def settled(self, result: Array) -> Array:
@@ -51,7 +52,8 @@ class Workspace:
         form, words = self._form, self._words[: x.size]
         came = source.view(form.signed)
         if not question.scales and source is x:
-            np.maximum(came, 0, out=words.view(form.signed))  # a negative number is a negative integer
+            zeros = self._zeros[: x.size]  # of an array and a number NumPy has no vector loop
+            np.maximum(came, zeros, out=words.view(form.signed))  # a negative number is a negative integer
             return words
         others = self._others[: x.size]
         np.right_shift(

@@ -44,6 +44,23 @@ def test_a_race_is_won_by_the_fastest_and_remembered() -> None:
     assert "another" not in race
 
 
+@pytest.mark.parametrize(("won", "goes"), [("slow", "slow"), ("of another machine", "fast")])
+def test_a_way_that_won_elsewhere_is_not_raced_again_where_there_is_one(won: str, goes: str) -> None:
+    time = Time()
+    race = time.race()
+    race.remember("key", won)
+    race.winner("key", time.ways({"slow": 2e-3, "fast": 2e-6}))
+    assert time.log[-1] == race.won("key") == goes
+    assert (time.log == ["slow"]) == (goes == "slow")
+
+
+def test_what_was_decided_here_counts_before_what_won_elsewhere() -> None:
+    race, ways = (time := Time()).race(), time.ways({"slow": 2e-3, "fast": 2e-6})
+    race.winner("key", ways)
+    race.remember("key", "slow")
+    assert race.won("key") == "fast"
+
+
 def test_a_race_by_the_machines_own_clock_finds_what_is_far_faster() -> None:
     called: list[str] = []
 

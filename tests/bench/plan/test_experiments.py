@@ -52,6 +52,23 @@ def test_every_experiment_has_its_baseline_and_its_controls() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("axes", "elements"),
+    [
+        ({"placement": ("out",)}, 1024),
+        ({"placement": ("out",), "n": (100,)}, 100),
+        ({"placement": ("inplace",)}, 1 << 24),  # each call has an input of its own
+        ({"cache": ("cold",)}, 1 << 24),  # and here other arrays
+    ],
+)
+def test_an_empty_call_has_small_arrays(axes: dict[str, tuple[object, ...]], elements: int) -> None:
+    """It touches none; 16Mi elements would take a second to make."""
+    (experiment,) = experiments([grid(**{"n": (1 << 24,), **axes})], ("numpy_ufunc",), "numpy_ufunc")
+    cases_of = {arm.role: experiment.case_for(arm) for arm in experiment.arms}
+    assert cases_of.pop("floor") == dataclasses.replace(experiment.case, n=elements)
+    assert set(cases_of.values()) == {experiment.case}
+
+
 @pytest.mark.parametrize("placement", ["out", "inplace"])
 def test_what_allocating_costs_is_shown_where_there_is_allocating(placement: str) -> None:
     (experiment,) = experiments([grid(placement=(placement,))], ("numpy_ufunc",), "numpy_ufunc")

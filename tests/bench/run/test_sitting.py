@@ -19,7 +19,7 @@ from bench.run.run import Run
 from bench.run.sitting import Sitting
 from bench.run.time_account import TimeAccount
 from kernels.api import Case
-from tests.machines import ARMS, Machine
+from tests.machines import ARMS, FACTORS, Machine
 
 
 def test_every_arm_is_measured_in_two_processes_and_of_the_controls_the_fastest_copy() -> None:
@@ -29,6 +29,18 @@ def test_every_arm_is_measured_in_two_processes_and_of_the_controls_the_fastest_
     assert [process for process, _ in machine.pools] == [1, 2]
     assert set(machine.rounds(1)) == {arm.label for arm in ARMS}
     assert set(machine.rounds(2)) == {arm.label for arm in ARMS} - {"copy_streaming", "empty_call"}
+
+
+@pytest.mark.parametrize(("copy", "way"), [(1.0, "parallel"), (2.0, "")])
+def test_a_copy_goes_the_way_that_won_unless_an_arm_was_faster(
+    monkeypatch: pytest.MonkeyPatch, copy: float, way: str
+) -> None:
+    """A race that went wrong would be wrong in every process."""
+    monkeypatch.setitem(FACTORS, "copy_plain", copy)
+    monkeypatch.setitem(FACTORS, "copy_streaming", 2 * copy)
+    machine = Machine(0.005)
+    machine.measured({})
+    assert machine.told == [(1, "copy_plain", ""), (1, "copy_streaming", ""), (2, "copy_plain", way)]
 
 
 def test_a_block_is_measured_in_one_process_before_the_next() -> None:
