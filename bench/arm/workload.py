@@ -77,7 +77,7 @@ class _Activation:
         return ActivationGate(self.slots(backend, source, cache_bytes, where), self._expected)
 
     def slots(self, backend: Backend, source: InputSource, cache_bytes: int, where: Where = NOWHERE) -> Slots:
-        return Slots(backend, self.case, source.of(self.case, where), cache_bytes)
+        return Slots(backend, self.case, source.of(self.case, where), cache_bytes, source.blocks.empty)
 
     def rest(self) -> None:
         settle()

@@ -46,10 +46,20 @@ def _gone() -> None:
 
 
 class Slots:
-    """The slots of one case under one backend; a ring that calls are taken from in turn."""
+    """The slots of one case under one backend; a ring that calls are taken from in turn.
 
-    def __init__(self, backend: Backend, case: Case, inputs: Inputs, cache_bytes: int) -> None:
-        self.backend, self.case, self.inputs = backend, case, inputs
+    Their arrays lie in memory from `empty`.
+    """
+
+    def __init__(
+        self,
+        backend: Backend,
+        case: Case,
+        inputs: Inputs,
+        cache_bytes: int,
+        empty: host_arrays.Empty = host_arrays.aligned_empty,
+    ) -> None:
+        self.backend, self.case, self.inputs, self._empty = backend, case, inputs, empty
         self.places = Places()
         self.kept = Kept()
         self.trusted = False
@@ -84,7 +94,7 @@ class Slots:
         return self.bind(x, dy, out)
 
     def _target(self) -> np.ndarray:
-        return host_arrays.output_array(self.case)
+        return host_arrays.output_array(self.case, self._empty)
 
     def move(self) -> None:
         """Move a lone slot's arrays to another address, where `moves` says so."""
@@ -106,7 +116,7 @@ class Slots:
             self.kept.exchange(make, case.n * case.itemsize)
 
     def _copy(self, array: np.ndarray) -> np.ndarray:
-        copy = host_arrays.host_array(self.case)  # np.copy keeps neither layout nor alignment
+        copy = host_arrays.host_array(self.case, self._empty)  # np.copy keeps neither layout nor alignment
         copy[...] = array
         return copy
 

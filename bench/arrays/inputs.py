@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bench.arrays.kept_blocks import KeptBlocks
 from bench.arrays.shared_inputs import NOWHERE, Where, filled, inputs_key, mapped
 from bench.machine.memory import free_bytes
 from kernels.api import Case
@@ -37,13 +38,13 @@ class Inputs:
 
 
 class InputSource:
-    """Builds the inputs of one case after another, and keeps the last ones.
+    """Builds the inputs of one case after another, and keeps the last ones, with the memory that calls worked on.
 
     `free` says how many bytes of memory can still be had.
     """
 
     def __init__(self, seed: int, *, free: Callable[[], int] = free_bytes) -> None:
-        self.seed = seed
+        self.seed, self.blocks = seed, KeptBlocks()
         self._free = free
         self._key: tuple[object, ...] = ()
         self._kept: Inputs | None = None
@@ -70,8 +71,11 @@ class InputSource:
     def forget(self) -> None:
         """Let go of them."""
         self._kept = None
+        self.blocks.forget()
 
     def trim(self) -> None:
-        """Let go of them where memory is scarce."""
-        if self._kept is not None and _FREE_PART * self._kept.nbytes > self._free():
+        """A case has ended: let go of all where memory is scarce."""
+        self.blocks.take_back()
+        kept = self.blocks.nbytes + (0 if self._kept is None else self._kept.nbytes)
+        if kept and _FREE_PART * kept > self._free():
             self.forget()

@@ -18,6 +18,7 @@ from kernels.numbers.floats import Array, bits, format_of, np_dtype
 
 __all__ = [
     "ALIGNMENT",
+    "Empty",
     "aligned_empty",
     "fill",
     "host_array",
@@ -41,9 +42,11 @@ def aligned_empty(shape: int | tuple[int, ...], dtype: npt.DTypeLike) -> Array:
     return np.ndarray(shape, dtype, buffer=raw.data, offset=-raw.ctypes.data % ALIGNMENT)
 
 
-def host_array(
-    case: Case, empty: Callable[[int | tuple[int, ...], np.dtype], Array] = aligned_empty
-) -> Array:
+Empty = Callable[[int | tuple[int, ...], np.dtype], Array]
+"""Makes an uninitialised array of that shape."""
+
+
+def host_array(case: Case, empty: Empty = aligned_empty) -> Array:
     """An uninitialised input of `case.n` elements in the case's dtype and layout, aligned, in memory from `empty`.
 
     contiguous: shape (n,).  strided: shape (n,), every second of 2n elements.  transposed: the
@@ -58,16 +61,16 @@ def host_array(
     return empty((rows, case.n // rows), dtype).T
 
 
-def output_array(case: Case) -> Array:
-    """An uninitialised array for the result: the shape of `host_array(case)`, C-contiguous, aligned.
+def output_array(case: Case, empty: Empty = aligned_empty) -> Array:
+    """An uninitialised array for the result: the shape of `host_array(case)`, C-contiguous, in memory from `empty`.
 
     The layout axis describes the inputs.
     """
     dtype = np_dtype(case.dtype)
     if case.layout != "transposed":
-        return aligned_empty(case.n, dtype)
+        return empty(case.n, dtype)
     rows = _middle_divisor(case.n)
-    return aligned_empty((case.n // rows, rows), dtype)
+    return empty((case.n // rows, rows), dtype)
 
 
 def poison(array: Array) -> None:
