@@ -33,6 +33,12 @@ CASE = Case("leaky_relu", "forward", "out", n=64, device="cuda")
 PLUGIN = ("--plugin", "tests.standin:QueueRelu", "--backends", "queue_relu", "--baseline", "queue_relu")
 
 
+@pytest.fixture(autouse=True)
+def _settled_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """This device has no clocks that settle: `steady` is tried below."""
+    monkeypatch.setattr("bench.arm.server.settles", device_clock.settles_again)
+
+
 def server(make: type[standin.QueueRelu] = standin.QueueRelu, *, plugin: bool = True) -> ArmServer:
     made = ArmServer(make, SEED, 1 << 16, plugin=plugin)
     made.load()

@@ -80,15 +80,22 @@ def test_controls_are_backends_under_their_own_name(name: str) -> None:
 )
 @pytest.mark.parametrize("direction", DIRECTIONS)
 @pytest.mark.parametrize("placement", PLACEMENTS)
-@pytest.mark.parametrize("layout", ["contiguous", "strided", "transposed"])
 @pytest.mark.parametrize(
-    "dtypes",
-    [("bfloat16", "float64"), pytest.param(("bfloat16", "float32", "float64"), marks=pytest.mark.daily)],
+    ("layout", "dtypes"),
+    [
+        ("contiguous", ("bfloat16", "float64")),
+        ("strided", ("bfloat16",)),
+        ("transposed", ("float64",)),
+        *(
+            pytest.param(layout, ("bfloat16", "float32", "float64"), marks=pytest.mark.daily)
+            for layout in ("contiguous", "strided", "transposed")
+        ),
+    ],
 )
 def test_every_way_moves_the_same_bits(
     dtypes: tuple[str, ...], streaming: bool, direction: str, placement: str, layout: str
 ) -> None:
-    """The narrowest and the widest; in between is float32, which the gate sees below."""
+    """The narrowest and the widest, in a layout of their own each; in between is float32, which the gate sees below."""
     control = CopyStreaming() if streaming else CopyPlain()
     tried = 0
     for dtype, n in itertools.product(dtypes, SIZES):
@@ -171,12 +178,20 @@ def test_what_a_ceiling_writes_into_goes_with_its_calls() -> None:
 
 
 @pytest.mark.skipif(not STREAMING, reason="no streaming stores here")
-def test_streaming_and_plain_stores_are_what_they_say() -> None:
-    for element, shape in itertools.product(("copy", "xor"), ("line", "pairs", "tiles")):
-        streaming, plain = (assembly(Loop(element, "uint32", shape, each)) for each in (True, False))
-        assert "vmovnt" in streaming, (element, shape)
-        assert "movnt" not in plain, (element, shape)
-        assert "fence" in streaming or "lock" in streaming, (element, shape)
+@pytest.mark.parametrize(
+    ("element", "shape"),
+    [
+        pytest.param(
+            element, shape, marks=() if (element == "xor") == (shape == "pairs") else pytest.mark.daily
+        )
+        for element, shape in itertools.product(("copy", "xor"), ("line", "pairs", "tiles"))
+    ],
+)
+def test_streaming_and_plain_stores_are_what_they_say(element: str, shape: str) -> None:
+    streaming, plain = (assembly(Loop(element, "uint32", shape, each)) for each in (True, False))
+    assert "vmovnt" in streaming
+    assert "movnt" not in plain
+    assert "fence" in streaming or "lock" in streaming
 
 
 @pytest.mark.skipif(not STREAMING, reason="no streaming stores here")

@@ -76,10 +76,10 @@ BOTH = ("--placements", "new,out", "--sizes", "64,64Ki", "-k", "new-float32-64Ki
 """One size into memory of their own, and another into a given array."""
 
 
-def run_of(folder: Path, classes: Sequence[type], *cells: str) -> Outcome:
-    """In fresh processes: how much an arm uses up while others are measured, and how long that takes, is judged."""
-    one_way = ("--ops", "relu", "--directions", "forward")
-    return bench(folder, *plugged(classes), *one_way, *cells, "--benchmark-quiet", fresh=True)
+def run_of(folder: Path, classes: Sequence[type], *cells: str, fresh: bool = False) -> Outcome:
+    """Long enough to show how much an arm uses up while others are measured."""
+    one_way = ("--ops", "relu", "--directions", "forward", "--max-seconds", "0.5")
+    return bench(folder, *plugged(classes), *one_way, *cells, "--benchmark-quiet", fresh=fresh)
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +90,7 @@ def parade(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
 @pytest.fixture(scope="module")
 def everybody(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
     """Those that need no process, too, each in one of its own all the same."""
-    return run_of(tmp_path_factory.mktemp("everybody"), [*IN_PARADE, *AFTER_IT], *BOTH)
+    return run_of(tmp_path_factory.mktemp("everybody"), [*IN_PARADE, *AFTER_IT], *BOTH, fresh=True)
 
 
 ONE_CELL = ("--ops", "relu", "--directions", "forward", "--placements", "new", "--sizes", "1Ki")

@@ -83,7 +83,12 @@ def test_batches_that_take_too_long_get_shorter() -> None:
     [
         ({}, range(64, 76), 20.0),
         ({"max_seconds": "0.5"}, range(64, 76), 60.0),
-        ({"max_seconds": "0.5"}, [1 << power for power in range(8, 26)], 1000.0),
+        pytest.param(
+            {"max_seconds": "0.5"},
+            [1 << power for power in range(8, 26)],
+            1000.0,
+            marks=pytest.mark.daily,  # below are sizes as different, in a quick run
+        ),
     ],
 )
 def test_the_time_left_is_right_from_the_third_experiment_on(
@@ -139,7 +144,7 @@ WARM = Course(start_s=4.0, prepare_s=0.02, per_byte_s=1.5e-9)
 @pytest.mark.parametrize(
     "course",
     [
-        pytest.param(WARM, id="as planned"),
+        pytest.param(WARM, id="as planned", marks=pytest.mark.daily),
         pytest.param(replace(WARM, slow=2.0, since_s=10.0, until_s=20.0), id="slow for a while"),
         pytest.param(replace(WARM, compile_s=1.5), id="compiles at first"),
     ],
