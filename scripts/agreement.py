@@ -24,8 +24,8 @@ from bench.plan.options import OptionError, parse
 from bench.records.schema import CELL_COLUMNS, Cell, values_of
 from bench.run import experiment as measuring
 from bench.run.arm_state import ArmState
-from bench.run.pool import ProcessPool
 from bench.run.process import ArmError, ChildProcess
+from bench.run.process_pool import ProcessPool
 from bench.run.rows import Stamp, cells_of
 from bench.run.run import plan
 from bench.text.units import count_text

@@ -60,7 +60,7 @@ class ArmState:
     loaded: Loaded | None = None
     prepared: Prepared | None = None
     compiled: Prepared | None = None
-    """What the first process answered, or one that had compiled (see `bench.run.pool`)."""
+    """What the first process answered, or one that had compiled (see `bench.run.process_pool`)."""
     finished: Finished | None = None
     dispatch_s: float | None = None
     device_s: float | None = None

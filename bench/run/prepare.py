@@ -1,7 +1,7 @@
 """The arms of an experiment made ready: imported, compiled and proved right, in processes that are alike.
 
 Where a compiler found nothing in its cache, the arms of that backend start anew and fetch what is there by then (see
-`bench.run.pool`).  compiles.csv reports what the compiling process saw.
+`bench.run.process_pool`).  compiles.csv reports what the compiling process saw.
 """
 
 from __future__ import annotations

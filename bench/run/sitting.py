@@ -21,7 +21,8 @@ from bench.run.budget import Budget, Share
 from bench.run.evidence import Evidence, learn
 from bench.run.inline_pool import InlinePool
 from bench.run.judged import is_resolved
-from bench.run.pool import Pool, ProcessPool
+from bench.run.pool import Pool
+from bench.run.process_pool import ProcessPool
 from bench.run.progress import SILENT, Observer
 from bench.run.race import LEAST_ROUNDS
 from bench.run.time_account import TimeAccount

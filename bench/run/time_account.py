@@ -25,7 +25,7 @@ class TimeAccount:
     start_up_s: float = 0.0
     """Until all arms' processes had imported their backends; those that started anew included."""
     renewed_s: float = 0.0
-    """Of that, what starting anew took (see `bench.run.pool`)."""
+    """Of that, what starting anew took (see `bench.run.process_pool`)."""
     rounds_s: float = 0.0
     """In rounds: batches, and what lies between them."""
     timed_s: float = 0.0

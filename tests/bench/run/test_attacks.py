@@ -12,7 +12,7 @@ import pytest
 from bench.plan.experiments import Arm, Experiment
 from bench.records.schema import Cell
 from bench.run.experiment import Limits, run
-from bench.run.pool import ProcessPool
+from bench.run.process_pool import ProcessPool
 from bench.run.rows import Stamp, cells_of
 from kernels.api import Case
 from tests.attackers import ATTACKS, LEFT, MARK, Attacker

@@ -9,7 +9,7 @@ import pytest
 from bench.messages import Finish, Sample
 from bench.plan.experiments import Arm, Experiment
 from bench.run.experiment import Limits, run
-from bench.run.pool import asking_order
+from bench.run.process_pool import asking_order
 from kernels.api import Case
 from tests.scripted import PER_CALL_S, FakePool, FakeSurroundings, seconds_of
 

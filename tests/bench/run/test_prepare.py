@@ -18,7 +18,8 @@ from bench.plan.options import parse
 from bench.run.arm_state import ArmState
 from bench.run.experiment import Limits, Measured, run
 from bench.run.inline_pool import InlinePool
-from bench.run.pool import Pool, ProcessPool
+from bench.run.pool import Pool
+from bench.run.process_pool import ProcessPool
 from bench.run.rows import Stamp, cells_of, compiles_of
 from bench.run.run import Run, plan
 from bench.run.time_account import TimeAccount

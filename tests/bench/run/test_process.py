@@ -21,8 +21,8 @@ from bench.messages import Open, Prepare, Prepared, Probe
 from bench.plan.experiments import Arm, Experiment, Variant
 from bench.run.experiment import Limits, run
 from bench.run.inline_pool import InlinePool
-from bench.run.pool import ProcessPool
 from bench.run.process import SHARED, ArmError, ChildProcess, ask_all
+from bench.run.process_pool import ProcessPool
 from bench.run.rows import Stamp, cells_of
 from kernels.api import Case
 from tests.running import ROOT, ended, wait_until
