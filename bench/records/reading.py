@@ -1,4 +1,4 @@
-"""Reads cells.csv and rounds.csv, ours or anyone's with the same columns, and checks every value.
+"""Reads cells.csv and rounds.csv, ours or anyone's with the same columns, and checks every row and what is read of it.
 
 Files of former schemas are read, too, also beside newer ones.  What their schema does not have is filled in: empty,
 or the value that was the only one then.
@@ -29,6 +29,8 @@ __all__ = ["ReadError", "read_cells", "read_rounds"]
 
 _CELL_NAME = ("machine", *CELL_KEY)
 """What names a cell in files of several machines: their runs may have one id."""
+_ALWAYS = ("schema", "status")
+"""What is looked at in every row of cells.csv, whatever is kept: what the others mean depends on it."""
 _LONGEST_LINE = 1 << 20
 """Bytes that are looked through for a header: enough for any, and no more of a file that has no lines."""
 _PART = 1 << 22
@@ -46,9 +48,9 @@ def read_cells(
     Columns of text are categories ("" where empty; the axes' in the order of `kernels.api`), but
     started_utc, reason and special_values, which are strings; counts that every row has are int64,
     all other numbers float64 (NaN where empty).  The slope of an op that has none is 0.0, parameters of which nothing
-    is said are the usual ones of the op.  `columns` keeps those only (CELL_KEY and machine always); the others are
-    checked all the same, but for free text.  Columns that the schema does not know are ignored.  `sourced`: with
-    ``file``, the place of each row's file in `paths`.
+    is said are the usual ones of the op.  `columns` keeps those only (CELL_KEY and machine always); of the others
+    schema and status alone are looked at, and that the header has them and each row a field.  Columns that the schema
+    does not know are ignored.  `sourced`: with ``file``, the place of each row's file in `paths`.
 
     Raises ReadError for the first thing that is wrong.
     """
@@ -104,8 +106,8 @@ def _size(path: Path) -> int:
 def _read(
     path: Path, row: type[Cell] | type[Round], kept: Sequence[Column]
 ) -> Iterator[tuple[pd.DataFrame, int]]:
-    """The parts of a file, which is not empty, each with its bytes: columns `kept`, and others, checked, too."""
-    names = {rule.name for rule in kept}
+    """The parts of a file, which is not empty, each with its bytes: columns `kept`, and those of `_ALWAYS`."""
+    names = {*(rule.name for rule in kept), *_ALWAYS}
     first = fields_of(row)[0].name
     try:
         if not path.is_file():
@@ -113,7 +115,7 @@ def _read(
         with path.open("rb") as file:
             header, schema = _head(path, file, row)
             rules = columns_of(row, schema)
-            form = Form(header, [rule for rule in rules if rule.name in names or not rule.free], schema)
+            form = Form(header, [rule for rule in rules if rule.name in names], schema)
             found, number = False, 2
             for part in _parts(file):
                 frame = parse(part, form)

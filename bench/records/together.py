@@ -1,4 +1,4 @@
-"""What the columns of one row of cells.csv may hold together.  Each rule judges whole columns."""
+"""What the columns of one row of cells.csv may hold together.  Each rule judges whole columns, where they were read."""
 
 from __future__ import annotations
 
@@ -26,17 +26,7 @@ def broken_cells(columns: Mapping[str, pd.Series], schema: int) -> Iterator[Brok
         columns["schema"].to_numpy() != schema,
         lambda row: schema_problem(int(float(row["schema"])), schema),
     )
-    timed = _are_any_of(TIMED, columns["status"]) & ~_are_any_of(("floor",), columns["role"])
-    yield Broken(
-        "time_s",
-        timed & ~(columns["time_s"].to_numpy() > 0),
-        lambda row: f"is {quoted(row['time_s'])}, but status is {row['status']}; a time belongs here",
-    )
-    yield Broken(
-        "rounds",
-        timed & (columns["rounds"].to_numpy() == 0),
-        lambda row: f"is {quoted(row['rounds'])}, but status is {row['status']}: a time has one or more",
-    )
+    yield from _timed_without_time(columns)
     network, width = _are_any_of(NETWORK_OPS, columns["op"]), _input_widths(columns["layout"])
     for rows, misplaced, layouts, directions in (
         (network, width == 0, [SOME_WIDTHS], NETWORK_DIRECTIONS),
@@ -48,6 +38,22 @@ def broken_cells(columns: Mapping[str, pd.Series], schema: int) -> Iterator[Brok
     yield Broken("n", _no_whole_batches(columns["n"].to_numpy(), width), _says_no_whole_batches)
     if "params" in columns:
         yield _foreign_params(columns["op"], columns["params"])
+
+
+def _timed_without_time(columns: Mapping[str, pd.Series]) -> Iterator[Broken]:
+    timed = _are_any_of(TIMED, columns["status"]) & ~_are_any_of(("floor",), columns["role"])
+    if "time_s" in columns:
+        yield Broken(
+            "time_s",
+            timed & ~(columns["time_s"].to_numpy() > 0),
+            lambda row: f"is {quoted(row['time_s'])}, but status is {row['status']}; a time belongs here",
+        )
+    if "rounds" in columns:
+        yield Broken(
+            "rounds",
+            timed & (columns["rounds"].to_numpy() == 0),
+            lambda row: f"is {quoted(row['rounds'])}, but status is {row['status']}: a time has one or more",
+        )
 
 
 def _are_any_of(words: Iterable[str], texts: pd.Series) -> Rows:

@@ -12,7 +12,7 @@ import pytest
 from bench.records.reading import read_cells, read_rounds
 from bench.records.schema import CELL_COLUMNS, Round
 from bench.records.writing import RunFiles
-from tests.cells_file import CELLS, GOOD, LINES, save, with_field
+from tests.cells_file import CELLS, GOOD, LINES, refusal, save, with_field
 from tests.factories import as_csv, cell, experiment, sampled, write_run
 
 
@@ -105,3 +105,11 @@ class TestWhatIsRead:
         frame = read_cells([save(tmp_path, GOOD)], ["time_s"])
         assert {"time_s", "run_id", "n"} <= set(frame)
         assert "speedup" not in frame
+
+    def test_what_is_not_kept_is_not_judged_but_has_to_be_there(self, tmp_path: Path) -> None:
+        spoilt = with_field(3, "speedup", "fast")
+        assert len(read_cells([save(tmp_path, spoilt)], ["time_s"])) == len(CELLS)
+        assert refusal(lambda: read_cells([tmp_path / "cells.csv"], ["speedup"]))
+        for wrong in (with_field(3, "status", "OK"), spoilt.replace(",fast,", ",", 1)):
+            save(tmp_path, wrong)
+            assert refusal(lambda: read_cells([tmp_path / "cells.csv"], ["time_s"]))
