@@ -196,23 +196,17 @@ def _judge(
     cells: pd.DataFrame, drift: tuple[float, float], threshold: float, tests: int | None
 ) -> pd.DataFrame:
     """The rows of a `Comparison`'s cells."""
-    variance, df = _errors(cells, drift)
-    error, shift = np.sqrt(variance), cells["shift"].fillna(0.0).to_numpy()
-    d = cells["d"].to_numpy()
-    taken_off = np.maximum(np.sign(d) * shift, 0.0)
-    size = np.maximum(np.abs(d) - taken_off, 0.0)
-    chance = p_of(size, error, df)
-    p = np.minimum(chance + p_of_a_jump(cells, taken_off, error, df), 1.0)
-    reach = t_bound(df) * error
+    error, df = _errors(cells, drift)
+    np.sqrt(error, out=error)
+    d, shift = cells["d"].to_numpy(), cells["shift"].fillna(0.0).to_numpy()
+    chance, p, beyond = _chances(cells, d, shift, error, df, threshold=threshold)
     figures = cells[list(MATCH)].assign(
         old_status=cells["status_old"],
         new_status=cells["status_new"],
         reason=cells["reason_new"],
         old_time_s=cells["time_s_old"],
         new_time_s=cells["time_s_new"],
-        ratio=np.exp(d),
-        ratio_lo=np.exp(d - reach),
-        ratio_hi=np.exp(d + reach),
+        **_ratios(d, error, df),
         p_value=p,
         p_adjusted=holm(p) if tests is None else np.minimum(p * tests, 1.0),
         noise_floor=noise_floor(cells, error, df, ALPHA / (tests or max(int((~np.isnan(p)).sum()), 1))),
@@ -222,9 +216,26 @@ def _judge(
     figures["change"] = _changes(cells, judged, unknown=np.isnan(p))
     open_ones = figures["change"].isin(("slower", "faster", "unresolved"))
     figures["suspected"] = open_ones & (benjamini_hochberg(chance) <= _SCREEN)
-    slow = (figures["change"] == "slower") & (size > math.log1p(threshold))
+    slow = (figures["change"] == "slower") & beyond
     figures["regression"] = slow | (figures["change"] == "failed")
     return figures
+
+
+def _chances(
+    cells: pd.DataFrame, d: Floats, shift: Floats, error: Floats, df: Floats, *, threshold: float
+) -> tuple[Floats, Floats, npt.NDArray[np.bool_]]:
+    """For each cell the chance of such a change without jumps, its p-value, and whether it is beyond the threshold."""
+    taken_off = np.maximum(np.sign(d) * shift, 0.0)
+    size = np.maximum(np.abs(d) - taken_off, 0.0)
+    chance = p_of(size, error, df)
+    p = np.minimum(chance + p_of_a_jump(cells, taken_off, error, df), 1.0)
+    return chance, p, size > math.log1p(threshold)
+
+
+def _ratios(d: Floats, error: Floats, df: Floats) -> dict[str, Floats]:
+    """The ratio of each cell, with its interval."""
+    reach = t_bound(df) * error
+    return {"ratio": np.exp(d), "ratio_lo": np.exp(d - reach), "ratio_hi": np.exp(d + reach)}
 
 
 def words(d: Floats, error: Floats, df: Floats, p_adjusted: Floats, threshold: float) -> npt.NDArray[np.str_]:
