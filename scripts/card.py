@@ -161,7 +161,7 @@ def _lacking(python: str, device: str) -> dict[str, str]:
         raise cli.UsageError(f"--python {python}: {why}; name a Python 3.11 or newer") from error
     try:
         return dict(json.loads(done.stdout))
-    except ValueError:
+    except (TypeError, ValueError, RecursionError):
         said = (done.stderr.strip().splitlines() or ["nothing"])[-1]
         raise cli.UsageError(
             f"--python {python}: cannot run this suite, it said: {said}; name a Python 3.11 or newer"

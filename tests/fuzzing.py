@@ -13,7 +13,6 @@ import os
 import socket
 import struct
 import sys
-import tempfile
 import time
 import types
 import zlib
@@ -38,6 +37,7 @@ from kernels.api import Case
 from kernels.recorder.cases_file import CasesFileError, read_recording
 from scripts._shared.environments import differences, read_environment, remarks, resolve_of
 from tests.factories import experiment
+from tests.fuzzed import compiled, kept_in, plugins, specs, spliced, sweeps
 
 __all__ = ["READERS", "main", "seeds"]
 
@@ -56,15 +56,9 @@ _REQUESTS = [request for request, _ in _ANSWERED]
 
 
 @cache
-def _folder() -> Path:
-    """In memory where that can be: a fuzzer writes thousands of files a second."""
-    return Path(tempfile.mkdtemp(dir="/dev/shm" if Path("/dev/shm").is_dir() else None))
-
-
-@cache
 def _run() -> Mapping[str, bytes]:
     """The files of a small run."""
-    folder = _folder() / "whole"
+    folder = kept_in() / "whole"
     files = RunFiles(folder)
     files.open()
     cells = experiment({"numpy_ufunc": 4e-3, "torch_eager": 1e-3}, n=64, rounds=1)
@@ -77,17 +71,9 @@ def _run() -> Mapping[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
-def _spliced(whole: bytes, data: bytes) -> bytes:
-    """`data` alone, or in the place of a piece of `whole`: its first three bytes say where."""
-    if len(data) < 3 or data[0] & 1:
-        return data[1:]
-    begin = int.from_bytes(data[1:3], "big") % (len(whole) + 1)
-    return whole[:begin] + data[3:] + whole[begin + data[0] // 2 :]
-
-
 def _read_csv(name: str, read: Callable[[Sequence[Path]], object], data: bytes) -> None:
-    path = _folder() / name
-    path.write_bytes(_spliced(_run()[name], data))
+    path = kept_in() / name
+    path.write_bytes(spliced(_run()[name], data))
     with contextlib.suppress(ReadError):
         read([path])
 
@@ -104,7 +90,7 @@ def rounds(data: bytes) -> None:
 
 def _go_on_with(files: Mapping[str, bytes]) -> None:
     """A run goes on with these files, twice: the first time mends what can be, the second finds it whole."""
-    folder = _folder() / "run"
+    folder = kept_in() / "run"
     folder.mkdir(exist_ok=True)
     for path in folder.iterdir():
         path.unlink()
@@ -129,7 +115,7 @@ def journal(data: bytes) -> None:
         text = data[1:].replace(b"\n", b" ")
         damaged = whole + b'["%08x",%b]\n' % (zlib.crc32(text), text)
     else:
-        damaged = _spliced(whole, data)
+        damaged = spliced(whole, data)
     _go_on_with({"journal.jsonl": damaged})
 
 
@@ -138,15 +124,15 @@ def adopted(data: bytes) -> None:
     files = _run()
     name = ("cells.csv", "rounds.csv", "compiles.csv")[len(data) % 3]
     parts = {each: files[each] for each in ("cells.csv", "rounds.csv", "compiles.csv", "environment.json")}
-    parts[name] = _spliced(files[name], data)
+    parts[name] = spliced(files[name], data)
     _go_on_with(parts)
 
 
 def environment(data: bytes) -> None:
     """environment.json, as runs and scripts read it."""
-    damaged = _spliced(_run()["environment.json"], data)
+    damaged = spliced(_run()["environment.json"], data)
     _go_on_with({"environment.json": damaged})
-    path = _folder() / "environment.json"
+    path = kept_in() / "environment.json"
     path.write_bytes(damaged)
     with contextlib.suppress(ReadError):
         found = read_environment(path.with_name("cells.csv"))
@@ -194,7 +180,7 @@ def messages(data: bytes) -> None:
 
 def recordings(data: bytes) -> None:
     """A file of `scripts/record.py`."""
-    path = _folder() / "cases.json"
+    path = kept_in() / "cases.json"
     path.write_bytes(data)
     with contextlib.suppress(CasesFileError):
         read_recording(path)
@@ -212,6 +198,10 @@ READERS: Mapping[str, Callable[[bytes], None]] = {
         frames,
         messages,
         recordings,
+        plugins,
+        specs,
+        compiled,
+        sweeps,
     )
 }
 _SEEDS = (
@@ -221,6 +211,8 @@ _SEEDS = (
     b"\x80{}",
     b'\x80{"cells":[]}',
     b"\x01" + b",".join([b"1"] * 60) + b"\n",
+    b"\x01" + b"[" * 5_000,
+    b"[" * 5_000,  # deeper than Python's recursion goes
 )
 _OURS = ("bench.", "kernels.", "scripts.")
 

@@ -137,7 +137,7 @@ def _read(path: Path) -> _Record:
     """Of a file that is read for a guess: one that cannot be read tells nothing."""
     try:
         found = json.loads(path.read_bytes())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     if not isinstance(found, dict):
         return {}

@@ -23,6 +23,6 @@ def read_json(path: Path) -> dict[str, Any]:
     """What a step has written; nothing where it was ended before."""
     try:
         found = json.loads(path.read_bytes())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}

@@ -64,7 +64,7 @@ def _asked(question: dict[str, Any]) -> dict[str, list[float]] | None:
             command, input=json.dumps(question), capture_output=True, text=True, timeout=_LIMIT_S, check=False
         )
         return dict(json.loads(done.stdout)) if done.returncode == 0 else None
-    except (subprocess.TimeoutExpired, ValueError):
+    except (subprocess.TimeoutExpired, TypeError, ValueError, RecursionError):
         return None
 
 

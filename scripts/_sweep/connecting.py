@@ -58,7 +58,7 @@ def _address(scheduler: str) -> str:
     path = Path(scheduler)
     try:
         address = str(json.loads(path.read_bytes())["address"]) if path.is_file() else scheduler
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, RecursionError, KeyError, TypeError) as error:
         raise UsageError(
             f"--scheduler {scheduler}: a file that no scheduler of Dask wrote ({error})"
         ) from error

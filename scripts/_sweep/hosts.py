@@ -69,7 +69,7 @@ class Fleet:
         """Whether the scheduler's file is whole: Dask opens it first, and writes it then."""
         try:
             return bool(json.loads(self.scheduler_file.read_bytes()))
-        except (FileNotFoundError, ValueError):
+        except (FileNotFoundError, ValueError, RecursionError):
             return False
 
     def __exit__(

@@ -27,8 +27,10 @@ def asked_before(folder: Path) -> Mapping[str, Any] | None:
         return None
     try:
         found = json.loads(path.read_bytes())
+        if not isinstance(found["shards"], int):
+            raise TypeError("shards is no number")
         return {**found, "runs": found["runs"], "options": found["options"], "on": found["on"]}
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, RecursionError, KeyError, TypeError) as error:
         raise UsageError(
             f"{path}: is no index of a sweep ({error}); restore it, or choose another --run-id"
         ) from error
