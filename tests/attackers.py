@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 
 from tests.honest import Array, HonestNumpy
 
-__all__ = ["ATTACKS", "LEFT", "MARK"]
+__all__ = ["ATTACKS", "LEFT", "MARK", "Attacker"]
 
 MARK = "RELU_BENCH_ATTACKED"
 """Names a file that is there if the coordinator has run code of an attacker's."""
@@ -219,6 +219,36 @@ class EatsMemory(Attacker):
                 time.sleep(0.01)
 
 
+class ClosesEveryFile(Attacker):
+    name = "closes_every_file"
+
+    def attack(self) -> None:
+        os.closerange(0, 256)
+
+
+class SetsAnAlarm(Attacker):
+    name = "sets_an_alarm"
+    hangs = True
+
+    def attack(self) -> None:
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.setitimer(signal.ITIMER_REAL, 0.001)
+
+
+class SaysAnAnswerAhead(Attacker):
+    name = "says_an_answer_ahead"
+
+    def attack(self) -> None:
+        self.say(frame(3, b"+0.5"))
+
+
+class RaisesANameOfLines(Attacker):
+    name = "raises_a_name_of_lines"
+
+    def attack(self) -> None:
+        raise type("Error\n\x1b[2J,=1+1", (BaseException,), {})("\0\n\r\u2028" * 3)
+
+
 class HasLessThanNoThreads(Attacker):
     name = "has_less_than_no_threads"
 
@@ -242,10 +272,7 @@ class HasVersionsOfAnotherKind(Attacker):
 NO_ANSWER = r"sent what is no answer to 'prepare': .*; the process was ended"
 ATTACKS: dict[type[Attacker], tuple[str, str]] = {
     SaysGarbage: ("failed", NO_ANSWER),
-    SaysHugeLength: (
-        "failed",
-        r"'prepare': a message of 4611686018427387904 bytes; at most 1048576 are allowed",
-    ),
+    SaysHugeLength: ("failed", r"'prepare': a message of 4611686018427387904 bytes; at most 1048576 are"),
     SaysHalfAFrame: ("timeout", "no answer to 'prepare' within --cell-timeout"),
     SaysThreeBytes: ("timeout", "no answer to 'prepare' within --cell-timeout"),
     SaysAnotherMessage: ("failed", NO_ANSWER),
@@ -262,6 +289,10 @@ ATTACKS: dict[type[Attacker], tuple[str, str]] = {
     RaisesWithoutText: ("failed", "Error: its text raises OSError"),
     ExitsPolitely: ("failed", "SystemExit: 3"),
     EatsMemory: ("oom", "2.00 GiB of address space that it may have in use"),
+    ClosesEveryFile: ("crashed", "'prepare'"),
+    SetsAnAlarm: ("crashed", "killed by SIGALRM in 'prepare'"),
+    SaysAnAnswerAhead: ("failed", "an answer to request 3; this is 2"),
+    RaisesANameOfLines: ("failed", r"^Error \?\[2J,=1\+1: \? \? \?$"),
     HasLessThanNoThreads: ("failed", "set_threads returned -1; wanted the count in effect, 0 to"),
     HasVersionsOfAnotherKind: ("failed", r"versions returned \[1\]; wanted a dict by name"),
 }

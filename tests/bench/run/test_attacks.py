@@ -16,6 +16,7 @@ from bench.run.process_pool import ProcessPool
 from bench.run.rows import Stamp, cells_of
 from kernels.api import Case
 from tests.attackers import ATTACKS, LEFT, MARK, Attacker
+from tests.meddlers import MEDDLERS
 from tests.running import ended
 
 LIMITS = Limits(seconds=0.0, batch_s=0.001, warm_s=0.0, max_rounds=2)
@@ -25,9 +26,10 @@ LIMITS = Limits(seconds=0.0, batch_s=0.001, warm_s=0.0, max_rounds=2)
 def attacked(tmp_path_factory: pytest.TempPathFactory, forked_arms: None) -> tuple[dict[str, Cell], Path]:
     """The cells of an experiment with all attackers, and the file that code of theirs would have written."""
     mark = tmp_path_factory.mktemp("attacked") / "ran"
-    arms = [Arm("numpy_ufunc", "baseline"), *(Arm(each.name) for each in ATTACKS), Arm("numpy_ufunc", "twin")]
+    foreign = (*ATTACKS, *MEDDLERS)
+    arms = [Arm("numpy_ufunc", "baseline"), *(Arm(each.name) for each in foreign), Arm("numpy_ufunc", "twin")]
     experiment = Experiment(Case("relu", n=64), tuple(arms))
-    plugins = {each.name: f"tests.attackers:{each.__name__}" for each in ATTACKS}
+    plugins = {each.name: f"{each.__module__}:{each.__name__}" for each in foreign}
     pool = ProcessPool(plugins, cell_timeout=3)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(MARK, str(mark))
@@ -47,6 +49,16 @@ def test_an_attack_costs_its_own_cell(
     cell, (status, says) = attacked[0][f"{attacker.name} candidate"], ATTACKS[attacker]
     assert (cell.status, cell.time_s) == (status, None), cell.reason
     assert re.search(says, cell.reason), cell.reason
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="they meddle as Linux lets them")
+@pytest.mark.parametrize("meddler", MEDDLERS, ids=lambda each: each.name)
+def test_who_meddles_with_its_own_process_is_measured(
+    attacked: tuple[dict[str, Cell], Path], meddler: type[Attacker]
+) -> None:
+    cell = attacked[0][f"{meddler.name} candidate"]
+    assert cell.status in ("ok", "noisy"), cell.reason
+    assert cell.versions.isprintable()
 
 
 def test_the_others_are_unharmed_and_no_code_was_run(attacked: tuple[dict[str, Cell], Path]) -> None:
