@@ -20,7 +20,7 @@ from scripts._shared.tables import Screen, report
 from tests.factories import experiment, write_run
 
 PART = 1 << 16
-"""Bytes of a part of a file, and rows of an error's, so that a run of a thousand rows has many."""
+"""Bytes of a part of a file, and rows of an error's, so that a run of some hundred rows has many."""
 AT_ONCE = 1 << 8
 ARMS = {"numpy_ufunc": 2e-3, "torch_eager": 1e-3, "numba_tuned": 5e-4, "jax_jit": 1e-3, "numba_jit": 7e-4}
 
@@ -59,9 +59,9 @@ def taken(action: Callable[[Path], None], folder: Path) -> int:
 
 def test_a_summary_takes_so_many_bytes_for_each_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reading, "_PART", PART)
-    few, many = (run_of(tmp_path / str(cases), cases) for cases in (400, 2000))
+    few, many = (run_of(tmp_path / str(cases), cases) for cases in (100, 500))
     summarised(few)
-    assert taken(summarised, many) - taken(summarised, few) < 195 * (2000 - 400) * len(ARMS)
+    assert taken(summarised, many) - taken(summarised, few) < 195 * (500 - 100) * len(ARMS)
 
 
 def test_rows_that_are_alike_are_counted_in_the_order_of_the_first(tmp_path: Path) -> None:
@@ -77,7 +77,7 @@ def test_a_comparison_takes_so_many_bytes_for_each_row_of_both_runs(
 ) -> None:
     monkeypatch.setattr(reading, "_PART", PART)
     monkeypatch.setattr(comparison, "_AT_ONCE", AT_ONCE)
-    few, many = (run_of(tmp_path / str(cases), cases) for cases in (200, 1000))
+    few, many = (run_of(tmp_path / str(cases), cases) for cases in (100, 400))
     compared(few)  # what is imported or cached at first
-    rows = (1000 - 200) * len(ARMS)
-    assert taken(compared, many) - taken(compared, few) < 420 * rows
+    rows = (400 - 100) * len(ARMS)
+    assert taken(compared, many) - taken(compared, few) < 330 * rows
