@@ -105,7 +105,9 @@ def _speaks_of_what_is_gone(source: str) -> bool:
 
 @pytest.mark.parametrize("floor", _FLOORS)
 def test_what_comments_and_docstrings_name_exists(floor: str) -> None:
-    sources = {path: path.read_text(encoding="utf-8") for path in _SOURCES if path.is_relative_to(ROOT / floor)}
+    sources = {
+        path: path.read_text(encoding="utf-8") for path in _SOURCES if path.is_relative_to(ROOT / floor)
+    }
     suspects = {path: source for path, source in sources.items() if _speaks_of_what_is_gone(source)}
     assert {path: stale for path, source in suspects.items() if (stale := _stale(source))} == {}
 

@@ -32,7 +32,21 @@ MODULES = {"nn.ReLU": nn.ReLU, "nn.LeakyReLU": nn.LeakyReLU}
 DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 BY_OP = pytest.mark.parametrize("op", OURS, indirect=True)
 BY_MODULE = pytest.mark.parametrize("info", MODULES, indirect=True)
-BY_DTYPE = pytest.mark.parametrize("dtype", DTYPES, ids=str)
+DAILY = (torch.float16, torch.float64)
+BY_DTYPE = pytest.mark.parametrize(
+    "dtype",
+    [pytest.param(each, marks=pytest.mark.daily if each in DAILY else ()) for each in DTYPES],
+    ids=str,
+)
+BY_LEAKY_OP, BY_LEAKY_MODULE = (
+    pytest.mark.parametrize(
+        name,
+        [pytest.param(each, marks=pytest.mark.daily if each == plain else ()) for each in every],
+        indirect=True,
+    )
+    for name, every, plain in (("op", OURS, "nn.functional.relu"), ("info", MODULES, "nn.ReLU"))
+)
+"""ReLU is a leaky one of slope 0: differences, which take a thousand calls, try it once a day."""
 
 
 @pytest.fixture
@@ -65,15 +79,7 @@ def _samples(make: Callable[..., Iterator[Any]], dtype: torch.dtype) -> Iterator
 
 
 @BY_OP
-@pytest.mark.parametrize(
-    "dtype",
-    [
-        *(pytest.param(each, marks=pytest.mark.daily) for each in (torch.float16, torch.float64)),
-        torch.bfloat16,
-        torch.float32,
-    ],
-    ids=str,
-)
+@BY_DTYPE
 def test_values(op: Any, dtype: torch.dtype) -> None:
     ours, count = OURS[op.name], 0
     for sample in _samples(op.reference_inputs, dtype):
@@ -106,7 +112,7 @@ def test_gradients(op: Any, dtype: torch.dtype) -> None:
             _agree(derived(OURS[op.name], sample, inplace), derived(op.op, sample, inplace))
 
 
-@BY_OP
+@BY_LEAKY_OP
 def test_derivatives_against_differences(op: Any) -> None:
     for sample in op.sample_inputs("cpu", torch.float64, requires_grad=True):
         for each in (sample, sample.noncontiguous()):
@@ -151,7 +157,7 @@ def test_modules(info: Any, dtype: torch.dtype) -> None:
                     _agree(*found)
 
 
-@BY_MODULE
+@BY_LEAKY_MODULE
 def test_derivatives_of_modules_against_differences(info: Any) -> None:
     for _, ours, (x,) in _called(info, torch.float64, training=True):
         leaf = x.detach().requires_grad_()

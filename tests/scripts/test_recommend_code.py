@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -29,15 +29,17 @@ SLOPE = 0.25
 PAIRS = [("relu", "bfloat16"), ("leaky_relu", "float32"), ("relu", "float32"), ("leaky_relu", "bfloat16")]
 
 
-def in_every(ways: Sequence[tuple[str, ...]]) -> pytest.MarkDecorator:
-    """A test of each op and dtype in each way; once a day but for one of the first two, in turn."""
+def in_every(
+    ways: Sequence[tuple[str, ...]], usual: Collection[tuple[str, ...]] = ()
+) -> pytest.MarkDecorator:
+    """A test of each op and dtype in each way; once a day but for one of the first two, in turn, in a `usual` way."""
     return pytest.mark.parametrize(
         ("ways", "op", "dtype"),
         [
             pytest.param(
                 way,
                 *pair,
-                marks=() if pair == PAIRS[number % 2] else pytest.mark.daily,
+                marks=() if pair == PAIRS[number % 2] and way in (usual or ways) else pytest.mark.daily,
                 id="-".join([*way, *pair]),
             )
             for number, way in enumerate(ways)
@@ -161,7 +163,10 @@ def run_compiled(tmp_path: Path, capsys: pytest.CaptureFixture[str], direction: 
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch's own, of torch.jit
-@in_every(list(product(["forward", "backward"], ["new", "out", "inplace"])))
+@in_every(
+    list(product(["forward", "backward"], ["new", "out", "inplace"])),
+    usual=[("forward", "out"), ("backward", "inplace")],
+)
 def test_torch_compile(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], ways: tuple[str, str], op: str, dtype: str
 ) -> None:

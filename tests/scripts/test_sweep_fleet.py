@@ -40,8 +40,8 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
 
 
 def test_machines_that_are_alike_share_one_run(fleet: Fleet, tmp_path: Path) -> None:
-    (lane,) = Swept(fleet, tmp_path / "any", ANY, 6, program(0.3, 2)).lanes.all
-    assert lost_and_doubled(tmp_path / "any", 6, 2) == (0, 0)
+    (lane,) = Swept(fleet, tmp_path / "any", ANY, 4, program(0.3, 2)).lanes.all
+    assert lost_and_doubled(tmp_path / "any", 4, 2) == (0, 0)
     assert {done.host for done in lane.done.values()} == set(fleet.hosts)
     for host in fleet.hosts:
         mine = sorted(

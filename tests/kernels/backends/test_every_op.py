@@ -17,6 +17,9 @@ _COMPILED = ("float32", "bfloat16")
 _FEW = {"torch_compile": ("silu", "add_relu"), "numba_parallel": ("add_relu",)}
 """What those are tried on whose compiling takes a good part of a second, or whose loops are another's: in float32."""
 
+_COMPILING = ("numba_jit", "jax_jit")
+"""They compile a function for each value of a parameter."""
+
 
 def dtypes(name: str) -> list[tuple[str, ...]]:
     """Those that are tried together."""
@@ -88,9 +91,17 @@ def test_numba_tuned_is_right_in_every_mode_and_length() -> None:
                     check(backend, case, step=11)
 
 
-@pytest.mark.parametrize("name", ["numpy_ufunc", "numba_jit", "numba_tuned", "torch_eager", "jax_jit"])
 @pytest.mark.parametrize(
-    ("op", "params"), [("elu", "alpha=0.3"), ("elu", "alpha=100"), ("prelu", "slope=-3.3")]
+    ("op", "params", "name"),
+    [
+        pytest.param(op, params, name, marks=pytest.mark.daily if again and name in _COMPILING else ())
+        for op, params, again in (
+            ("elu", "alpha=0.3", False),
+            ("elu", "alpha=100", True),
+            ("prelu", "slope=-3.3", False),
+        )
+        for name in ("numpy_ufunc", *_COMPILING, "numba_tuned", "torch_eager")
+    ],
 )
 def test_an_op_is_right_with_other_parameters(op: str, params: str, name: str) -> None:
     backend = load(name)

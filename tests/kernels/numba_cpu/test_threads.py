@@ -181,7 +181,7 @@ def test_a_fork_while_other_threads_compute_does_not_stop_the_child() -> None:
         for each in others:
             each.start()
         codes = []
-        for _ in range(40):
+        for _ in range(20):
             child = os.fork()
             if child == 0:
                 signal.alarm(60)  # ends it, if it waits for a lock
