@@ -11,9 +11,7 @@ __all__ = ["slowness"]
 
 _TELLING_S = 0.1
 """CPU seconds from which on what this process has waited tells something."""
-_OF_WAITS = 0.5
-"""Arms wait less than this process has: they do not all compute at the same time."""
-_MOST = 5.0
+_MOST = 8.0
 """An hour that is worse than that is none to measure in."""
 
 
@@ -24,5 +22,5 @@ def slowness(planned_cpus: int) -> float:
     """
     cpus = min(usable_cpus(), cpu_limit() or planned_cpus)
     used_s = cpu_clock()
-    waits = 1.0 + _OF_WAITS * waited_s() / used_s if used_s >= _TELLING_S else 1.0
+    waits = 1.0 + waited_s() / used_s if used_s >= _TELLING_S else 1.0
     return min(max(waits * planned_cpus / cpus, 1.0), _MOST)

@@ -19,10 +19,10 @@ READ = ("usable_cpus", "cpu_limit", "cpu_clock", "waited_s")
         ((64, None, 1.0, 0.0), 1.0),
         ((1, None, 1.0, 0.0), 2.0),
         ((2, 0.5, 1.0, 0.0), 4.0),
-        ((2, None, 1.0, 2.0), 2.0),
-        ((1, None, 1.0, 2.0), 4.0),
+        ((2, None, 1.0, 2.0), 3.0),
+        ((1, None, 1.0, 2.0), 6.0),
         ((1, None, 0.01, 0.5), 2.0),  # of a process that has hardly begun, waits tell nothing
-        ((1, None, 1.0, 100.0), 5.0),
+        ((1, None, 1.0, 100.0), 8.0),
     ],
 )
 def test_few_cpus_and_waiting_for_them_make_it_slow(
