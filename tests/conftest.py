@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -20,7 +21,9 @@ settings.load_profile("same-examples")
 os.environ[FORCE] = "1"
 """Nobody believes the times of tests, which run beside each other."""
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-"""Hundreds of processes import the same modules: the first compiles them for all."""
+sys.dont_write_bytecode = False
+"""Hundreds of processes import the same modules: the first compiles them for all.  This one as well: the assertions of
+240 files are rewritten once, and not by each run."""
 gc.set_threshold(200_000, 50, 50)
 """Compilers make millions of objects that live on; with Python's own threshold, a third of their time goes into
 looking for cycles among them."""

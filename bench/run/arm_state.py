@@ -79,6 +79,9 @@ class ArmState:
     """Pages that its process was given in them."""
     pauses: int = 0
     """How many of them there were."""
+    _seen: tuple[int, Batch | None] = field(default=(0, None), init=False, repr=False, compare=False)
+    """How many batches there were, and the last of them, when it was last told how they were spent."""
+    _spent: tuple[bool, bool] = field(default=(False, False), init=False, repr=False, compare=False)
 
     @property
     def alive(self) -> bool:
@@ -152,14 +155,23 @@ class ArmState:
         Waiting for a CPU does that, and is taken off; what remains is the arm's own doing (work put off, memory given
         back now and then), and only the whole batch has its cost.
         """
-        if not self.batches:
-            return False
-        return median((b.mean_s - b.waited_s / b.iterations) / b.seconds for b in self.batches) > _BURSTS
+        return self._how_spent()[0]
 
     @property
     def is_parallel(self) -> bool:
         """Whether several of its threads work at once."""
-        return bool(self.batches) and median(b.cpu_s / max(b.wall_s, 1e-12) for b in self.batches) > _PARALLEL
+        return self._how_spent()[1]
+
+    def _how_spent(self) -> tuple[bool, bool]:
+        """Whether it works in bursts, and in parallel: asked dozens of times a round, and worked out once."""
+        if not self.batches:
+            return False, False
+        count, last = len(self.batches), self.batches[-1]
+        if self._seen[0] != count or self._seen[1] is not last:
+            bursts = median((b.mean_s - b.waited_s / b.iterations) / b.seconds for b in self.batches)
+            busy = median(b.cpu_s / max(b.wall_s, 1e-12) for b in self.batches)
+            self._seen, self._spent = (count, last), (bursts > _BURSTS, busy > _PARALLEL)
+        return self._spent
 
     def seconds(self, batch: Batch) -> float:
         """Seconds per call that a batch has by itself."""

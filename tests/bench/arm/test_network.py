@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable
 from typing import Any
@@ -117,25 +118,34 @@ def worked(
     return prepared, samples, server.finish()
 
 
-@pytest.mark.parametrize("direction", ["forward", "train_step"])
-@pytest.mark.parametrize(
-    ("name", "op", "layout"),
-    [
-        *(("numpy_ufunc", op, "10-5-3") for op in ("mlp_relu", "mlp_leaky_relu", "mlp_identity")),
-        ("numba_jit", "mlp_leaky_relu", "10-5-3"),  # the others differ by what is compiled into the same loop
-        ("numpy_ufunc", "mlp_leaky_relu", "784-256-10"),
-        *(
-            pytest.param(*each, "784-256-10", marks=pytest.mark.daily)
-            for each in (
-                ("numpy_ufunc", "mlp_relu"),
-                ("numpy_ufunc", "mlp_identity"),
-                ("numba_jit", "mlp_leaky_relu"),
-            )
-        ),
-    ],
-)
+TRIED = {
+    *(("numpy_ufunc", op, "10-5-3") for op in ("mlp_relu", "mlp_leaky_relu", "mlp_identity")),
+    ("numpy_ufunc", "mlp_leaky_relu", "784-256-10"),
+}
+"""In both directions."""
+COMPILED = ("numba_jit", "mlp_leaky_relu", "10-5-3", "train_step")
+"""A step goes forward as well, and the other ops differ by what is compiled into the same loop."""
+
+
+def is_tried(*way: str) -> bool:
+    """In make test; the others once a day."""
+    return way == COMPILED or way[:-1] in TRIED
+
+
+WAYS = [
+    pytest.param(*way, marks=() if is_tried(*way) else pytest.mark.daily)
+    for way in itertools.product(
+        ("numpy_ufunc", "numba_jit"),
+        ("mlp_relu", "mlp_leaky_relu", "mlp_identity"),
+        ("10-5-3", "784-256-10"),
+        ("forward", "train_step"),
+    )
+]
+
+
+@pytest.mark.parametrize(("name", "op", "layout", "direction"), WAYS)
 def test_honest_work_is_believed(
-    name: str, op: str, direction: str, layout: str, monkeypatch: pytest.MonkeyPatch
+    name: str, op: str, layout: str, direction: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for rows in (1, 4):
         case = NetworkCase(op, direction, n=rows * parse_widths(layout)[0], layout=layout)

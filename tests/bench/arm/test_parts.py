@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import cycle, repeat
 from statistics import median
 
@@ -48,6 +49,23 @@ def test_what_waiting_does_not_explain_counts(mean_s: float, waited_s: float, co
     state = _state(mean_s=mean_s, waited_s=waited_s)
     assert {state.seconds(each) for each in state.batches} == {counts}
     assert state.mean_over_median == mean_s
+
+
+def test_how_an_arm_works_is_told_by_the_batches_that_there_are_now() -> None:
+    """Whatever was asked before they came or went."""
+    state = _state(mean_s=1.0, waited_s=0.0)
+    first = state.batches[0]
+    own, waits = (replace(first, mean_s=mean_s, wall_s=10.0, cpu_s=20.0) for mean_s in (1.5, 1.0))
+    assert (state.in_bursts, state.is_parallel) == (False, False)
+    for _ in range(11):
+        state.batches.append(own)
+    assert (state.in_bursts, state.is_parallel) == (True, True)
+    state.batches = [*state.batches[10:-1], waits]
+    assert (state.in_bursts, state.is_parallel) == (True, True)
+    state.batches = [first]
+    assert (state.in_bursts, state.is_parallel) == (False, False)
+    state.batches = []
+    assert (state.in_bursts, state.is_parallel) == (False, False)
 
 
 @pytest.mark.parametrize("iterations", [1, 5, 8, 1001])

@@ -19,12 +19,14 @@ from bench.machine.address_layout import can_be_fixed
 from bench.machine.memory import oom_kills
 from bench.messages import Open, Prepare, Prepared, Probe
 from bench.plan.experiments import Arm, Experiment, Variant
+from bench.run import offspring
 from bench.run.experiment import Limits, run
 from bench.run.inline_pool import InlinePool
 from bench.run.process import SHARED, ArmError, ChildProcess, ask_all
 from bench.run.process_pool import ProcessPool
 from bench.run.rows import Stamp, cells_of
 from kernels.api import Case
+from tests.forking import forked_guardian
 from tests.running import ROOT, ended, wait_until
 
 pytestmark = pytest.mark.slow
@@ -44,6 +46,12 @@ LIMITS = Limits(seconds=0.0, batch_s=0.001, warm_s=0.0, max_rounds=2)
 
 
 @pytest.fixture
+def forked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Arms are forked where that shows the same: what an arm does, and not how it is started."""
+    monkeypatch.setattr(offspring, "_current", forked_guardian())
+
+
+@pytest.fixture
 def pool() -> Iterator[ProcessPool]:
     made = ProcessPool(PLUGINS, cell_timeout=60)
     yield made
@@ -56,6 +64,7 @@ def opened(environ: dict[str, str], backend: str = "numpy_ufunc") -> ChildProces
     return process
 
 
+@pytest.mark.usefixtures("forked")
 def test_a_dead_arm_is_replaced_and_the_others_go_on(pool: ProcessPool) -> None:
     good, bad = Arm("numpy_ufunc"), Arm("segfaults_in_batch")
     pool.open((good, bad), threads=0)
@@ -72,6 +81,7 @@ def test_a_dead_arm_is_replaced_and_the_others_go_on(pool: ProcessPool) -> None:
     assert pool.call(bad, Prepare(CASE)).gate.problem is None
 
 
+@pytest.mark.usefixtures("forked")
 def test_whatever_arms_do_every_arm_has_its_row(pool: ProcessPool) -> None:
     names = ("segfaults_in_batch", "raises_in_compile", "loud_why_not")
     arms = (Arm("numpy_ufunc", "baseline"), *map(Arm, names), Arm("numpy_ufunc", "twin"))
@@ -97,6 +107,7 @@ def test_controls_of_what_nobody_serves_are_skipped_and_have_not_failed() -> Non
     assert "nothing to show a limit for" in cells[1].reason
 
 
+@pytest.mark.usefixtures("forked")
 def test_a_hanging_arm_is_ended_when_its_time_is_up() -> None:
     process = opened({}, "hangs")
     with pytest.raises(ArmError, match="timeout: no answer to 'prepare' within --cell-timeout"):
@@ -105,6 +116,7 @@ def test_a_hanging_arm_is_ended_when_its_time_is_up() -> None:
     process.close()
 
 
+@pytest.mark.usefixtures("forked")
 def test_requests_wait_their_turn_and_come_back_in_order() -> None:
     processes = [opened({}) for _ in range(3)]
     outcomes = ask_all([(each, Prepare(CASE)) for each in processes], seconds=60, at_once=1)
@@ -256,6 +268,7 @@ def test_arms_begin_with_the_same_address_layout() -> None:
     assert libc.personality(0xFFFFFFFF) == before
 
 
+@pytest.mark.usefixtures("forked")
 def test_a_death_for_want_of_memory_is_told_from_a_crash(monkeypatch: pytest.MonkeyPatch) -> None:
     process = opened({})
     os.kill(process.pid, signal.SIGKILL)

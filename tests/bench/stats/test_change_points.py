@@ -12,7 +12,7 @@ from bench.stats.change_points import Course, courses
 from bench.stats.run_estimates import Side, arms_of
 from tests.sides import Machine
 
-ARMS = 5
+ARMS = 3
 MACHINE = Machine(cells=ARMS, jumping=0.0)
 
 
@@ -41,7 +41,7 @@ class TestWhatLasts:
         ratio = found["arm2"].changes[0].ratio
         assert ratio.lo < 1.2 < ratio.hi
         assert ratio.lo > 1.05
-        assert all(not found[f"arm{number}"].changes for number in (0, 1, 3, 4))
+        assert all(not found[f"arm{number}"].changes for number in (0, 1))
 
     def test_a_spell_has_a_beginning_and_an_end(self) -> None:
         """No single cut of all the runs shows it."""
@@ -81,7 +81,7 @@ def test_runs_that_lack_an_arm_do_not_count_for_it() -> None:
     runs = [run(rng, factor) for factor in [1.0] * 6 + [1.3] * 6]
     for number in (1, 8):
         runs[number] = runs[number].assign(
-            status=["ok", "ok", "failed", "ok", "ok"],
+            status=["ok", "ok", "failed"],
             value=runs[number]["value"].where(runs[number]["backend"] != "arm2"),
         )
     found = courses(runs)["arm2", ""]
