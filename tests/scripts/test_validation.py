@@ -201,7 +201,13 @@ def test_estimators_come_from_the_rounds_of_a_run(tmp_path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     assert REFERENCE.name in text
     assert str(ROOT) not in text
-    assert estimators.main([run, "--update", str(path), "--check"]) == 0
+
+
+@pytest.mark.daily  # the other studies' pages are checked above
+def test_estimators_of_the_same_run_are_the_same(tmp_path: Path) -> None:
+    path = page(tmp_path, "estimators")
+    assert estimators.main([str(REFERENCE), "--update", str(path)]) == 0
+    assert estimators.main([str(REFERENCE), "--update", str(path), "--check"]) == 0
 
 
 def test_a_twin_is_paired_with_the_arm_that_it_repeats() -> None:

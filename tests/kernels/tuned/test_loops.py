@@ -24,7 +24,13 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.mark.skipif(not STREAMING, reason="no streaming stores here")
-@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(
+    "dtype",
+    [
+        pytest.param(each, marks=pytest.mark.daily if each in ("float16", "float64") else ())
+        for each in DTYPES
+    ],
+)
 def test_streaming_loops_have_streaming_stores_and_a_fence(dtype: str) -> None:
     for element, streaming in itertools.product(("relu", "leaky_relu_backward"), (True, False)):
         text = assembly(Loop(element, dtype, "line", streaming))

@@ -18,7 +18,12 @@ from kernels.tuned.simd import STREAMING
 pytestmark = pytest.mark.slow
 
 DTYPES = ("float16", "bfloat16", "float32", "float64")
-MODES = [(Mode(), False), (Mode(2), False), (Mode(3, 512), True), (Mode(), True)]
+MODES = {
+    "serial": (Mode(), False),
+    "parallel": (Mode(2), False),
+    "streaming chunks": (Mode(3, 512), True),
+    "streaming": (Mode(), True),
+}
 
 
 def _mixed(n: int, dtype: str, seed: int) -> np.ndarray:
@@ -31,8 +36,16 @@ def _mixed(n: int, dtype: str, seed: int) -> np.ndarray:
     return array
 
 
-@pytest.mark.parametrize("mode", MODES, ids=["serial", "parallel", "streaming chunks", "streaming"])
-@pytest.mark.parametrize("op", ["relu", "leaky_relu"])
+@pytest.mark.parametrize(
+    ("op", "mode"),
+    [
+        pytest.param(
+            op, mode, marks=pytest.mark.daily if op == "relu" and name != "serial" else (), id=f"{op}-{name}"
+        )
+        for op in ("relu", "leaky_relu")
+        for name, mode in MODES.items()
+    ],
+)  # relu walks memory as leaky_relu does
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_forward_and_backward(
     mode: tuple[Mode, bool], op: str, dtype: str, monkeypatch: pytest.MonkeyPatch
@@ -114,7 +127,7 @@ def test_read_only_targets_and_other_dtypes_are_refused() -> None:
 def test_modes_agree_bit_for_bit(monkeypatch: pytest.MonkeyPatch) -> None:
     x = _mixed(5000, "float32", 9)
     results = []
-    for mode in MODES:
+    for mode in MODES.values():
         if mode[1] and not STREAMING:
             continue
         monkeypatch.setattr("kernels.tuned.mask.choose", lambda *_, mode=mode: mode)
