@@ -57,8 +57,6 @@ _MAY_BE_BLANK = ("machine", "started_utc", "variant", "device")
 """Columns of every row whose text may be empty: files made by hand, a backend as it comes."""
 _FREE_TEXT = ("started_utc", "reason", "special_values")
 """Columns in which every row may have a text of its own."""
-_FEW_NUMBERS = ("schema", "threads", "negative_slope")
-"""Columns of numbers in which many rows have the same."""
 _BOUNDS = (
     *("time_lo_s", "time_hi_s", "speedup_lo", "speedup_hi", "noise_floor"),
     *("over_leader_lo", "over_leader_hi", "leader_noise_floor"),
@@ -112,11 +110,6 @@ class Column:
     def free(self) -> bool:
         """Whether any text will do, and each row may have its own."""
         return self.name in _FREE_TEXT
-
-    @property
-    def few(self) -> bool:
-        """Whether many rows of a file have the same: the words that name a cell, and all axes but the size."""
-        return self.name in _FEW_NUMBERS or (self.kind == "text" and not self.free)
 
     @property
     def nulls(self) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 import re
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -17,12 +18,13 @@ from typing import Literal, NamedTuple
 import numpy as np
 import pandas as pd
 
-from bench.records.columns import Broken, Column, quoted
-from bench.records.joining import Layout, layout_of, number_of, split
+from bench.records.columns import NULLS, Broken, Column, quoted
 from bench.records.together import broken_cells
 
 __all__ = ["Form", "ReadError", "occurrences", "parse", "parse_exactly", "text_dtype"]
 
+_BESIDE = np.frombuffer(b',\r\n"', np.uint8)
+"""What stands before a quote that begins and after one that ends: another quote where two of them stand for one."""
 _NOT_UTF8 = re.compile("[\udc80-\udcff]")
 
 
@@ -49,32 +51,18 @@ def parse(part: bytes, form: Form) -> pd.DataFrame | None:
     Columns of text are categories ("" where empty) or, of free text, strings; all others hold integers, or
     floats with NaN where one is empty.
     """
-    layout = None if b"\0" in part else layout_of(part, form.header, form.columns)
-    if layout is None:
-        return None  # a quote out of place, or a row too short, which pandas fills up without a word
+    if b"\0" in part:
+        return None
     try:
-        frame = _by_pandas(layout)
+        frame = _by_pandas(part, form.header, form.columns)
     except (ValueError, pd.errors.ParserWarning):
         return None
-    columns = _columns(frame, layout)
-    if columns is None or len(frame) != layout.rows:
-        return None
+    columns = {str(name): column for name, column in frame.items()}
     if any(columns[column.name].dtype.kind not in "iuf" for column in form.columns if column.kind != "text"):
         return None  # text, or booleans
-    if _first_broken(columns, form):
-        return None
-    return pd.DataFrame({column.name: columns[column.name] for column in form.columns}, copy=False)
-
-
-def _columns(frame: pd.DataFrame, layout: Layout) -> dict[str, pd.Series] | None:
-    """The columns by name, those that were joined apart again; None where one of these has a number that is none."""
-    columns = {str(name): column for name, column in frame.items()}
-    for name, group in layout.joined.items():
-        apart = split(columns[name], group)
-        if apart is None:
-            return None
-        columns |= apart
-    return columns
+    if _separators(part) != len(frame) * (len(form.header) - 1):
+        return None  # a quote out of place, or a row too short, which pandas fills up without a word
+    return None if _first_broken(columns, form) else frame
 
 
 def occurrences(letter: str, data: bytes) -> int:
@@ -82,14 +70,28 @@ def occurrences(letter: str, data: bytes) -> int:
     return int(np.count_nonzero(np.frombuffer(data, np.uint8) == ord(letter)))
 
 
-def _by_pandas(layout: Layout) -> pd.DataFrame:
+def _separators(part: bytes) -> int | None:
+    """How many commas stand between the fields of `part`; None where a quote may be out of place."""
+    commas = occurrences(",", part)
+    if b'"' not in part:
+        return commas
+    data = np.frombuffer(part, np.uint8)
+    quotes = np.flatnonzero(data == ord('"'))
+    begins, ends = quotes[::2], quotes[1::2]
+    outside = (begins - (begins > 0), ends + (ends < len(data) - 1))  # at an edge the quote itself
+    if len(quotes) % 2 or not all(np.isin(data[places], _BESIDE).all() for places in outside):
+        return None
+    fields = zip(begins.tolist(), ends.tolist(), strict=True)
+    return commas - sum(part.count(b",", begin, end) for begin, end in fields)
+
+
+def _by_pandas(part: bytes, header: Sequence[str], columns: Sequence[Column]) -> pd.DataFrame:
     """Raises a ValueError or a warning of pandas where it is not content."""
-    header, columns = layout.header, layout.columns
     names = {column.name for column in columns}
     with warnings.catch_warnings():
         warnings.simplefilter("error", pd.errors.ParserWarning)  # a row longer than the header
         return pd.read_csv(
-            io.BytesIO(layout.text),
+            io.BytesIO(part),
             header=None,
             names=[name if name in names else f"{name} ({i})" for i, name in enumerate(header)],
             usecols=list(names),
@@ -120,7 +122,7 @@ def parse_exactly(path: Path, number: int, part: bytes, form: Form) -> pd.DataFr
         if column.kind == "text":
             columns[column.name] = texts.astype(text_dtype(column))
         else:
-            numbers = [number_of(column, text) for text in texts.cat.categories]
+            numbers = [_number(column, text) for text in texts.cat.categories]
             columns[column.name] = pd.Series(np.array(numbers, np.float64)[texts.cat.codes])
     if place := _first_broken(columns, form, misspelt):
         line, values = list(rows.items())[place[0]]
@@ -129,6 +131,10 @@ def parse_exactly(path: Path, number: int, part: bytes, form: Form) -> pd.DataFr
     if torn:
         raise torn
     return pd.DataFrame(columns)
+
+
+def _number(column: Column, text: str) -> float:
+    return math.nan if text in NULLS or column.problem(text) else float(text)
 
 
 def _first_broken(
