@@ -55,7 +55,8 @@ examples, first with two runs to compare, then with one run compared with itself
 --format github is what github-action-benchmark calls customSmallerIsBetter; bencher is for bencher's --adapter json.
 Both write the times of NEW, in ns; the verdict is a line on stderr.
 
-exit status: 0; 1 for a regression (a significant slowdown beyond --threshold, or a worse status);
+exit status: 0; 1 for a regression (a significant slowdown of a cell, or of an implementation as a whole, beyond
+--threshold, or a worse status);
 2 for anything that cannot be done, and for different environments.
 """
 
@@ -97,7 +98,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         _write(options.output, _text(compared, options))
     if options.output is not None or options.format not in ("terminal", "markdown"):
         print(outcome, file=sys.stderr)
-    return int(found.cells["regression"].any())
+    return int(found.cells["regression"].any() or found.implementations["regression"].any())
 
 
 def _runs(options: argparse.Namespace) -> tuple[Sequence[LoadedRun], Sequence[LoadedRun]]:

@@ -25,7 +25,7 @@ __all__ = ["NAMED", "badness", "moderated", "scatter_of_runs", "side_of"]
 Floats = npt.NDArray[np.float64]
 
 _ESTIMATES = ("value", "within", "within_df", "between", "between_df", "process_variance")
-NAMED = (*KEY, "role", "status", "baseline")
+NAMED = (*KEY, "role", "status", "baseline", "kind")
 """The columns of arms whose categories may differ by run."""
 _SMALL = np.float16
 """Holds 0, 1 and NaN exactly."""
@@ -36,7 +36,7 @@ _LEAST = 8
 def side_of(runs: Sequence[pd.DataFrame]) -> pd.DataFrame:
     """One row per arm of any run of a side; `runs` are frames of `bench.stats.run_estimates.arms_of`.
 
-    `KEY`; status, reason, role and baseline of the run whose status is worst; time_s, ``value`` and
+    `KEY`; status, reason, role, baseline and kind of the run whose status is worst; time_s, ``value`` and
     ``process_variance``, means over the runs that know the value (geometric of the time); ``within``, ``between`` and
     their df, of that mean; ``runs``, how many; ``squares``, the sum of their squared deviations from the mean;
     ``baselines``, how many different ones; ``without_highest`` and ``without_lowest``, the mean of the other runs.
@@ -68,7 +68,7 @@ def side_of(runs: Sequence[pd.DataFrame]) -> pd.DataFrame:
         without_highest=(total - groups["value"].max()) / others,
         without_lowest=(total - groups["value"].min()) / others,
     )
-    named = arms[[*KEY, "role", "status", "reason", "baseline", "arm"]].iloc[_worst(arms)]
+    named = arms[[*KEY, "role", "status", "reason", "baseline", "kind", "arm"]].iloc[_worst(arms)]
     return named.merge(figures, on="arm", how="left").drop(columns="arm")
 
 

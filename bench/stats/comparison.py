@@ -1,9 +1,10 @@
 """What changed between two sides, each of one run or of several, cell by cell, and how sure that is.
 
-A cell's change is the log of new time over old.  Its error has the parts that a run knows of (the rounds' and that of
-the processes, `bench.stats.run_estimates`) and what differs from run to run: of several runs of a side that is seen,
-of the arm itself and of all; of one run a side the copies of the same bytes show it, the same code in both runs.  What
-both copies of a case show beyond those of other cases is the machine's, and is taken off the change of its cells.
+A cell's change is the log of new time over old, less what all arms of its case share: that is the machine's
+(`bench.stats.drift`).  Its error has the parts that a run knows of (the rounds' and that of the processes,
+`bench.stats.run_estimates`) and what differs from run to run beside: of several runs of a side that is seen; of one run
+a side the arms of its size and kind show it.  Where the code of most arms changed, or in ratios to a baseline, the
+copies of the same bytes alone tell of the machine, the same code in both runs.
 
 A few arms in a hundred jump between runs of the same code, for no reason in the code.  One run a side cannot tell a
 jump from a change.  So a p-value counts the chance of one, and a change of that size is `suspected` at most, unless
@@ -24,11 +25,13 @@ import pandas as pd
 
 from bench.records.grouping import picked
 from bench.records.schema import VERDICTS
-from bench.stats.between_runs import badness, moderated, scatter_of_runs, side_of
-from bench.stats.drift import scatter, scatter_df, shifts
+from bench.stats.between_runs import badness, scatter_of_runs, side_of
+from bench.stats.change_errors import errors, old_side
+from bench.stats.drift import Drift, beyond_shared, everywhere, shared, shifts, take_off, whole_drift
 from bench.stats.estimates import Interval
+from bench.stats.implementations import implementations
 from bench.stats.jumps import noise_floor, p_of, p_of_a_jump
-from bench.stats.paired_sides import copies_of_both, paired
+from bench.stats.paired_sides import copies_of_both, paired, timed_in_both
 from bench.stats.run_estimates import MATCH, Side, arms_of
 from bench.stats.significance import benjamini_hochberg, holm, t_bound
 
@@ -44,8 +47,6 @@ Floats = npt.NDArray[np.float64]
 
 ALPHA = 0.05
 """How often one or more of the cells of a comparison may be called changed by chance."""
-_AT_ONCE = 1 << 16
-"""Rows whose parts of an error are in memory together: twenty numbers each."""
 _SCREEN = 0.2
 """The share of suspected cells that may be unchanged: they are measured again, so missing one costs more."""
 
@@ -57,8 +58,11 @@ class Comparison:
     `cells` has one row per cell of either side: `MATCH`, old_status, new_status, reason (the new status's), old_time_s,
     new_time_s, ratio (new time over old; both over the baseline's if relative) with ratio_lo and ratio_hi (95 %, not
     corrected), p_value, p_adjusted (Holm), noise_floor (the smallest change that would have been called one in 80 % of
-    the cases), shift (what every copy of its case shows beyond the others, a ratio), change (one of `CHANGES`),
-    suspected (bool: worth measuring again) and regression (bool).
+    the cases), shift (the machine's part, a ratio: what all arms of the case share, or if copies alone tell, what these
+    show beyond those of other cases; the former is taken off ratio), change (one of `CHANGES`), suspected (bool: worth
+    measuring again) and regression (bool).
+    `implementations` is what `bench.stats.implementations` says of those that have cells enough; without a row where
+    the machine's part is not known of all arms.
     `old` has, for each suspected row, what a repeated measurement of the new code is judged against: ``value``,
     ``variance``, ``df``, ``runs``; and of one process's log time the variances ``old_process``, ``new_process`` with
     ``process_df``.
@@ -67,11 +71,14 @@ class Comparison:
     """
 
     cells: pd.DataFrame
+    implementations: pd.DataFrame
     old: pd.DataFrame
     mean: Interval | None
     controls_mean: Interval | None
     drift: float
     controls: int
+    shared: bool
+    """Whether what all arms of a case share is taken off."""
 
 
 def compare(
@@ -114,89 +121,43 @@ def _compared(
     """The comparison of both `sides`, which are used up; `added`: how often the drift of one run adds to a change."""
     repeated = scatter_of_runs(sides)
     both = paired(sides, relative=relative)
-    controls = copies_of_both(both)
-    drift = _drift(repeated, controls)
+    arms, controls = timed_in_both(both), copies_of_both(both)
+    classes = int(both["alike"].max() + 1) if len(both) else 0
     cells = picked(both, np.flatnonzero(both["control"] == ""))
     if relative:  # the baseline over itself says nothing
         own = (cells["role_old"] == "baseline") & (cells["role_new"] == "baseline") & cells["d"].notna()
         cells = picked(cells, np.flatnonzero(~own))
-    of_case = shifts(controls).reindex(range(int(cells["case"].max() + 1) if len(cells) else 0))
-    for name in of_case:
-        cells[name] = of_case[name].to_numpy()[cells["case"]]
     mean = _mean(cells)
-    judged = _judge(cells, drift, threshold, tests)
-    old = _old_side(cells[judged["suspected"]], drift)
-    return Comparison(judged, old, mean, _mean(controls), drift[0] * added, len(controls))
-
-
-def _drift(repeated: tuple[float, int] | None, controls: pd.DataFrame) -> tuple[float, float]:
-    """What one run adds to the error of any arm, a standard deviation, and its degrees of freedom."""
-    if repeated is not None:
-        return repeated[0], scatter_df(repeated[1])
-    return scatter(controls) / math.sqrt(2), scatter_df(len(controls))  # the controls' is of two runs
-
-
-def _errors(cells: pd.DataFrame, drift: tuple[float, float]) -> tuple[Floats, Floats]:
-    """The variance of each cell's difference, and its degrees of freedom."""
-    variance, df = np.empty(len(cells)), np.empty(len(cells))
-    for start in range(0, len(cells), _AT_ONCE):
-        some = slice(start, start + _AT_ONCE)
-        variance[some], df[some] = _errors_of(cells.iloc[some], drift)
-    return variance, df
-
-
-def _errors_of(cells: pd.DataFrame, drift: tuple[float, float]) -> tuple[Floats, Floats]:
-    runs = 1 / cells["runs_old"] + 1 / cells["runs_new"]
-    between = (
-        cells["between_old"] + cells["between_new"]
-    )  # both from one kind of pool, so known as well as the worse
-    parts = [
-        cells["within_old"],
-        cells["within_new"],
-        between,
-        drift[0] ** 2 * runs,
-        np.square(cells["shift_se"].fillna(0.0)),
-    ]
-    whole = np.zeros(len(cells))
-    dfs = [
-        cells["within_df_old"],
-        cells["within_df_new"],
-        cells[["between_df_old", "between_df_new"]].min(axis=1),
-        whole + drift[1],
-        whole + np.inf,
-    ]
-    own_df = (cells["runs_old"] + cells["runs_new"] - 2).fillna(0.0).to_numpy()
-    squares = (cells["squares_old"] + cells["squares_new"]) * runs
-    own = squares.to_numpy() / np.maximum(own_df, 1.0)
-    return moderated(np.array(parts, float), np.array(dfs, float), own, own_df)
-
-
-def _old_side(cells: pd.DataFrame, drift: tuple[float, float]) -> pd.DataFrame:
-    """The column `old` of a `Comparison`."""
-    whole = np.zeros(len(cells))
-    own_df = (cells["runs_old"] - 1).fillna(0.0).to_numpy()
-    own = cells["squares_old"].to_numpy() / np.maximum(own_df, 1.0) / cells["runs_old"].to_numpy()
-    parts = [cells["within_old"], cells["between_old"], drift[0] ** 2 * (1 + 1 / cells["runs_old"])]
-    dfs = [cells["within_df_old"], cells["between_df_old"], whole + drift[1]]
-    variance, df = moderated(np.array(parts, float), np.array(dfs, float), own, own_df)
-    return pd.DataFrame(
-        {
-            "value": cells["value_old"],
-            "variance": variance,
-            "df": df,
-            "runs": cells["runs_old"],
-            "old_process": cells["process_variance_old"],
-            "new_process": cells["process_variance_new"],
-            "process_df": cells[["between_df_old", "between_df_new"]].min(axis=1),
-        }
+    machine = None if relative else shared(arms)
+    _know_shift(cells, shifts(controls) if machine is None else machine)
+    whole = whole_drift(repeated, controls, None if machine is None else arms)
+    drift = everywhere(*whole, classes)
+    if machine is not None:
+        take_off(cells)
+        drift = drift if repeated is not None else beyond_shared(arms, machine, classes)
+    del arms  # a row for each cell, as those of the result will have
+    judged, error = _judge(cells, drift, threshold, tests)
+    told = slice(None if machine is not None else 0)
+    together = implementations(judged[told], cells["d"].to_numpy()[told], error[told], threshold)
+    old = old_side(cells[judged["suspected"]], whole)
+    typical = math.sqrt(float(drift.variance[cells["alike"]].mean())) if len(cells) else 0.0
+    return Comparison(
+        judged, together, old, mean, _mean(controls), typical * added, len(controls), machine is not None
     )
 
 
+def _know_shift(cells: pd.DataFrame, of_case: pd.DataFrame) -> None:
+    """Give each cell its case's columns."""
+    of_case = of_case.reindex(range(int(cells["case"].max() + 1) if len(cells) else 0))
+    for name in of_case:
+        cells[name] = of_case[name].to_numpy()[cells["case"]]
+
+
 def _judge(
-    cells: pd.DataFrame, drift: tuple[float, float], threshold: float, tests: int | None
-) -> pd.DataFrame:
-    """The rows of a `Comparison`'s cells."""
-    error, df = _errors(cells, drift)
+    cells: pd.DataFrame, drift: Drift, threshold: float, tests: int | None
+) -> tuple[pd.DataFrame, Floats]:
+    """The rows of a `Comparison`'s cells, and the standard error of each one's difference."""
+    error, df = errors(cells, drift)
     np.sqrt(error, out=error)
     d, shift = cells["d"].to_numpy(), cells["shift"].fillna(0.0).to_numpy()
     chance, p, beyond = _chances(cells, d, shift, error, df, threshold=threshold)
@@ -210,7 +171,7 @@ def _judge(
         p_value=p,
         p_adjusted=holm(p) if tests is None else np.minimum(p * tests, 1.0),
         noise_floor=noise_floor(cells, error, df, ALPHA / (tests or max(int((~np.isnan(p)).sum()), 1))),
-        shift=np.exp(shift),
+        shift=np.exp(cells.get("machine", shift)),
     )
     judged = _places_of_words(d, error, df, figures["p_adjusted"].to_numpy(), threshold)
     figures["change"] = _changes(cells, judged, unknown=np.isnan(p))
@@ -218,7 +179,7 @@ def _judge(
     figures["suspected"] = open_ones & (benjamini_hochberg(chance) <= _SCREEN)
     slow = (figures["change"] == "slower") & beyond
     figures["regression"] = slow | (figures["change"] == "failed")
-    return figures
+    return figures, error
 
 
 def _chances(

@@ -14,7 +14,7 @@ from bench.stats.between_runs import NAMED
 from bench.stats.run_estimates import KEY
 from kernels.api import AXES
 
-__all__ = ["copies_of_both", "paired"]
+__all__ = ["copies_of_both", "paired", "timed_in_both"]
 
 
 def copies_of_both(both: pd.DataFrame) -> pd.DataFrame:
@@ -24,10 +24,32 @@ def copies_of_both(both: pd.DataFrame) -> pd.DataFrame:
     return rows[["case", "d"]].assign(se_old=errors["old"], se_new=errors["new"])
 
 
+def timed_in_both(both: pd.DataFrame) -> pd.DataFrame:
+    """All arms that both sides timed, copies too: ``case``, ``alike``, ``d``, its ``variance``, and whether a ``copy``.
+
+    Half as exact as the rest, since a side may have millions of rows.
+    """
+    rows = np.flatnonzero(both["d"].notna() & both["control"].isin(("", "ceiling")))
+    variance = np.zeros(len(rows), np.float32)
+    for part in ("within_old", "within_new", "between_old", "between_new"):
+        variance += both[part].to_numpy(np.float32)[rows]
+    return pd.DataFrame(
+        {
+            "case": both["case"].to_numpy(np.int32)[rows],
+            "alike": both["alike"].to_numpy(np.int32)[rows],
+            "d": both["d"].to_numpy(np.float32)[rows],
+            "variance": variance,
+            "copy": (both["control"] == "ceiling").to_numpy()[rows],
+        },
+        copy=False,
+    )
+
+
 def paired(sides: list[pd.DataFrame], *, relative: bool) -> pd.DataFrame:
     """The arms of both sides (see `side_of`), which lose their columns as those of both come.
 
-    Besides the number of its ``case``, the difference ``d`` of the logs, and ``only_old`` and ``only_new``.
+    Besides the numbers of its ``case`` and of the arms ``alike``, of its size and kind, the difference ``d`` of the
+    logs, and ``only_old`` and ``only_new``.
     """
     old, new = sides
     for name in NAMED:
@@ -45,6 +67,7 @@ def paired(sides: list[pd.DataFrame], *, relative: bool) -> pd.DataFrame:
             both[f"{column}_{name}"] = values
     both["only_old"], both["only_new"] = at_new < 0, at_old < 0
     both["case"] = group_ids(both, AXES)
+    both["alike"] = group_ids(both, ("n", "kind_new"))
     both["d"] = both["value_new"] - both["value_old"]
     both["rebased"] = False
     if relative:

@@ -39,7 +39,7 @@ NEEDED = (
     ),
 )
 """The columns of cells.csv that a comparison is made of."""
-_RATIOS = ("speedup", "speedup_lo", "speedup_hi", "kind")
+_RATIOS = ("speedup", "speedup_lo", "speedup_hi")
 """Those of them that only a comparison of ratios is made of."""
 _AT_FIRST = ProcessSpread().spread("", 0)
 """What is thought of processes where no run has measured how they differ."""
@@ -65,9 +65,10 @@ def needed_for(*, relative: bool) -> tuple[str, ...]:
 def arms_of(run: Side, *, relative: bool, used_up: bool = False) -> pd.DataFrame:
     """One row per arm, without the floor and ablations.
 
-    Columns: `KEY` (`control` is the role of a control, else empty), role, status, reason, time_s, baseline, ``value``
-    (the log of the time, of that over the baseline's if `relative`), ``within`` with ``within_df`` and ``between`` with
-    ``between_df`` (the variances that rounds and processes give the value), and ``process_variance`` (of one process).
+    Columns: `KEY` (`control` is the role of a control, else empty), role, status, reason, time_s, baseline, kind,
+    ``value`` (the log of the time, of that over the baseline's if `relative`), ``within`` with ``within_df`` and
+    ``between`` with ``between_df`` (the variances that rounds and processes give the value), and ``process_variance``
+    (of one process).
     `value` and `within` are NaN where they are not known.  `used_up`: take the columns out of the run's frame, which
     nobody needs any more; a run may have millions of rows.
     """
@@ -78,7 +79,7 @@ def arms_of(run: Side, *, relative: bool, used_up: bool = False) -> pd.DataFrame
     with np.errstate(divide="ignore", invalid="ignore"):
         value, low, high = (np.log(cells[name].where(timed)) for name in names)
         width = high - low
-    frame = cells[[*MATCH, "role", "status", "reason", "time_s", "baseline"]].assign(
+    frame = cells[[*MATCH, "role", "status", "reason", "time_s", "baseline", "kind"]].assign(
         control=_control(cells["role"]),
         value=-value if relative else value,
         **_of_processes(cells, relative=relative),

@@ -40,10 +40,18 @@ def summary(found: Comparison, threshold: float) -> str:
     """The outcome in one line."""
     counts = found.cells["change"].value_counts().to_dict()
     slow = int((found.cells["regression"] & (found.cells["change"] == "slower")).sum())
-    failed = counts.get("failed", 0)
+    failed, whole = counts.get("failed", 0), found.implementations[found.implementations["regression"]]
     parts = [f"{slow:,} slower by more than {percent_text(threshold)}"] if slow else []
     parts += [f"{failed:,} with a worse status"] if failed else []
-    head = f"{_count(slow + failed, 'regression')} ({', '.join(parts)})" if parts else "No regression"
+    parts += [
+        f"{arm_name(str(row.backend), str(row.variant), 'candidate')} as a whole slower, {_ratio_of(row)}"
+        for row in whole.itertuples()
+    ]
+    head = (
+        f"{_count(slow + failed + len(whole), 'regression')} ({', '.join(parts)})"
+        if parts
+        else "No regression"
+    )
     changed = ", ".join(f"{counts.get(name, 0):,} {name}" for name in _WORDS)
     mean = f"; geometric mean of new/old {_mean_text(found.mean)}" if found.mean else ""
     compared = _count(int(found.cells["p_value"].notna().sum()), "cell")
@@ -89,7 +97,7 @@ def blocks(found: Comparison, limit: int, *, everything: bool) -> list[Block]:
             _by_ratio(cells[cells["suspected"] if confirmed else _suspected(found)]),
             limit,
         ),
-        _implementations(cells),
+        _implementations(found),
         _block("Not compared", "Left out of every figure.", _LOST, cells[cells["change"].isin(_WHY)], limit),
     ]
     return [block for block in made if block.sections]
@@ -106,9 +114,12 @@ def legend(found: Comparison, threshold: float, *, relative: bool) -> list[str]:
     lines = [
         f"new/old is the {unit}, with its 95 % interval for new processes: above 1 is slower. ! marks a regression.",
         "slower and faster are significant (5 %, corrected for the number of cells by Holm's method; of one run a side"
-        f" a jump by up to 15 % in one cell of a hundred is chance). same: closer than {width} (two one-sided tests)."
+        " a jump of one cell in a hundred by 5 to 15 %, and of some by more, is chance)."
+        f" same: closer than {width} (two one-sided tests)."
         " unresolved: neither is shown. noise: the smallest change that would have been called one in 80 % of cases.",
     ]
+    if found.shared:
+        lines += _of_the_machine(found)
     mean = found.controls_mean
     if mean is None:
         return [*lines, "The runs share no copies: how far the machine itself drifted is not known."]
@@ -121,10 +132,19 @@ def legend(found: Comparison, threshold: float, *, relative: bool) -> list[str]:
         f"{scatter if found.drift else ''}."
     )
     if not relative and (mean.lo > 1.0 or mean.hi < 1.0):
-        lines.append(
-            "So the machine itself changed; --relative compares speed-ups over the baseline instead."
-        )
+        instead = "--relative compares speed-ups over the baseline instead"
+        lines.append(f"So the machine itself changed{'' if found.shared else f'; {instead}'}.")
     return lines
+
+
+def _of_the_machine(found: Comparison) -> list[str]:
+    known = found.cells.loc[found.cells["p_value"].notna(), "shift"]
+    return [
+        f"What all arms of a case share, {ratio_text(known.min())} to {ratio_text(known.max())}, is the machine's,"
+        " and is taken off new/old.",
+        "As a whole: the mean of an implementation's cells without a fifth on either side, corrected for the number of"
+        " implementations; 2.5 % more is chance.",
+    ]
 
 
 def _block(heading: str, title: str, columns: _Columns, cells: pd.DataFrame, limit: int) -> Block:
@@ -135,21 +155,27 @@ def _block(heading: str, title: str, columns: _Columns, cells: pd.DataFrame, lim
     return Block(heading, [Section(title, tuple(columns), rows, right)] if rows else [], note)
 
 
-def _implementations(cells: pd.DataFrame) -> Block:
-    known = cells.loc[cells["p_value"].notna(), ["backend", "variant", "change", "ratio"]]
+def _implementations(found: Comparison) -> Block:
+    known = found.cells.loc[found.cells["p_value"].notna(), ["backend", "variant", "change", "ratio"]]
+    whole: dict[Any, Any] = {(row.backend, row.variant): row for row in found.implementations.itertuples()}
     rows = []
     for (backend, variant), arm in known.groupby(["backend", "variant"], observed=True):
         counts = arm["change"].value_counts().to_dict()
         numbers = [len(arm), *(counts.get(name, 0) for name in _WORDS)]
-        mean = ratio_text(float(np.exp(np.log(arm["ratio"]).mean())))
-        rows.append(
-            (arm_name(str(backend), str(variant), "candidate"), *(f"{number:,}" for number in numbers), mean)
-        )
-    headers = ("implementation", "cells", *_WORDS, "geometric mean")
-    right = (False, *(True for _ in headers[1:]))
+        row = whole.get((str(backend), str(variant)))
+        mean = ratio_text(float(np.exp(np.log(arm["ratio"]).mean()))) if row is None else _ratio_of(row)
+        word = "" if row is None else f"{row.change}{' !' if row.regression else ''}"
+        name = arm_name(str(backend), str(variant), "candidate")
+        rows.append((name, *(f"{number:,}" for number in numbers), mean, word))
+    headers = ("implementation", "cells", *_WORDS, "new/old", "as a whole")
+    right = (False, *(True for _ in headers[1:-1]), False)
     return Block(
         "By implementation", [Section("Over the cells compared.", headers, rows, right)] if rows else []
     )
+
+
+def _ratio_of(row: Any) -> str:
+    return ratio_text(row.ratio, row.ratio_lo, row.ratio_hi)
 
 
 def _count(number: int, what: str) -> str:

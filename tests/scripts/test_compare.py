@@ -187,9 +187,20 @@ class TestMachine:
         self, old: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
         new = write(tmp_path / "new", measure(2, everywhere(1.3)))
-        assert main([old, new]) == 1
-        assert "So the machine itself changed; --relative" in capsys.readouterr().out
+        assert main([old, new]) == 0
+        said = capsys.readouterr().out
+        assert "So the machine itself changed." in said
+        assert "geometric mean of new/old 1.30x" in said
+        assert "What all arms of a case share, 1.30x to 1.30x, is the machine's, and is taken off" in said
         assert changes(table(capsys, 0, old, new, "--relative")) == {}
+
+    def test_a_change_of_most_arms_but_not_of_the_copies_is_the_codes(
+        self, old: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        new = write(tmp_path / "new", measure(2, everywhere(1.3, ["numpy_ufunc", "torch_eager", "jax_jit"])))
+        found = changes(table(capsys, 1, old, new))
+        assert set(found.values()) == {"slower"}
+        assert len(found) == 12
 
     def test_a_slow_moment_of_one_experiment_is_not_the_cells(
         self, old: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -12,7 +12,7 @@ import pytest
 from bench.records import reading
 from bench.records.grouping import tallied
 from bench.records.reading import read_cells
-from bench.stats import comparison
+from bench.stats import change_errors
 from bench.stats.comparison import compare_arms
 from scripts._compare.loading import load
 from scripts._shared.summary import needed_of, prepare, ranked
@@ -76,7 +76,7 @@ def test_a_comparison_takes_so_many_bytes_for_each_row_of_both_runs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reading, "_PART", PART)
-    monkeypatch.setattr(comparison, "_AT_ONCE", AT_ONCE)
+    monkeypatch.setattr(change_errors, "_AT_ONCE", AT_ONCE)
     few, many = (run_of(tmp_path / str(cases), cases) for cases in (100, 400))
     compared(few)  # what is imported or cached at first
     rows = (400 - 100) * len(ARMS)

@@ -95,7 +95,7 @@ def test_one_run_a_side_suspects_ten_per_cent_and_calls_only_what_no_jump_explai
     assert found.cells["suspected"].to_numpy()[:10].all()
     assert not changed(found).any()
     assert not found.cells["regression"].any()
-    large = compare([machine.run(rng)], [machine.run(rng, range(10), factor=1.4)])
+    large = compare([machine.run(rng)], [machine.run(rng, range(10), factor=2.5)])
     assert large.cells["regression"].to_numpy()[:10].all()
     assert not large.cells["regression"].to_numpy()[10:].any()
 
