@@ -200,8 +200,8 @@ class Machine:
     def asks(self) -> None:
         """Note what is said to be left."""
         if self.sitting is not None:
-            self.estimates.append((self.around.now, self.sitting.seconds_left()))
-            self.leasts.append(self.sitting.least_left())
+            self.estimates.append((self.around.now, self.sitting.outlook.seconds_left()))
+            self.leasts.append(self.sitting.outlook.least_left())
 
     def measured(
         self, words: Mapping[str, str], sizes: Sequence[int] = (64,), seconds: float = 60.0

@@ -180,11 +180,11 @@ class Run:
         """What the experiments still to come will take, at the pace so far."""
         if not self._left:
             return 0.0
-        return self._allowed.seconds if self._sitting is None else self._sitting.seconds_left()
+        return self._allowed.seconds if self._sitting is None else self._sitting.outlook.seconds_left()
 
     def least_left(self) -> float:
         """What they will take in any case, by what was seen; 0 before anything was."""
-        return 0.0 if self._sitting is None or not self._left else self._sitting.least_left()
+        return 0.0 if self._sitting is None or not self._left else self._sitting.outlook.least_left()
 
     def measure(self, experiment: Experiment) -> bool:
         """Measure the experiment, and those of its block, if that has not been done; whether it was done now."""

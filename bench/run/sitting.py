@@ -17,16 +17,14 @@ from bench.plan.settings import Settings
 from bench.plan.time_plan import TimePlan
 from bench.run import experiment as measuring
 from bench.run.arm_state import ArmState
-from bench.run.budget import Budget, Share
 from bench.run.evidence import Evidence, learn
 from bench.run.inline_pool import InlinePool
 from bench.run.judged import is_resolved
+from bench.run.outlook import Outlook
 from bench.run.pool import Pool
 from bench.run.process_pool import ProcessPool
 from bench.run.progress import SILENT, Observer
-from bench.run.race import LEAST_ROUNDS
 from bench.run.time_account import TimeAccount
-from bench.run.time_left import Pace, Took
 from bench.run.visits import Due, Visits
 from bench.run.watched_pool import WatchedPool
 from bench.stats.process_spread import ProcessSpread
@@ -45,7 +43,7 @@ End = Callable[[Experiment, Sequence[ArmState], Evidence], None]
 
 
 class Sitting:
-    """Measures the experiments that are `left`, in the time that they may take.
+    """Measures the experiments that are `left`, in the time that they may take; `outlook` tells what is left of it.
 
     `start` makes the pool of the arms' processes of a number.
     """
@@ -68,52 +66,17 @@ class Sitting:
         visit_s = allowed.seconds / (self._processes * weights or 1.0)
         self._visits = Visits(left, lambda each: (most_s or 0.0) / self._processes or visit_s * weight(each))
         self._most_s = math.inf if most_s is None else most_s / self._processes
-        self._pace = Pace(allowed.start_up_s, allowed.compiling)
-        self._budget = Budget(allowed.seconds, self._pace, self._most_s)
-        self._since = surroundings.monotonic()
-        """When the last thing that the time left depends on happened."""
-        self._end = self._since + allowed.seconds
-        self._ahead: Sequence[Share] | None = None
+        self.outlook = Outlook(self._visits, allowed, self._most_s, surroundings)
         self._observer, self._visited = observer, 0
         self._over: list[Ended] = []
         """Of the block that is being measured; how processes differ, the whole block tells in the end."""
         self._pool: Pool | None = None
-        self._pool_process = 0
         self._spread, self._slow, self._copies = ProcessSpread(), SlowCpus(), Copies()
 
     def learn(self, ended: Iterable[tuple[Case, Sequence[tuple[str, bool, Rounds]]]]) -> None:
         """From experiments that ended in earlier sittings, arms as for `ProcessSpread.learn`: how processes differ."""
         for case, arms in ended:
             self._spread.learn(case.bytes_moved, arms)
-
-    def seconds_left(self) -> float:
-        """What the visits to come will take, at the pace so far; until one was made, what was announced."""
-        now = self._surroundings.monotonic()
-        if not self._pace.known:
-            return max(self._end - now, 0.0)
-        expected = [share.expected_s for share in self._shares()]
-        return sum(expected) - min(now - self._since, *expected[:1], math.inf)
-
-    def least_left(self) -> float:
-        """What they will take whatever comes: every experiment is visited in a first process, for the fewest rounds."""
-        since_s = self._surroundings.monotonic() - self._since
-        first = [visit for visit in self._visits.left(self._processes) if visit[1] == 1]
-        return max(sum(map(self._pace.at_least_s, first)) - since_s, 0.0)
-
-    def _shares(self) -> Sequence[Share]:
-        """Of the visits to come, the next one, or the one under way, first."""
-        if self._ahead is None:
-            self._ahead = list(self._budget.shares(self._visits.left(self._processes), self._pool_process))
-        return self._ahead
-
-    def _spent(self, seconds: float) -> None:
-        """Something has ended that took so many."""
-        self._budget.spend(seconds)
-        self._changed()
-
-    def _changed(self) -> None:
-        """What will come is another now."""
-        self._ahead, self._since = None, self._surroundings.monotonic()
 
     def close(self) -> None:
         """End all processes."""
@@ -145,7 +108,7 @@ class Sitting:
         while left := [each for each in block if each not in over]:
             wanted = left[0]
             due = self._visits.due(wanted)
-            if due.process > 1 and due.process != self._pool_process:
+            if due.process > 1 and due.process != self.outlook.process:
                 renounced = self._too_many(wanted)
                 over += [self._renounced(each, ended) for each in renounced]
                 if due in renounced:
@@ -155,7 +118,7 @@ class Sitting:
             evidence = learn(evidence, states)
             if self._goes_on(due, states, evidence, due.rounds_s + rounds_s):
                 self._visits.again(due, states, due.rounds_s + rounds_s)
-                self._changed()
+                self.outlook.changed()
                 continue
             over.append(self._ended(due, states, evidence, ended))
 
@@ -168,7 +131,7 @@ class Sitting:
 
     def _ended(self, due: Due, states: Sequence[ArmState], evidence: Evidence, ended: End) -> Experiment:
         self._visits.end(due)
-        self._changed()
+        self.outlook.changed()
         self._spread = evidence.spread
         kept = replace(
             evidence, spread=ProcessSpread()
@@ -180,7 +143,7 @@ class Sitting:
     def _too_many(self, wanted: Experiment) -> list[Due]:
         """What of the block of `wanted` there is no time for in one more process of its arms."""
         visits = {(each.experiment, each.process): each for each in self._visits.block(wanted)}
-        affordable = self._budget.affordable(visits)
+        affordable = self.outlook.affordable(visits)
         return [due for visit, due in visits.items() if visit not in affordable]
 
     def _renounced(self, due: Due, ended: End) -> Experiment:
@@ -210,9 +173,8 @@ class Sitting:
         begin = self._surroundings.monotonic()
         measured = measuring.run(experiment, pool, limits, self._visited, self._surroundings, visit=visit)
         took_s = self._surroundings.monotonic() - begin
-        self._pace.visited((experiment, due.process), _took(took_s, due.process, measured))
+        self.outlook.visited((experiment, due.process), took_s, measured)
         self._visited += 1
-        self._spent(took_s)
         self._account.add_renewed(measured.renewed_s)
         self._account.rounds_s += measured.rounds_s
         return measured.states, measured.rounds_s
@@ -220,22 +182,21 @@ class Sitting:
     def _limits(self, due: Due) -> measuring.Limits:
         """Of the rounds of the visit that comes next."""
         most_s = min(self._most_s, (self._settings.max_seconds or math.inf) - due.rounds_s)
-        share_s = min(self._shares()[0].rounds_s, most_s)
+        share_s = min(self.outlook.next_rounds_s(), most_s)
         most_s = min(_FEW_ROUNDS * share_s, most_s)
         return measuring.Limits.of(self._settings.profile, share_s, most_s)
 
     def _pool_of(self, due: Due) -> Pool:
         """The processes that the experiment is due in; those of other visits are ended."""
-        if self._pool is not None and self._pool_process == due.process:
+        if self._pool is not None and self.outlook.process == due.process:
             return self._pool
         begin = self._surroundings.monotonic()
         self.close()
         pool = WatchedPool(self._start(self._settings, due.process), self._observer)
-        self._pool, self._pool_process = pool, due.process
+        self._pool, self.outlook.process = pool, due.process
         self._pool.open(self._arms_with(due), due.experiment.case.threads)
         took_s = self._surroundings.monotonic() - begin
-        self._pace.started(took_s)
-        self._spent(took_s)
+        self.outlook.started(took_s)
         self._account.start_up_s += took_s
         return self._pool
 
@@ -261,24 +222,10 @@ class Sitting:
         most_s = settings.max_seconds
         again = (due.experiment, due.process + 1)
         if most_s is None:
-            has_time = bool(self._budget.affordable([again]))
+            has_time = bool(self.outlook.affordable([again]))
         else:
-            has_time = rounds_s + self._pace.least_s(again) <= most_s
+            has_time = rounds_s + self.outlook.least_s(again) <= most_s
         return has_time and not is_resolved(states, evidence)
-
-
-def _took(seconds: float, process: int, measured: measuring.Measured) -> Took:
-    """What a visit took, of so many seconds."""
-    batches = [b for state in measured.states for b in state.batches if b.process == process]
-    fewest = sum(b.timed_s for b in batches if b.round < LEAST_ROUNDS)
-    share = fewest / sum(b.timed_s for b in batches) if batches else 1.0
-    return Took(
-        measured.rounds_s,
-        measured.rounds_s * share,
-        seconds - measured.rounds_s - measured.renewed_s,
-        measured.renewed_s,
-        measured.limited,
-    )
 
 
 def pool_of(settings: Settings, process: int) -> Pool:
