@@ -84,7 +84,7 @@ def test_parts_make_up_the_batch(iterations: int) -> None:
 
 
 class Bursts:
-    """NumPy's relu that tidies up as long as 150,000 calls take, once in 4000 of them, of which a batch has more."""
+    """NumPy's relu that tidies up as long as 100,000 calls take, once in 4000 of them, of which a batch has more."""
 
     name = "bursts"
 
@@ -98,7 +98,7 @@ class Bursts:
         call = self._base.compile(case, x, dy, out)
 
         def tidying() -> np.ndarray:
-            for _ in repeat(None, 150_000):
+            for _ in repeat(None, 100_000):
                 call()
             return call()
 

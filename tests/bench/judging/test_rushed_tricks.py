@@ -192,15 +192,18 @@ FEW = (("forward", "new"), ("forward", "out"), ("backward", "inplace"))
 """Each placement, and each direction."""
 OWN = ("numba_tuned", "numba_parallel", "torch_eager", "jax_jit")
 """Backends that have threads, pools, or copies."""
-TRIED = {"numba_tuned": FEW, "numba_parallel": FEW[1:2]}
-"""Into a given array Numba's are tried, whose loops wait for each other: beside busy programs, for seconds."""
+TRIED = {"numba_tuned": FEW, "numba_parallel": FEW[1:2], "recycling_pool": FEW[:1]}
+"""Into a given array Numba's are tried, whose loops wait for each other: beside busy programs, for seconds.  The pool
+has a memory of its own for new results alone."""
 ODD = (harmless.RecyclingPool, harmless.CompilesLater, harmless.SettlesLate, harmless.PlansByShape)
 WAYS = [
     pytest.param(
         odd,
         direction,
         placement,
-        marks=() if (direction, placement) in TRIED.get(str(odd), FEW[::2]) else pytest.mark.daily,
+        marks=()
+        if (direction, placement) in TRIED.get(getattr(odd, "name", odd), FEW[::2])
+        else pytest.mark.daily,
         id=f"{getattr(odd, 'name', odd)}-{direction}-{placement}",
     )
     for odd in (*ODD, *OWN)
