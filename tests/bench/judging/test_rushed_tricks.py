@@ -196,15 +196,19 @@ TRIED = {"numba_tuned": FEW, "numba_parallel": FEW[1:2], "recycling_pool": FEW[:
 """Into a given array Numba's are tried, whose loops wait for each other: beside busy programs, for seconds.  The pool
 has a memory of its own for new results alone."""
 ODD = (harmless.RecyclingPool, harmless.CompilesLater, harmless.SettlesLate, harmless.PlansByShape)
+
+
+def name_of(odd: Any) -> str:
+    return str(getattr(odd, "name", odd))
+
+
 WAYS = [
     pytest.param(
         odd,
         direction,
         placement,
-        marks=()
-        if (direction, placement) in TRIED.get(getattr(odd, "name", odd), FEW[::2])
-        else pytest.mark.daily,
-        id=f"{getattr(odd, 'name', odd)}-{direction}-{placement}",
+        marks=() if (direction, placement) in TRIED.get(name_of(odd), FEW[::2]) else pytest.mark.daily,
+        id=f"{name_of(odd)}-{direction}-{placement}",
     )
     for odd in (*ODD, *OWN)
     for direction in DIRECTIONS
