@@ -177,7 +177,7 @@ class Noting(NumpyUfunc):
 
 
 @pytest.mark.parametrize("writable", [True, False])
-@pytest.mark.parametrize("n", [1 << 10, 1 << 15, 1 << 20])
+@pytest.mark.parametrize("n", [1 << 10, pytest.param(1 << 15, marks=pytest.mark.daily), 1 << 20])
 def test_results_of_timed_calls_lie_elsewhere_in_each_batch(n: int, writable: bool) -> None:
     backend = Noting(writable=writable)
     server = ArmServer(lambda: backend, 1, CACHE_BYTES)

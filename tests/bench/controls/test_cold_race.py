@@ -112,8 +112,14 @@ def test_threads_that_slept_before_a_bunch_win_it_as_they_would_a_batch(
     assert memory.now - before == pytest.approx(COLD_S[True])
 
 
-@pytest.mark.parametrize("placement", ["out", "new", "inplace"])
-@pytest.mark.parametrize("n", [64, 8192])
+@pytest.mark.parametrize(
+    ("n", "placement"),
+    [
+        *((64, placement) for placement in ("out", "new", "inplace")),
+        (8192, "out"),
+        *(pytest.param(8192, placement, marks=pytest.mark.daily) for placement in ("new", "inplace")),
+    ],
+)
 def test_whatever_was_chosen_copies_what_it_should(placement: str, n: int) -> None:
     case = Case("relu", "backward", placement, n=n, cache="cold")
     control = CopyPlain()

@@ -70,7 +70,7 @@ _WORDS = (
 text = st.one_of(st.text(max_size=40), st.lists(st.sampled_from(_WORDS), max_size=6).map("".join))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(spec=st.sampled_from(TYPED), typed=text)
 @example(spec=TYPED[0], typed="9" * 5000)
 def test_what_is_typed_is_taken_or_refused_in_one_line(spec: OptionSpec, typed: str) -> None:

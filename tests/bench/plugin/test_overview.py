@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import Any
-
-import pytest
 
 from bench.plugin.entries import entries
 from bench.plugin.not_ok import Trouble, not_ok
@@ -66,14 +65,13 @@ def test_names_that_do_not_fit_are_counted() -> None:
     assert shown(run, 120)[2].count("numpy_ufunc +5") == 3
 
 
-@pytest.mark.parametrize("width", [60, 80, 120, 200])
-@pytest.mark.parametrize("most_lines", [12, 40])
-def test_the_tables_fit_on_the_screen(width: int, most_lines: int) -> None:
-    run = whole_run() + whole_run(dtype="float16") + whole_run(cache="cold")
-    found = grids(entries(run), width, most_lines)
-    assert sum(len(lines(grid)) + 1 for grid in found) <= max(most_lines, 4 * 4)
-    assert max(len(line) for grid in found for line in lines(grid)) <= width
-    assert len(found) == 4
+def test_the_tables_fit_on_the_screen() -> None:
+    cases = entries(whole_run() + whole_run(dtype="float16") + whole_run(cache="cold"))
+    for width, most_lines in itertools.product((60, 80, 120, 200), (12, 40)):
+        found = grids(cases, width, most_lines)
+        assert sum(len(lines(grid)) + 1 for grid in found) <= max(most_lines, 4 * 4), (width, most_lines)
+        assert max(len(line) for grid in found for line in lines(grid)) <= width, (width, most_lines)
+        assert len(found) == 4, (width, most_lines)
 
 
 def test_what_is_left_out_is_the_rarer_cases_and_sizes_from_the_middle() -> None:
