@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from tests.running import INLINE, QUICK, ROOT
+from tests.running import INLINE, QUICK, ROOT, WITHOUT
 
 PAGE = (ROOT / "docs" / "own.md").read_text(encoding="utf-8")
 _BLOCKS = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -23,7 +23,7 @@ def run(command: str, folder: Path, *more: str) -> subprocess.CompletedProcess[s
     """A line of the page, in a folder that has its files."""
     words = [*shlex.split(command), *more]
     if words[0] == "pytest":
-        words = [sys.executable, "-m", *words, "-p", "no:cacheprovider"]
+        words = [sys.executable, "-m", *words, *WITHOUT]
     words = [sys.executable if word == "python" else word for word in words]
     words = [str(ROOT / word) if word.startswith(("bench/", "scripts/")) else word for word in words]
     path = os.pathsep.join([str(folder), str(ROOT)])

@@ -19,7 +19,7 @@ import pytest
 
 from bench.plan.experiments import CONTROLS
 from tests.elsewhere import STAND_IN, run
-from tests.running import INLINE, QUICK, ROOT
+from tests.running import INLINE, QUICK, ROOT, WITHOUT
 
 pytestmark = pytest.mark.slow
 
@@ -198,7 +198,7 @@ def test_it_measures_a_plugin_from_any_folder_and_its_scripts_read_the_run(insta
     options = ("--backends", "mine", "--baseline", "mine", "--plugin", "mine:Mine")
     few = ("--ops", "relu", "--directions", "forward", "--placements", "new", "--sizes", "64")
     asked = ("--pyargs", "relu_bench.bench", *QUICK, *INLINE, *options, *few, "--run-id", "run")
-    done = installed.run("-m", "pytest", "-p", "no:cacheprovider", *asked)
+    done = installed.run("-m", "pytest", *WITHOUT, *asked)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "python -m relu_bench.scripts.summarise results/run" in done.stdout
     with (installed.folder / "results" / "run" / "cells.csv").open(encoding="utf-8", newline="") as file:
@@ -236,7 +236,7 @@ def test_it_measures_a_function_of_a_file(installed: Installed) -> None:
     (installed.folder / "own.py").write_text("import numpy as np\n\ndef f(x):\n    return np.maximum(x, 0)\n")
     few = ("--ops", "relu", "--directions", "forward", "--placements", "new", "--sizes", "64")
     asked = ("--backends", "numpy_ufunc", "--callable", "own.py:f", *few, "--benchmark-disable")
-    words = ("-m", "pytest", "-p", "no:cacheprovider", "--pyargs", "relu_bench.bench.test_activations")
+    words = ("-m", "pytest", *WITHOUT, "--pyargs", "relu_bench.bench.test_activations")
     done = installed.run(*words, *QUICK, *INLINE, *asked)
     assert done.returncode == 0, done.stdout + done.stderr
     bad = installed.run(*words, "--callable", "own.py:g")

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.elsewhere import STAND_IN, run
-from tests.running import ROOT
+from tests.running import ROOT, WITHOUT
 
 pytestmark = pytest.mark.slow
 
@@ -107,7 +107,7 @@ def test_in_a_checkout_the_commands_of_a_wheel_work_too(tmp_path: Path) -> None:
     (said / "entry_points.txt").write_text("[pytest11]\nrelu_bench = relu_bench._pytest_options\n")
     chosen = ("--backends", "numpy_ufunc", "--baseline", "numpy_ufunc", "--sizes", "64", "--ops", "relu")
     few = (*chosen, "--collect-only", "-q")
-    words = ("-m", "pytest", "-p", "no:cacheprovider", "--pyargs", "relu_bench.bench", *few)
+    words = ("-m", "pytest", *WITHOUT, "--pyargs", "relu_bench.bench", *few)
     done = run(sys.executable, *words, folder=ROOT, path=os.pathsep.join([str(tmp_path), str(ROOT)]))
     assert "relu-forward-new-float32-64-numpy_ufunc-twin" in done.stdout, done.stdout + done.stderr
 

@@ -14,7 +14,7 @@ import pytest
 import kernels
 from bench.plan.profiles import PROFILES
 from bench.plan.settings import FORCE
-from tests.running import INLINE, QUICK, ROOT
+from tests.running import INLINE, QUICK, ROOT, WITHOUT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PAGES = [
@@ -99,9 +99,8 @@ def test_the_plugin_is_short_and_gets_a_row(tmp_path: Path) -> None:
             *options.split(),
             *QUICK,
             *INLINE,
+            *WITHOUT,
             f"--results={tmp_path}",
-            "-p",
-            "no:cacheprovider",
         ],
         cwd=ROOT,
         env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(tmp_path), FORCE: "1"},

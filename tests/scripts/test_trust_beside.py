@@ -90,6 +90,7 @@ def test_a_neighbour_that_cannot_be_is_one_line(monkeypatch: pytest.MonkeyPatch)
         pass
 
 
+@pytest.mark.daily  # a busy neighbour ends above, and pairs are judged in test_trust.py
 @pytest.mark.slow
 def test_pairs_are_judged_beside_a_worker() -> None:
     """A real scheduler and a real worker, there until the last verdict; for half of the rounds they are stopped."""

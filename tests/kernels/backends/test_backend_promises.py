@@ -82,6 +82,7 @@ def test_numpy_does_not_warn_of_ordinary_special_values(dtype: str) -> None:
         load("numpy_ufunc").compile(case, special, dy, None)()
 
 
+@pytest.mark.daily  # so it is in a read-only checkout, see test_surroundings.py
 def test_numba_counts_a_loop_from_the_disk_as_a_cache_hit() -> None:
     program = """
         import numpy as np
