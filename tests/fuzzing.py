@@ -212,6 +212,7 @@ _SEEDS = (
     b'\x80{"cells":[]}',
     b"\x01" + b",".join([b"1"] * 60) + b"\n",
     b"\x01" + b"[" * 5_000,
+    b"x" * 300 + b".py:Mine",
     b"[" * 5_000,  # deeper than Python's recursion goes
 )
 _OURS = ("bench.", "kernels.", "scripts.")

@@ -14,6 +14,7 @@ import tempfile
 from pathlib import Path
 
 from bench.plan.experiments import Variant
+from kernels.specs.function import is_there
 
 __all__ = ["environ_of", "installed_when", "own_caches", "search_path", "usable_interpreter"]
 
@@ -34,7 +35,7 @@ def usable_interpreter(text: str) -> str:
     Raises ValueError, of one line: no such file, not executable, no Python, of another version, or lacking packages.
     """
     path = shutil.which(text) if os.sep not in text else text
-    if path is None or not Path(path).is_file():
+    if path is None or not is_there(Path(path)):
         raise ValueError(f"{text!r} is no file; name a Python interpreter, as in /path/to/venv/bin/python")
     found = _ANSWER.fullmatch(_asked(path, text))
     if found is None:

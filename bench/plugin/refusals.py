@@ -142,8 +142,7 @@ def _refuse_unwritable(config: pytest.Config) -> None:
         )
     for name, ending, flag in _WRITTEN:
         given = _first(config.getoption(name, None))
-        file = Path(f"{given}{ending}")
-        if given and (file.is_dir() or not _can_be_made(file.parent)):
+        if given and not _can_be_written(Path(f"{given}{ending}")):
             raise pytest.UsageError(f"{flag}: {given} cannot be written; name another file")
 
 
@@ -152,9 +151,20 @@ def _first(given: object) -> object:
     return next(iter(given), None) if isinstance(given, list) else given
 
 
+def _can_be_written(file: Path) -> bool:
+    """Whether it can be a file, in a folder that may have to be made."""
+    try:
+        return not file.is_dir() and _can_be_made(file.parent)
+    except OSError:  # the name is too long, or the folder another's
+        return False
+
+
 def _can_be_made(folder: Path) -> bool:
     """Whether files can be written there, once the folder has been made."""
-    there = next(each for each in (folder.absolute(), *folder.absolute().parents) if each.exists())
+    try:
+        there = next(each for each in (folder.absolute(), *folder.absolute().parents) if each.exists())
+    except OSError:
+        return False
     return there.is_dir() and os.access(there, os.W_OK | os.X_OK)
 
 

@@ -24,7 +24,15 @@ def new_run_id(results: Path) -> str:
     """The time, and a number where another run began in the same second."""
     now = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
     names = itertools.chain([now], (f"{now}-{number}" for number in itertools.count(2)))
-    return next(name for name in names if not (results / name).exists())
+    return next(name for name in names if not _is_there(results / name))
+
+
+def _is_there(folder: Path) -> bool:
+    """Where nobody can look, nobody can write: that is told when it is tried."""
+    try:
+        return folder.exists()
+    except OSError:
+        return False
 
 
 def no_such_run(run_id: str, results: Path) -> RunFilesError:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["KINDS", "CallableSpec", "is_callable_spec", "parse_callable", "spec_of_text"]
+__all__ = ["KINDS", "CallableSpec", "is_callable_spec", "is_there", "parse_callable", "spec_of_text"]
 
 KINDS = ("numpy", "torch", "jax", "triton", "cuda", "c")
 """What arrays a function is called with, or that it is a C symbol, which is called with addresses."""
@@ -78,9 +78,25 @@ def _check(what: str, word: str, allowed: Sequence[str]) -> None:
         raise ValueError(f"{word!r} is no {what}; allowed: {', '.join(allowed)}{hint}")
 
 
+def is_there(path: Path) -> bool:
+    """Whether there is a file that can be found; a name may be too long for one, or stand in a folder of another's."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
+def _beside(path: Path) -> list[str]:
+    """What else of that kind is in the folder."""
+    try:
+        return [each.name for each in path.parent.glob(f"*{path.suffix}")]
+    except OSError:
+        return []
+
+
 def _check_file(path: Path, kind: str) -> None:
-    if not path.is_file():
-        beside = [each.name for each in path.parent.glob(f"*{path.suffix}")] if path.parent.is_dir() else []
+    if not is_there(path):
+        beside = _beside(path)
         near = difflib.get_close_matches(path.name, beside, n=1)
         hint = f"; did you mean {path.with_name(near[0])}?" if near else ""
         raise ValueError(f"there is no file {path} (from {Path.cwd()}){hint}")

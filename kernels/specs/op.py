@@ -8,7 +8,7 @@ from typing import Any
 
 from kernels.op_facts import OpFacts, Parameter, declare_op, is_own
 from kernels.specs.asking import fields_in, replies
-from kernels.specs.function import is_callable_spec
+from kernels.specs.function import is_callable_spec, is_there
 
 __all__ = ["MARK", "OP_FORM", "all_checked", "checked", "file_of", "is_op_spec"]
 
@@ -49,7 +49,7 @@ def checked(text: str) -> tuple[str, str]:
             f"{text!r} is no op; allowed: {OP_FORM}, the name of a class, which begins with a capital letter"
         )
     path = Path(file)
-    if not path.is_file():
+    if not is_there(path):
         raise ValueError(f"there is no file {file} (from {Path.cwd()})")
     spec = f"{MARK}{path.resolve()}:{name}"
     what = f"{path.name}:{name}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -12,6 +13,7 @@ from bench.plan.options import OptionError, parse
 
 _RUNS_CODE = ("plugin", "callable")
 """What these name is imported, in a process of its own."""
+TOO_LONG = "x" * 300
 TYPED = [spec for spec in OPTIONS if spec.action != "store_true" and spec.name not in _RUNS_CODE]
 _WORDS = (
     *(
@@ -82,3 +84,19 @@ def test_what_is_typed_is_taken_or_refused_in_one_line(spec: OptionSpec, typed: 
         assert said.startswith("--")
         assert said.isprintable()
         assert len(said) < 1100
+
+
+@pytest.mark.parametrize(
+    ("option", "typed"),
+    [
+        ("op", f"{TOO_LONG}.py:Mine"),
+        ("op", f"{TOO_LONG}/own.py:Mine"),
+        ("callable", f"{TOO_LONG}.py:f"),
+        ("callable", f"c:{TOO_LONG}/own.so:f"),
+        ("arm", f"old@numpy_ufunc:python=/{TOO_LONG}/python"),
+    ],
+)
+def test_a_name_that_is_too_long_for_a_file_is_none(option: str, typed: str) -> None:
+    with pytest.raises(OptionError, match="no file") as refused:
+        parse({option: [typed]})
+    assert str(refused.value).isprintable()

@@ -93,6 +93,7 @@ def test_what_cannot_be_saved_is_refused_beforehand(tmp_path: Path) -> None:
     for option in ("--benchmark-json", "--benchmark-histogram", "--junitxml", "--log-file"):
         said = line_of(bench(tmp_path, *SMALL, f"{option}={tmp_path}/file/in/it"))
         assert f"{option}: {tmp_path}/file/in/it cannot be written" in said
+    assert "xxx cannot be written" in line_of(bench(tmp_path, *SMALL, f"--benchmark-json={'x' * 300}"))
 
 
 @pytest.mark.parametrize("option", ["--benchmark-min-rounds=3", "--benchmark-cprofile=tottime"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,7 +10,8 @@ import pytest
 from bench.machine.environment import DIFFERS
 from bench.plan.options import parse
 from bench.records.errors import RunFilesError
-from bench.run.identity import check_same, conditions
+from bench.records.lock import alone_in
+from bench.run.identity import check_same, conditions, new_run_id
 
 _VARIANT = {"variant": ["pages@numpy_ufunc:OMP_NUM_THREADS=1"]}
 
@@ -32,3 +34,12 @@ def test_a_variant_keeps_its_meaning() -> None:
     now = _conditions({"variant": ["pages@numpy_ufunc:OMP_NUM_THREADS=2"]})
     with pytest.raises(RunFilesError, match=r"in run mine pages is .*1.*, and .*2.* now; use another name"):
         check_same("mine", _conditions(_VARIANT), now)
+
+
+def test_results_that_no_folder_can_have_get_a_name_and_are_refused_when_they_are_made() -> None:
+    results = Path("x" * 300)
+    with (
+        pytest.raises(RunFilesError, match=r"cannot write to x+/.*File name too long"),
+        alone_in(results / new_run_id(results)),
+    ):
+        pass
