@@ -5,7 +5,6 @@ from __future__ import annotations
 from bench.machine.cgroups import cpu_limit
 from bench.machine.clocks import cpu_clock
 from bench.machine.environment import usable_cpus
-from bench.machine.own_usage import waited_s
 
 __all__ = ["slowness"]
 
@@ -20,6 +19,8 @@ def slowness(planned_cpus: int) -> float:
 
     From the CPUs that it may use, and from how long this process has waited for one so far, where the system tells.
     """
+    from bench.machine.own_usage import waited_s  # noqa: PLC0415  # needs what a run refuses to be without
+
     cpus = min(usable_cpus(), cpu_limit() or planned_cpus)
     used_s = cpu_clock()
     waits = 1.0 + waited_s() / used_s if used_s >= _TELLING_S else 1.0

@@ -7,9 +7,9 @@ from functools import partial
 
 import pytest
 
-from bench.machine import slowness as room
+from bench.machine.slowness import slowness
 
-READ = ("usable_cpus", "cpu_limit", "cpu_clock", "waited_s")
+READ = ("slowness.usable_cpus", "slowness.cpu_limit", "slowness.cpu_clock", "own_usage.waited_s")
 
 
 @pytest.mark.parametrize(
@@ -29,5 +29,5 @@ def test_few_cpus_and_waiting_for_them_make_it_slow(
     found: Sequence[float | None], expected: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in zip(READ, found, strict=True):
-        monkeypatch.setattr(room, name, partial(lambda told: told, value))
-    assert room.slowness(planned_cpus=2) == expected
+        monkeypatch.setattr(f"bench.machine.{name}", partial(lambda told: told, value))
+    assert slowness(planned_cpus=2) == expected
