@@ -103,7 +103,8 @@ def other_slopes(name: str, case: Case) -> tuple[float, ...]:
 def test_special_values_at_every_position(case: Case, name: str) -> None:
     backend = load(name)
     demand(backend, case)
-    step = 5 if name == "numba_parallel" else 1  # numba_jit's loop, of which each call wakes threads
+    shown = name == "numba_parallel" or case.placement != "new"  # by numba_jit's loop; by a new result
+    step = 5 if shown else 1
     for n in lengths(name, case):
         check(backend, replace(case, n=n), step)
     for slope in other_slopes(name, case):
@@ -141,7 +142,7 @@ def test_every_bit_pattern_of_16_bits(case: Case, name: str) -> None:
 @pytest.mark.parametrize(("dtype", "name"), TYPED)
 @pytest.mark.parametrize("direction", DIRECTIONS)
 def test_lengths_that_run_in_parallel(direction: str, dtype: str, name: str) -> None:
-    if name == "torch_compile" and dtype != "float32":
+    if name == "torch_compile" and (dtype, direction) != ("float32", "forward"):
         pytest.skip("one of them shows it; each takes a good part of a second to compile")
     backend, case = load(name), Case("leaky_relu", direction, "new", dtype, 100_003)
     demand(backend, case)
