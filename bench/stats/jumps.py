@@ -24,7 +24,7 @@ JUMP = float(np.log(1.15))
 """The largest difference, of log times, that an arm is thought to make between two runs of the same code by itself."""
 JUMP_RATE = 0.01
 """The share of the cells of two such runs that jump by 5 % or more."""
-_BEYOND = 1.4
+_BEYOND = 1.6
 """Errors of a cell by which jumps exceed `JUMP` on average, those that do: what is known to 8 % jumps further than what
 is known to 2 %."""
 _POWER = 0.8416

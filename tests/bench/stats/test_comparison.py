@@ -100,6 +100,18 @@ def test_one_run_a_side_suspects_ten_per_cent_and_calls_only_what_no_jump_explai
     assert not large.cells["regression"].to_numpy()[10:].any()
 
 
+def test_what_is_not_known_well_jumps_further() -> None:
+    machine = Machine(cells=140, jumping=0.0, process_sd=(0.08, 0.08))
+    found: list[Comparison] = []
+    for seed in range(6):
+        rng = np.random.default_rng(seed)
+        found.append(compare([machine.run(rng)], [machine.run(rng, [0], factor=1.55)]))
+        large = compare([machine.run(rng)], [machine.run(rng, [0], factor=3.0)])
+        assert large.cells["regression"][0]
+    assert sum(bool(each.cells["suspected"][0]) for each in found) >= 5
+    assert not any(changed(each).any() for each in found)
+
+
 def test_a_jump_of_one_run_among_several_is_no_change() -> None:
     rng, machine = np.random.default_rng(3), Machine(jumping=0.0, process_sd=(0.003, 0.003))
     old = [machine.run(rng) for _ in range(2)]
