@@ -142,8 +142,8 @@ def _of_the_machine(found: Comparison) -> list[str]:
     return [
         f"What all arms of a case share, {ratio_text(known.min())} to {ratio_text(known.max())}, is the machine's,"
         " and is taken off new/old.",
-        "As a whole: the mean of an implementation's cells without a fifth on either side, corrected for the number of"
-        " implementations; 2.5 % more is chance.",
+        "As a whole: the mean of an implementation's cells, the highest and the lowest fifth left out; significant as"
+        " above, and beyond the 2.5 % by which an hour may favour one.",
     ]
 
 

@@ -53,7 +53,7 @@ def check(folder: Path, whole: Counter[tuple[str, ...]]) -> None:
     assert not list(run.glob("*.part"))
 
 
-@pytest.mark.parametrize("how_many", ["4", pytest.param("all", marks=pytest.mark.daily)])
+@pytest.mark.parametrize("how_many", ["6", pytest.param("all", marks=pytest.mark.daily)])
 def test_a_run_killed_at_a_write_goes_on(tmp_path: Path, how_many: str) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "tests.killing", str(tmp_path), how_many],
