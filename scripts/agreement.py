@@ -11,7 +11,7 @@ import csv
 from argparse import Namespace
 from collections import defaultdict
 from collections.abc import Generator, Sequence
-from contextlib import closing
+from contextlib import closing, nullcontext
 from pathlib import Path
 from statistics import median
 
@@ -21,6 +21,7 @@ from rich.progress import Progress
 import scripts._shared.system as _system  # noqa: F401  # first of all: what follows cannot be imported everywhere
 from bench.plan.experiments import Experiment, case_label
 from bench.plan.options import OptionError, parse
+from bench.records.lock import alone_on_this_machine
 from bench.records.schema import CELL_COLUMNS, Cell, values_of
 from bench.run import experiment as measuring
 from bench.run.arm_state import ArmState
@@ -151,7 +152,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OptionError as error:
         raise UsageError(str(error)) from error
     limits = measuring.Limits.of(settings.profile, options.seconds)
-    pairs = _measure(plan(settings), limits, Console(stderr=True))
+    with nullcontext() if settings.force else alone_on_this_machine("agreement.py"):
+        pairs = _measure(plan(settings), limits, Console(stderr=True))
     if not pairs:
         raise UsageError("no cell was timed; see pytest bench/ for the reasons")
     if options.csv:

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.plan.options import OptionError
-from bench.records.errors import RunFilesError
 from bench.records.reading import ReadError
 from bench.records.schema import RUN_FILES
 from bench.stats.comparison import Comparison, compare_arms
@@ -260,4 +259,4 @@ def _report(compared: _Compared, options: argparse.Namespace) -> Report:
 
 
 if __name__ == "__main__":
-    cli.run(main, (ReadError, cli.UsageError, OptionError, RunFilesError))
+    cli.run(main, (ReadError, cli.UsageError, OptionError))

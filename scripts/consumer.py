@@ -16,7 +16,6 @@ from pathlib import Path
 from bench.machine import environment
 from bench.plan.experiments import Experiment, Variant
 from bench.plan.options import OptionError
-from bench.records.errors import RunFilesError
 from bench.records.reading import ReadError
 from bench.stats.verdicts import RESOLVE
 from bench.text.sizes import format_size
@@ -209,4 +208,4 @@ def _ratio(found: Gain | None) -> str:
 
 
 if __name__ == "__main__":
-    cli.run(main, (OptionError, RunFilesError, ReadError))
+    cli.run(main, (OptionError, ReadError))

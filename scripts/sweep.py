@@ -12,7 +12,6 @@ from bench.plan.option_table import OPTIONS
 from bench.plan.option_values import option_flag, whole
 from bench.plan.options import OptionError, parse
 from bench.plan.settings import Settings
-from bench.records.errors import RunFilesError
 from bench.records.lock import alone_in
 from bench.run.identity import new_run_id
 from bench.text.commands import command_line
@@ -217,4 +216,4 @@ def _say(line: str) -> None:
 
 
 if __name__ == "__main__":
-    cli.run(main, (OptionError, RunFilesError, cli.UsageError))
+    cli.run(main, (OptionError, cli.UsageError))

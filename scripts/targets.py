@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench.plan.options import OptionError
-from bench.records.errors import RunFilesError
 from bench.records.reading import ReadError
 from bench.stats.verdicts import RESOLVE
 from bench.text.sizes import format_size
@@ -146,4 +145,4 @@ def _lines(each: Standing) -> list[tuple[str, ...]]:
 
 
 if __name__ == "__main__":
-    cli.run(main, (OptionError, RunFilesError, ReadError, MarkerError, cli.UsageError))
+    cli.run(main, (OptionError, ReadError, MarkerError, cli.UsageError))

@@ -1,9 +1,9 @@
 """What the visits to come will take, from those that were made.
 
 A visit is foreseen part by part.  Where the same experiment was visited in a process before, it is expected to take
-that again for each of its arms, as much longer or shorter as the others of this pass do; else it takes what those of a
-like weight took, most of all the last ones.  Compiling has a pace of its own (`bench.run.compile_pace`): only first
-processes do it.
+that again for each of its arms, as much longer or shorter as the others of this pass do; else it takes what those of
+its sort and of a like weight took, most of all the last ones.  Compiling has a pace of its own
+(`bench.run.compile_pace`): only first processes do it.
 """
 
 from __future__ import annotations
@@ -32,12 +32,10 @@ _FIRST = 0.02
 """The first visit in new processes counts so much for what others take beside rounds: it pays for what is done once."""
 _OTHER_END = 0.25
 """The same for experiments of which one, in the process before, had more to find out than it had time for."""
-_OTHER_SORT = 0.01
-"""The same for hot cases of cold ones, before each batch of which much memory is written, and of networks."""
 _OWN = 3.0
 """What the same experiment needed in the process before counts for its rounds, beside the others."""
 _LAST = 40
-"""Visits that are looked at: of older ones, next to nothing counts."""
+"""Visits of a sort that are looked at: of older ones, next to nothing counts."""
 
 Visit = tuple[Experiment, int]
 """An experiment, and the number of the process of its arms."""
@@ -140,7 +138,7 @@ class Pace:
         mine, sort = weight(*visit), sort_of(visit[0])
         seen = sorted(
             made.took.beside_s + made.took.least_s
-            for made in self._made[-_LAST:]
+            for made in self._last_of(sort)
             if made.weight <= mine and sort_of(made.experiment) == sort
         )
         return seen[len(seen) // 4] if seen else 0.0
@@ -202,10 +200,14 @@ class Pace:
         return self._alikes[key]
 
     def _counting(self, mine: float, process: int, sort: str) -> Iterator[tuple[_Made, float]]:
-        for age, made in enumerate(reversed(self._made[-_LAST:])):
+        for age, made in enumerate(reversed(self._last_of(sort))):
             counts = _FADES**age * math.exp(-_OTHER_SIZE * abs(math.log(mine / made.weight)))
-            counts *= 1.0 if sort_of(made.experiment) == sort else _OTHER_SORT
             yield made, counts if made.process == process else counts * _OTHER_PASS
+
+    def _last_of(self, sort: str) -> list[_Made]:
+        """The last visits of that sort, which others tell next to nothing of; of all, before there was one."""
+        mine = [made for made in self._made if sort_of(made.experiment) == sort]
+        return (mine or self._made)[-_LAST:]
 
     def _before(self, visit: Visit) -> _Before | None:
         """The last visit of the same experiment, if there was one."""

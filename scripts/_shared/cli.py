@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import NoReturn, TypeVar
 
 from bench.plan import option_values
+from bench.records.errors import RunFilesError
 from bench.records.schema import RUN_FILES
 from bench.text.commands import as_typed
 from bench.text.foreign import plain
@@ -150,14 +151,16 @@ def writable(text: str) -> Path:
 def run(main: Callable[[], int], errors: tuple[type[Exception], ...]) -> NoReturn:
     """Exit with the status of `main`.
 
-    It is 2 for `errors` and for files that cannot be read or written, in one line, and 130 for Ctrl-C.  Quietly when
-    the reader has left, and where standard output is closed.
+    It is 2 for `errors`, for a run that cannot be made or gone on with, and for files that cannot be read or written,
+    in one line, and 130 for Ctrl-C.  Quietly when the reader has left, and where standard output is closed.
     """
     _open_streams()
     _have_home()
     try:
         status = main()
         sys.stdout.flush()
+    except RunFilesError as error:
+        status = _failed(f"error: {as_typed(plain(str(error)))}", 2)
     except errors as error:
         status = _failed(f"error: {as_typed(plain(str(error)))}", 2)
     except KeyboardInterrupt:

@@ -12,7 +12,7 @@ import pytest
 from bench.plan.settings import FORCE
 from bench.records.errors import RunFilesError
 from bench.records.lock import alone_in, alone_on_this_machine
-from tests.running import ROOT, bench
+from tests.running import ROOT, bench, environ
 
 HOLDER = """
 import sys
@@ -116,6 +116,21 @@ def test_a_run_waits_for_no_other_and_measures_beside_it_when_it_is_told_to(
     again = bench(tmp_path, *options)  # nothing is left to measure
     assert again.code == 0, again.text[-3000:]
     process.communicate()
+
+
+@pytest.mark.parametrize("script", ["intervals.py", "agreement.py"])
+def test_a_script_that_measures_beside_a_run_is_refused_in_one_line(
+    script: str, machine: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("fcntl")
+    monkeypatch.delenv(FORCE)
+    process = holder(machine, MACHINE_HOLDER)
+    command = [sys.executable, f"scripts/{script}", "--sizes", "64"]
+    done = subprocess.run(command, cwd=ROOT, env=environ(), capture_output=True, text=True, check=False)
+    process.communicate()
+    assert done.returncode == 2
+    assert "error: another run is being measured on this machine" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
