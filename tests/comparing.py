@@ -26,14 +26,19 @@ Measured = tuple[list[Cell], list[Round]]
 
 def measure(seed: int, factors: Mapping[tuple[str, int], float] | None = None, **changes: Any) -> Measured:
     """Four sizes of relu, 20 rounds with 1 % of noise, processes with 0.5 %; `factors` slow an arm down at a size."""
-    return _measure(seed, tuple((factors or {}).items()), tuple(changes.items()))
+    return _measure(seed, tuple((factors or {}).items()), SIZES, tuple(changes.items()))
+
+
+def measure_at(sizes: Sequence[int], seed: int, factors: Mapping[tuple[str, int], float]) -> Measured:
+    """As `measure`, at these sizes."""
+    return _measure(seed, tuple(factors.items()), tuple(sizes), ())
 
 
 @functools.cache
-def _measure(seed: int, factors: Any, changes: Any) -> Measured:
+def _measure(seed: int, factors: Any, sizes: Sequence[int], changes: Any) -> Measured:
     rng = np.random.default_rng(seed)
     cells, rounds = [], []
-    for n in SIZES:
+    for n in sizes:
         rates = {name: 1e-9 * (2 + place) * n for place, name in enumerate(ARMS)}
         seconds = {
             name: rate * dict(factors).get((name, n), 1.0) * np.exp(rng.normal(0, 0.01, 20))

@@ -26,7 +26,8 @@ _FEWEST = 5
 """The fewest cells that tell of an implementation."""
 _APART = 0.025
 """What an implementation differs by between two runs of the same code, beside the others: kinds of work suit an hour
-better or worse.  Of 14 in two pairs of quick runs twelve moved by less, and the other two by chance beyond it."""
+better or worse.  Of 21 in three pairs of quick runs fifteen moved by less, and six by chance beyond it: by 1.3 of their
+standard errors at most."""
 _CHANGED = 0.05
 """How often one or more implementations may be called changed by chance."""
 

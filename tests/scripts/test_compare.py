@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from tests.comparing import (
     changes,
     everywhere,
     measure,
+    measure_at,
     table,
     write,
 )
@@ -182,6 +184,24 @@ class TestVerdict:
             main([old, path, "--relative"])
 
 
+class TestWholeImplementations:
+    def test_a_change_in_all_cells_is_a_regression_though_no_cell_is(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        sizes = [1 << power for power in range(10, 24, 2)]
+        slow = {("jax_jit", n): 1.13 for n in sizes}
+        old, new = (
+            write(tmp_path / str(seed), measure_at(sizes, seed, factors))
+            for seed, factors in ((1, {}), (2, slow))
+        )
+        assert changes(table(capsys, 1, old, new)) == {}
+        assert main([old, new]) == 1
+        said = capsys.readouterr().out
+        assert re.search(r"1 regression \(jax_jit as a whole slower, 1\.1[34]x \[1\.\d+, 1\.\d+\]\)", said)
+        assert re.search(r"jax_jit +7 .* slower !\n", said)
+        assert main([old, old]) == 0
+
+
 class TestMachine:
     def test_a_slower_machine_is_said_and_cancels_in_relative(
         self, old: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -201,6 +221,15 @@ class TestMachine:
         found = changes(table(capsys, 1, old, new))
         assert set(found.values()) == {"slower"}
         assert len(found) == 12
+
+    @pytest.mark.parametrize("machine", [1.3, 0.75])
+    def test_another_machine_cancels_among_several_runs_too(
+        self, machine: float, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        slow = everywhere(machine) | {("torch_eager", 1 << 20): machine * 1.3}
+        olds = [write(tmp_path / f"old{seed}", measure(seed)) for seed in (1, 2)]
+        news = [write(tmp_path / f"new{seed}", measure(seed, slow)) for seed in (3, 4)]
+        assert changes(table(capsys, 1, *olds, "--new", *news)) == {f"torch_eager {1 << 20}": "slower"}
 
     def test_a_slow_moment_of_one_experiment_is_not_the_cells(
         self, old: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
