@@ -190,10 +190,13 @@ def test_big_arrays_need_little_memory() -> None:
 def test_one_bit_among_ordinary_numbers_is_seen(op: str, direction: str, dtype: str) -> None:
     case, rng = Case(op, direction, dtype=dtype, n=150_000), np.random.default_rng()
     x, dy = inputs(case)
+    source = (x if dy is None else dy).astype(np.float64)
+    # what comes out where a product is subnormal is only reported
+    ordinary = np.flatnonzero(np.abs(source * (case.negative_slope or 1)) > 2 * FORMATS[dtype].tiny)
     for model in reference.models(dtype):
         right = answer(case, x, dy, model)
         assert judge(case, x, dy, right).problem is None
-        for place in rng.integers(0, case.n, 4):
+        for place in rng.choice(ordinary, 4):
             wrong, bit = (
                 right.copy(),
                 FORMATS[dtype].unsigned.type(1 << int(rng.integers(FORMATS[dtype].width))),
