@@ -8,7 +8,7 @@ from bench.plan.experiments import CONTROLS
 from kernels import registry
 from kernels.api import OPS, USUAL, is_own
 from kernels.plugins import NAME, NAME_RULE
-from kernels.specs.function import parse_callable
+from kernels.specs.function import CallableSpec, parse_callable
 
 __all__ = ["CALLABLE_FORM", "CALLABLE_HELP", "adopted"]
 
@@ -34,15 +34,24 @@ def adopted(
     dtype = usual if usual in dtypes or not dtypes else dtypes[0]
     asked = [op for op in asked if op in OPS or is_own(op)]
     own = [op for op in asked if is_own(op)]
-    found: dict[str, str] = {}
-    for text in texts:
-        spec = parse_callable(text, (*OPS, *own), asked)
-        _check_name(spec.name, text)
+    found: dict[str, CallableSpec] = {}
+    try:
+        for text in texts:
+            spec = parse_callable(text, (*OPS, *own), asked)
+            _check_name(spec.name, text)
+            found[registry.register(str(spec), spec.name)] = spec
+        _refuse([*found.values()], dtype, ops or {})
+    except ValueError:
+        registry.forget(found)
+        raise
+    return {name: str(spec) for name, spec in found.items()}
+
+
+def _refuse(specs: Sequence[CallableSpec], dtype: str, ops: Mapping[str, str]) -> None:
+    if specs:
         from kernels.own import refuse  # noqa: PLC0415  # NumPy, which a plan without functions does not need
 
-        refuse(spec, dtype, ops or {})
-        found[registry.register(str(spec), spec.name)] = str(spec)
-    return found
+        refuse(specs, dtype, ops)
 
 
 def _check_name(name: str, text: str) -> None:

@@ -1,13 +1,17 @@
-"""Whether a function can be measured, found out in a process of its own before anything is: nothing is imported here.
+"""Whether functions can be measured, found out in another process before anything is: nothing is imported here.
 
-A function that ends its process, or takes too long, is left to the run, where it costs its own cells.
+Those of one file share a process.  A function that ends it, or takes too long, is left to the run, where it costs its
+own cells; the others of its file are then asked about one by one.
 """
 
 from __future__ import annotations
 
 import json
 import signal
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import takewhile
+from operator import not_
+from typing import Any
 
 import numpy as np
 
@@ -27,26 +31,53 @@ _TRIAL_S = 20
 _N = 1024
 
 
-def refuse(spec: CallableSpec, dtype: str, ops: Mapping[str, str]) -> None:
-    """Import it, look at its arguments, and call it once with elements of that dtype.
+def refuse(specs: Sequence[CallableSpec], dtype: str, ops: Mapping[str, str]) -> None:
+    """Import each, look at its arguments, and call it once with elements of that dtype.
 
     `ops` are users' own ops, as `kernels.own.op` tells them.
 
     Raises ValueError in one line, for what it raises, and for a result of another kind, shape or dtype.
     """
-    found = replies(__name__, (str(spec), dtype, json.dumps(dict(ops))), what=f"{spec.path}:{spec.function}")
-    for problem in found:
-        if problem:
-            raise ValueError(problem)
+    files: dict[str, list[CallableSpec]] = {}
+    for spec in specs:
+        files.setdefault(spec.path, []).append(spec)
+    for own in files.values():
+        for spec in own[_right_together(own, dtype, ops) :]:
+            problem = next(filter(None, _asked([spec], dtype, ops)), None)
+            if problem:
+                raise ValueError(problem)
 
 
-def answer(text: str, dtype: str, ops: str) -> None:
-    """Reply with what is wrong, or with nothing, once before the trial and once after it."""
+def _right_together(specs: Sequence[CallableSpec], dtype: str, ops: Mapping[str, str]) -> int:
+    """How many of the first are right, or left to the run, in a process that they share.
+
+    What is wrong from there on, one of them may have done to the next.
+    """
+    if len(specs) == 1:
+        return 0
+    try:
+        found = _asked(specs, dtype, ops)
+    except ValueError:
+        return 0
+    right = [*takewhile(not_, found)]
+    died = len(right) == len(found) and len(found) % 2
+    return len(right) // 2 + died
+
+
+def _asked(specs: Sequence[CallableSpec], dtype: str, ops: Mapping[str, str]) -> list[Any]:
+    texts = json.dumps([str(spec) for spec in specs])
+    what = f"{specs[0].path}:{specs[0].function}"
+    return replies(__name__, (texts, dtype, json.dumps(dict(ops))), what=what)
+
+
+def answer(texts: str, dtype: str, ops: str) -> None:
+    """Reply for each function with what is wrong, or with nothing, once before the trial and once after it."""
     load_ops(json.loads(ops))
-    for problem in _problems(spec_of_text(text), dtype):
-        reply(problem)
-        if problem:
-            return
+    for text in json.loads(texts):
+        for problem in _problems(spec_of_text(text), dtype):
+            reply(problem)
+            if problem:
+                return
 
 
 def _problems(spec: CallableSpec, dtype: str) -> Iterator[str]:
@@ -58,7 +89,9 @@ def _problems(spec: CallableSpec, dtype: str) -> Iterator[str]:
         return
     yield ""
     signal.alarm(_TRIAL_S)
-    yield "" if case is None else _tried(backend, case)
+    problem = "" if case is None else _tried(backend, case)
+    signal.alarm(0)
+    yield problem
 
 
 def _trial_case(backend: Adopted, dtype: str) -> Case | None:
