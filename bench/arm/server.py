@@ -81,9 +81,7 @@ class ArmServer:
 
     def load(self) -> Loaded:
         """Import the backend; times the import."""
-        parts = tampering.snapshot()
-        self._watch = tampering.Watch(parts)
-        self._watch_all = tampering.Watch(parts, tampering.watched)
+        self._watch, self._watch_all = tampering.Watch(), tampering.Watch(tampering.watched())
         start = clock()
         backend = self.backend
         import_s = clock() - start
