@@ -14,7 +14,7 @@ from bench.arm.timed_loop import Call, timed
 from bench.arrays.call_ring import Slot, Slots
 from bench.machine.clocks import clock
 from bench.machine.cpu_speed import LOOK_EVERY
-from bench.machine.own_usage import Cost, cost
+from bench.machine.own_usage import Accounts, Cost, accounts
 from bench.machine.peak_memory import peak_beyond
 from kernels.api import Case
 
@@ -76,7 +76,9 @@ class Calls:
         self, slots: Slots, sync: Callable[[Any], None], plant: Callable[[Slot], Sequence[Any]]
     ) -> None:
         self._slots, self._sync, self._plant = slots, sync, plant
-        self._cost = self.cost = Cost()
+        self._accounts: list[tuple[Accounts, Accounts]] = []
+        """Before and after each burst of the calls made last."""
+        self.cost = Cost()
         """Of the timed calls of the last `run_parts`, without what is done between them."""
         self.call_s = 0.0
         """Seconds per call, of those made last."""
@@ -90,6 +92,7 @@ class Calls:
         the time since the one before nor the caller, since no Python code runs in between.
         """
         slots, total, left = self._slots, 0.0, count
+        self._accounts = []
         while True:
             burst = min(left, slots.burst or left)
             taken = slots.take(burst)
@@ -97,9 +100,9 @@ class Calls:
             calls = _calls_of(taken, burst)
             if change is not None and burst == left:
                 calls = map(itemgetter(-1), zip(*change(taken[-1], burst), calls, strict=False))
-            begun = cost()
+            begun = accounts()
             total += timed(calls, self._sync, held, now)
-            self._cost = self._cost.plus(begun, cost())
+            self._accounts.append((begun, accounts()))
             left -= burst
             if not left:
                 self.call_s = total / count
@@ -125,19 +128,18 @@ class Calls:
         if audited is not None:
             plan.insert(audited, (min(audit_calls, self._slots.burst or audit_calls), True))
         spans: list[tuple[int, float]] = []
-        self.cost = Cost()
+        spent: list[tuple[Accounts, Accounts]] = []
         for calls, is_audit in plan:
             if spans and len(spans) % LOOK_EVERY == 0 and not is_audit:
                 look()
             change = audit.turn if audit is not None and is_audit else None
-            before = self._cost
             seconds, taken = self.run(calls, held, now, change)
-            spent = self._cost
             if audit is not None and is_audit:
                 audit.judge(taken[-1], held)
             else:
                 spans.append((calls, seconds))
-                self.cost = self.cost.plus(before, spent)
+                spent += self._accounts
+        self.cost = Cost.of(spent)
         return spans, taken
 
     def audit(self, calls: int, held: list[Any], change: Change) -> Slot:

@@ -112,7 +112,10 @@ class ArmServer:
         if skip is not None:
             return Prepared(skip=reason_of(skip))
         self._acting = self._work.backend(self.backend)
-        self._ranges = ranges_on(case.device)
+        self._ranges, self._range = (
+            ranges_on(case.device),
+            f"{self.backend.name} {case_label(self._work.case)}",
+        )
         threads = threads_of(self.backend.set_threads(case.threads))
         self._gate = self._work.gate(self.backend, self._inputs, self._cache_bytes, where)
         self._slots, self._plants = self._gate.slots, self._gate.plants
@@ -165,7 +168,7 @@ class ArmServer:
         """
         idle = (self._idling or Idling()).since()
         self._take_up()
-        with self._ranges(f"{self.backend.name} {case_label(self._work.case)}"):
+        with self._ranges(self._range):
             sample = self._batch(iterations, warm_s, idle, turn)
         self._let_go()
         self._idling = Idling()

@@ -96,7 +96,7 @@ class Plants:
             flat = self._rng.integers(low, high, count)
         if ends and flat.size > 1:
             flat[:2] = 0, n - 1
-        return np.unique(flat)
+        return np.array(sorted(set(flat.tolist())), np.intp)
 
     def change(self) -> None:
         """Draw elements and new values for them: the pristine ones scaled into (0.5, 1), some with another sign.
@@ -124,10 +124,12 @@ class Plants:
     def _overlaid(self, former: tuple[Array, Array, Array | None]) -> Operands:
         """The pristine values at the elements drawn now, and where these were planted before, the planted."""
         flat, *values = former
-        both, now, then = np.intersect1d(self._flat, flat, assume_unique=True, return_indices=True)
+        places = {place: then for then, place in enumerate(flat.tolist())}
+        both = [(now, places[place]) for now, place in enumerate(self._flat.tolist()) if place in places]
+        now, then = map(list, zip(*both, strict=True)) if both else ([], [])
         pristine = [None if value is None else value.copy() for value in (self.x, self.dy)]
         for target, source in zip(pristine, values, strict=True):
-            if target is not None and source is not None and both.size:
+            if target is not None and source is not None and both:
                 target[now] = source[then]
         return pristine[0], pristine[1]  # type: ignore[return-value]  # x is never None
 
@@ -160,11 +162,12 @@ class Plants:
                 scale = -self._rng.uniform(0.5, 1.0, len(where))
                 values[where] = (values[where].astype(np.float64) * scale).astype(values.dtype)
             if array is slot.x:
-                values[where[1:]] = self._rng.choice(_NOT_FINITE)
-            put = bits(array).data.__setitem__
+                values[where[1:]] = _NOT_FINITE[self._rng.integers(len(_NOT_FINITE))]
+            words = bits(array)
+            put = words.data.__setitem__
             for i, word in zip(where, bits(values)[where].tolist(), strict=True):
                 place = tuple(int(axis[i]) for axis in self.index)
-                before = int(bits(array)[place])
+                before = int(words[place])
                 writes.append(map(put, repeat(place), chain(repeat(before, calls - 1), (word,))))
         return writes
 
@@ -223,7 +226,10 @@ class Plants:
         planted: Callable[[], Any] = (
             (lambda: look()[self.index]) if peek is None else partial(peek, self.index)
         )
-        problem = policy.judge(self.case, self.x, self.dy, planted()).problem
+        seen = planted()
+        if policy.is_reference(self.case, self.x, self.dy, seen):
+            return None
+        problem = policy.judge(self.case, self.x, self.dy, seen).problem
         if problem is None:
             return None
         problem = f"of {len(self.x)} elements looked at, {problem}"

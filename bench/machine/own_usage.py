@@ -6,20 +6,23 @@ import os
 import resource
 import threading
 import time
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from bench.limits import Finite
 from bench.machine.clocks import clock, cpu_clock, thread_clock
 
 __all__ = [
+    "Accounts",
     "Cost",
     "Idle",
     "Idling",
     "Usage",
+    "accounts",
     "at_rest",
-    "cost",
     "settle",
     "usage",
     "waited_s",
@@ -27,6 +30,9 @@ __all__ = [
 ]
 
 _THREADS = "/proc/self/task"
+Accounts = resource.struct_rusage
+accounts: Callable[[], Accounts] = partial(resource.getrusage, resource.RUSAGE_SELF)
+"""The kernel's accounts of this process, now (getrusage): made into a `Cost` later, since calls wait for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,19 +67,18 @@ class Cost:
     system_s: Finite = 0.0
     page_faults: int = 0
 
-    def plus(self, begun: Cost, ended: Cost) -> Cost:
-        """With what came between two readings."""
-        return Cost(  # differences first: where there is none, sums stay what they are to the last bit
-            self.cpu_s + (ended.cpu_s - begun.cpu_s),
-            self.system_s + (ended.system_s - begun.system_s),
-            self.page_faults + (ended.page_faults - begun.page_faults),
-        )
-
-
-def cost() -> Cost:
-    """This process's reading now, from the kernel's accounts (getrusage)."""
-    counts = resource.getrusage(resource.RUSAGE_SELF)
-    return Cost(counts.ru_utime + counts.ru_stime, counts.ru_stime, counts.ru_minflt)
+    @classmethod
+    def of(cls, spans: Iterable[tuple[Accounts, Accounts]]) -> Cost:
+        """What came between the two readings of each, added up."""
+        cpu_s, system_s, page_faults = 0.0, 0.0, 0
+        for (
+            begun,
+            ended,
+        ) in spans:  # differences first: where there is none, sums stay what they are to the last bit
+            cpu_s += (ended.ru_utime + ended.ru_stime) - (begun.ru_utime + begun.ru_stime)
+            system_s += ended.ru_stime - begun.ru_stime
+            page_faults += ended.ru_minflt - begun.ru_minflt
+        return cls(cpu_s, system_s, page_faults)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +99,7 @@ class Idling:
 
     @staticmethod
     def _now() -> tuple[float, float, float, int]:
-        own, faults = thread_clock(), resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+        own, faults = thread_clock(), accounts().ru_minflt
         return clock(), cpu_clock(), own, faults
 
     def since(self) -> Idle:
@@ -105,7 +110,7 @@ class Idling:
 
 def usage() -> Usage:
     """This process's reading now."""
-    return Usage(cpu_clock(), resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw, waited_s())
+    return Usage(cpu_clock(), accounts().ru_nivcsw, waited_s())
 
 
 def waited_s() -> float:

@@ -27,7 +27,7 @@ from kernels.numbers.ulp import ulp_distance
 from kernels.ops import exact_op, op_of
 from kernels.ops.formula import Formula
 
-__all__ = ["Judgement", "describe", "judge", "unchanged"]
+__all__ = ["Judgement", "describe", "is_reference", "judge", "unchanged"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +76,20 @@ def judge(case: Case, x: Array, dy: Array | None, result: object, *, first: str 
     # A result that was still being written may be right by now.
     best = min((f for f in in_full if f.wrong), key=_badness, default=min(at_first, key=_badness))
     return Judgement(_sentence(case, x, dy, best), best.max_ulp, "", _joined(best))
+
+
+def is_reference(case: Case, x: Array, dy: Array | None, result: object) -> bool:
+    """Whether `result` has every bit of the right answer under one rounding model, so that `judge` finds no problem.
+
+    Of few elements that is known sooner than a judgement.  False says nothing: the policy allows more, and ops that
+    have a bound are not looked at.
+    """
+    if isinstance(op_of(case.op), Formula) or _wrong_form(x, result) or not isinstance(result, np.ndarray):
+        return False
+    source, seen, asked = x if dy is None else dy, bits(result.copy()), _questions(case)
+    if (seen == asked[0].form.poison).any():  # an input may be the poison, and be passed on
+        return False
+    return any(bool((bits(question.wanted(source, x)) == seen).all()) for question in asked)
 
 
 def _badness(found: Findings) -> tuple[int, float]:
