@@ -24,6 +24,9 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 """Hundreds of processes import the same modules: the first compiles them for all.  This one as well: the assertions of
 240 files are rewritten once, and not by each run."""
+os.environ.setdefault("TORCHINDUCTOR_VEC_ISA_OK", "1")
+"""torch.compile takes what instructions the CPU has; trying which of them the compiler knows takes ten seconds, and two
+in every process.  Where it is older than the CPU, set the variable to nothing."""
 gc.set_threshold(200_000, 50, 50)
 """Compilers make millions of objects that live on; with Python's own threshold, a third of their time goes into
 looking for cycles among them."""

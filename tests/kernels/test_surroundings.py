@@ -6,13 +6,11 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 import pytest
 
 from kernels import registry
-from kernels.api import Case
 from kernels.plugins import one_line
 from tests.running import ROOT, printed_by
 
@@ -20,7 +18,6 @@ pytestmark = pytest.mark.slow
 
 WHY_NOT = """
 from kernels import registry
-from kernels.api import Case
 from kernels.api import Case
 try:
     print(registry.load({name!r}).why_not(Case("relu")))
@@ -30,7 +27,6 @@ except ImportError as error:
 RELU = """
 import numpy as np
 from kernels import registry
-from kernels.api import Case
 from kernels.api import Case
 backend, x = registry.load("numba_jit"), np.linspace(-1, 1, 100, dtype=np.float32)
 result = backend.compile(Case("relu", n=100), x, None, None)()
@@ -65,23 +61,6 @@ def test_a_variable_that_was_left_set_is_named(
 ) -> None:
     pytest.importorskip(package)
     assert said in why_not(name, **{variable: value})
-
-
-def test_a_compiler_with_options_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    """torch reads the variable when its compiler is imported, which takes seconds: here that has been done."""
-    config = pytest.importorskip("torch._inductor.config")
-    backend = registry.load("torch_compile")
-    monkeypatch.setenv("CXX", "c++ -O2")
-    with config.patch({"cpp.cxx": (None, "c++ -O2")}):
-        assert "CXX is 'c++ -O2', set it to 'c++'" in str(backend.why_not(Case("relu")))
-
-
-def test_a_space_in_the_temporary_folder_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """torch.compile does not quote what it hands to the compiler."""
-    pytest.importorskip("torch")
-    backend = registry.load("torch_compile")
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "a b"))
-    assert "set TMPDIR to another folder" in str(backend.why_not(Case("relu")))
 
 
 def test_a_cache_in_what_is_no_folder_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from itertools import product
-from typing import Any
 
 import numpy as np
 import pytest
@@ -151,88 +150,3 @@ def test_torch_adopts_a_read_only_array_without_a_warning() -> None:
         host.flags.writeable = False
         handle = backend.adopt(host, Case("relu", dtype=dtype, n=4))
         assert np.shares_memory(backend.to_numpy(handle), host)
-
-
-def test_torch_compile_never_recompiles_nor_falls_back() -> None:
-    """More lengths of one operation than torch would recompile it for, each with two sets of buffers."""
-    dynamo = pytest.importorskip("torch._dynamo")
-    backend: Any = load("torch_compile")
-    if backend.why_not(Case("relu")) is not None:
-        pytest.skip(str(backend.why_not(Case("relu"))))
-    drivers = []
-    with dynamo.config.patch(recompile_limit=1):  # as shipped it is 8, and each length is compiled anew
-        for n in (2, 3):
-            for driver in (Driver(backend, Case("relu", n=n)) for _ in range(2)):
-                driver.call(np.full(n, -1, np.float32), None)
-                drivers.append(driver)
-            report = backend.compile_report()
-            assert {**report, "cache_hit": None} == {
-                "cache_hit": None,
-                "graphs": 1,
-                "recompiles": 0,
-                "eager_fallback": False,
-            }
-    for driver in drivers:
-        driver.x[...] = 5
-        assert (backend.to_numpy(driver.again()) == 5).all()
-    assert backend.compile_report()["recompiles"] == 0
-
-
-@pytest.mark.parametrize(
-    "op",
-    ["leaky_relu", *(pytest.param(op, marks=pytest.mark.daily) for op in MAIN_OPS if op != "leaky_relu")],
-)
-@pytest.mark.parametrize(
-    ("direction", "placement"),
-    [
-        *(("forward", "new"), ("forward", "out"), ("backward", "new"), ("backward", "inplace")),
-        *(
-            pytest.param(*each, marks=pytest.mark.daily)
-            for each in (("forward", "inplace"), ("backward", "out"))
-        ),
-    ],
-)
-def test_torch_compile_makes_one_kernel(op: str, direction: str, placement: str) -> None:
-    """Writing into `out` or in place costs no second pass over memory."""
-    backend, case = load("torch_compile"), Case(op, direction, placement, n=71)
-    if backend.why_not(case) is not None:
-        pytest.skip(str(backend.why_not(case)))
-    from torch._inductor import metrics
-
-    metrics.reset()
-    zeros = np.zeros(
-        71, np.float32
-    )  # test_backends.py compiles the same, and Inductor's cache keeps the count
-    Driver(backend, case).call(zeros, zeros if direction == "backward" else None)
-    assert metrics.generated_kernel_count == 1
-
-
-@pytest.fixture(scope="module")
-def crippled(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """What torch_compile says without a compiler, then where it is switched off, and where it is used all the same."""
-    pytest.importorskip("torch")
-    program = """
-        import os
-        import numpy as np
-        import kernels
-        backend, case = kernels.load('torch_compile'), kernels.Case('relu', n=8)
-        print(backend.why_not(case))
-        os.environ['TORCHDYNAMO_DISABLE'] = '1'
-        print(backend.why_not(case))
-        x = backend.adopt(np.ones(8, np.float32), case)
-        try: backend.compile(case, x, None, None)
-        except RuntimeError as error: print(error)
-    """
-    nowhere = tmp_path_factory.mktemp("nowhere")
-    return printed_by(program, CXX=str(nowhere / "none"), PATH=str(nowhere)).splitlines()
-
-
-def test_torch_compile_says_what_it_lacks(crippled: list[str]) -> None:
-    compiler, switch, _ = crippled
-    assert "needs a C++ compiler" in compiler
-    assert "apt-get install g++" in compiler
-    assert "unset it" in switch
-
-
-def test_torch_compile_that_made_no_graph_is_an_error(crippled: list[str]) -> None:
-    assert "ran eagerly" in crippled[-1]
