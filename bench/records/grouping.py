@@ -15,6 +15,8 @@ __all__ = ["alike", "group_ids", "last_of_each", "numbered", "picked", "tallied"
 
 _MOST_IDS = 1 << 62
 """Beyond it the product of the columns' sizes may not fit an int64."""
+_FEW_ROWS = 10_000
+"""A frame of so many takes little memory, and to pop its columns takes most of the time."""
 
 
 def group_ids(frame: pd.DataFrame, columns: Iterable[str]) -> npt.NDArray[np.int64]:
@@ -60,11 +62,12 @@ def tallied(frame: pd.DataFrame, columns: Iterable[str]) -> pd.DataFrame:
 
 
 def picked(frame: pd.DataFrame, rows: npt.NDArray[np.intp]) -> pd.DataFrame:
-    """These rows, -1 for one without values; `frame` loses its columns, one by one as the new ones are made."""
+    """These rows, -1 for one without values; a large `frame` loses its columns, one by one as the new ones are made."""
     missing = bool((rows < 0).any())
+    taken = frame.pop if len(frame) > _FEW_ROWS else frame.__getitem__
     columns = {}
     for name in list(map(str, frame)):
-        column = frame.pop(name)
+        column = taken(name)
         values = column.to_numpy() if isinstance(column.dtype, np.dtype) else column.array
         columns[name] = pd.Series(pd.api.extensions.take(values, rows, allow_fill=missing), copy=False)
     return pd.DataFrame(columns, pd.RangeIndex(len(rows)), copy=False)

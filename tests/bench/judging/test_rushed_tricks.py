@@ -172,7 +172,7 @@ def test_what_is_put_back_before_the_end_is_seen_after_the_batch() -> None:
 @pytest.fixture(scope="module")
 def compiled() -> None:
     """What ours are asked for below: compiling beside a busy program takes three times as long, and shows nothing."""
-    for name, way in ((each, way) for each in OWN for way in TRIED.get(each, FEW[::2])):
+    for name, way in ((each, way) for each in OWN for way in TRIED[each]):
         case = Case("leaky_relu", *way, n=10_000)
         if registry.available()[name] is None and registry.load(name).why_not(case) is None:
             Driver(registry.load(name), case).call(ONES, ONES)
@@ -190,9 +190,13 @@ def busy(compiled: None) -> Iterator[None]:
 
 FEW = (("forward", "new"), ("forward", "out"), ("backward", "inplace"))
 """Each placement, and each direction."""
+NEW, OUT, INPLACE = ((way,) for way in FEW)
 OWN = ("numba_tuned", "numba_parallel", "torch_eager", "jax_jit")
 """Backends that have threads, pools, or copies."""
-TRIED = {"numba_tuned": FEW, "numba_parallel": FEW[1:2], "recycling_pool": FEW[:1]}
+TRIED = {
+    **{"numba_tuned": FEW, "numba_parallel": OUT, "torch_eager": NEW, "jax_jit": INPLACE},
+    **{"recycling_pool": NEW, "compiles_later": NEW, "settles_late": INPLACE, "plans_by_shape": INPLACE},
+}
 """Into a given array Numba's are tried, whose loops wait for each other: beside busy programs, for seconds.  The pool
 has a memory of its own for new results alone."""
 ODD = (harmless.RecyclingPool, harmless.CompilesLater, harmless.SettlesLate, harmless.PlansByShape)
@@ -207,7 +211,7 @@ WAYS = [
         odd,
         direction,
         placement,
-        marks=() if (direction, placement) in TRIED.get(name_of(odd), FEW[::2]) else pytest.mark.daily,
+        marks=() if (direction, placement) in TRIED[name_of(odd)] else pytest.mark.daily,
         id=f"{name_of(odd)}-{direction}-{placement}",
     )
     for odd in (*ODD, *OWN)

@@ -24,7 +24,7 @@ def test_run_that_is_stopped_goes_on_and_measures_nothing_twice(tmp_path: Path, 
     """Ctrl-C first, then a kill that nobody can catch (see test_kills.py); the last sitting ends it."""
     one_arm = ["--backends", "numpy_ufunc", "--ops", "relu", "--directions", "forward", "--placements", "out"]
     options = (*one_arm, "--sizes", "64,128,256", *QUIETLY)
-    slow = (*options, "--max-seconds", "0.7")
+    slow = (*options, "--max-seconds", "0.4")
     cells = tmp_path / "run" / "cells.csv"
 
     process = start(tmp_path, *slow)

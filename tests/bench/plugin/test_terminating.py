@@ -14,7 +14,7 @@ from tests.running import ended, read, start, wait_until, workers_of
 
 OPTIONS = (
     *("--backends", "numpy_ufunc", "--ops", "relu", "--directions", "forward", "--placements", "out"),
-    *("--sizes", "64,128", "--processes", "2", "--max-seconds", "1"),
+    *("--sizes", "64,128", "--processes", "2", "--max-seconds", "0.3"),
 )
 
 
