@@ -117,8 +117,7 @@ class Channel:
 
         Raises EOFError where the other end hung up, MessageError if the frame is too long, OSError.
         """
-        wanted = self._missing()
-        if wanted:
+        while wanted := self._missing():
             try:
                 piece = self._socket.recv(wanted, socket.MSG_DONTWAIT)
             except BlockingIOError:
@@ -126,8 +125,6 @@ class Channel:
             if not piece:
                 raise EOFError
             self._read += piece
-        if self._missing():
-            return None
         number, size = _HEADER.unpack_from(self._read)
         text = bytes(self._read[_HEADER.size : _HEADER.size + size])
         self._read.clear()

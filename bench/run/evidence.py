@@ -6,10 +6,11 @@ import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from bench.judging.ceiling import Copies
 from bench.plan.experiments import Arm
-from bench.run.arm_state import ArmState, acting_baseline
+from bench.run.arm_state import ArmState, Batch, acting_baseline
 from bench.stats.estimates import Interval
 from bench.stats.fastest import COMPETING
 from bench.stats.moderation import UNKNOWN, RoundVariance, each_beside, moderated, round_variance
@@ -22,7 +23,7 @@ from bench.stats.process_spread import (
     variance_between,
 )
 from bench.stats.slow_cpus import SlowCpus
-from bench.stats.verdicts import RESOLVE, Pair, Verdict, alone, judge, pair_of, time_interval, time_of
+from bench.stats.verdicts import RESOLVE, Pair, Rounds, Verdict, alone, judge, pair_of, time_interval, time_of
 
 __all__ = ["Evidence", "learn", "learn_slopes"]
 
@@ -31,6 +32,22 @@ _CAREFUL = 1.1
 _RELATIVE = 0.3
 """More rounds are of no use where their share of the error is less than this, relative to that of the processes, once
 it is known."""
+
+
+@dataclass(frozen=True)
+class _Counted:
+    """What the rounds of an arm count with, and what that rests on besides the last of its batches."""
+
+    state: ArmState
+    last: Batch | None
+    rests_on: tuple[int, float, int]
+    """How many batches there are, the usual reading of the CPUs' speed, and how often slopes were learnt."""
+    rounds: Rounds
+
+    @cached_property
+    def seconds(self) -> float:
+        """Of a call; there is at least one round."""
+        return time_of(self.rounds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,17 +69,30 @@ class Evidence:
     rounds_vary: RoundVariance = UNKNOWN
     """What the pairs of the experiment have in common."""
 
-    def rounds(self, state: ArmState) -> dict[tuple[int, int], float]:
+    _counted: dict[int, _Counted] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """What the rounds of each arm counted with when they were asked for last, by the identity of its state."""
+
+    def rounds(self, state: ArmState) -> Rounds:
         """Seconds per call that each round counts with, by the numbers of the process and of the round.
 
         What slow CPUs explain is off.
         """
-        slope, in_bursts = self.slow.slope(self.slowed_as(state)), state.in_bursts
-        return {
-            (b.process, b.round): (b.mean_s if in_bursts else b.seconds)
-            * math.exp(-slope * self.slow.excess(b.cpu_reading_s))
-            for b in state.batches
-        }
+        return self._count(state).rounds
+
+    def _count(self, state: ArmState) -> _Counted:
+        """Asked for every pair after every round, and worked out anew once something has changed that it rests on."""
+        last = state.batches[-1] if state.batches else None
+        rests_on = len(state.batches), self.slow.usual_s, self.slow.learnt
+        found = self._counted.get(id(state))
+        if found is None or found.state is not state or found.last is not last or found.rests_on != rests_on:
+            found = self._counted[id(state)] = _Counted(state, last, rests_on, self._rounds(state))
+        return found
+
+    def _rounds(self, state: ArmState) -> Rounds:
+        in_bursts = state.in_bursts
+        times = [(b.mean_s if in_bursts else b.seconds, b.cpu_reading_s) for b in state.batches]
+        places = [(b.process, b.round) for b in state.batches]
+        return dict(zip(places, self.slow.times_without(self.slowed_as(state), times), strict=True))
 
     def slowed_as(self, state: ArmState) -> str:
         """The class of arms that a slow CPU slows down alike."""
@@ -71,7 +101,7 @@ class Evidence:
     def leader(self, states: Sequence[ArmState]) -> ArmState | None:
         """The fastest of those that are ranked, as far as is known."""
         timed = [state for state in states if state.timed and state.arm.role in COMPETING]
-        return min(timed, key=lambda state: time_of(self.rounds(state)), default=None)
+        return min(timed, key=lambda state: self._count(state).seconds, default=None)
 
     def asked_about(
         self, states: Sequence[ArmState], baseline: ArmState | None = None

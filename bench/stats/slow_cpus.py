@@ -15,7 +15,7 @@ import bisect
 import math
 from array import array
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 __all__ = ["SlowCpus"]
 
@@ -42,6 +42,8 @@ class SlowCpus:
         self._readings = array("d")
         self._seen, self._every = 0, 1
         self._sums: defaultdict[str, list[float]] = defaultdict(lambda: [0.0, 0.0])
+        self.learnt = 0
+        """How often slopes have changed."""
 
     def see(self, reading_s: float | None) -> None:
         """A reading beside a batch, in seconds of the arithmetic."""
@@ -54,17 +56,32 @@ class SlowCpus:
         if len(self._readings) > _MOST_READINGS:
             self._readings, self._every = self._readings[::2], 2 * self._every
 
+    @property
+    def usual_s(self) -> float:
+        """The reading that is usual; inf as long as there is none, so that none is in excess of it."""
+        return self._readings[int(_USUAL * len(self._readings))] if self._readings else math.inf
+
     def excess(self, reading_s: float | None) -> float:
         """How much slower than usual the CPUs were, as a log, beyond the dead zone; 0 without a reading."""
         if reading_s is None or not self._readings:
             return 0.0
-        usual = self._readings[int(_USUAL * len(self._readings))]
-        return max(math.log(reading_s / usual) - _DEAD_ZONE, 0.0)
+        return max(math.log(reading_s / self.usual_s) - _DEAD_ZONE, 0.0)
+
+    def times_without(self, of: str, batches: Iterable[tuple[float, float | None]]) -> list[float]:
+        """The times of batches of class `of`, given with their readings, less what slow CPUs explain of them."""
+        slope, free_s = self.slope(of), self.usual_s * math.exp(_DEAD_ZONE)
+        return [
+            time
+            if reading_s is None or reading_s <= free_s
+            else time * math.exp(-slope * self.excess(reading_s))
+            for time, reading_s in batches
+        ]
 
     def learn(self, of: str, batches: Sequence[tuple[float, float]]) -> None:
         """From the log times and excesses of batches of one arm of class `of` in one process."""
         if len(batches) < 2:
             return
+        self.learnt += 1
         mean_time, mean_excess = (sum(column) / len(batches) for column in zip(*batches, strict=True))
         sums = self._sums[of]
         for log_time, excess in batches:

@@ -52,6 +52,15 @@ def test_silence_ends_at_the_deadline_wherever_it_begins(
         channel.receive(soon())
 
 
+def test_a_frame_that_is_there_is_taken_at_one_look(ends: tuple[Channel, socket.socket]) -> None:
+    ours, theirs = ends
+    theirs.sendall(frame(7, b"text") + frame(8, b"")[:-1])
+    taken = ours.take()
+    assert taken is not None
+    assert (taken.number, taken.text) == (7, b"text")
+    assert ours.take() is None
+
+
 @pytest.mark.parametrize("size", [MOST_BYTES + 1, 2**62, 2**64 - 1])
 def test_a_length_beyond_the_limit_is_refused_at_once(ends: tuple[Channel, socket.socket], size: int) -> None:
     channel, theirs = ends
