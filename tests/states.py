@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from bench.messages import Finished, Prepared
-from bench.plan.experiments import Arm
+from bench.plan.experiments import Arm, Experiment
+from bench.records.schema import Cell
 from bench.run.arm_state import ArmState, Batch
-from bench.run.rows import Stamp
+from bench.run.rows import Stamp, cells_of
 from kernels.api import Case
 
 STAMP = Stamp("run", "machine", "2026-01-01T00:00:00Z")
@@ -64,3 +65,10 @@ def states(
         state(Arm("copy_streaming", "ceiling"), streaming),
         state(Arm("empty_call", "floor"), [1e-7] * 8),
     ]
+
+
+def written(case: Case, measured: Sequence[ArmState]) -> dict[str, Cell]:
+    """The rows of these arms, by backend and role."""
+    cells = cells_of(Experiment(case, tuple(each.arm for each in measured)), measured, STAMP)
+    assert [cell.backend for cell in cells] == [each.arm.backend for each in measured]
+    return {f"{cell.backend} {cell.role}": cell for cell in cells}

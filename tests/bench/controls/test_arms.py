@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import subprocess
 import sys
 import weakref
@@ -18,16 +17,14 @@ import pytest
 from bench.arrays.call_ring import Slots
 from bench.arrays.inputs import InputSource
 from bench.controls.arms import CONTROLS, CopyAllocating, CopyPlain, CopyStreaming, EmptyCall
-from bench.controls.cpu_copies import candidates
 from bench.controls.pick_fastest import Race
 from bench.controls.results import Results
 from bench.judging.activation import ActivationGate
 from kernels.api import Backend, Case
-from kernels.backends.numba_tuned import NumbaTuned
 from kernels.numbers import host_arrays
 from kernels.plugins import instantiate
-from kernels.tuned.loops import Loop, assembly
 from kernels.tuned.simd import STREAMING
+from tests.copied import arrays_of, bits_of, wanted_of
 from tests.running import ROOT, environ
 from tests.standin import QueueRelu
 
@@ -36,28 +33,6 @@ pytestmark = pytest.mark.slow
 DIRECTIONS = ("forward", "backward")
 PLACEMENTS = ("new", "out", "inplace")
 SIZES = (1, 63, 1000, 40_000)
-
-
-def _bits(array: np.ndarray) -> np.ndarray:
-    return array.view(f"u{array.itemsize}")
-
-
-def _arrays(case: Case) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
-    inputs = InputSource(3).of(case)
-    out = None
-    if case.placement == "out":
-        out = host_arrays.output_array(case)
-        host_arrays.poison(out)
-    return inputs.x, inputs.dy, out
-
-
-def _wanted(case: Case, x: np.ndarray, dy: np.ndarray | None) -> np.ndarray:
-    """What the module's text promises, said once more in NumPy."""
-    if dy is not None:
-        return _bits(x) ^ _bits(dy)
-    if case.placement == "inplace":
-        return _bits(x) ^ _bits(np.array(-0.0, x.dtype))
-    return _bits(x).copy()
 
 
 @pytest.mark.parametrize("name", CONTROLS)
@@ -74,62 +49,9 @@ def test_controls_are_backends_under_their_own_name(name: str) -> None:
     assert any(reason in elsewhere for reason in reasons), elsewhere
 
 
-@pytest.mark.parametrize(
-    "streaming",
-    [False, pytest.param(True, marks=pytest.mark.skipif(not STREAMING, reason="no streaming stores here"))],
-)
-@pytest.mark.parametrize("direction", DIRECTIONS)
-@pytest.mark.parametrize("placement", PLACEMENTS)
-@pytest.mark.parametrize(
-    ("layout", "dtypes"),
-    [
-        ("contiguous", ("bfloat16", "float64")),
-        ("strided", ("bfloat16",)),
-        ("transposed", ("float64",)),
-        *(
-            pytest.param(layout, ("bfloat16", "float32", "float64"), marks=pytest.mark.daily)
-            for layout in ("contiguous", "strided", "transposed")
-        ),
-    ],
-)
-def test_every_way_moves_the_same_bits(
-    dtypes: tuple[str, ...], streaming: bool, direction: str, placement: str, layout: str
-) -> None:
-    """The narrowest and the widest, in a layout of their own each; in between is float32, which the gate sees below."""
-    control = CopyStreaming() if streaming else CopyPlain()
-    tried = 0
-    for dtype, n in itertools.product(dtypes, SIZES):
-        case = Case("relu", direction, placement, dtype, n, layout)
-        if control.why_not(case) is not None:
-            continue
-        x, dy, out = _arrays(case)
-        x0, dy0 = x.copy(), None if dy is None else dy.copy()
-        wanted = _wanted(case, x, dy)
-        assert np.array_equal(_bits(control.expected(case, x, dy)), wanted)
-        for name, call in candidates(case, x, dy, out, streaming).items():
-            x[...] = x0
-            if dy is not None:
-                dy[...] = dy0
-            result = call()
-            assert result.shape == x.shape
-            assert result.dtype == x.dtype
-            assert np.array_equal(_bits(result), wanted), (name, case)
-            where = {"new": None, "out": out, "inplace": x if dy is None else dy}[placement]
-            assert where is None or np.shares_memory(result, where)
-            if where is not x:
-                assert np.array_equal(_bits(x), _bits(x0)), (name, case)
-            if dy is not None and where is not dy:
-                assert dy0 is not None
-                assert np.array_equal(_bits(dy), _bits(dy0)), (name, case)
-            tried += 1
-    assert tried >= len(dtypes) or control.why_not(
-        Case("relu", direction, placement, "float32", 1 << 16, layout)
-    )
-
-
 def test_results_of_new_are_apart_where_they_are_allocated() -> None:
     case = Case("relu", n=4096)
-    x, _, _ = _arrays(case)
+    x, _, _ = arrays_of(case)
     call = CopyAllocating().compile(case, x, None, None)
     first, second = call(), call()
     assert not np.shares_memory(first, second)
@@ -147,14 +69,14 @@ def test_results_of_new_are_apart_where_they_are_allocated() -> None:
 )
 def test_a_ceiling_never_allocates(direction: str, layout: str, cache: str) -> None:
     case = Case("relu", direction, "new", n=4096, layout=layout, cache=cache)
-    x, dy, _ = _arrays(case)
+    x, dy, _ = arrays_of(case)
     control = CopyPlain()
     call = control.compile(case, x, dy, None)
     first = call()
     assert call() is first
     assert first.strides == np.empty_like(x).strides
     assert not any(np.shares_memory(first, each) for each in (x, dy) if each is not None)
-    assert np.array_equal(_bits(first), _wanted(case, x, dy))
+    assert np.array_equal(bits_of(first), wanted_of(case, x, dy))
 
 
 def test_where_a_ceiling_writes_moves_with_the_inputs() -> None:
@@ -175,23 +97,6 @@ def test_what_a_ceiling_writes_into_goes_with_its_calls() -> None:
     assert same
     del first
     assert alive() is None
-
-
-@pytest.mark.skipif(not STREAMING, reason="no streaming stores here")
-@pytest.mark.parametrize(
-    ("element", "shape"),
-    [
-        pytest.param(
-            element, shape, marks=() if (element == "xor") == (shape == "pairs") else pytest.mark.daily
-        )
-        for element, shape in itertools.product(("copy", "xor"), ("line", "pairs", "tiles"))
-    ],
-)
-def test_streaming_and_plain_stores_are_what_they_say(element: str, shape: str) -> None:
-    streaming, plain = (assembly(Loop(element, "uint32", shape, each)) for each in (True, False))
-    assert "vmovnt" in streaming
-    assert "movnt" not in plain
-    assert "fence" in streaming or "lock" in streaming
 
 
 @pytest.mark.skipif(not STREAMING, reason="no streaming stores here")
@@ -227,10 +132,10 @@ def test_the_gate_lets_them_pass(control: Any, direction: str, placement: str, c
 def test_an_empty_call_does_nothing() -> None:
     for placement in PLACEMENTS:
         case = Case("relu", placement=placement, n=100)
-        x, _, out = _arrays(case)
-        before = _bits(x).copy()
+        x, _, out = arrays_of(case)
+        before = bits_of(x).copy()
         result = EmptyCall().compile(case, x, None, out)()
-        assert np.array_equal(_bits(x), before)
+        assert np.array_equal(bits_of(x), before)
         assert result.shape == x.shape
         assert out is None or host_arrays.is_poison(out).all()
         assert np.shares_memory(result, x) == (placement == "inplace")
@@ -262,52 +167,20 @@ print([name for name in ("numba", "torch", "kernels.tuned.loops") if name in sys
     assert done.stdout.strip() == "[]", done.stderr
 
 
-def test_the_call_keeps_its_arrays_alive() -> None:
-    case = Case("relu", "backward", "out", n=1000)
-    x, dy, out = _arrays(case)
-    assert dy is not None
-    alive = weakref.ref(dy)
-    wanted = _wanted(case, x, dy)
-    for call in candidates(case, x, dy, out, False).values():
-        assert np.array_equal(_bits(call()), wanted)
-    calls = list(candidates(case, x, dy, out, False).values())
-    del x, dy, call
-    assert alive() is not None
-    assert all(np.array_equal(_bits(call()), wanted) for call in calls)
-
-
 def test_a_second_compile_does_not_race_again(monkeypatch: pytest.MonkeyPatch) -> None:
     control, case = CopyPlain(), Case("relu", placement="out", n=50_000)
     assert not control.raced(case)
-    control.compile(case, *_arrays(case))
+    control.compile(case, *arrays_of(case))
     assert control.raced(replace(case, op="leaky_relu"))
     assert control.raced(replace(case, placement="new"))  # into memory that is there: the same copy
     assert not control.raced(replace(case, placement="new", cache="cold"))
     assert not control.raced(replace(case, placement="inplace"))
     assert not control.raced(replace(case, direction="backward"))
     monkeypatch.setattr(Race, "_run", lambda *_: pytest.fail("raced again"))
-    x, dy, out = _arrays(case)
+    x, dy, out = arrays_of(case)
     call = control.compile(case, x, dy, out)
     assert out is not None
-    assert np.array_equal(_bits(call()), _bits(x))
-
-
-@pytest.mark.parametrize("direction", DIRECTIONS)
-def test_the_usual_way_has_the_threads_of_our_fastest_kernels(direction: str) -> None:
-    threads = CopyPlain().set_threads(0)
-    for n, wanted in ((64, "serial"), (1 << 20, "parallel" if threads > 1 else "serial")):
-        case = Case("relu", direction, "out", n=n)
-        assert next(iter(candidates(case, *_arrays(case), False))) == wanted
-
-
-@pytest.mark.parametrize("direction", DIRECTIONS)
-@pytest.mark.parametrize("placement", ["out", "inplace"])
-def test_a_copy_is_called_as_our_fastest_kernels_are(direction: str, placement: str) -> None:
-    """At 1Ki a tuple that each call builds anew would take as long as the copy."""
-    case = Case("relu", direction, placement, n=1024)
-    arrays = _arrays(case)
-    kernel, copy = NumbaTuned().bind(case, *arrays), candidates(case, *arrays, False)["serial"]
-    assert copy.__code__ is kernel.__code__
+    assert np.array_equal(bits_of(call()), bits_of(x))
 
 
 def test_on_a_card_too_only_one_copy_allocates(monkeypatch: pytest.MonkeyPatch) -> None:
