@@ -30,6 +30,10 @@ __all__ = [
 ]
 
 _THREADS = "/proc/self/task"
+_OWN_LINKS = 2
+"""Of any folder; each folder in it, here each thread, is one more."""
+_MOST_OPEN = 256
+"""Files that are kept open, at most: a process may often have no more than a thousand."""
 Accounts = resource.struct_rusage
 accounts: Callable[[], Accounts] = partial(resource.getrusage, resource.RUSAGE_SELF)
 """The kernel's accounts of this process, now (getrusage): made into a `Cost` later, since calls wait for it."""
@@ -113,26 +117,58 @@ def usage() -> Usage:
     return Usage(cpu_clock(), accounts().ru_nivcsw, waited_s())
 
 
-def waited_s() -> float:
-    """Seconds that this process's threads were ready to run and had no CPU; 0.0 where the system does not tell.
+class _Waits:
+    """The schedstat of each thread of this process, kept open: to open one takes several times as long as to read it.
 
-    Nanoseconds on a run queue are the second number in a thread's schedstat (Linux, proc_pid_schedstat).
+    Nanoseconds on a run queue are the second number there (Linux, proc_pid_schedstat).
     """
-    total = 0
+
+    def __init__(self) -> None:
+        self._files: list[int] = []
+        self._seen: tuple[str, int, int] | None = None
+        """Where they were listed, by which process (a fork has threads of its own), and the folder's links then."""
+
+    def ns(self) -> int:
+        """Of all threads that there are, so far.  Raises OSError where there is no such folder."""
+        now = _THREADS, os.getpid(), os.stat(_THREADS).st_nlink  # noqa: PTH116  # twice a batch: it must be quick
+        if now != self._seen:
+            self._list(now)
+        total = 0
+        for file in self._files:
+            try:
+                total += int(os.pread(file, 64, 0).split()[1])
+            except OSError:  # the thread has ended; one that has come meanwhile is found the next time
+                self._seen = None
+        if len(self._files) > _MOST_OPEN:
+            self._close()
+        return total
+
+    def _list(self, now: tuple[str, int, int]) -> None:
+        self._close()
+        threads = os.listdir(_THREADS)  # noqa: PTH208  # as above
+        for thread in threads:
+            with suppress(OSError):  # it has ended, or the kernel was built without
+                self._files.append(os.open(f"{_THREADS}/{thread}/schedstat", os.O_RDONLY))
+        if (
+            now[2] == len(threads) + _OWN_LINKS
+        ):  # else the number of links does not tell whether others have come
+            self._seen = now
+
+    def _close(self) -> None:
+        while self._files:
+            os.close(self._files.pop())
+        self._seen = None
+
+
+_waits = _Waits()
+
+
+def waited_s() -> float:
+    """Seconds that this process's threads were ready to run and had no CPU; 0.0 where the system does not tell."""
     try:
-        threads = os.listdir(_THREADS)  # noqa: PTH208  # read twice a batch, for dozens of threads: it must be quick
+        return _waits.ns() / 1e9
     except OSError:
         return 0.0
-    for thread in threads:
-        try:
-            file = os.open(f"{_THREADS}/{thread}/schedstat", os.O_RDONLY)
-        except OSError:  # the thread has ended, or the kernel was built without
-            continue
-        try:
-            total += int(os.read(file, 64).split()[1])
-        finally:
-            os.close(file)
-    return total / 1e9
 
 
 def waits_are_told() -> bool:
