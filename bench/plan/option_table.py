@@ -92,7 +92,7 @@ OPTIONS: tuple[OptionSpec, ...] = (
     OptionSpec(
         "processes",
         "N",
-        "processes that each arm is measured in, one after the other (default: the profile's 2 to 4, fewer where there "
+        "processes that each arm is measured in, one after the other (default: the profile's 2 to 5, fewer where there "
         "is no time to start them)",
     ),
     OptionSpec("minutes", "M", "at most this long for the run, start-up included (default: the profile's)"),

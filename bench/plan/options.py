@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,11 @@ from bench.plan import option_values as values_as
 from bench.plan.asked import asked_for
 from bench.plan.option_table import MOST_PROCESSES, OPTIONS
 from bench.plan.option_values import OptionError, one_taken, several_taken, taken
-from bench.plan.profiles import PROFILES
+from bench.plan.profiles import PROFILES, Profile
 from bench.plan.settings import FORCE, Settings
 from bench.plan.shards import shard
 from bench.plan.variants import variants_of
+from kernels.api import AXIS_TABLE
 
 __all__ = ["OptionError", "parse"]
 
@@ -35,7 +37,7 @@ def parse(raw: Mapping[str, Any]) -> Settings:
     inline = one_taken("isolation", values["isolation"], ("process", "inline")) == "inline"
     return Settings(
         profile_name=values["profile"],
-        profile=PROFILES[values["profile"]],
+        profile=_profile(values),
         grids=asked.grids,
         network=asked.network,
         backends=asked.backends,
@@ -58,6 +60,13 @@ def parse(raw: Mapping[str, Any]) -> Settings:
         force=bool(values["force"]) or os.environ.get(FORCE, "0") not in ("", "0"),
         anonymise=bool(values["anonymise"]),
     )
+
+
+def _profile(values: Mapping[str, Any]) -> Profile:
+    """The one that was named, with the time that its arms get in these cases: its own, or others."""
+    profile = PROFILES[values["profile"]]
+    named = values["cases"] is not None or any(values[axis.option] is not None for axis in AXIS_TABLE)
+    return replace(profile, arm_s=profile.asked_s or profile.arm_s) if named else profile
 
 
 def _number(option: str, values: Mapping[str, Any], low: float, high: float) -> float:

@@ -36,6 +36,9 @@ class Profile:
     processes: int
     """In how many each arm is measured, where there is time to start them."""
     max_rounds: int
+    asked_s: float | None = None
+    """The same as `arm_s` where options name the cases: a question of one's own is answered sooner, and finds a fifth
+    where the profile's own cases are measured long enough to find a tenth.  None: `arm_s`."""
     batch_s: float = 0.0015
     """The least length of a timed batch.  Rounds of 1.5 ms differ no more than those of 24: more of them tell more."""
 
@@ -50,29 +53,34 @@ def _on_card(**axes: tuple[object, ...]) -> Grid:
 
 _LARGE = sizes("32Ki,16Mi")
 _FIRST_LOOK = (
-    _grid(op=("relu",)),
-    _grid(op=("leaky_relu",), n=sizes("1Mi")),
+    _grid(op=("relu",), direction=("forward",)),
+    _grid(op=("relu",), direction=("backward",), n=sizes("1Mi")),
+    _grid(op=("leaky_relu",), direction=("forward",), n=sizes("1Mi")),
 )
-"""The main question at all sizes; the other op, which does the same with memory, at one of them."""
+"""The main question at all sizes; its gradient, and the other op, which does the same with memory, at one of them.
+Few cases have the time that telling their arms apart takes (scripts/trust.py); more of them stay unresolved."""
 _VARIED = ("op", "direction", "placement", "dtype", "layout", "data", "cache")
 """The axes of words that the grids of `full` vary; any other is varied around the common centre."""
 
 PROFILES: Mapping[str, Profile] = {
-    "quick": Profile(_FIRST_LOOK, arm_s=0.5, processes=3, max_rounds=100),
+    "quick": Profile(_FIRST_LOOK, arm_s=0.88, processes=3, max_rounds=150, asked_s=0.5),
     "standard": Profile(
         (
-            _grid(placement=PLACEMENTS, n=sizes("1,64,1Ki:16Mi:x4")),
+            _grid(op=("relu",), placement=PLACEMENTS, n=sizes("1,1Ki,8Ki,64Ki,512Ki,1Mi,4Mi,16Mi")),
+            _grid(op=("leaky_relu",), n=sizes("1Ki,64Ki,1Mi,16Mi")),
             _grid(direction=("forward",), n=sizes("64Mi")),
             _grid(
+                op=("relu",),
                 placement=("out",),
                 dtype=("float16", "bfloat16", "float64"),
-                n=sizes("1Ki,32Ki,1Mi,16Mi"),
+                n=sizes("1Ki,1Mi,16Mi"),
             ),
-            _grid(placement=("out",), cache=("cold",), n=_LARGE),
+            _grid(op=("relu",), placement=("out",), cache=("cold",), n=_LARGE),
         ),
-        arm_s=0.7,
-        processes=4,
-        max_rounds=300,
+        arm_s=1.2,
+        processes=5,
+        max_rounds=400,
+        asked_s=0.7,
     ),
     "full": Profile(
         (

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from statistics import median
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from statistics import fmean, median
 
 from bench.machine.own_usage import Cost
 from bench.messages import Finished, Loaded, Prepared
 from bench.plan.experiments import BASELINE, STAND_IN, Arm
 
-__all__ = ["ArmState", "Batch", "acting_baseline"]
+__all__ = ["ArmState", "Batch", "acting_baseline", "share_readings"]
 
 _BURSTS = 1.25
 """An arm works in bursts if its batches, waits taken off, take so many times as long as most of their parts."""
@@ -48,6 +49,8 @@ class Batch:
     """The clock of a card's multiprocessors right after it."""
     cpu_reading_s: float | None = None
     """How long the fixed arithmetic took beside it (see `bench.machine.cpu_speed`)."""
+    shared_reading_s: float | None = None
+    """The mean of these over the arms of its kind in that round, which were on the same CPUs; None until it is over."""
 
 
 @dataclass(slots=True)
@@ -176,6 +179,21 @@ class ArmState:
     def seconds(self, batch: Batch) -> float:
         """Seconds per call that a batch has by itself."""
         return batch.mean_s if self.in_bursts else batch.seconds
+
+
+def share_readings(states: Iterable[ArmState]) -> list[float]:
+    """Give the last batches of these arms, all of one round, the mean reading of their kind; the means, one a kind."""
+    kinds: defaultdict[bool, list[ArmState]] = defaultdict(list)
+    for state in states:
+        if state.batches[-1].cpu_reading_s is not None:
+            kinds[state.is_parallel].append(state)
+    means = {
+        kind: fmean(each.batches[-1].cpu_reading_s or 0.0 for each in some) for kind, some in kinds.items()
+    }
+    for kind, some in kinds.items():
+        for state in some:
+            state.batches[-1] = replace(state.batches[-1], shared_reading_s=means[kind])
+    return list(means.values())
 
 
 def acting_baseline(states: Sequence[ArmState]) -> ArmState | None:

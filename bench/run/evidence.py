@@ -19,7 +19,7 @@ from bench.stats.process_spread import (
     Difference,
     ProcessSpread,
     Spread,
-    size_band,
+    size,
     variance_between,
 )
 from bench.stats.slow_cpus import SlowCpus
@@ -90,13 +90,13 @@ class Evidence:
 
     def _rounds(self, state: ArmState) -> Rounds:
         in_bursts = state.in_bursts
-        times = [(b.mean_s if in_bursts else b.seconds, b.cpu_reading_s) for b in state.batches]
+        times = [(b.mean_s if in_bursts else b.seconds, b.shared_reading_s) for b in state.batches]
         places = [(b.process, b.round) for b in state.batches]
         return dict(zip(places, self.slow.times_without(self.slowed_as(state), times), strict=True))
 
     def slowed_as(self, state: ArmState) -> str:
         """The class of arms that a slow CPU slows down alike."""
-        return f"{'parallel' if state.is_parallel else 'serial'} {size_band(self.bytes_moved)}"
+        return f"{'parallel' if state.is_parallel else 'serial'} {size(self.bytes_moved)}"
 
     def leader(self, states: Sequence[ArmState]) -> ArmState | None:
         """The fastest of those that are ranked, as far as is known."""
@@ -187,7 +187,7 @@ def learn_slopes(evidence: Evidence, states: Sequence[ArmState]) -> None:
     """What slow CPUs cost these arms in the process that they were measured in last."""
     for state in states:
         mine = [batch for batch in state.batches if batch.process == state.process]
-        logs = [(math.log(b.seconds), evidence.slow.excess(b.cpu_reading_s)) for b in mine]
+        logs = [(math.log(b.seconds), evidence.slow.excess(b.shared_reading_s)) for b in mine]
         evidence.slow.learn(evidence.slowed_as(state), logs)
 
 

@@ -16,7 +16,7 @@ from bench.machine.nvidia import Watch
 from bench.machine.surroundings import Surroundings
 from bench.messages import Sample, TimeBatch
 from bench.plan.profiles import Profile
-from bench.run.arm_state import ArmState, Batch
+from bench.run.arm_state import ArmState, Batch, share_readings
 from bench.run.pool import Pool
 from bench.run.process import ArmError
 from bench.run.race import LEAST_ROUNDS, Race
@@ -114,7 +114,7 @@ class Rounds:
 
     def _round(self, due: deque[tuple[ArmState, int]], number: int) -> None:
         """The batches that are due; one that turns out to be too short is the next that is due, with more calls."""
-        order = 0
+        measured: list[ArmState] = []
         self._surroundings.round_begins(number)
         self._witness.window()  # what others did meanwhile is of no account
         while due:
@@ -129,8 +129,10 @@ class Rounds:
                 due.appendleft((state, lengthened + 1))
                 continue
             state.iterations = shorter or state.iterations
-            self._note(state, sample, number, order)
-            order += 1
+            self._note(state, sample, number, len(measured))
+            measured.append(state)
+        for reading_s in share_readings(measured):
+            self._race.evidence.slow.see(reading_s)
         self._watch.cool()
 
     def _batch(self, state: ArmState, number: int) -> Sample | None:
@@ -158,8 +160,6 @@ class Rounds:
 
     def _note(self, state: ArmState, sample: Sample, number: int, order: int) -> None:
         """Put the batch into the arm's books."""
-        reading_s = _reading(sample)
-        self._race.evidence.slow.see(reading_s)
         self._witness.spent(self._pool.pid(state.arm), sample.total_cpu_s)
         low, _, high = (
             quantiles(sample.parts, n=4, method="inclusive") if len(sample.parts) > 1 else sample.parts * 3
@@ -181,7 +181,7 @@ class Rounds:
                 cpu_s=sample.usage.cpu_s,
                 cost=sample.cost,
                 sm_mhz=self._watch.sm_mhz(),
-                cpu_reading_s=reading_s,
+                cpu_reading_s=_reading(sample),
             )
         )
 

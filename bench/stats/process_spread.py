@@ -9,8 +9,9 @@ pairs' tails are Student's, so that these few do not speak for their class (as i
 the evidence (a moderated variance, as in Smyth, Stat. Appl. Genet. Mol. Biol. 3, 2004).
 
 Between two processes lie minutes, in which the machine changes.  What changes for all arms alike cancels in every
-ratio.  What changes for parallel arms and not for serial ones (a neighbour on one of the CPUs) cancels between arms of
-one kind; for arms of unlike kinds it is a variance of its own.
+ratio, round by round, and is taken off each arm's rounds first (`bench.stats.shared_rounds`): what is left tells far
+more of a process than its times do.  What changes for parallel arms and not for serial ones (a neighbour on one of the
+CPUs) cancels between arms of one kind; for arms of unlike kinds it is a variance of its own.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from bench.stats.shared_rounds import apart
 from bench.stats.verdicts import Rounds, alone
 
 __all__ = [
@@ -32,6 +34,7 @@ __all__ = [
     "Pooling",
     "ProcessSpread",
     "Spread",
+    "size",
     "size_band",
     "size_class",
     "variance_between",
@@ -47,8 +50,6 @@ _AT_FIRST = 0.02
 """A process's standard deviation where nothing was measured yet: most backends have less, small parallel calls more."""
 AT_FIRST_DF = 4.0
 """Degrees of freedom of that."""
-_HALVES = 1.57
-"""The variance of a median over that of a mean."""
 _BANDS = (1 << 20, 16 << 20)
 """Bytes that a call moves, where the next band begins: what caches hold, and what they do not."""
 
@@ -101,11 +102,13 @@ def variance_between(one: Spread, other: Spread, *, alike: bool) -> tuple[float,
 
 
 def size_class(backend: str, bytes_moved: int) -> Class:
-    """The class of an arm: its backend, since frameworks differ in what a process fixes, and its size.
+    """The class of an arm: its backend, since frameworks differ in what a process fixes, and its size."""
+    return backend, size(bytes_moved)
 
-    Bytes within a factor of four are one size: the directions of one case.
-    """
-    return backend, max(bytes_moved, 1).bit_length() // 2
+
+def size(bytes_moved: int) -> int:
+    """Bytes within a factor of four are one size: the directions of one case."""
+    return max(bytes_moved, 1).bit_length() // 2
 
 
 def size_band(bytes_moved: int) -> int:
@@ -142,26 +145,18 @@ class ProcessSpread:
         none where an arm has one process, or is alone of its kind.
         """
         self._known.clear()
-        contrasts = [_contrasts(rounds) for _, _, rounds in arms]
         own: list[list[Difference]] = [[] for _ in arms]
-        for number in range(max(map(len, contrasts), default=0)):
-            shifts: dict[bool, Difference] = {}
-            for kind in (False, True):
-                mine = [i for i, (_, parallel, _) in enumerate(arms) if parallel is kind]
-                known = {i: contrasts[i][number] for i in mine if number < len(contrasts[i])}
-                if known:
-                    shifts[kind] = _shared(list(known.values()))
-                if len(known) > 1:
-                    scale = len(known) / (len(known) - 1)  # the shift is made of them
-                    for i, each in known.items():
-                        away = (each.log_ratio - shifts[kind].log_ratio) * math.sqrt(scale)
-                        own[i].append(Difference(away, each.variance * scale))
-            if len(shifts) > 1:  # of two kinds: half of the variance is each one's
-                serial, parallel = shifts[False], shifts[True]
-                apart = (serial.log_ratio - parallel.log_ratio) / math.sqrt(2)
-                self._kinds[_kinds_class(bytes_moved)].append(
-                    Difference(apart, (serial.variance + parallel.variance) / 2)
-                )
+        shared: dict[bool, Rounds] = {}
+        for kind in (False, True):
+            mine = [i for i, (_, parallel, _) in enumerate(arms) if parallel is kind]
+            shared[kind], beside = apart([arms[i][2] for i in mine])
+            for i, rounds in zip(mine, beside, strict=True):
+                own[i] = _contrasts(rounds)
+        serial, parallel = shared[False], shared[True]
+        both = {place: times / parallel[place] for place, times in serial.items() if place in parallel}
+        self._kinds[_kinds_class(bytes_moved)].extend(  # of two kinds: half of the variance is each one's
+            Difference(each.log_ratio / math.sqrt(2), each.variance / 2) for each in _contrasts(both)
+        )
         for (backend, _, _), found in zip(arms, own, strict=True):
             self._seen[size_class(backend, bytes_moved)].extend(found)
         return own
@@ -196,12 +191,6 @@ def _contrasts(rounds: Rounds) -> list[Difference]:
         variance = known[count].se ** 2 + sum(pair.se**2 for pair in before) / count**2
         found.append(Difference(apart * math.sqrt(scale), variance * scale))
     return found
-
-
-def _shared(contrasts: Sequence[Difference]) -> Difference:
-    """What arms of a kind share: the median, with its variance."""
-    variance = _HALVES * float(np.mean([each.variance for each in contrasts])) / len(contrasts)
-    return Difference(float(np.median([each.log_ratio for each in contrasts])), variance)
 
 
 def _pooled(seen: Mapping[Class, Sequence[Difference]], of: Class, pooling: Pooling) -> tuple[float, float]:

@@ -5,8 +5,11 @@ one needs all of them, so leaving slow batches out would favour one of the two; 
 the time nothing would be left.  Instead, a batch beside which a fixed piece of arithmetic took longer than usual counts
 with a time that is shorter by as much as batches of its class are longer then: log t = log(time) - slope * excess.
 
-The slope is one a class (serial or parallel arms, a band of sizes) and not one an arm: an arm has too few rounds for it
-(scripts/simulate.py compares the two).  Below a dead zone the readings' own noise is larger than what they tell.
+The reading is that of a round: the mean over its arms of a kind (serial or parallel), which were on the same CPUs.  One
+batch has a few short looks, whose noise is larger than what they tell of it; and what all arms of a kind have taken off
+alike is no part of their ratios.  The slope is one a class (a kind and a size) and not one an arm: an arm has too few
+rounds for it (scripts/simulate.py compares the two).  Below a dead zone the readings' noise is larger than what they
+tell.
 """
 
 from __future__ import annotations
@@ -46,7 +49,7 @@ class SlowCpus:
         """How often slopes have changed."""
 
     def see(self, reading_s: float | None) -> None:
-        """A reading beside a batch, in seconds of the arithmetic."""
+        """A round's reading, in seconds of the arithmetic."""
         if reading_s is None:
             return
         self._seen += 1

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 
-from bench.stats.process_spread import size_band
+from bench.stats.process_spread import size
 from bench.stats.slow_cpus import SlowCpus
 from scripts._simulate.figures import Figure
 from scripts._simulate.recordings import Experiment, Floats, Visit
@@ -27,8 +27,17 @@ _Pick = Callable[[Visit], Floats]
 
 def kinds(experiment: Experiment) -> list[str]:
     """Of each of its arms the class that slow CPUs slow down alike."""
-    band = size_band(experiment.bytes_moved)
-    return [f"{'parallel' if parallel else 'serial'} {band}" for parallel in experiment.parallel]
+    moved = size(experiment.bytes_moved)
+    return [f"{'parallel' if parallel else 'serial'} {moved}" for parallel in experiment.parallel]
+
+
+def _shared(experiment: Experiment, visit: Visit) -> Floats:
+    """Of each arm's rounds, the mean reading of the arms of its kind."""
+    of, found = np.array(experiment.parallel), visit.reading.copy()
+    for kind in (True, False):
+        if (of == kind).any():
+            found[of == kind] = visit.reading[of == kind].mean(axis=0)
+    return found
 
 
 def _median(visit: Visit) -> Floats:
@@ -53,9 +62,10 @@ def _modelled(pick: _Pick, slope: float | None = None) -> Callable[[Sequence[Exp
     def way(experiments: Sequence[Experiment]) -> Logs:
         logs = _plain(pick)(experiments)
         slow = SlowCpus()
-        for reading in (value for e in experiments for v in e.visits for value in v.reading.ravel().tolist()):
+        readings = [[_shared(experiment, visit) for visit in experiment.visits] for experiment in experiments]
+        for reading in (value for some in readings for each in some for value in each.ravel().tolist()):
             slow.see(reading)
-        excesses = [[np.vectorize(slow.excess)(visit.reading) for visit in e.visits] for e in experiments]
+        excesses = [[np.vectorize(slow.excess)(each) for each in some] for some in readings]
         for experiment, visits, beyond in zip(experiments, logs, excesses, strict=True):
             for visit, x in zip(visits, beyond, strict=True):
                 for arm, kind in enumerate(kinds(experiment)):

@@ -112,9 +112,15 @@ def test_slopes_that_differ_little_have_different_names() -> None:
 
 def test_quick_profile_is_what_it_is_said_to_be() -> None:
     found = cases(PROFILES["quick"].grids)
-    assert {case.n for case in found if case.op == "relu"} == {1 << 10, 1 << 15, 1 << 20, 1 << 24}
-    assert {case.n for case in found if case.op == "leaky_relu"} == {1 << 20}
-    assert len(found) == 2 * 2 * (4 + 1)
+    asked: dict[tuple[str, str], set[int]] = {}
+    for case in found:
+        asked.setdefault((case.op, case.direction), set()).add(case.n)
+    assert asked == {
+        ("relu", "forward"): {1 << 10, 1 << 15, 1 << 20, 1 << 24},
+        ("relu", "backward"): {1 << 20},
+        ("leaky_relu", "forward"): {1 << 20},
+    }
+    assert len(found) == 2 * (4 + 1 + 1)
     assert {case.dtype for case in found} == {"float32"}
     assert {case.placement for case in found} == {"new", "out"}
 

@@ -15,8 +15,8 @@ from tests.states import CASE, US, batch, state
 
 def _one() -> ArmState:
     one = state(Arm("one"), [500 * US] * 4)
-    one.batches[0] = batch(0, 600 * US, cpu_reading_s=2e-5)
-    one.batches[-1] = batch(3, 700 * US, process=2, cpu_reading_s=3e-5)
+    one.batches[0] = batch(0, 600 * US, shared_reading_s=2e-5)
+    one.batches[-1] = batch(3, 700 * US, process=2, shared_reading_s=3e-5)
     one.process = 2
     return one
 

@@ -113,7 +113,7 @@ def test_rounds_stand_with_their_process_and_what_slow_cpus_explain_is_off() -> 
     for _ in range(20):
         slow.see(1e-5)
     seen = state(Arm("seen"), [500 * US] * 4)
-    seen.batches[0] = batch(0, 600 * US, cpu_reading_s=2e-5)
+    seen.batches[0] = batch(0, 600 * US, shared_reading_s=2e-5)
     evidence = Evidence(CASE.bytes_moved, slow=slow)
     rows = rounds_of(Experiment(CASE, (seen.arm,)), [seen], STAMP, evidence)
     assert [(row.process, row.round) for row in rows] == [(p, n) for p in (1, 2) for n in range(4)]

@@ -150,8 +150,10 @@ WARM = Course(start_s=4.0, prepare_s=0.02, per_byte_s=1.5e-9)
     ],
 )
 def test_the_time_is_kept_and_told_from_the_third_visit_on(course: Course) -> None:
-    """As in a quick run: from 1Ki to 16Mi, each in two processes; compilers' caches may be cold, unforeseen."""
-    settings = parse({"results": "nowhere", "profile": "quick", "ops": "relu"})
+    """From 1Ki to 16Mi, as in a quick run, each in two processes; compilers' caches may be cold, unforeseen."""
+    settings = parse(
+        {"results": "nowhere", "profile": "quick", "ops": "relu", "directions": "forward,backward"}
+    )
     chosen = [Experiment(each.case, ARMS) for each in plan(settings)]
     machine = Machine(0.1, 0.02, course=course)
     began = machine.around.now

@@ -22,14 +22,19 @@ def arms(
     round_sd: float = 0.005,
     moved: float = 0.0,
     moved_parallel: float = 0.0,
+    shared_sd: float = 0.0,
 ) -> Arms:
-    """An experiment in two processes; in the second the machine has moved."""
+    """An experiment in two processes; in the second the machine has moved.  Rounds have a part that all arms share."""
     found: Arms = []
+    shared = shared_sd * rng.spawn(1)[0].standard_normal((3, 10))  # what else is drawn stays the same
     for name, sd in sds.items():
         rounds: dict[tuple[int, int], float] = {}
         for process in (1, 2):
             offset = rng.normal(0.0, sd) + (process == 2) * (moved + moved_parallel * (name in parallel))
-            rounds |= {(process, n): math.exp(offset + rng.normal(0.0, round_sd)) for n in range(10)}
+            rounds |= {
+                (process, n): math.exp(offset + shared[process, n] + rng.normal(0.0, round_sd))
+                for n in range(10)
+            }
         found.append((name, name in parallel, rounds))
     return found
 
@@ -66,6 +71,13 @@ def test_a_machine_that_moves_as_a_whole_is_no_difference() -> None:
     still, moved = (learnt(sds, moved=by).spread("a", SMALL) for by in (0.0, 0.3))
     assert moved.sd == pytest.approx(still.sd)
     assert moved.kind_sd == pytest.approx(still.kind_sd)
+
+
+def test_rounds_in_which_the_machine_is_slow_for_all_make_no_difference_between_processes() -> None:
+    sds = {"a": 0.003, "b": 0.003, "c": 0.003}
+    still, shaken = (learnt(sds, shared_sd=by).spread("a", SMALL) for by in (0.0, 0.3))
+    assert shaken.sd == pytest.approx(still.sd, rel=0.2)
+    assert shaken.kind_sd == pytest.approx(still.kind_sd, rel=0.2)
 
 
 def test_what_parallel_arms_share_counts_only_beside_serial_ones() -> None:
