@@ -35,7 +35,9 @@ _HOT = tuple(
 )  # fmt: skip
 """The modules that are at work while a batch is timed, with the clocks that they read."""
 _GONE = object()
-_code_of = attrgetter("__code__", "__defaults__", "__kwdefaults__")
+_CODE = ("__code__", "__defaults__", "__kwdefaults__")
+_code_of = attrgetter(*_CODE)
+_parts_of_code = tuple(map(attrgetter, _CODE))
 
 
 def watched() -> list[str]:
@@ -48,10 +50,19 @@ class _Names:
 
     def __init__(self, owner: str, space: Mapping[str, object], kept: Mapping[str, object]) -> None:
         self._owner, self._space, self.kept = owner, space, kept
+        self._whole: tuple[list[str], list[object]] = [], []
+        """All of it, when it was last looked up name by name, and nothing was another thing."""
 
     def are_same(self) -> bool:
         """Whether the same things stand there: asked after each batch, of all at once."""
-        return all(map(is_, map(self._space.get, self.kept, repeat(_GONE)), self.kept.values()))
+        names, things = self._whole
+        if list(self._space) == names and all(map(is_, list(self._space.values()), things)):
+            return True
+        found = dict(self._space)
+        same = all(map(is_, map(found.get, self.kept, repeat(_GONE)), self.kept.values()))
+        if same:
+            self._whole = list(found), list(found.values())
+        return same
 
     def first_other(self) -> str:
         """The first behind which another thing stands, or none any more."""
@@ -77,7 +88,7 @@ class Watch:
         self._wrappers: list[tuple[str, object, tuple[object, ...]]] = []
         for name, module in self._modules.items():
             self._learn(name, module)
-        self._codes = list(self._all_codes())
+        self._codes = [list(map(part, self._functions)) for part in _parts_of_code]
 
     def _learn(self, name: str, module: ModuleType) -> None:
         space = vars(module)
@@ -106,9 +117,6 @@ class Watch:
             for each in inside:
                 self._look_into(place, each)
 
-    def _all_codes(self) -> Iterator[tuple[object, ...]]:
-        return map(_code_of, self._functions)
-
     def replaced(self) -> str | None:
         """The first name behind which another thing stands now; None if there is none."""
         return next(chain(self._other_things(), self._other_codes()), None)
@@ -118,9 +126,10 @@ class Watch:
         yield from (names.first_other() for names in self._names if not names.are_same())
 
     def _other_codes(self) -> Iterator[str]:
-        if not all(map(is_, chain.from_iterable(self._all_codes()), chain.from_iterable(self._codes))):
-            changed = zip(self._places, self._all_codes(), self._codes, strict=True)
-            yield from (place for place, code, kept in changed if not all(map(is_, code, kept)))
+        parts = zip(_parts_of_code, self._codes, strict=True)
+        if not all(all(map(is_, map(part, self._functions), kept)) for part, kept in parts):
+            each = zip(self._places, self._functions, *self._codes, strict=True)
+            yield from (place for place, of, *kept in each if not all(map(is_, _code_of(of), kept)))
         yield from (
             place for place, value, inside in self._wrappers if not all(map(is_, _inside(value), inside))
         )
