@@ -1,4 +1,4 @@
-"""``python -m tests.triton_device``: what Triton hands to its launcher, plainly and with the compiled kernel kept.
+"""What Triton hands to its launcher, plainly and with the compiled kernel kept.
 
 A driver of a device that is none stands in, by Triton's own interface for drivers: kernels are compiled for sm_80, and
 a launch is written down.
@@ -66,7 +66,8 @@ class Driver(DriverBase):  # type: ignore[misc]  # Triton has no types
         return 7
 
 
-def main() -> None:
+def checked() -> int:
+    """The launches that were compared."""
     triton.runtime.driver.set_active(Driver())
     count = 0
     for kernel, arrays in ((forward, 2), (backward, 3)):
@@ -82,8 +83,4 @@ def main() -> None:
             assert launched == plain, (launched, plain)
             assert len(launched) == (n > BLOCK) + 1
             count += 1
-    print(f"checked {count}")
-
-
-if __name__ == "__main__":
-    main()
+    return count

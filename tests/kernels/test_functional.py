@@ -22,7 +22,6 @@ pytestmark = pytest.mark.slow
 
 QUICK = [name for name in CPU_BACKENDS if name != "torch_compile"]
 NATIVE = [name for name in QUICK if name != "jax_jit"]
-EVERY_BACKEND = pytest.mark.parametrize("name", CPU_BACKENDS)
 
 
 def once_a_day(name: str, among: list[str]) -> pytest.MarkDecorator:
@@ -207,7 +206,7 @@ def test_a_subclass_is_taken_for_its_array_and_out_keeps_its_class(name: str) ->
 # --- out -----------------------------------------------------------------------------------
 
 
-@EVERY_BACKEND
+@once_a_day("torch_compile", among=CPU_BACKENDS)
 def test_out_and_in_place(name: str) -> None:
     backend = load(name)
     x, dy = X.copy(), X + 1

@@ -132,7 +132,7 @@ def test_a_cache_that_another_could_have_filled_is_not_used(read_only: Path, tmp
     temporary.mkdir()
     others.mkdir()
     (temporary / f"relu-bench-numba-{os.getuid()}").symlink_to(others)
-    assert [in_copy(read_only, temporary) for _ in range(2)] == ["False", "False"]
+    assert in_copy(read_only, temporary) == "False"
     assert not list(others.iterdir())
 
 

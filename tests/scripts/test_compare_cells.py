@@ -49,8 +49,7 @@ class TestCells:
         [
             ("failed", ()),
             ("mistrusted", ("--relative",)),
-            ("skipped", ()),
-            pytest.param("mistrusted", (), marks=pytest.mark.daily),
+            *(pytest.param(each, (), marks=pytest.mark.daily) for each in ("skipped", "mistrusted")),
             *(pytest.param(each, ("--relative",), marks=pytest.mark.daily) for each in ("failed", "skipped")),
         ],
         ids=lambda value: value if isinstance(value, str) else "relative" if value else "seconds",

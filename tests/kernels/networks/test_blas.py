@@ -44,7 +44,13 @@ def test_set_threads_sets_blas_and_returns_the_count_in_effect(name: str) -> Non
     assert counts() == {started_with}
 
 
-@ON_BLAS
+@pytest.mark.parametrize(
+    "name",
+    [
+        "numpy_ufunc",
+        pytest.param("numba_jit", marks=pytest.mark.daily),
+    ],  # the same code, compiled for seconds
+)
 def test_without_threadpoolctl_only_a_count_of_threads_is_refused(name: str) -> None:
     program = f"""
         import sys

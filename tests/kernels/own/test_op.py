@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import sys
 import textwrap
-from collections.abc import Iterator
+import warnings
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +18,9 @@ from bench.plan.options import parse
 from kernels import op_facts, ops
 from kernels.api import DIRECTIONS, PLACEMENTS, Case
 from kernels.ops.formula import Formula
+from kernels.own import op as own_op
 from kernels.own.op import load_ops
+from kernels.specs import op as spec_op
 from kernels.specs.op import checked, is_op_spec
 from tests.calls import check, load
 
@@ -32,6 +38,22 @@ def nothing_stays() -> Iterator[None]:
     yield
     ops.own.clear()
     op_facts._OWN.clear()
+
+
+@pytest.fixture
+def asked_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file is imported by this process, which starts none; below, others ask as users do."""
+
+    def replies(_module: str, words: Sequence[str], *, what: str) -> list[Any]:
+        said: list[Any] = []
+        monkeypatch.setattr(own_op, "reply", lambda value: said.append(json.loads(json.dumps(value))))
+        with warnings.catch_warnings(action="ignore"):  # as a Python of its own would print them
+            own_op.answer(*words)
+        assert what
+        return said
+
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.setattr(spec_op, "replies", replies)
 
 
 def written(folder: Path, text: str) -> str:
@@ -123,7 +145,9 @@ def test_two_files_with_one_name_are_refused(tmp_path: Path) -> None:
         ("class Mine", "1 +\n    class Mine", "SyntaxError"),
     ],
 )
-def test_what_is_wrong_with_it_is_one_line(tmp_path: Path, old: str, new: str, says: str) -> None:
+def test_what_is_wrong_with_it_is_one_line(
+    tmp_path: Path, asked_here: None, old: str, new: str, says: str
+) -> None:
     with pytest.raises(ValueError, match=r"mine\.py:Mine: ") as caught:
         checked(changed(tmp_path, old, new))
     assert says in str(caught.value)
