@@ -72,6 +72,7 @@ def test_rows_that_are_alike_are_counted_in_the_order_of_the_first(tmp_path: Pat
     assert list(found["backend"]) == list(expected.index.get_level_values("backend"))
 
 
+@pytest.mark.daily  # it reads as a summary does, above
 def test_a_comparison_takes_so_many_bytes_for_each_row_of_both_runs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -93,8 +93,9 @@ class TestWhichRun:
             folder = write_run(tmp_path / name, self.here(cells, name), environment=environment)
             os.utime(folder / "cells.csv", ns=(10**18 - age, 10**18 - age))
         write_run(tmp_path / "foreign", lines(), environment={"machine": "another-64c"})
-        assert asked(capsys, "--n", "16Mi", "--results", tmp_path)["runs"][0]["run_id"] == "older"
-        found = asked(capsys, "--n", "1Ki", "--dtype", "bfloat16", "--results", tmp_path)
+        here = ("--results", tmp_path, "--no-try")
+        assert asked(capsys, "--n", "16Mi", *here)["runs"][0]["run_id"] == "older"
+        found = asked(capsys, "--n", "1Ki", "--dtype", "bfloat16", *here)
         assert (found["runs"][0]["run_id"], found["warnings"]) == ("newer", [])
 
     def test_another_machines_reference_comes_with_a_warning(

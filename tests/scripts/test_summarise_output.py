@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from bench.records.reading import ReadError
 from bench.records.schema import (
     CELL_COLUMNS,
     ROLES,
@@ -237,12 +238,12 @@ class TestCommand:
             r"summarise.py: error: results/run1/cells.csv: row 13, column \w+: .*\n", done.stderr
         )
 
-    def test_no_run_yet(self, tmp_path: Path) -> None:
-        done = self.run(cwd=tmp_path)
-        assert done.returncode == 2
-        assert done.stderr.splitlines() == [
-            "summarise.py: error: no run under results/: run `pytest bench/` first, or name a run"
-        ]
+    def test_no_run_yet(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.chdir(tmp_path)
+        with pytest.raises(
+            ReadError, match=r"^no run under results/: run `pytest bench/` first, or name a run$"
+        ):
+            main([])
 
     def test_a_reader_that_leaves_early_ends_it_quietly(self, tmp_path: Path) -> None:
         cells = [record for n in range(1, 900) for record in experiment({"a": 1e-3, "b": 2e-3}, n=n)]
