@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from bench.plan.experiments import Arm, Experiment, Variant, cases
 from bench.plan.options import parse
+from kernels.api import DIRECTIONS, MAIN_OPS
 from scripts._plugins import slowed
 
 __all__ = [
@@ -73,7 +74,8 @@ def passes(bases: Sequence[str], sizes: str, python: str = "") -> list[list[Expe
     too.  Raises OptionError.
     """
     found: dict[tuple[str, str, str], list[Experiment]] = {}
-    for case in sorted(cases(parse({"sizes": sizes}).grids), key=lambda case: case.n):
+    asked = parse({"sizes": sizes, "ops": ",".join(MAIN_OPS), "directions": ",".join(DIRECTIONS)})
+    for case in sorted(cases(asked.grids), key=lambda case: case.n):
         mine = found.setdefault((case.op, case.direction, case.placement), [])
         mine.extend(Experiment(case, _arms(base, python)) for base in bases)
     return list(found.values())

@@ -14,7 +14,10 @@ from bench.run.run import Run, plan
 pytestmark = pytest.mark.slow
 
 
-def test_a_run_that_goes_on_may_take_what_its_rest_deserves(tmp_path: Path) -> None:
+def test_a_run_that_goes_on_may_take_what_its_rest_deserves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bench.run.run.slowness", lambda _cpus: 1.0)  # the hour may change between the two
     words = {"backends": "numpy_ufunc", "sizes": "64,1Mi", "ops": "relu", "directions": "forward"}
     settings = parse({**words, "placements": "out", "results": str(tmp_path), "run_id": "r"})
     first, second = chosen = plan(settings)
