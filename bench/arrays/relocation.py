@@ -12,6 +12,7 @@ allocate are kept for a while, which makes the allocator give other memory for t
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from random import Random
 from typing import Any
 
 import numpy as np
@@ -43,8 +44,8 @@ _EVEN = 4
 of a round size begin in turn 16, 32, 48 and 0 bytes past a cache line."""
 _GAP = 48
 """Bytes of a gap beyond whole lines: with malloc's own 8, rounded up to 16, it fills one more line; the order stays."""
-_RNG = np.random.default_rng()
-"""Seeded by the system: an arm and its twin must not be moved alike."""
+_RNG = Random()
+"""Seeded by the system: an arm and its twin must not be moved alike.  A few numbers take NumPy's generators longer."""
 
 
 class Places:
@@ -66,7 +67,7 @@ class Places:
         blocks = self._blocks.setdefault(nbytes, [])
         while len(blocks) < _blocks(nbytes, count):
             blocks.append(host_arrays.aligned_empty(nbytes + _room(nbytes), np.uint8))
-        order = [int(index) for index in _RNG.permutation(np.arange(count, len(blocks)))]
+        order = _RNG.sample(range(count, len(blocks)), len(blocks) - count)
         # the first are those that were drawn last, and may still be in use: they come last in the list now
         self._blocks[nbytes] = [blocks[index] for index in (*order, *range(count))]
         return self._blocks[nbytes][:count]
@@ -91,11 +92,11 @@ class Kept:
         """
         self._results.append(make())  # takes the place of the one that was let go
         if len(self._results) + len(self._leaving) < _results(nbytes):
-            lines = int(_RNG.integers(_room(nbytes) // _LINE))
+            lines = _RNG.randrange(_room(nbytes) // _LINE)
             self._gaps.append(np.empty(lines * _LINE + _GAP, np.uint8))
             return
         if not self._leaving:
-            self._leaving = [self._results[index] for index in _RNG.permutation(len(self._results))]
+            self._leaving = _RNG.sample(self._results, len(self._results))
             self._results = []
         self._leaving.pop()
 
@@ -125,5 +126,5 @@ def _room(nbytes: int) -> int:
 
 
 def _like(array: np.ndarray, block: np.ndarray) -> np.ndarray:
-    start = _LINE * int(_RNG.integers(_room(array.nbytes) // _LINE))
+    start = _LINE * _RNG.randrange(_room(array.nbytes) // _LINE)
     return np.asarray(block[start : start + array.nbytes].view(array.dtype).reshape(array.shape))
