@@ -6,8 +6,11 @@ A subprocess finds the name, so no framework is imported here.
 from __future__ import annotations
 
 import difflib
+import functools
 import importlib
+import os
 import re
+import sys
 from collections.abc import Iterable
 
 from kernels.api import Backend
@@ -18,6 +21,7 @@ __all__ = [
     "NAME",
     "NAME_RULE",
     "answer",
+    "entry_points_of",
     "instantiate",
     "name_in_subprocess",
     "nearest",
@@ -35,6 +39,27 @@ _LONGEST = 100_000
 """Characters of an error that are looked at."""
 _MOST_SAID = 500
 """Of those that are passed on."""
+
+
+def entry_points_of(group: str) -> tuple[tuple[str, str], ...]:
+    """Name and value of each entry point of that group that is installed where this process imports from."""
+    return _entry_points(group, tuple((place, _changed(place)) for place in sys.path))
+
+
+@functools.lru_cache(maxsize=1)
+def _entry_points(group: str, places: tuple[tuple[str, int], ...]) -> tuple[tuple[str, str], ...]:
+    """Looks into every distribution, which takes long: once, until a package comes or goes in one of the `places`."""
+    from importlib.metadata import entry_points  # noqa: PLC0415  # it brings half of the standard library
+
+    return tuple((point.name, point.value) for point in entry_points(group=group))
+
+
+def _changed(place: str) -> int:
+    """When something came or went there; 0 where nothing is."""
+    try:
+        return os.stat(place or os.curdir).st_mtime_ns  # noqa: PTH116  # as `sys.path` has it
+    except OSError:
+        return 0
 
 
 def split_spec(spec: str) -> tuple[str, str]:

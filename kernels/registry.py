@@ -13,7 +13,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from kernels.api import Backend, Case
-from kernels.plugins import NAME, NAME_RULE, instantiate, name_in_subprocess, nearest, one_line, split_spec
+from kernels.plugins import (
+    NAME,
+    NAME_RULE,
+    entry_points_of,
+    instantiate,
+    name_in_subprocess,
+    nearest,
+    one_line,
+    split_spec,
+)
 
 __all__ = [
     "BUILTINS",
@@ -245,15 +254,11 @@ def available() -> dict[str, str | None]:
 
 
 def _table() -> dict[str, str]:
-    from importlib.metadata import entry_points  # noqa: PLC0415  # it brings half of the standard library
-
     table = {name: builtin.spec for name, builtin in BUILTINS.items()}
-    for point in entry_points(group=ENTRY_POINT_GROUP):
-        if not NAME.fullmatch(point.name):
-            raise ValueError(
-                f"the entry point {point.name!r} = {point.value!r} names no backend: {NAME_RULE}"
-            )
-        _add(table, point.name, point.value.replace(" ", ""))
+    for name, value in entry_points_of(ENTRY_POINT_GROUP):
+        if not NAME.fullmatch(name):
+            raise ValueError(f"the entry point {name!r} = {value!r} names no backend: {NAME_RULE}")
+        _add(table, name, value.replace(" ", ""))
     for name, spec in _plugins.items():
         _add(table, name, spec)
     return table

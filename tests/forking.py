@@ -126,6 +126,7 @@ def _serve(connection: socket.socket) -> None:
     """Fork for each request; returns in the forked process, never in the one that forks."""
     for name in _NEEDED:
         importlib.import_module(name)
+    importlib.import_module("kernels.registry").names()  # looks for entry points
     numba = importlib.import_module("numba")
     numba.njit("float64(float64)")(lambda x: x)  # what Numba loads when it first compiles
     assert "kernels.numba_cpu.threads" not in sys.modules, "kernels would compute serially in what is forked"

@@ -170,6 +170,16 @@ def test_an_installed_entry_point_is_a_backend_like_any_other(tmp_path: Path) ->
     assert printed_by(program, tmp_path) == "theirs theirs"
 
 
+def test_an_entry_point_that_is_installed_later_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As from a notebook's cell."""
+    monkeypatch.syspath_prepend(tmp_path)
+    assert "later" not in registry.names()
+    install(tmp_path, "later", "later = their_kernels:Theirs")
+    assert "later" in registry.names()
+
+
 def test_an_entry_point_with_a_name_that_is_taken_is_an_error(tmp_path: Path) -> None:
     install(tmp_path, "theirs", "jax_jit = their_kernels:Theirs")
     program = "from kernels import registry\ntry: registry.names()\nexcept ValueError as error: print(error)"

@@ -80,7 +80,7 @@ def test_what_a_run_writes_is_judged_with_all_that_its_block_has_shown(
     """In its files as in its answers: the first experiment's cells know of processes as much as the last one's."""
     machine = Machine(0.005, between=0.05)
     monkeypatch.setattr("bench.run.sitting.pool_of", machine.start)
-    chosen = [Experiment(Case("relu", n=n), ARMS) for n in range(64, 68)]
+    chosen = [Experiment(Case("relu", n=n), ARMS) for n in range(64, 66)]
     settings = parse({"results": str(tmp_path), "run_id": "r", "processes": "2"})
     with Run(settings, chosen, machine.around) as run:
         assert run.measure(chosen[0])
