@@ -73,7 +73,9 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
         shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("setup.py", "pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, source)
-    pip("wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(base), ".", folder=source)
+    build = f"from setuptools import build_meta; build_meta.build_wheel({str(base)!r})"  # as pip calls it
+    built = run(sys.executable, "-c", build, folder=source)
+    assert built.returncode == 0, built.stderr
     (wheel,) = base.glob("*.whl")
 
     venv.create(base / "venv", symlinks=True)
