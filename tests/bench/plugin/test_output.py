@@ -41,9 +41,11 @@ def ended(arguments: tuple[str, ...], where: str) -> tuple[int, str]:
         ((*BENCH, "--collect-only", "-q"), ">&-", 0, ""),
         ((*BENCH, "--isolation", "outline"), ">&-", 4, "ERROR: --isolation: 'outline' is not known"),
         (BENCH, ">/dev/full", 4, "ERROR: standard output cannot be written to (No space left on device)"),
-        (SUMMARISE, ">&-", 0, ""),
+        pytest.param(SUMMARISE, ">&-", 0, "", marks=pytest.mark.daily),
         (SUMMARISE, ">/dev/full", 2, "summarise.py: error: No space left on device"),
-        (("scripts/summarise.py", "nowhere"), ">/dev/full 2>/dev/full", 2, ""),
+        pytest.param(
+            ("scripts/summarise.py", "nowhere"), ">/dev/full 2>/dev/full", 2, "", marks=pytest.mark.daily
+        ),
     ],
     ids=[
         "pytest, closed",

@@ -48,6 +48,7 @@ def test_while_processes_start(tmp_path: Path) -> None:
     assert "2 experiments left: go on with --run-id run" in stopped(process)
 
 
+@pytest.mark.daily  # test_sitting.py interrupts each process of a run that is played
 @pytest.mark.slow
 def test_in_the_second_process_of_the_arms_what_the_first_told_is_kept(tmp_path: Path) -> None:
     process = start(tmp_path, *OPTIONS)

@@ -146,8 +146,16 @@ class TestWhatIsRefused:
         with pytest.raises(ReadError, match="row 6, column machine"):
             read_cells([save(tmp_path, text)])
 
-    @pytest.mark.parametrize("part", [256, 1 << 24])
-    @pytest.mark.parametrize("quote", ['"', ""])
+    @pytest.mark.parametrize(
+        ("part", "quote"),
+        [
+            (256, '"'),
+            *(
+                pytest.param(*each, marks=pytest.mark.daily)
+                for each in ((256, ""), (1 << 24, '"'), (1 << 24, ""))
+            ),
+        ],
+    )
     def test_the_row_is_right_in_whatever_parts_the_file_is_searched(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, part: int, quote: str
     ) -> None:
