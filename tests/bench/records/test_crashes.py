@@ -18,7 +18,7 @@ import pytest
 from bench.records.errors import RunFilesError
 from bench.records.writing import RunFiles
 from tests.killing import WRITING
-from tests.running import ROOT, bench, read
+from tests.running import INLINE, ROOT, bench, read
 from tests.stored import backends, cell, rounds
 
 NAMES = "abcdef"
@@ -238,17 +238,10 @@ def test_a_power_cut_takes_no_experiment_that_was_stored(
 
 @pytest.mark.slow
 def test_a_run_on_a_full_disk_ends_in_one_line_and_goes_on(tmp_path: Path) -> None:
-    options: tuple[str, ...] = (
-        "--backends",
-        "numpy_ufunc",
-        "--isolation",
-        "inline",
-        "--ops",
-        "relu",
-        "--directions",
-        "forward",
+    options = (
+        *("--backends", "numpy_ufunc", "--ops", "relu", "--directions", "forward", "--placements", "out"),
+        *("--sizes", "64,128,256", *INLINE),
     )
-    options += ("--placements", "new,out", "--sizes", "64,128")
     hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
     resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, hard))  # of the run, which inherits it
     try:
