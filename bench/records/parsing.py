@@ -1,6 +1,6 @@
-"""From a part of a CSV file to checked columns: quickly, and exactly where that cannot tell.
+"""From rows of a CSV file to checked columns: quickly, and exactly where that cannot tell.
 
-`parse` takes a part only if all of it is right.  `parse_exactly` takes what is left: it names the first
+`parse` takes rows only if all of them are right.  `parse_exactly` takes a part that may be wrong: it names the first
 mistake, or finds that there is none.  Both judge by the rules of `bench.records.columns`.
 """
 
@@ -13,18 +13,21 @@ import re
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import BinaryIO, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from bench.records.columns import NULLS, Broken, Column, quoted
+from bench.records.parts import Counted
 from bench.records.together import broken_cells
 
-__all__ = ["Form", "ReadError", "occurrences", "parse", "parse_exactly", "text_dtype"]
+__all__ = ["DoubtError", "Form", "ReadError", "parse", "parse_exactly", "text_dtype"]
 
-_BESIDE = np.frombuffer(b',\r\n"', np.uint8)
-"""What stands before a quote that begins and after one that ends: another quote where two of them stand for one."""
+_ROWS = 1 << 16
+"""Rows that are parsed at a time: enough that what each column costs anew is little, few enough for what they take."""
+_MAY_BE_NUMBERS = ("run_id", "machine")
+"""Columns of few texts of which all may be numbers."""
 _NOT_UTF8 = re.compile("[\udc80-\udcff]")
 
 
@@ -36,6 +39,10 @@ class Form(NamedTuple):
     schema: int
 
 
+class DoubtError(Exception):
+    """The quick way of reading cannot tell whether all is right."""
+
+
 class ReadError(ValueError):
     """A file that cannot be read as what it should be; one line: file, row, column, what to do."""
 
@@ -45,62 +52,61 @@ class ReadError(ValueError):
         return cls(f"{path}: row {row}, column {column}: {problem}")
 
 
-def parse(part: bytes, form: Form) -> pd.DataFrame | None:
-    """The wanted columns of the rows in `part`; None where something may be wrong.
+def parse(file: BinaryIO, form: Form) -> Iterator[tuple[pd.DataFrame, int]]:
+    """The wanted columns of the rows that follow in `file`, some rows at a time, each time with their bytes.
 
     Columns of text are categories ("" where empty) or, of free text, strings; all others hold integers, or
-    floats with NaN where one is empty.
+    floats with NaN where one is empty.  Raises DoubtError where something may be wrong, be it at the end: then the
+    rows that were had may be wrong, too.
     """
-    if b"\0" in part:
-        return None
+    counted, rows, size = Counted(file), 0, 0
+    for frame in _by_pandas(counted, form):
+        columns = {str(name): column for name, column in frame.items()}
+        if not all(_is_read(columns[rule.name], rule) for rule in form.columns) or _first_broken(
+            columns, form
+        ):
+            raise DoubtError
+        yield frame, counted.size - size
+        rows, size = rows + len(frame), counted.size
+    if counted.doubtful or counted.commas != rows * (len(form.header) - 1):
+        raise DoubtError  # a quote out of place, or a row too short, which pandas fills up without a word
+
+
+def _is_read(column: pd.Series, rule: Column) -> bool:
+    """Whether it came as text where it is text, else as numbers: pandas makes categories numbers where all are."""
+    if rule.kind != "text":
+        return column.dtype.kind in "iuf"
+    return rule.free or column.cat.categories.dtype == "str"
+
+
+def _by_pandas(file: Counted, form: Form) -> Iterator[pd.DataFrame]:
+    """Raises DoubtError where pandas is not content."""
+    names = {column.name for column in form.columns}
+    texts = {column.name: text_dtype(column) for column in form.columns if column.kind == "text"}
+    strings = {name: "str" for name in _MAY_BE_NUMBERS if name in texts}
     try:
-        frame = _by_pandas(part, form.header, form.columns)
-    except (ValueError, pd.errors.ParserWarning):
-        return None
-    columns = {str(name): column for name, column in frame.items()}
-    if any(columns[column.name].dtype.kind not in "iuf" for column in form.columns if column.kind != "text"):
-        return None  # text, or booleans
-    if _separators(part) != len(frame) * (len(form.header) - 1):
-        return None  # a quote out of place, or a row too short, which pandas fills up without a word
-    return None if _first_broken(columns, form) else frame
-
-
-def occurrences(letter: str, data: bytes) -> int:
-    """How often an ASCII letter stands in `data`; as `bytes.count`, but faster."""
-    return int(np.count_nonzero(np.frombuffer(data, np.uint8) == ord(letter)))
-
-
-def _separators(part: bytes) -> int | None:
-    """How many commas stand between the fields of `part`; None where a quote may be out of place."""
-    commas = occurrences(",", part)
-    if b'"' not in part:
-        return commas
-    data = np.frombuffer(part, np.uint8)
-    quotes = np.flatnonzero(data == ord('"'))
-    begins, ends = quotes[::2], quotes[1::2]
-    outside = (begins - (begins > 0), ends + (ends < len(data) - 1))  # at an edge the quote itself
-    if len(quotes) % 2 or not all(np.isin(data[places], _BESIDE).all() for places in outside):
-        return None
-    fields = zip(begins.tolist(), ends.tolist(), strict=True)
-    return commas - sum(part.count(b",", begin, end) for begin, end in fields)
-
-
-def _by_pandas(part: bytes, header: Sequence[str], columns: Sequence[Column]) -> pd.DataFrame:
-    """Raises a ValueError or a warning of pandas where it is not content."""
-    names = {column.name for column in columns}
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", pd.errors.ParserWarning)  # a row longer than the header
-        return pd.read_csv(
-            io.BytesIO(part),
+        reader = pd.read_csv(  # type: ignore[call-overload]  # the stubs ask for a whole file object
+            file,
             header=None,
-            names=[name if name in names else f"{name} ({i})" for i, name in enumerate(header)],
+            names=[name if name in names else f"{name} ({i})" for i, name in enumerate(form.header)],
             usecols=list(names),
             index_col=False,
-            low_memory=False,  # a part is small; pandas' own, smaller parts cost time, and leave holes in memory
-            dtype={column.name: text_dtype(column) for column in columns if column.kind == "text"},
+            chunksize=_ROWS,
+            dtype=texts | strings,
             keep_default_na=False,
-            na_values={column.name: list(column.nulls) for column in columns if column.kind != "text"},
+            na_values={column.name: list(column.nulls) for column in form.columns if column.kind != "text"},
         )
+        while (frame := _next(reader)) is not None:
+            yield frame.astype(dict.fromkeys(strings, "category"))
+    except (ValueError, pd.errors.ParserWarning, pd.errors.DtypeWarning) as error:
+        raise DoubtError from error
+
+
+def _next(frames: Iterator[pd.DataFrame]) -> pd.DataFrame | None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", pd.errors.ParserWarning)  # a row longer than the header
+        warnings.simplefilter("error", pd.errors.DtypeWarning)  # numbers here and text there
+        return next(frames, None)
 
 
 def text_dtype(column: Column) -> Literal["str", "category"]:

@@ -7,8 +7,9 @@ or the value that was the only one then.
 from __future__ import annotations
 
 import csv
+import io
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -17,7 +18,8 @@ import pandas as pd
 
 from bench.records.columns import FORMER_WORDS, Column, columns_of, quoted, schema_problem
 from bench.records.grouping import group_ids, last_of_each
-from bench.records.parsing import Form, ReadError, occurrences, parse, parse_exactly, text_dtype
+from bench.records.parsing import DoubtError, Form, ReadError, parse, parse_exactly, text_dtype
+from bench.records.parts import occurrences, parts
 from bench.records.schema import CELL_KEY, SCHEMA, Cell, Round, fields_of, since
 from bench.records.stacking import Stack
 from bench.text.hints import did_you_mean
@@ -34,8 +36,8 @@ _ALWAYS = ("schema", "status")
 _LONGEST_LINE = 1 << 20
 """Bytes that are looked through for a header: enough for any, and no more of a file that has no lines."""
 _PART = 1 << 22
-"""Bytes that are parsed at a time: large enough for the parser's speed, small enough for what it takes besides (about
-six times as much) and to read them again."""
+"""Bytes of a doubtful file that are parsed at a time: large enough for the parser's speed, small enough to read them
+again."""
 _MORE_ROWS = 1.05
 """Room for so many times the rows that the first part lets expect: what is not written to takes no memory."""
 
@@ -81,20 +83,34 @@ def _stacked(
     paths: Iterable[Path], row: type[Cell] | type[Round], kept: Sequence[Column], *, sourced: bool = False
 ) -> pd.DataFrame:
     """The columns `kept` of all files together."""
-    stacks: dict[str, Stack] = {}
     every = [Path(path) for path in paths]
-    rows = np.zeros(len(every), np.int64)
-    for place, path in enumerate(every):
-        for frame, size in _read(path, row, kept):
+    try:
+        return _put_together(every, row, kept, sourced=sourced, exactly=False)
+    except DoubtError:
+        return _put_together(every, row, kept, sourced=sourced, exactly=True)
+
+
+def _put_together(
+    paths: Sequence[Path],
+    row: type[Cell] | type[Round],
+    kept: Sequence[Column],
+    *,
+    sourced: bool,
+    exactly: bool,
+) -> pd.DataFrame:
+    stacks: dict[str, Stack] = {}
+    rows = np.zeros(len(paths), np.int64)
+    for place, path in enumerate(paths):
+        for frame, size in _read(path, row, kept, exactly=exactly):
             rows[place] += len(frame)
             if not stacks:
-                expected = _MORE_ROWS * len(frame) / size * sum(map(_size, every))
+                expected = _MORE_ROWS * len(frame) / size * sum(map(_size, paths))
                 stacks = {rule.name: Stack(rule, int(expected)) for rule in kept}
             for rule in kept:
                 stacks[rule.name].add(_column(frame, rule))
     columns = {name: stacks.pop(name).column() for name in list(stacks)}
     if sourced:
-        columns["file"] = pd.Series(np.repeat(np.arange(len(every), dtype=np.int32), rows), copy=False)
+        columns["file"] = pd.Series(np.repeat(np.arange(len(paths), dtype=np.int32), rows), copy=False)
     return pd.DataFrame(columns, copy=False)
 
 
@@ -104,11 +120,13 @@ def _size(path: Path) -> int:
 
 
 def _read(
-    path: Path, row: type[Cell] | type[Round], kept: Sequence[Column]
+    path: Path, row: type[Cell] | type[Round], kept: Sequence[Column], *, exactly: bool
 ) -> Iterator[tuple[pd.DataFrame, int]]:
-    """The parts of a file, which is not empty, each with its bytes: columns `kept`, and those of `_ALWAYS`."""
+    """The rows of a file, which is not empty, some at a time with their bytes: columns `kept`, and those of `_ALWAYS`.
+
+    Raises DoubtError unless `exactly`: whatever may be wrong.
+    """
     names = {*(rule.name for rule in kept), *_ALWAYS}
-    first = fields_of(row)[0].name
     try:
         if not path.is_file():
             raise ReadError(f"{path}: no such file; name a run's directory, or its cells.csv")
@@ -116,25 +134,37 @@ def _read(
             header, schema = _head(path, file, row)
             rules = columns_of(row, schema)
             form = Form(header, [rule for rule in rules if rule.name in names], schema)
-            found, number = False, 2
-            for part in _parts(file):
-                frame = parse(part, form)
-                if frame is None:
-                    frame = parse_exactly(path, number, part, form)
-                if len(frame):
-                    found = True
-                    yield frame, len(part)
-                if header[-1] in {rule.name for rule in rules}:
-                    _check_end(path, number, part, header[-1])
-                number += occurrences("\n", part)
+            if exactly:
+                yield from _exactly(path, file, form, {rule.name for rule in rules})
+            else:
+                yield from parse(file, form)
     except OSError as error:
         raise ReadError(f"{path}: cannot be read: {error.strerror or error}") from error
+
+
+def _exactly(
+    path: Path, file: BinaryIO, form: Form, known: Collection[str]
+) -> Iterator[tuple[pd.DataFrame, int]]:
+    """The rows of a file of which some may be wrong, part by part; of the header's columns some are `known`."""
+    found, number = False, 2
+    for part in parts(file, _PART):
+        try:
+            frames = [frame for frame, _ in parse(io.BytesIO(part), form)]
+        except DoubtError:
+            frames = [parse_exactly(path, number, part, form)]
+        for frame in filter(len, frames):
+            found = True
+            yield frame, len(part)
+        number += occurrences("\n", part)
+        if form.header[-1] in known:
+            _check_end(path, number, part, form.header[-1])
     if not found:
-        raise ReadError.at(path, 2, first, "is missing: no row follows the header; measure first")
+        problem = "is missing: no row follows the header; measure first"
+        raise ReadError.at(path, 2, form.columns[0].name, problem)
 
 
 def _check_end(path: Path, number: int, part: bytes, last: str) -> None:
-    """A part without a line's end is the last row of the file, whose last field may have been longer."""
+    """A part without a line's end has the file's last row, at line `number`, whose last field may have been longer."""
     if not part.endswith((b"\n", b"\r", b",", b'"')) and part.strip():
         problem = "may be cut off: no line's end follows; add one if it is whole"
         raise ReadError.at(path, number, last, problem)
@@ -147,21 +177,6 @@ def _column(frame: pd.DataFrame, rule: Column) -> pd.Series:
         return pd.Series(usual, frame.index, text_dtype(rule) if rule.kind == "text" else None)
     column, former = frame[rule.name], FORMER_WORDS.get(rule.name)
     return column.cat.rename_categories(dict(former)) if former else column
-
-
-def _parts(file: BinaryIO) -> Iterator[bytes]:
-    """The rest of `file` in parts that end with a row, as far as the quotes tell."""
-    rest = b""
-    while chunk := file.read(_PART):
-        data = rest + chunk
-        cut = data.rfind(b"\n") + 1
-        inside = data.count(b'"', 0, cut) % 2
-        while inside and cut:
-            end, cut = cut, data.rfind(b"\n", 0, cut - 1) + 1
-            inside ^= data.count(b'"', cut, end) % 2
-        yield data[:cut]
-        rest = data[cut:]
-    yield rest
 
 
 def _head(path: Path, file: BinaryIO, row: type[Cell] | type[Round]) -> tuple[list[str], int]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.records import reading
+from bench.records import grouping, parsing, parts
 from bench.records.grouping import tallied
 from bench.records.reading import read_cells
 from bench.stats import change_errors
@@ -19,10 +19,15 @@ from scripts._shared.summary import needed_of, prepare, ranked
 from scripts._shared.tables import Screen, report
 from tests.factories import experiment, write_run
 
-PART = 1 << 16
-"""Bytes of a part of a file, and rows of an error's, so that a run of some hundred rows has many."""
+ROWS, BYTES = 1 << 6, 1 << 10
+"""What is parsed at a time, and read, so that a run of some hundred rows has many such parts."""
 AT_ONCE = 1 << 8
+"""Rows of an error's."""
 ARMS = {"numpy_ufunc": 2e-3, "torch_eager": 1e-3, "numba_tuned": 5e-4, "jax_jit": 1e-3, "numba_jit": 7e-4}
+FEW_AND_MANY = (300, 600)
+"""Cases of two runs: of the smaller one, too, the rows take more than the parser."""
+MORE = (600 - 300) * len(ARMS)
+"""Rows that the larger one has more."""
 
 
 def run_of(folder: Path, cases: int) -> Path:
@@ -58,10 +63,11 @@ def taken(action: Callable[[Path], None], folder: Path) -> int:
 
 
 def test_a_summary_takes_so_many_bytes_for_each_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reading, "_PART", PART)
-    few, many = (run_of(tmp_path / str(cases), cases) for cases in (100, 500))
+    monkeypatch.setattr(parsing, "_ROWS", ROWS)
+    monkeypatch.setattr(parts, "_AT_ONCE", BYTES)
+    few, many = (run_of(tmp_path / str(cases), cases) for cases in FEW_AND_MANY)
     summarised(few)
-    assert taken(summarised, many) - taken(summarised, few) < 195 * (500 - 100) * len(ARMS)
+    assert taken(summarised, many) - taken(summarised, few) < 195 * MORE
 
 
 def test_rows_that_are_alike_are_counted_in_the_order_of_the_first(tmp_path: Path) -> None:
@@ -76,9 +82,10 @@ def test_rows_that_are_alike_are_counted_in_the_order_of_the_first(tmp_path: Pat
 def test_a_comparison_takes_so_many_bytes_for_each_row_of_both_runs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reading, "_PART", PART)
+    monkeypatch.setattr(parsing, "_ROWS", ROWS)
+    monkeypatch.setattr(parts, "_AT_ONCE", BYTES)
     monkeypatch.setattr(change_errors, "_AT_ONCE", AT_ONCE)
-    few, many = (run_of(tmp_path / str(cases), cases) for cases in (100, 400))
+    monkeypatch.setattr(grouping, "_FEW_ROWS", 0)
+    few, many = (run_of(tmp_path / str(cases), cases) for cases in FEW_AND_MANY)
     compared(few)  # what is imported or cached at first
-    rows = (400 - 100) * len(ARMS)
-    assert taken(compared, many) - taken(compared, few) < 330 * rows
+    assert taken(compared, many) - taken(compared, few) < 460 * MORE

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from bench.records import reading
+from bench.records import parsing, parts
 from bench.records.reading import read_cells
 from scripts._shared.summary import needed_of
 from tests.factories import as_csv, experiment
 
-PART = 1 << 15
-"""Bytes of a part, so that a file of half a megabyte has many."""
+ROWS, BYTES = 64, 1 << 10
+"""What is parsed at a time, and read, so that a file of half a megabyte has many such parts."""
 ARMS = {"numpy_ufunc": 2e-3, "torch_eager": 1e-3, "numba_tuned": 5e-4, "jax_jit": 1e-3, "numba_jit": 7e-4}
 REASON = "a difference of {} % or more would have been seen" + "; more processes would not tell" * 9
 
@@ -46,7 +46,8 @@ def taken(path: Path) -> tuple[int, int]:
 
 def test_reading_takes_what_it_keeps_and_a_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """For more rows: their numbers, a code for each text, and the sorting that finds repeated cells."""
-    monkeypatch.setattr(reading, "_PART", PART)
+    monkeypatch.setattr(parsing, "_ROWS", ROWS)
+    monkeypatch.setattr(parts, "_AT_ONCE", BYTES)
     taken(file_of(tmp_path, 1))  # what is imported or cached at first
     (few, few_kept), (many, many_kept) = (taken(file_of(tmp_path, cases)) for cases in (60, 240))
     assert many - few < 2 * (many_kept - few_kept)

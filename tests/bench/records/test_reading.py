@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from bench.records import parsing
+from bench.records.columns import columns_of
+from bench.records.parsing import Form, parse
 from bench.records.reading import read_cells, read_rounds
-from bench.records.schema import CELL_COLUMNS, Round
+from bench.records.schema import CELL_COLUMNS, SCHEMA, Cell, Round
 from bench.records.writing import RunFiles
 from tests.cells_file import CELLS, GOOD, LINES, refusal, save, with_field
 from tests.factories import as_csv, cell, experiment, sampled, write_run
+
+FORM = Form(CELL_COLUMNS, columns_of(Cell), SCHEMA)
 
 
 class TestWhatIsRead:
@@ -73,6 +80,31 @@ class TestWhatIsRead:
         text = text.replace(",,1\n", ",mine,theirs\n", 1)
         frame = read_cells([save(tmp_path, text)])
         assert frame.equals(read_cells([save(tmp_path, "\n".join(LINES[:4]) + "\n")]))
+
+    @pytest.mark.parametrize("name", ["007", "1", "1e3", "true", "inf", "nan"])
+    @pytest.mark.parametrize("column", ["run_id", "machine", "variant", "shard"])
+    def test_names_that_could_be_numbers_are_text(self, tmp_path: Path, column: str, name: str) -> None:
+        named: dict[str, Any] = {column: name}
+        cells = [dataclasses.replace(each, **named) for each in CELLS]
+        assert list(read_cells([save(tmp_path, as_csv(cells))])[column]) == [name] * len(CELLS)
+
+    def test_a_run_with_a_number_for_a_name_is_not_in_doubt(self, tmp_path: Path) -> None:
+        named = [dataclasses.replace(each, run_id="007", machine="12") for each in CELLS]
+        path = save(tmp_path, as_csv(named))
+        with path.open("rb") as file:
+            file.readline()
+            assert sum(len(frame) for frame, _ in parse(file, FORM)) == len(CELLS)
+
+    @pytest.mark.parametrize("rows", [1, 3])
+    def test_some_rows_at_a_time(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows: int) -> None:
+        odd = cell("triton_jit", None, status="failed", reason='line one,\n"two"')
+        path = save(tmp_path, as_csv([*CELLS, odd]))
+        expected = read_cells([path])
+        monkeypatch.setattr(parsing, "_ROWS", rows)
+        assert read_cells([path]).equals(expected)
+        torn = path.read_bytes().replace(b",skipped,", b",", 1)
+        path.write_bytes(torn)
+        assert "row 5, column queued_s: is missing" in str(refusal(lambda: read_cells([path])))
 
     def test_newlines_and_commas_inside_quotes(self, tmp_path: Path) -> None:
         odd = cell("triton_jit", None, status="failed", reason='line one,\nline "two",\r\nthree')

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 from pathlib import Path
 
 import pandas as pd
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from bench.records import reading
 from bench.records.columns import columns_of
-from bench.records.parsing import Form, parse, parse_exactly
+from bench.records.parsing import DoubtError, Form, parse, parse_exactly
 from bench.records.reading import ReadError, read_cells, read_rounds
 from bench.records.schema import CELL_COLUMNS, ROUND_COLUMNS, SCHEMA, Cell
 from tests.cells_file import CELLS, GOOD, LINES, refusal, save, with_field
@@ -61,6 +62,14 @@ FIELDS = [
     ("reason", "a\0b", "NUL"),
 ]
 """A column, what stands in its field in the third line, and what is said of that."""
+
+
+def quick(rows: bytes) -> pd.DataFrame | None:
+    """What the quick way makes of these few rows; None where it is in doubt."""
+    try:
+        return pd.concat([frame for frame, _ in parse(io.BytesIO(rows), FORM)])
+    except DoubtError:
+        return None
 
 
 class TestWhatIsRefused:
@@ -178,7 +187,7 @@ class TestWhatIsRefused:
         ]
         path = save(tmp_path, as_csv(cells))
         assert path.stat().st_size > 1 << 19
-        frame = parse(path.read_bytes().partition(b"\n")[2], FORM)
+        frame = quick(path.read_bytes().partition(b"\n")[2])
         assert frame is not None
         assert list(frame["reason"]) == [record.reason for record in cells]
 
@@ -221,10 +230,10 @@ class TestWhatIsRefused:
         """What the quick way takes the exact way takes, and reads the same."""
         path = save(tmp_path, with_field(row, column, value))
         rest = path.read_bytes().partition(b"\n")[2]
-        quick = parse(rest, FORM)
+        quickly = quick(rest)
         exact: list[pd.DataFrame] = []
         refused = refusal(lambda: exact.append(parse_exactly(path, 2, rest, FORM)))
-        assert (quick is None) >= (refused is not None)
+        assert (quickly is None) >= (refused is not None)
         assert refusal(lambda: read_cells([path])) == refused
-        if quick is not None:
-            pd.testing.assert_frame_equal(quick, exact[0], check_dtype=False)
+        if quickly is not None:
+            pd.testing.assert_frame_equal(quickly, exact[0], check_dtype=False)
