@@ -160,16 +160,16 @@ def test_results_are_apart(name: str) -> None:
     assert not np.shares_memory(one, two)
 
 
-def test_warnings_are_not_raised_for_special_values() -> None:
+@once_a_day("numba_parallel", among=QUICK)
+def test_warnings_are_not_raised_for_special_values(name: str) -> None:
     """Warnings are errors here: NaN, infinities and overflow are ordinary values to these functions."""
+    load(name)
     for dtype in DTYPES:
-        for name in QUICK:
-            load(name)
-            for slope in (0.0, 1e9, float("nan"), float("inf")):
-                kernels.leaky_relu(specials(dtype), slope, backend=name)
+        for slope in (0.0, 1e9, float("nan"), float("inf")):
+            kernels.leaky_relu(specials(dtype), slope, backend=name)
 
 
-@pytest.mark.parametrize("name", QUICK)
+@once_a_day("numba_parallel", among=QUICK)
 def test_zeros_of_either_sign_do_not_depend_on_earlier_slopes(name: str) -> None:
     load(name)
     for dtype in DTYPES:
