@@ -32,16 +32,6 @@ gc.set_threshold(200_000, 50, 50)
 looking for cycles among them."""
 
 
-def pytest_collection(session: pytest.Session) -> None:
-    """What collecting makes stays to the end: it is not searched for cycles."""
-    gc.disable()
-
-
-def pytest_collection_finish(session: pytest.Session) -> None:
-    """From here on it is as above."""
-    gc.enable()
-
-
 def pytest_configure(config: pytest.Config) -> None:
     """Warnings are errors here, and not in `pytest bench/`: there, other plugins warn of what is no fault."""
     config.addinivalue_line("filterwarnings", "error")
