@@ -24,7 +24,7 @@ from scripts._shared.run_files import rounds_of_runs
 from scripts._shared.summary import prepare, ranked
 from tests.machines import ARMS, Machine
 
-SIZES = range(64, 84)
+SIZES = range(64, 94)
 BY_LEADER = {"faster": "slower", "slower": "faster"}
 Word = tuple[int, str, str, str]
 """A size, an arm, another, and the word on the first beside the second."""
@@ -34,7 +34,7 @@ Word = tuple[int, str, str, str]
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Few rounds of arms that differ little: much hangs on how their error is judged."""
     folder = tmp_path_factory.mktemp("results")
-    machine = Machine(0.03, between=0.004)
+    machine = Machine(0.035, between=0.004)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("bench.run.sitting.pool_of", machine.start)
         chosen = [Experiment(Case("relu", n=n), ARMS) for n in SIZES]

@@ -29,7 +29,7 @@ from tests.running import ROOT
 
 class TestPlan:
     def test_shards_together_are_the_run(self) -> None:
-        settings = parse({"baseline": "numpy_ufunc"})
+        settings = parse({"baseline": "numpy_ufunc", "profile": "standard"})
         found = planned(settings, 7)
         whole = (*plan(settings), *network_plan(settings, alone=False))
         assert (found.count, found.cells) == (7, sum(len(each.arms) for each in whole))
