@@ -118,6 +118,8 @@ class Sample:
     """Pages that the process was given in the same time (see `bench.machine.own_usage`)."""
     cost: Cost = field(default_factory=Cost)
     """Of the timed calls alone."""
+    in_threads: bool = False
+    """Whether threads besides the one that calls do some of the work (see `bench.machine.cpu_speed`)."""
 
     def __post_init__(self) -> None:
         if self.pace and len(self.pace) * LOOK_EVERY < len(self.parts):

@@ -208,6 +208,7 @@ class ArmServer:
             pace=self._pace.taken(),
             idle_others_s=idle.others_s,
             idle_faults=idle.page_faults,
+            in_threads=self._pace.everywhere,
         )
 
     def _take_up(self) -> None:

@@ -15,8 +15,6 @@ __all__ = ["ArmState", "Batch", "acting_baseline", "share_readings"]
 
 _BURSTS = 1.25
 """An arm works in bursts if its batches, waits taken off, take so many times as long as most of their parts."""
-_PARALLEL = 1.2
-"""CPU seconds a second beyond which several threads work."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +43,8 @@ class Batch:
     """CPU seconds of all its threads in them."""
     cost: Cost = field(default_factory=Cost)
     """Of its timed calls alone."""
+    in_threads: bool = False
+    """Whether threads besides the one that calls did some of the work."""
     sm_mhz: int | None = None
     """The clock of a card's multiprocessors right after it."""
     cpu_reading_s: float | None = None
@@ -162,7 +162,10 @@ class ArmState:
 
     @property
     def is_parallel(self) -> bool:
-        """Whether several of its threads work at once."""
+        """Whether several threads work: it is then not kept on the CPU that the serial arms of a round share.
+
+        CPU seconds a second do not tell it of small calls, most of whose time is spent waking threads.
+        """
         return self._how_spent()[1]
 
     def _how_spent(self) -> tuple[bool, bool]:
@@ -172,8 +175,8 @@ class ArmState:
         count, last = len(self.batches), self.batches[-1]
         if self._seen[0] != count or self._seen[1] is not last:
             bursts = median((b.mean_s - b.waited_s / b.iterations) / b.seconds for b in self.batches)
-            busy = median(b.cpu_s / max(b.wall_s, 1e-12) for b in self.batches)
-            self._seen, self._spent = (count, last), (bursts > _BURSTS, busy > _PARALLEL)
+            threads = fmean(b.in_threads for b in self.batches)
+            self._seen, self._spent = (count, last), (bursts > _BURSTS, threads > 0.5)
         return self._spent
 
     def seconds(self, batch: Batch) -> float:

@@ -180,6 +180,7 @@ class Rounds:
                 wall_s=sample.ended - sample.began,
                 cpu_s=sample.usage.cpu_s,
                 cost=sample.cost,
+                in_threads=sample.in_threads,
                 sm_mhz=self._watch.sm_mhz(),
                 cpu_reading_s=_reading(sample),
             )

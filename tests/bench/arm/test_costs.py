@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from bench.arm.server import ArmServer
+from bench.machine.environment import usable_cpus
 from bench.messages import Finished, Sample
 from kernels import registry
 from kernels.api import Backend, Case
@@ -80,3 +81,14 @@ def test_peak_is_what_a_call_holds_besides_its_result() -> None:
 
 def test_of_small_arrays_no_peak_is_told() -> None:
     assert measured(Scratch, Case("relu", n=64), calls=2)[1].peak_bytes is None
+
+
+@pytest.mark.skipif(usable_cpus() < 2, reason="on one CPU nobody works in several threads")
+@pytest.mark.parametrize("n", [1 << 10, 1 << 20])
+@pytest.mark.parametrize(("name", "threads"), [("numba_jit", False), ("numba_parallel", True)])
+def test_who_works_in_threads_is_seen_however_short_its_calls(name: str, n: int, *, threads: bool) -> None:
+    server = ArmServer(partial(registry.load, name), 1, 1 << 20)
+    server.load()
+    server.prepare(Case("relu", placement="out", n=n))
+    server.probe(0.002, 3)
+    assert [server.batch(8, 0.0).in_threads for _ in range(2)] == [threads] * 2

@@ -55,7 +55,7 @@ def test_how_an_arm_works_is_told_by_the_batches_that_there_are_now() -> None:
     """Whatever was asked before they came or went."""
     state = _state(mean_s=1.0, waited_s=0.0)
     first = state.batches[0]
-    own, waits = (replace(first, mean_s=mean_s, wall_s=10.0, cpu_s=20.0) for mean_s in (1.5, 1.0))
+    own, waits = (replace(first, mean_s=mean_s, in_threads=True) for mean_s in (1.5, 1.0))
     assert (state.in_bursts, state.is_parallel) == (False, False)
     for _ in range(11):
         state.batches.append(own)

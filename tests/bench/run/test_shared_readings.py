@@ -32,13 +32,12 @@ def _measured(slow: float) -> tuple[Sequence[ArmState], Evidence]:
         factor = slow if number // len(arms) % 2 else 1.0
         looks = tuple(((0, 1e-5 * factor * rng.uniform(1.0, 1.4)),) for _ in range(3))
         parts = tuple(part * factor for part in sample.parts)
-        cpu_s = sample.usage.cpu_s * factor * (2 if pool.asked in PARALLEL else 1)
         return replace(
             sample,
             seconds=sample.seconds * factor,
             parts=parts,
             pace=looks,
-            usage=replace(sample.usage, cpu_s=cpu_s),
+            in_threads=pool.asked in PARALLEL,
         )
 
     pool = FakePool(around, change)
