@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from statistics import fmean, median
 
@@ -11,10 +10,11 @@ from bench.machine.own_usage import Cost
 from bench.messages import Finished, Loaded, Prepared
 from bench.plan.experiments import BASELINE, STAND_IN, Arm
 
-__all__ = ["ArmState", "Batch", "acting_baseline", "share_readings"]
+__all__ = ["ArmState", "Batch", "acting_baseline", "end_round"]
 
 _BURSTS = 1.25
-"""An arm works in bursts if its batches, waits taken off, take so many times as long as most of their parts."""
+"""An arm works in bursts if its batches, waits taken off, take so many times as long as most of their parts, beside how
+much longer those of the other arms of its kind take: what a host does to all of them is not the arm's doing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +82,11 @@ class ArmState:
     """Pages that its process was given in them."""
     pauses: int = 0
     """How many of them there were."""
+    others_unsteady: float = 1.0
+    """Times that batches of the other arms of its kind take as long as most of their parts, by the median arm."""
     _seen: tuple[int, Batch | None] = field(default=(0, None), init=False, repr=False, compare=False)
     """How many batches there were, and the last of them, when it was last told how they were spent."""
-    _spent: tuple[bool, bool] = field(default=(False, False), init=False, repr=False, compare=False)
+    _spent: tuple[float, bool] = field(default=(1.0, False), init=False, repr=False, compare=False)
 
     @property
     def alive(self) -> bool:
@@ -158,6 +160,11 @@ class ArmState:
         Waiting for a CPU does that, and is taken off; what remains is the arm's own doing (work put off, memory given
         back now and then), and only the whole batch has its cost.
         """
+        return self.unsteady > _BURSTS * self.others_unsteady
+
+    @property
+    def unsteady(self) -> float:
+        """Times that its batches, waits taken off, take as long as most of their parts."""
         return self._how_spent()[0]
 
     @property
@@ -168,15 +175,15 @@ class ArmState:
         """
         return self._how_spent()[1]
 
-    def _how_spent(self) -> tuple[bool, bool]:
-        """Whether it works in bursts, and in parallel: asked dozens of times a round, and worked out once."""
+    def _how_spent(self) -> tuple[float, bool]:
+        """How unsteady it is, and whether it is parallel: asked dozens of times a round, and worked out once."""
         if not self.batches:
-            return False, False
+            return 1.0, False
         count, last = len(self.batches), self.batches[-1]
         if self._seen[0] != count or self._seen[1] is not last:
             bursts = median((b.mean_s - b.waited_s / b.iterations) / b.seconds for b in self.batches)
             threads = fmean(b.in_threads for b in self.batches)
-            self._seen, self._spent = (count, last), (bursts > _BURSTS, threads > 0.5)
+            self._seen, self._spent = (count, last), (bursts, threads > 0.5)
         return self._spent
 
     def seconds(self, batch: Batch) -> float:
@@ -184,19 +191,21 @@ class ArmState:
         return batch.mean_s if self.in_bursts else batch.seconds
 
 
-def share_readings(states: Iterable[ArmState]) -> list[float]:
-    """Give the last batches of these arms, all of one round, the mean reading of their kind; the means, one a kind."""
-    kinds: defaultdict[bool, list[ArmState]] = defaultdict(list)
-    for state in states:
-        if state.batches[-1].cpu_reading_s is not None:
-            kinds[state.is_parallel].append(state)
-    means = {
-        kind: fmean(each.batches[-1].cpu_reading_s or 0.0 for each in some) for kind, some in kinds.items()
-    }
-    for kind, some in kinds.items():
-        for state in some:
-            state.batches[-1] = replace(state.batches[-1], shared_reading_s=means[kind])
-    return list(means.values())
+def end_round(states: Sequence[ArmState]) -> list[float]:
+    """Tell arms that had a batch in the round what those of their kind show together; the mean readings, one a kind."""
+    found = []
+    for kind in (False, True):
+        mine = [state for state in states if state.is_parallel is kind]
+        for state in mine:
+            others = [each.unsteady for each in mine if each is not state]
+            state.others_unsteady = max(median(others), 1.0) if len(others) > 1 else 1.0
+        read = [each.batches[-1].cpu_reading_s for each in mine]
+        readings = [reading for reading in read if reading is not None]
+        if readings:
+            found.append(fmean(readings))
+            for state in mine:
+                state.batches[-1] = replace(state.batches[-1], shared_reading_s=found[-1])
+    return found
 
 
 def acting_baseline(states: Sequence[ArmState]) -> ArmState | None:

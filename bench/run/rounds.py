@@ -16,7 +16,7 @@ from bench.machine.nvidia import Watch
 from bench.machine.surroundings import Surroundings
 from bench.messages import Sample, TimeBatch
 from bench.plan.profiles import Profile
-from bench.run.arm_state import ArmState, Batch, share_readings
+from bench.run.arm_state import ArmState, Batch, end_round
 from bench.run.pool import Pool
 from bench.run.process import ArmError
 from bench.run.race import LEAST_ROUNDS, Race
@@ -131,7 +131,7 @@ class Rounds:
             state.iterations = shorter or state.iterations
             self._note(state, sample, number, len(measured))
             measured.append(state)
-        for reading_s in share_readings(measured):
+        for reading_s in end_round(measured):
             self._race.evidence.slow.see(reading_s)
         self._watch.cool()
 

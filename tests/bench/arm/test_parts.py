@@ -16,7 +16,7 @@ from bench.machine import own_usage
 from bench.machine.clocks import clock, thread_clock
 from bench.machine.surroundings import Surroundings
 from bench.plan.experiments import Arm, Experiment
-from bench.run.arm_state import ArmState
+from bench.run.arm_state import ArmState, end_round
 from bench.run.experiment import Limits, run
 from bench.run.inline_pool import InlinePool
 from kernels import registry
@@ -49,6 +49,19 @@ def test_what_waiting_does_not_explain_counts(mean_s: float, waited_s: float, co
     state = _state(mean_s=mean_s, waited_s=waited_s)
     assert {state.seconds(each) for each in state.batches} == {counts}
     assert state.mean_over_median == mean_s
+
+
+def test_what_a_host_does_to_all_arms_of_a_kind_is_no_burst_of_one() -> None:
+    """Equal arms are on one side of a threshold or the other by chance, where all are near it."""
+    calm, near, over, far = (_state(mean_s=mean_s, waited_s=0.0) for mean_s in (1.0, 1.2, 1.3, 2.0))
+    for company, found in (
+        ((over, calm, calm), [True, False, False]),
+        ((over, near, near), [False, False, False]),
+        ((far, near, near), [True, False, False]),
+        ((over, near), [True, False]),  # one other tells nothing of the host
+    ):
+        end_round(company)
+        assert [state.in_bursts for state in company] == found
 
 
 def test_how_an_arm_works_is_told_by_the_batches_that_there_are_now() -> None:
