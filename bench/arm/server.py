@@ -25,7 +25,7 @@ from bench.arrays.shared_inputs import NOWHERE, Where
 from bench.judging import tampering
 from bench.judging.plants import Control, Expected
 from bench.machine.clocks import clock, cpu_clock
-from bench.machine.cpu_speed import Pace
+from bench.machine.cpu_speed import SEEN_S, Pace
 from bench.machine.own_usage import Idle, Idling, settle, usage
 from bench.messages import DeviceTimes, Finished, Loaded, Prepared, Sample
 from bench.plan.experiments import case_label
@@ -36,11 +36,6 @@ __all__ = ["ArmServer"]
 
 _SEEN_BYTES = 1 << 20
 """Of smaller arrays a call's peak would be lost in what the process does besides."""
-
-
-_SEEN_S = 0.016
-"""Calls that are to show whether other threads work take so long: their CPU time is only counted at the scheduler's
-ticks, of which one comes each 4 ms, or 10."""
 
 
 class ArmServer:
@@ -117,10 +112,8 @@ class ArmServer:
         if skip is not None:
             return Prepared(skip=reason_of(skip))
         self._acting = self._work.backend(self.backend)
-        self._ranges, self._range = (
-            ranges_on(case.device),
-            f"{self.backend.name} {case_label(self._work.case)}",
-        )
+        self._ranges = ranges_on(case.device)
+        self._range = f"{self.backend.name} {case_label(self._work.case)}"
         threads = threads_of(self.backend.set_threads(case.threads))
         self._gate = self._work.gate(self.backend, self._inputs, self._cache_bytes, where)
         self._slots, self._plants = self._gate.slots, self._gate.plants
@@ -161,7 +154,7 @@ class ArmServer:
     def probe(self, least_s: float, probes: int = 1) -> float:
         """Seconds per call, the fastest of so many probes of at least `least_s` each (or one call)."""
         self._take_up()
-        seconds = self._pace.learn(lambda: self._calls.probe(max(least_s, _SEEN_S / probes), probes))
+        seconds = self._pace.learn(lambda: self._calls.probe(max(least_s, SEEN_S / probes), probes))
         settle()
         self._let_go()
         return seconds

@@ -19,7 +19,7 @@ from typing import TypeVar
 
 from bench.machine.clocks import clock, cpu_clock, thread_clock
 
-__all__ = ["LOOK_EVERY", "Pace", "Reading", "Readings", "arithmetic_s"]
+__all__ = ["LOOK_EVERY", "SEEN_S", "Pace", "Reading", "Readings", "arithmetic_s"]
 
 _T = TypeVar("_T")
 Reading = tuple[int, float]
@@ -35,6 +35,9 @@ _STEPS = 300
 """Additions in a try: many times what reading the clock costs, and far less than a part of a batch."""
 _OTHERS = 0.05
 """Where a process's other threads have more than this share of its CPU time, it works in several threads."""
+SEEN_S = 0.016
+"""Seconds of calls that show whether other threads work: their CPU time is counted at the scheduler's ticks alone, of
+which one comes each 4 ms, or 10."""
 _MOST_CPUS = 4
 """Asking takes time for each CPU: where there are more, only the CPU that we are on is looked at."""
 
@@ -80,7 +83,7 @@ class Pace:
         """Whether all CPUs matter, and not only the one that this thread is on."""
 
     def learn(self, work: Callable[[], _T]) -> _T:
-        """Do what batches are made of, and see whether other threads work at it, too."""
+        """Do what batches are made of, for `SEEN_S` or longer, and see whether other threads work at it, too."""
         all_s, own_s = cpu_clock(), thread_clock()
         result = work()
         all_s, own_s = cpu_clock() - all_s, thread_clock() - own_s

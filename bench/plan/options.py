@@ -65,7 +65,7 @@ def parse(raw: Mapping[str, Any]) -> Settings:
 def _profile(values: Mapping[str, Any]) -> Profile:
     """The one that was named, with the time that its arms get in these cases: its own, or others."""
     profile = PROFILES[values["profile"]]
-    named = values["cases"] is not None or any(values[axis.option] is not None for axis in AXIS_TABLE)
+    named = values["cases"] or values["op"] or any(values[axis.option] is not None for axis in AXIS_TABLE)
     return replace(profile, arm_s=profile.asked_s or profile.arm_s) if named else profile
 
 

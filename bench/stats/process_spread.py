@@ -187,9 +187,9 @@ def _contrasts(rounds: Rounds) -> list[Difference]:
     found = []
     for count in range(1, len(known)):
         before, scale = known[:count], 2 * count / (count + 1)
-        apart = known[count].log_ratio - sum(pair.log_ratio for pair in before) / count
+        away = known[count].log_ratio - sum(pair.log_ratio for pair in before) / count
         variance = known[count].se ** 2 + sum(pair.se**2 for pair in before) / count**2
-        found.append(Difference(apart * math.sqrt(scale), variance * scale))
+        found.append(Difference(away * math.sqrt(scale), variance * scale))
     return found
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from bench.plan.experiments import Arm, Experiment, Variant, cases
 from bench.plan.options import parse
+from bench.plan.profiles import PROFILES
 from kernels.api import DIRECTIONS, MAIN_OPS
 from scripts._plugins import slowed
 
@@ -68,14 +70,14 @@ def kind_of(variant: str) -> str:
 
 
 def passes(bases: Sequence[str], sizes: str, python: str = "") -> list[list[Experiment]]:
-    """About as many experiments at a time as the quick profile has, a list for each op, direction and placement.
+    """Both ops, directions and placements, of each base, in runs of no more experiments than the quick profile has.
 
     `sizes` is as for ``pytest bench/``.  `python` is one of an equal environment, in which each base is measured,
     too.  Raises OptionError.
     """
-    found: dict[tuple[str, str, str], list[Experiment]] = {}
     asked = parse({"sizes": sizes, "ops": ",".join(MAIN_OPS), "directions": ",".join(DIRECTIONS)})
-    for case in sorted(cases(asked.grids), key=lambda case: case.n):
-        mine = found.setdefault((case.op, case.direction, case.placement), [])
-        mine.extend(Experiment(case, _arms(base, python)) for base in bases)
-    return list(found.values())
+    alike = sorted(cases(asked.grids), key=lambda case: (case.op, case.direction, case.placement, case.n))
+    every = [Experiment(case, _arms(base, python)) for case in alike for base in bases]
+    runs = math.ceil(len(every) / len(cases(PROFILES["quick"].grids)))
+    ends = [len(every) * (number + 1) // runs for number in range(runs)]
+    return [every[begin:end] for begin, end in zip([0, *ends], ends, strict=False)]

@@ -17,10 +17,10 @@ class TestArms:
         assert all((base in parallel) != (baseline in parallel) for base, baseline in arms.BASES.items())
 
     def test_a_pass_is_about_as_large_as_the_quick_profile(self) -> None:
-        """What is learnt from it of how processes differ is about what a run learns."""
+        """What is learnt from it of how processes differ is no more than a run learns."""
         profile, chosen = PROFILES["quick"], arms.passes(tuple(arms.BASES), "1Ki,32Ki,1Mi,16Mi")
-        (count,) = {len(some) for some in chosen}
-        assert 3 / 4 <= count / len(cases(profile.grids)) <= 4 / 3
+        for count in map(len, chosen):
+            assert 0.75 * len(cases(profile.grids)) <= count <= len(cases(profile.grids))
         every = [each for some in chosen for each in some]
         assert len({each.case for each in every}) * len(arms.BASES) == len(every)
 

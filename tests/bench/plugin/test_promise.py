@@ -24,7 +24,7 @@ CALM = Course(start_s=4.0, prepare_s=0.1, per_byte_s=1.5e-9)
         pytest.param(
             replace(CALM, slow=3.0), True, id="slow all along, and done in time", marks=pytest.mark.daily
         ),
-        pytest.param(replace(CALM, slow=20.0), False, id="too slow"),
+        pytest.param(replace(CALM, slow=14.0), False, id="too slow"),
     ],
 )
 def test_what_is_said_anew_is_what_comes_late(course: Course, kept: bool) -> None:
