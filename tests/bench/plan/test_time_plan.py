@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 
@@ -13,6 +14,7 @@ from bench.plan.profiles import PROFILES
 from bench.plan.time_plan import TimePlan, time_plan
 from bench.run.run import plan
 from kernels.registry import BUILTINS, devices, is_usual
+from tests.running import ROOT
 
 CPU = [name for name in BUILTINS if is_usual(name) and "cpu" in devices(name)]
 SMALL = {"ops": "relu", "directions": "forward", "sizes": "64Ki"}
@@ -42,6 +44,15 @@ def test_the_help_says_what_profiles_take() -> None:
         assert allowed({"profile": name}).seconds / 60 == pytest.approx(minutes, rel=0.1)
     processes = [profile.processes for profile in PROFILES.values()]
     assert f"the profile's {min(processes)} to {max(processes)}," in helps["processes"]
+
+
+def test_a_question_of_ones_own_has_less_time_an_arm_than_the_profiles_own_cases() -> None:
+    own_op = str(ROOT / "examples" / "own_op.py") + ":Swish"
+    for words in ({"sizes": "64Ki"}, {"directions": "backward"}, {"op": [own_op]}):
+        assert parse(words).profile.arm_s == PROFILES["quick"].asked_s
+    for words in ({}, {"backends": "numba_jit"}):
+        assert parse(words).profile == PROFILES["quick"]
+    assert (PROFILES["quick"].asked_s or math.inf) < PROFILES["quick"].arm_s
 
 
 def test_more_arms_take_more_time() -> None:
