@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -84,8 +84,9 @@ Change = Callable[[int, Sample], Sample]
 class FakePool:
     """Arms whose calls take `PER_CALL_S` each of the surroundings' time, as told changed.
 
-    `probes` is what the probes tell instead, in seconds per call; `refusals` are arms that fail, with the request at
-    which they do.  `takes` tells how many seconds of its time a request takes; batches take theirs besides.
+    `probe_s` is what the probes tell instead, in seconds per call, of arms that are not in `probes`; `refusals` are
+    arms that fail, with the request at which they do.  `takes` tells how many seconds of its time a request takes;
+    batches take theirs besides.
     """
 
     def __init__(
@@ -94,6 +95,7 @@ class FakePool:
         change: Change = lambda _number, sample: sample,
         *,
         probe_s: float = PER_CALL_S,
+        probes: Mapping[Arm, float] | None = None,
         refusals: dict[Arm, type[ArmRequest[Any]]] | None = None,
         takes: Callable[[Arm, ArmRequest[Any]], float] = lambda _arm, _request: 0.0,
     ) -> None:
@@ -106,7 +108,7 @@ class FakePool:
         """Who was started with whom, or was there already."""
         self.together: list[tuple[type[ArmRequest[Any]], Sequence[Arm]]] = []
         """Who was asked for what beside whom."""
-        self._around, self.change, self.probe_s = surroundings, change, probe_s
+        self._around, self.change, self.probe_s, self._probes = surroundings, change, probe_s, probes or {}
         self._refusals, self._takes = refusals or {}, takes
 
     def open(self, arms: Sequence[Arm], threads: int) -> dict[Arm, Loaded | ArmError]:
@@ -121,7 +123,7 @@ class FakePool:
         if isinstance(request, TimeBatch):
             return self._batch(arm, request)
         answers = {
-            Raced: True, Prepare: Prepared(), Probe: self.probe_s, Finish: Finished(None, {}),
+            Raced: True, Prepare: Prepared(), Probe: self._probes.get(arm, self.probe_s), Finish: Finished(None, {}),
             Dispatch: PER_CALL_S, DeviceTime: DeviceTimes(),
         }  # fmt: skip
         return answers.get(type(request))

@@ -70,6 +70,8 @@ class ArmState:
     queued_s: float | None = None
     batch_s: float = 0.0
     """Seconds that a batch should take at least."""
+    probed_s: float = 0.0
+    """Seconds of a call, by the probes of its first process."""
     iterations: int = 1
     batches: list[Batch] = field(default_factory=list)
     failure: tuple[str, str] | None = None

@@ -16,13 +16,14 @@ from bench.machine.surroundings import HERE, Surroundings
 from bench.messages import DeviceTime, Dispatch, Finish, Probe, Release
 from bench.plan.experiments import Experiment
 from bench.run.arm_state import ArmState
+from bench.run.batch_calls import agree, calls_for
 from bench.run.copies import way_to_go
 from bench.run.evidence import Evidence, learn_slopes
 from bench.run.pool import Pool
 from bench.run.prepare import ask, prepare
 from bench.run.progress import SILENT, Observer
 from bench.run.race import Race
-from bench.run.rounds import Limits, Rounds, calls_for
+from bench.run.rounds import Limits, Rounds
 from bench.stats.verdicts import time_of
 
 __all__ = ["Limits", "Measured", "Visit", "in_rounds", "prove", "run"]
@@ -109,7 +110,7 @@ def in_rounds(
     renewed_s = prepare(experiment, pool, states, in_turn=in_turn, now=surroundings.monotonic)
     rounds_s, limited = 0.0, False
     if any(state.alive and not state.arm.is_control for state in states):
-        _calibrate(pool, states, limits.batch_s, limits.warm_s)
+        _calibrate(pool, states, limits.batch_s)
         race = Race(states, visit.evidence, seed)
         watch = surroundings.watch(case.device)
         rounds = Rounds(pool, states, limits, race, watch=watch, surroundings=surroundings)
@@ -159,16 +160,17 @@ def _room_for(experiment: Experiment, pool: Pool, states: Sequence[ArmState], se
     return None
 
 
-def _calibrate(pool: Pool, states: Sequence[ArmState], batch_s: float, warm_s: float) -> None:
+def _calibrate(pool: Pool, states: Sequence[ArmState], batch_s: float) -> None:
     """How many calls make a batch, from the fastest of several probes; one arm at a time.
 
-    An arm that was measured before keeps its batches' length; one probe shows in which threads this process works.
+    An arm that was measured before knows it from its batches; one probe shows in which threads this process works.
     """
     for state in states:
         state.batch_s = batch_s * (_FLOOR_SHARE if state.arm.role == "floor" else 1.0)
         for _, per_call in ask(pool, [state], Probe(state.batch_s / 8, 1 if state.batches else _PROBES)):
             if not state.batches:
-                state.iterations = calls_for(per_call, state.batch_s, warm_s)
+                state.probed_s, state.iterations = per_call, calls_for(per_call, state.batch_s)
+    agree(states)
 
 
 def _finish(pool: Pool, states: Sequence[ArmState], threads: int, *, on_card: bool, in_turn: bool) -> None:

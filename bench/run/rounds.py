@@ -17,19 +17,15 @@ from bench.machine.surroundings import Surroundings
 from bench.messages import Sample, TimeBatch
 from bench.plan.profiles import Profile
 from bench.run.arm_state import ArmState, Batch, end_round
+from bench.run.batch_calls import LONG_BATCH_S, agree, calls_for
 from bench.run.pool import Pool
 from bench.run.process import ArmError
 from bench.run.race import LEAST_ROUNDS, Race
 
-__all__ = ["FEWEST", "Limits", "Rounds", "calls_for"]
+__all__ = ["FEWEST", "Limits", "Rounds"]
 
 _WARM_S = 0.0005
 """Longer than caches and the branch predictor take to learn; about a part of a batch, of which the median counts."""
-_LONG_BATCH_S = 0.03
-"""The length of a batch whose single call is longer than the warm-up.  The warm-up is then one whole call, too, so a
-batch has at least 2, and as many as fit into this: most of the time goes into what is timed."""
-_MOST_LONG = 6
-"""Calls of such a batch, at most: beyond that the warm-up is a small part anyway."""
 _MORE = 1.5
 """A batch is too short where its calls turn out to be so many times as fast as in the probes, all of which others
 may have disturbed: what follows each look at the CPUs (an OpenMP thread has to wake up) would be most of its parts."""
@@ -61,12 +57,6 @@ class Limits:
     def of(cls, profile: Profile, seconds: float, most_s: float = math.inf) -> Limits:
         """The profile's, for rounds that get so many seconds."""
         return cls(seconds, profile.batch_s, _WARM_S, profile.max_rounds, most_s)
-
-
-def calls_for(per_call_s: float, batch_s: float, warm_s: float) -> int:
-    """How many calls of that length make a batch."""
-    least = min(max(math.ceil(_LONG_BATCH_S / per_call_s), 2), _MOST_LONG) if per_call_s > warm_s else 1
-    return max(least, math.ceil(batch_s / max(per_call_s, 1e-9)))
 
 
 class Rounds:
@@ -115,6 +105,7 @@ class Rounds:
     def _round(self, due: deque[tuple[ArmState, int]], number: int) -> None:
         """The batches that are due; one that turns out to be too short is the next that is due, with more calls."""
         measured: list[ArmState] = []
+        longer = False
         self._surroundings.round_begins(number)
         self._witness.window()  # what others did meanwhile is of no account
         while due:
@@ -122,15 +113,17 @@ class Rounds:
             sample = self._batch(state, number)
             if sample is None:
                 continue
-            calls = calls_for(min(sample.parts), state.batch_s, self._limits.warm_s)
-            shorter = _shorter(sample, max(state.batch_s, _LONG_BATCH_S))
+            calls = calls_for(min(sample.parts), state.batch_s)
+            shorter = _shorter(sample, max(state.batch_s, LONG_BATCH_S))
             if shorter is None and calls > _MORE * state.iterations and lengthened < _LENGTHENED:
-                state.iterations = calls
+                state.iterations, longer = calls, True
                 due.appendleft((state, lengthened + 1))
                 continue
             state.iterations = shorter or state.iterations
             self._note(state, sample, number, len(measured))
             measured.append(state)
+        if longer:
+            agree(measured)
         for reading_s in end_round(measured):
             self._race.evidence.slow.see(reading_s)
         self._watch.cool()
