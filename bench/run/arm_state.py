@@ -86,9 +86,13 @@ class ArmState:
     """How many of them there were."""
     others_unsteady: float = 1.0
     """Times that batches of the other arms of its kind take as long as most of their parts, by the median arm."""
+    beside_bursts: bool = False
+    """Whether an arm that is nearly as fast works in bursts, or this one does (see `bench.run.near_arms`)."""
     _seen: tuple[int, Batch | None] = field(default=(0, None), init=False, repr=False, compare=False)
     """How many batches there were, and the last of them, when it was last told how they were spent."""
-    _spent: tuple[float, bool] = field(default=(1.0, False), init=False, repr=False, compare=False)
+    _spent: tuple[float, bool, float] = field(
+        default=(1.0, False, 0.0), init=False, repr=False, compare=False
+    )
 
     @property
     def alive(self) -> bool:
@@ -165,6 +169,16 @@ class ArmState:
         return self.unsteady > _BURSTS * self.others_unsteady
 
     @property
+    def by_whole_batches(self) -> bool:
+        """Whether whole batches count.  Beside most parts of an equal arm's batches they are far longer."""
+        return self.in_bursts or self.beside_bursts
+
+    @property
+    def least_s(self) -> float:
+        """The least that a call of it was seen to take, by batches or else by probes; 0 where nothing is known."""
+        return self._how_spent()[2]
+
+    @property
     def unsteady(self) -> float:
         """Times that its batches, waits taken off, take as long as most of their parts."""
         return self._how_spent()[0]
@@ -177,20 +191,22 @@ class ArmState:
         """
         return self._how_spent()[1]
 
-    def _how_spent(self) -> tuple[float, bool]:
-        """How unsteady it is, and whether it is parallel: asked dozens of times a round, and worked out once."""
+    def _how_spent(self) -> tuple[float, bool, float]:
+        """How unsteady it is, whether it is parallel, and its least time: asked dozens of times a round, and worked out
+        once."""
         if not self.batches:
-            return 1.0, False
+            return 1.0, False, self.probed_s
         count, last = len(self.batches), self.batches[-1]
         if self._seen[0] != count or self._seen[1] is not last:
             bursts = median((b.mean_s - b.waited_s / b.iterations) / b.seconds for b in self.batches)
             threads = fmean(b.in_threads for b in self.batches)
-            self._seen, self._spent = (count, last), (bursts, threads > 0.5)
+            least_s = min(b.seconds for b in self.batches)
+            self._seen, self._spent = (count, last), (bursts, threads > 0.5, least_s)
         return self._spent
 
     def seconds(self, batch: Batch) -> float:
         """Seconds per call that a batch has by itself."""
-        return batch.mean_s if self.in_bursts else batch.seconds
+        return batch.mean_s if self.by_whole_batches else batch.seconds
 
 
 def end_round(states: Sequence[ArmState]) -> list[float]:

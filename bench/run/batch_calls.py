@@ -7,12 +7,12 @@ its processes.  So what probes differ by by chance must not decide about it.
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from bench.run.arm_state import ArmState
+from bench.run.near_arms import near
 
 __all__ = ["LONG_BATCH_S", "agree", "calls_for"]
 
@@ -21,11 +21,6 @@ LONG_BATCH_S = 0.03
 fit into this: most of the time goes into what is timed."""
 _MOST_LONG = 6
 """Calls of such a batch, at most: beyond that the warm-up is a small part anyway."""
-_NEAR = 1.25
-"""Arms are told apart by less than this; probes of equal ones differ by a tenth."""
-_WIDE = 3.0
-"""The slowest of those that make equally many calls takes so many times as long as the fastest, at most: its batches
-are so many times as long as they had to be."""
 
 
 def calls_for(per_call_s: float, batch_s: float) -> int:
@@ -36,30 +31,11 @@ def calls_for(per_call_s: float, batch_s: float) -> int:
 
 def agree(states: Sequence[ArmState]) -> None:
     """Have arms whose times are near make equally many calls a batch: as many as the one among them with the most."""
-    alike: defaultdict[float, list[ArmState]] = defaultdict(list)
+    as_long: defaultdict[float, list[ArmState]] = defaultdict(list)
     for state in states:
-        if state.alive and _per_call_s(state) > 0:
-            alike[state.batch_s].append(state)
-    for some in alike.values():
-        for near in _near(sorted(some, key=_per_call_s)):
-            most = max(state.iterations for state in near)
-            for state in near:
+        as_long[state.batch_s].append(state)
+    for some in as_long.values():
+        for alike in near(some):
+            most = max(state.iterations for state in alike)
+            for state in alike:
                 state.iterations = most
-
-
-def _per_call_s(state: ArmState) -> float:
-    """The least that a call of it was seen to take."""
-    return min((batch.seconds for batch in state.batches), default=state.probed_s)
-
-
-def _near(ordered: Sequence[ArmState]) -> Iterator[Sequence[ArmState]]:
-    """The arms, ordered by their times, split where the largest steps are until all others are small enough."""
-    times = [_per_call_s(state) for state in ordered]
-    steps = [later / earlier for earlier, later in itertools.pairwise(times)]
-    widest = max(steps, default=1.0)
-    if widest <= _NEAR and times[-1] <= _WIDE * times[0]:
-        yield ordered
-        return
-    place = steps.index(widest) + 1
-    yield from _near(ordered[:place])
-    yield from _near(ordered[place:])

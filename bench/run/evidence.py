@@ -42,8 +42,9 @@ class _Counted:
 
     state: ArmState
     last: Batch | None
-    rests_on: tuple[int, float, int]
-    """How many batches there are, the usual reading of the CPUs' speed, and how often slopes were learnt."""
+    rests_on: tuple[int, float, int, bool]
+    """How many batches there are, the usual reading of the CPUs' speed, how often slopes were learnt, and whether whole
+    batches count."""
     rounds: Rounds
 
     @cached_property
@@ -84,15 +85,15 @@ class Evidence:
     def _count(self, state: ArmState) -> _Counted:
         """Asked for every pair after every round, and worked out anew once something has changed that it rests on."""
         last = state.batches[-1] if state.batches else None
-        rests_on = len(state.batches), self.slow.usual_s, self.slow.learnt
+        rests_on = len(state.batches), self.slow.usual_s, self.slow.learnt, state.by_whole_batches
         found = self._counted.get(id(state))
         if found is None or found.state is not state or found.last is not last or found.rests_on != rests_on:
             found = self._counted[id(state)] = _Counted(state, last, rests_on, self._rounds(state))
         return found
 
     def _rounds(self, state: ArmState) -> Rounds:
-        in_bursts = state.in_bursts
-        times = [(b.mean_s if in_bursts else b.seconds, b.shared_reading_s) for b in state.batches]
+        whole = state.by_whole_batches
+        times = [(b.mean_s if whole else b.seconds, b.shared_reading_s) for b in state.batches]
         places = [(b.process, b.round) for b in state.batches]
         return dict(zip(places, self.slow.times_without(self.slowed_as(state), times), strict=True))
 

@@ -18,6 +18,7 @@ from bench.messages import Sample, TimeBatch
 from bench.plan.profiles import Profile
 from bench.run.arm_state import ArmState, Batch, end_round
 from bench.run.batch_calls import LONG_BATCH_S, agree, calls_for
+from bench.run.near_arms import count_alike
 from bench.run.pool import Pool
 from bench.run.process import ArmError
 from bench.run.race import LEAST_ROUNDS, Race
@@ -73,7 +74,7 @@ class Rounds:
         surroundings: Surroundings,
     ) -> None:
         self._watch, self._surroundings = watch, surroundings
-        self._pool, self._limits, self._race = pool, limits, race
+        self._pool, self._states, self._limits, self._race = pool, states, limits, race
         self._witness = surroundings.witness({pool.pid(state.arm) for state in states if state.alive})
         self._latest: ArmState | None = None
         self._took: dict[int, float] = {}
@@ -126,6 +127,7 @@ class Rounds:
             agree(measured)
         for reading_s in end_round(measured):
             self._race.evidence.slow.see(reading_s)
+        count_alike(self._states)
         self._watch.cool()
 
     def _batch(self, state: ArmState, number: int) -> Sample | None:
