@@ -13,7 +13,8 @@ NEWEST := $(VENV)/.newest-run
 STATUS := $(VENV)/.status
 MEASURE := exec $(RUN) -c "import pathlib, sys, pytest; status = int(pytest.main(sys.argv[2:])); \
 	pathlib.Path(sys.argv[1]).write_text(str(status)); sys.exit(status if status > 1 else 0)" $(STATUS) bench/
-REFERENCE := results/reference/intel-xeon-2c
+REFERENCE := results/reference/amd-epyc-2c
+INSTALLS := results/reference/intel-xeon-2c-installs
 TARGETS := results/reference/amd-epyc-2c-targets
 NETWORK := results/reference/amd-epyc-2c-network
 MACHINE = $(shell $(RUN) -c "from bench.machine.environment import machine_name; print(machine_name())")
@@ -83,7 +84,7 @@ tables: $(READY)  ## write tables and figures anew from results/ (with ARGS=--ch
 	$(RUN) scripts/targets.py --run $(TARGETS) --update $(TARGETS)/TARGETS.md $(ARGS)
 	$(RUN) scripts/claims.py --read results/article --update docs/article.md $(ARGS)
 	$(RUN) scripts/network.py $(NETWORK) --update docs/article.md $(ARGS)
-	$(RUN) scripts/summarise.py $(REFERENCE)-installs --tables arms --backends numba_jit --directions forward \
+	$(RUN) scripts/summarise.py $(INSTALLS) --tables arms --backends numba_jit --directions forward \
 		--update docs/installs.md $(ARGS)
 	$(RUN) scripts/trust.py --read results/validation/trust --update docs/validation.md $(ARGS)
 	$(RUN) scripts/trust.py --read results/validation/heard --heard --update docs/fleet.md $(ARGS)

@@ -45,10 +45,10 @@ examples, first with two runs to compare, then with one run compared with itself
   pytest bench/ --run-id before && pytest bench/ --run-id after && python scripts/compare.py before after
   python scripts/compare.py before before2 --new after after2
   python scripts/compare.py before after --confirm --old-path ../my-kernels-before --new-path ../my-kernels
-  python scripts/compare.py results/reference/intel-xeon-2c results/reference/intel-xeon-2c --threshold 0.1
-  python scripts/compare.py results/reference/intel-xeon-2c results/reference/amd-epyc-2c-targets \\
+  python scripts/compare.py results/reference/amd-epyc-2c results/reference/amd-epyc-2c --threshold 0.1
+  python scripts/compare.py results/reference/amd-epyc-2c results/reference/amd-epyc-2c-targets \\
       --relative --allow-different-environment --threshold 1
-  python scripts/compare.py results/reference/intel-xeon-2c results/reference/intel-xeon-2c \\
+  python scripts/compare.py results/reference/amd-epyc-2c results/reference/amd-epyc-2c \\
       --format csv --output changes.csv
 
 --format github is what github-action-benchmark calls customSmallerIsBetter; bencher is for bencher's --adapter json.

@@ -82,8 +82,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         description=__doc__ or "",
         epilog="""\
 examples:
-  python scripts/estimators.py results/reference/intel-xeon-2c
-  python scripts/estimators.py results/reference/intel-xeon-2c --update docs/validation.md --check
+  python scripts/estimators.py results/reference/amd-epyc-2c
+  python scripts/estimators.py results/reference/amd-epyc-2c --update docs/validation.md --check
 
 exit status: 0; 1 if --check finds that the page would change; 2 for anything that cannot be done.
 """,

@@ -36,7 +36,7 @@ What else changed with that run (commit, packages, kernel) stands beside it.
 examples:
   python scripts/history.py --n 16Mi --placement out
   python scripts/history.py --n 16Mi --backends numba_tuned,torch_eager --svg history.svg
-  python scripts/history.py results/reference/intel-xeon-2c --n 16Mi
+  python scripts/history.py results/reference/amd-epyc-2c --n 16Mi
 
 exit status: 0; 2 for anything that cannot be done.
 """

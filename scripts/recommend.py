@@ -49,8 +49,8 @@ they are tried beside what you use now, some seconds long: converting costs some
 examples:
   python scripts/recommend.py --n 4Mi --dtype bfloat16
   python scripts/recommend.py --op leaky_relu --n 1Ki --now torch_eager
-  python scripts/recommend.py --n 1Mi --direction backward --placement out results/reference/intel-xeon-2c
-  python scripts/recommend.py --n 1Mi --json | python -m json.tool
+  python scripts/recommend.py --n 1Mi --direction backward --placement out results/reference/amd-epyc-2c
+  python scripts/recommend.py --n 16Mi --json | python -m json.tool
   python scripts/recommend.py --cases cases.json
 
 keys of --json: schema (3), question, machine, this_machine, runs, warnings, answers and missing (one entry for each

@@ -37,11 +37,11 @@ in report.html#op=relu&n=16Mi&now=torch_eager, and each chart can be saved as SV
 bandwidth.svg and allocation.svg, of relu forward float32 unless the filters leave something else.
 
 examples:
-  python scripts/report.py results/reference/intel-xeon-2c
-  python scripts/report.py results/reference/intel-xeon-2c results/reference/amd-epyc-2c-targets --output both.html
-  python scripts/report.py results/reference/intel-xeon-2c --ops leaky_relu --dtypes bfloat16
-  python scripts/report.py results/reference/intel-xeon-2c --figures figures --png
-  python scripts/report.py results/reference/intel-xeon-2c --figures results/reference/intel-xeon-2c/figures --check
+  python scripts/report.py results/reference/amd-epyc-2c
+  python scripts/report.py results/reference/amd-epyc-2c results/reference/amd-epyc-2c-targets --output both.html
+  python scripts/report.py results/reference/amd-epyc-2c --ops leaky_relu --dtypes bfloat16
+  python scripts/report.py results/reference/amd-epyc-2c --figures figures --png
+  python scripts/report.py results/reference/amd-epyc-2c --figures results/reference/amd-epyc-2c/figures --check
 
 exit status: 0; 1 if --check finds that a figure would change; 2 for anything that cannot be done.
 """

@@ -46,14 +46,14 @@ much it is worth), speedups (each implementation over the baseline, a column a m
 cores).
 
 examples:
-  python scripts/summarise.py results/reference/intel-xeon-2c
-  python scripts/summarise.py results/reference/intel-xeon-2c --tables all
+  python scripts/summarise.py results/reference/amd-epyc-2c
+  python scripts/summarise.py results/reference/amd-epyc-2c --tables all
   python scripts/summarise.py results/reference/* --ops relu --dtypes float32 --sizes 1Ki,1Mi
   python scripts/summarise.py here-2c there-64c --tables machines,speedups,scaling --ops relu
   python scripts/summarise.py --explain relu-forward-new-float32-1Mi-numba_jit
-  python scripts/summarise.py results/reference/intel-xeon-2c/cells.csv --format csv --tables fits > fits.csv
-  python scripts/summarise.py results/reference/intel-xeon-2c --tables fastest,arms,fits \\
-      --update results/reference/intel-xeon-2c/TABLES.md --check
+  python scripts/summarise.py results/reference/amd-epyc-2c/cells.csv --format csv --tables fits > fits.csv
+  python scripts/summarise.py results/reference/amd-epyc-2c --tables fastest,arms,fits \\
+      --update results/reference/amd-epyc-2c/TABLES.md --check
 
 exit status: 0; 1 if --check finds that the file would change; 2 for anything that cannot be done.
 """

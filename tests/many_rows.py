@@ -17,7 +17,7 @@ from bench.records.schema import CELL_KEY, ROUND_COLUMNS
 
 __all__ = ["many_rounds", "many_rows"]
 
-_REFERENCE = Path("results/reference/intel-xeon-2c")
+_REFERENCE = Path("results/reference/amd-epyc-2c")
 _FIGURES = ("_s", "_per_s", "_lo", "_hi", "fraction", "speedup", "over_leader", "noise_floor", "_sd")
 """How the names of columns end whose figures are made a little different."""
 _FURTHER = 4096 * 784 * 5

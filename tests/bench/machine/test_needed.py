@@ -38,7 +38,7 @@ def test_a_command_that_measures_says_so_in_one_line(name: str, like_windows: Pa
 def test_runs_are_read_from_python_and_functions_are_not_compared(like_windows: Path) -> None:
     program = """
         import relu_bench
-        print(len(relu_bench.read_runs("results/reference/intel-xeon-2c").cells) > 0)
+        print(len(relu_bench.read_runs("results/reference/amd-epyc-2c").cells) > 0)
         try:
             relu_bench.compare
         except ImportError as error:
