@@ -192,8 +192,7 @@ class ArmState:
         return self._how_spent()[1]
 
     def _how_spent(self) -> tuple[float, bool, float]:
-        """How unsteady it is, whether it is parallel, and its least time: asked dozens of times a round, and worked out
-        once."""
+        """Unsteady, parallel, and its least time: asked dozens of times a round, and worked out once."""
         if not self.batches:
             return 1.0, False, self.probed_s
         count, last = len(self.batches), self.batches[-1]

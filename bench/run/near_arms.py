@@ -9,12 +9,13 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Sequence
 
+from bench.plan.experiments import SHOWING
 from bench.run.arm_state import ArmState
 
 __all__ = ["count_alike", "near"]
 
 _NEAR = 1.25
-"""Arms are told apart by less than this; probes of equal ones differ by a tenth."""
+"""The largest step in time between neighbours that are near each other: probes of equal arms differ by a tenth."""
 _WIDE = 3.0
 """The slowest of those that are near each other takes so many times as long as the fastest, at most."""
 
@@ -26,8 +27,11 @@ def near(states: Sequence[ArmState]) -> Iterator[Sequence[ArmState]]:
 
 
 def count_alike(states: Sequence[ArmState]) -> None:
-    """Where one works in bursts, have whole batches count of all that are nearly as fast."""
-    for some in near(states):
+    """Where one works in bursts, have whole batches count of all that are nearly as fast.
+
+    Copies and the empty call decide about nobody: how fast they are is told by other rules.
+    """
+    for some in near([state for state in states if state.arm.role not in SHOWING]):
         bursts = any(state.in_bursts for state in some)
         for state in some:
             state.beside_bursts = bursts

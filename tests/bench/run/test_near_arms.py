@@ -47,6 +47,13 @@ def test_an_arm_that_has_failed_decides_about_no_other() -> None:
     assert _counted(calm) == {1.0}
 
 
+def test_a_copy_decides_about_no_implementation() -> None:
+    copy, calm = _state(1.0, 3.0), _state(1.0, 1.1)
+    copy.arm = Arm("copy_plain", "ceiling")
+    count_alike([copy, calm])
+    assert list(map(_counted, (copy, calm))) == [{3.0}, {1.0}]
+
+
 def test_a_run_counts_equal_arms_alike() -> None:
     def in_bursts(_number: int, sample: Sample) -> Sample:
         first, *rest = sample.parts
