@@ -7,7 +7,7 @@ from bench.arrays.inputs import Inputs, InputSource
 from bench.arrays.shared_inputs import NOWHERE, Where
 from bench.judging.function import FunctionGate, FunctionPlants
 from bench.machine import memory
-from bench.machine.own_usage import at_rest
+from bench.machine.own_usage import LONG_SPIN_S, at_rest
 from bench.plan.function_case import FunctionCase
 from kernels.api import Backend
 
@@ -47,4 +47,4 @@ class Function:
 
     def rest(self) -> None:
         """Whatever pools the function uses."""
-        at_rest()
+        at_rest(LONG_SPIN_S)

@@ -22,7 +22,7 @@ from bench.judging.network import NetworkGate
 from bench.judging.plants import Expected
 from bench.machine import memory
 from bench.machine.environment import usable_cpus
-from bench.machine.own_usage import at_rest
+from bench.machine.own_usage import LONG_SPIN_S, at_rest
 from bench.plan.network_time import LONGEST_S, least_seconds
 from kernels import networks
 from kernels.api import Backend
@@ -165,4 +165,4 @@ class Network:
 
     def rest(self) -> None:
         """Matrix products are OpenBLAS's, whose threads spin for long."""
-        at_rest()
+        at_rest(LONG_SPIN_S)

@@ -26,7 +26,7 @@ from bench.judging import tampering
 from bench.judging.plants import Control, Expected
 from bench.machine.clocks import clock, cpu_clock
 from bench.machine.cpu_speed import SEEN_S, Pace
-from bench.machine.own_usage import Idle, Idling, settle, usage
+from bench.machine.own_usage import Idle, Idling, usage
 from bench.messages import DeviceTimes, Finished, Loaded, Prepared, Sample
 from bench.plan.experiments import case_label
 from kernels.api import Backend, Case
@@ -127,7 +127,7 @@ class ArmServer:
             if self._copy is not None:
                 self._copy.choose(self._slots, self._calls)
             self._looks = Looks(self._slots, self._plants, self._calls, control=self._is_control)
-        settle()
+        self._work.rest()
         self._card = getattr(self._slots, "card", None)
         if self._card is not None:
             self._card.peak_bytes(reset=True)
@@ -155,7 +155,7 @@ class ArmServer:
         """Seconds per call, the fastest of so many probes of at least `least_s` each (or one call)."""
         self._take_up()
         seconds = self._pace.learn(lambda: self._calls.probe(max(least_s, SEEN_S / probes), probes))
-        settle()
+        self._work.rest()
         self._let_go()
         return seconds
 
@@ -179,7 +179,7 @@ class ArmServer:
         warm_problem = self._warm_up(warm_s, held)
         began, before = now(), usage()
         audit = looks if looks.can_audit else None
-        spans, taken = self._calls.run_parts(iterations, held, self._pace.look, audit, now)
+        spans, taken = self._calls.run_parts(iterations, held, self._pace.look_within, audit, now)
         ended, slot = now(), looks.one_of(taken)
         looks.seal(slot)
         spent = usage().since(before)
@@ -188,8 +188,7 @@ class ArmServer:
         if problem and not warm_problem and "writes nothing" in problem:
             problem = f"does nothing when the input has not changed: {problem}"
         problem = _tampered(self._watch.replaced()) or self._slots.why_copies or problem
-        if self._pace.everywhere:
-            self._work.rest()
+        self._rest()
         self._pace.look()
         return Sample(
             seconds=sum(seconds for _, seconds in spans) / iterations,
@@ -208,6 +207,11 @@ class ArmServer:
             idle_faults=idle.page_faults,
             in_threads=self._pace.everywhere,
         )
+
+    def _rest(self) -> None:
+        """Leave the CPUs to other arms."""
+        if self._pace.everywhere:
+            self._work.rest()
 
     def _take_up(self) -> None:
         """Where memory is had in turn: have it again, and what is in it."""
@@ -269,6 +273,7 @@ class ArmServer:
         problem = tampered or report.problem or self._looks.last() or self._waiting.why_early()
         report_now = self._compile_report()
         finished = Finished(problem, report_now, peak, self._peak_bytes(), self._unsettled)
+        self._rest()
         self._let_go()
         return finished
 
@@ -285,6 +290,7 @@ class ArmServer:
         held = [self._last[1]] if self._last is not None else []
         self._last = None
         dispatch_s = self._calls.dispatch(held)
+        self._rest()
         self._let_go()
         return dispatch_s
 

@@ -20,7 +20,7 @@ from bench.judging.activation import ActivationGate
 from bench.judging.changing_inputs import ChangingInputs
 from bench.judging.gate import Gate
 from bench.judging.plants import Expected
-from bench.machine.own_usage import settle
+from bench.machine.own_usage import at_rest
 from bench.plan.function_case import FunctionCase, plain
 from kernels.api import Backend, Case
 from kernels.networks.case import NetworkCase
@@ -80,7 +80,7 @@ class _Activation:
         return Slots(backend, self.case, source.of(self.case, where), cache_bytes, source.blocks.empty)
 
     def rest(self) -> None:
-        settle()
+        at_rest()
 
 
 class _OnCard(_Activation):

@@ -99,8 +99,17 @@ class Pace:
             _go_to_the_next(turn)
         self.look()
 
+    def look_within(self) -> None:
+        """Read it between parts of a batch, every `LOOK_EVERY` of them.
+
+        Not where other threads work, too: between two calls they spin, and the look would wait for their CPU until the
+        scheduler's next tick.
+        """
+        if not self.everywhere:
+            self.look()
+
     def look(self) -> None:
-        """Read it, as often in a batch as `LOOK_EVERY` says."""
+        """Read it now."""
         watchers = self._everywhere() if self.everywhere else {}
         everywhere = tuple((cpu, watcher.look()) for cpu, watcher in watchers.items())
         self._taken.append(everywhere or (_read_here(),))

@@ -16,6 +16,7 @@ from bench.limits import Finite
 from bench.machine.clocks import clock, cpu_clock, thread_clock
 
 __all__ = [
+    "LONG_SPIN_S",
     "Accounts",
     "Cost",
     "Idle",
@@ -23,7 +24,6 @@ __all__ = [
     "Usage",
     "accounts",
     "at_rest",
-    "settle",
     "usage",
     "waited_s",
     "waits_are_told",
@@ -176,38 +176,31 @@ def waits_are_told() -> bool:
     return Path(_THREADS, str(threading.get_native_id()), "schedstat").exists()
 
 
-def settle(most_s: float = 0.02) -> None:
-    """Return when this process's thread pools have stopped spinning, after `most_s` at the latest.
+LONG_SPIN_S = 0.2
+"""Longer than any pool is known to spin; OpenBLAS's does for some 30 ms, Intel's OpenMP for all of this."""
 
-    OpenMP workers spin for milliseconds after a parallel region; another arm's would share their CPU.
+
+def at_rest(most_s: float = 0.03) -> None:
+    """Return when none of this process's other threads works, after `most_s` at the latest.
+
+    Pools spin after a parallel region, libgomp's for 6 to 9 ms.  Another arm's threads would share
+    their CPUs.  The process's CPU time counts another thread's only when the scheduler ticks, so that one that spins
+    seems to rest; its state is known at once (proc_pid_stat, the third field).
     """
     give_up = clock() + most_s
-    while clock() < give_up:
-        before = cpu_clock()
-        time.sleep(0.0003)
-        if cpu_clock() - before < 0.0001:
-            return
-
-
-def at_rest(most_s: float = 0.2) -> None:
-    """As `settle`, for threads that spin for longer, as OpenBLAS's do.
-
-    The process's CPU time counts another thread's only when the scheduler ticks; a thread's state is known at
-    once (proc_pid_stat, the third field).
-    """
-    settle()
-    give_up = clock() + most_s
-    while clock() < give_up and _others_run():
-        time.sleep(0.001)
+    while _others_run() and clock() < give_up:
+        time.sleep(0.0005)
 
 
 def _others_run() -> bool:
-    """Whether a thread besides this one is running, or ready to; False where the system does not tell."""
+    """Whether a thread besides this one is running, or ready to; by CPU time where the system does not tell."""
     own = str(threading.get_native_id())
     try:
         threads = os.listdir(_THREADS)  # noqa: PTH208  # as above
     except OSError:
-        return False
+        before = cpu_clock()
+        time.sleep(0.0003)
+        return cpu_clock() - before > 0.0001
     for thread in threads:
         if thread == own:
             continue

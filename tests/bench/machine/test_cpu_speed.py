@@ -61,6 +61,16 @@ def test_beside_other_threads_it_stays(monkeypatch: pytest.MonkeyPatch) -> None:
     assert threading.get_ident() not in callers
 
 
+def test_between_the_parts_of_a_batch_who_works_in_one_thread_alone_is_looked_at() -> None:
+    """Threads of a pool spin there: the look would wait for their CPU."""
+    watched = Pace()
+    watched.look_within()
+    assert len(watched.taken()) == 1
+    watched.everywhere = True
+    watched.look_within()
+    assert watched.taken() == ()
+
+
 @_FEW_CPUS
 def test_where_a_thread_was_put_it_stays() -> None:
     watched = Pace()

@@ -1,0 +1,63 @@
+"""What an arm has done when it answers: another arm is measured from then on, and has all CPUs."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from bench.arm.server import ArmServer
+from bench.machine.clocks import clock
+from kernels import registry
+from kernels.api import Case
+
+_BATCHES = 5
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="a thread's state is told by Linux only")
+
+
+def _run_elsewhere() -> int:
+    """Threads of this process, besides the caller's, that are running or ready to."""
+    own = threading.get_native_id()
+    states = [
+        (path / "stat").read_bytes().rpartition(b")")[2].split()[0]
+        for path in Path("/proc/self/task").iterdir()
+        if int(path.name) != own
+    ]
+    return states.count(b"R")
+
+
+def _parallel() -> ArmServer:
+    server = ArmServer(lambda: registry.load("numba_parallel"), 1, 1 << 20)
+    server.load()
+    server.prepare(Case("relu", placement="out", n=1 << 15))
+    return server
+
+
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="one CPU has one thread")
+@pytest.mark.parametrize(
+    "ask",
+    [ArmServer.finish, ArmServer.dispatch, lambda server: server.batch(200, 0.0)],
+    ids=["finish", "dispatch", "batch"],
+)
+def test_no_thread_spins_once_an_arm_has_answered(ask: Callable[[ArmServer], object]) -> None:
+    server = _parallel()
+    server.probe(0.001)
+    server.batch(200, 0.0)
+    for _ in range(_BATCHES):
+        ask(server)
+        assert _run_elsewhere() == 0
+
+
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="one CPU has one thread")
+def test_there_is_something_to_wait_for() -> None:
+    """Right after the calls, threads do spin; else the test above would pass whatever the arm did."""
+    server = _parallel()
+    spinning, began = 0, clock()
+    while clock() - began < 10 and not spinning:
+        server._calls.run(200, [])
+        spinning = _run_elsewhere()
+    assert spinning
