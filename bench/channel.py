@@ -194,10 +194,11 @@ def serve(
     kinds: Sequence[type[R]],
     answer: Callable[[R], object],
     refusal: Callable[[BaseException], Refusal],
+    answered: Callable[[], None] = lambda: None,
 ) -> None:
     """Be the child: answer requests of these kinds until the parent hangs up.
 
-    What `answer` raises is told by `refusal`.
+    What `answer` raises is told by `refusal`.  Once an answer is sent, `answered` is called.
     """
     by_name = {kind.__name__: kind for kind in kinds}
     with contextlib.suppress(EOFError, ConnectionError):
@@ -205,6 +206,7 @@ def serve(
             frame = channel.receive()
             text = _answered(frame.text, by_name, answer, refusal)
             channel.send(frame.number, text)
+            answered()
 
 
 def _answered(

@@ -120,6 +120,8 @@ class Sample:
     """Of the timed calls alone."""
     in_threads: bool = False
     """Whether threads besides the one that calls do some of the work (see `bench.machine.cpu_speed`)."""
+    pauses: bool = False
+    """Whether the process stops until it is asked again (see `bench.machine.pausing`)."""
 
     def __post_init__(self) -> None:
         if self.pace and len(self.pace) * LOOK_EVERY < len(self.parts):
@@ -168,10 +170,11 @@ class ArmCalls(Protocol):
     def probe(self, least_s: float, probes: int = 1) -> float:
         """Seconds per call, the fastest of so many probes of at least `least_s` each (or one call)."""
 
-    def batch(self, iterations: int, warm_s: float, turn: int = 0) -> Sample:
+    def batch(self, iterations: int, warm_s: float, turn: int = 0, *, pauses: bool = False) -> Sample:
         """One timed batch of `iterations` calls, after warming up for `warm_s` seconds or one call.
 
-        Arms that work in one thread are on the same CPU in the same `turn`.
+        Arms that work in one thread are on the same CPU in the same `turn`.  Others, whose threads spin for a while,
+        wait until they rest, or stop once they have answered, where that may be (`pauses`).
         """
 
     def finish(self) -> Finished:
@@ -264,10 +267,11 @@ class TimeBatch(ArmRequest[Sample]):
     iterations: int
     warm_s: float
     turn: int = 0
+    pauses: bool = False
 
     def call(self, arm: ArmCalls) -> Sample:
         """Make the call."""
-        return arm.batch(self.iterations, self.warm_s, self.turn)
+        return arm.batch(self.iterations, self.warm_s, self.turn, pauses=self.pauses)
 
 
 @dataclass(frozen=True, slots=True)

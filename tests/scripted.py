@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import replace
 from typing import Any
 
+from bench.machine.cpu_speed import Reading
 from bench.machine.foreign_load import ForeignUse
 from bench.machine.nvidia import Watch
 from bench.machine.own_usage import Usage
@@ -50,6 +51,9 @@ class FakeSurroundings(Surroundings):
 
     def clock(self) -> float:
         return self.now
+
+    def each_cpu(self) -> tuple[Reading, ...]:
+        return ()
 
     def witness(self, pids: Iterable[int]) -> FakeSurroundings:
         return self
@@ -104,6 +108,8 @@ class FakePool:
         self.asked = Arm("nobody")
         """Whose batch it is, while `change` is asked."""
         self.requests: Counter[type[ArmRequest[Any]]] = Counter()
+        self.paused: list[Arm] = []
+        """Who was paused, in their order."""
         self.opened: list[Sequence[Arm]] = []
         """Who was started with whom, or was there already."""
         self.together: list[tuple[type[ArmRequest[Any]], Sequence[Arm]]] = []
@@ -114,6 +120,11 @@ class FakePool:
     def open(self, arms: Sequence[Arm], threads: int) -> dict[Arm, Loaded | ArmError]:
         self.opened.append(arms)
         return {arm: Loaded(0.0, "3.11.7", {}) for arm in arms}
+
+    pauses = True
+
+    def pause(self, arm: Arm) -> None:
+        self.paused.append(arm)
 
     def call(self, arm: Arm, request: ArmRequest[Any]) -> Any:
         self.requests[type(request)] += 1

@@ -45,6 +45,6 @@ class Function:
         slots = FunctionSlots(backend, self.case, inputs, cache_bytes)
         return FunctionGate(slots, FunctionPlants(self.case, inputs, variants, results))
 
-    def rest(self) -> None:
+    def rest(self) -> bool:
         """Whatever pools the function uses."""
-        at_rest(LONG_SPIN_S)
+        return at_rest(LONG_SPIN_S)

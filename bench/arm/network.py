@@ -163,6 +163,6 @@ class Network:
         slots = NetworkSlots(backend, case, inputs, cache_bytes)
         return NetworkGate(slots, NetworkPlants(case, inputs), self._expected)
 
-    def rest(self) -> None:
+    def rest(self) -> bool:
         """Matrix products are OpenBLAS's, whose threads spin for long."""
-        at_rest(LONG_SPIN_S)
+        return at_rest(LONG_SPIN_S)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from bench.arm.call_loops import Calls, Racing
@@ -64,7 +65,7 @@ class ArmServer:
         self._last: tuple[Slot, Any] | None = None
         self._card: Card | None = None
         self._idling: Idling | None = None
-        self._in_turn = self._has_worked = False
+        self._in_turn = self._has_worked = self._comes_to_rest = False
         self._unsettled = 0
 
     @property
@@ -155,22 +156,25 @@ class ArmServer:
         """Seconds per call, the fastest of so many probes of at least `least_s` each (or one call)."""
         self._take_up()
         seconds = self._pace.learn(lambda: self._calls.probe(max(least_s, SEEN_S / probes), probes))
-        self._work.rest()
+        self._comes_to_rest = self._work.rest()
         self._let_go()
         return seconds
 
-    def batch(self, iterations: int, warm_s: float, turn: int = 0) -> Sample:
-        """One timed batch of `iterations` calls, after warming up for `warm_s` seconds or one call.
+    def batch(self, iterations: int, warm_s: float, turn: int = 0, *, pauses: bool = False) -> Sample:
+        """See `bench.messages.ArmCalls.batch`.
 
-        Arms that work in one thread are on the same CPU in the same `turn`.
+        Who goes on working is not stopped but told of, as `bench.judging.claims` has it.
         """
         idle = (self._idling or Idling()).since()
         self._take_up()
         with self._ranges(self._range):
             sample = self._batch(iterations, warm_s, idle, turn)
+        pauses = pauses and sample.in_threads and self._comes_to_rest
+        if not pauses:
+            self._rest()
         self._let_go()
         self._idling = Idling()
-        return sample
+        return replace(sample, pauses=pauses)
 
     def _batch(self, iterations: int, warm_s: float, idle: Idle, turn: int = 0) -> Sample:
         now, looks = clock, self._looks
@@ -188,7 +192,6 @@ class ArmServer:
         if problem and not warm_problem and "writes nothing" in problem:
             problem = f"does nothing when the input has not changed: {problem}"
         problem = _tampered(self._watch.replaced()) or self._slots.why_copies or problem
-        self._rest()
         self._pace.look()
         return Sample(
             seconds=sum(seconds for _, seconds in spans) / iterations,
@@ -205,12 +208,12 @@ class ArmServer:
             pace=self._pace.taken(),
             idle_others_s=idle.others_s,
             idle_faults=idle.page_faults,
-            in_threads=self._pace.everywhere,
+            in_threads=self._pace.in_threads,
         )
 
     def _rest(self) -> None:
         """Leave the CPUs to other arms."""
-        if self._pace.everywhere:
+        if self._pace.in_threads:
             self._work.rest()
 
     def _take_up(self) -> None:

@@ -11,7 +11,8 @@ from collections.abc import Mapping
 
 from bench.arm.server import ArmServer
 from bench.channel import Refusal, Request, inherited, serve
-from bench.messages import ARM_REQUESTS, ArmRequest, Open
+from bench.machine.pausing import pause
+from bench.messages import ARM_REQUESTS, ArmRequest, Open, Sample
 from bench.plan.experiments import CONTROLS
 from kernels import registry
 from kernels.api import Backend
@@ -69,6 +70,7 @@ class Worker:
 
     def __init__(self) -> None:
         self._server: ArmServer | None = None
+        self._pauses = False
 
     def answer(self, request: Request[object]) -> object:
         """The answer to any of `ARM_REQUESTS`."""
@@ -77,12 +79,21 @@ class Worker:
             return self._server.load()
         if not isinstance(request, ArmRequest) or self._server is None:
             raise TypeError(f"{request.name!r} cannot be answered before an arm is open")
-        return request.call(self._server)
+        answer = request.call(self._server)
+        self._pauses = isinstance(answer, Sample) and answer.pauses
+        return answer
+
+    def answered(self) -> None:
+        """Stop until the next request, where the last one asked for that."""
+        if self._pauses:
+            self._pauses = False
+            pause()
 
 
 def main(fd: int) -> None:
     """Serve requests until the parent hangs up."""
-    serve(inherited(fd), ARM_REQUESTS, Worker().answer, refusal)
+    worker = Worker()
+    serve(inherited(fd), ARM_REQUESTS, worker.answer, refusal, worker.answered)
 
 
 if __name__ == "__main__":

@@ -52,8 +52,8 @@ class Workload(Protocol):
     ) -> Gate[Slots, ChangingInputs]:
         """A first slot, with the inputs that all arms build alike, what changes in them, and their judge."""
 
-    def rest(self) -> None:
-        """Return when the process's thread pools are at rest, so that other arms have the CPUs."""
+    def rest(self) -> bool:
+        """Return when the thread pools are at rest, so that other arms have the CPUs; False if one goes on."""
 
 
 class _Activation:
@@ -79,8 +79,8 @@ class _Activation:
     def slots(self, backend: Backend, source: InputSource, cache_bytes: int, where: Where = NOWHERE) -> Slots:
         return Slots(backend, self.case, source.of(self.case, where), cache_bytes, source.blocks.empty)
 
-    def rest(self) -> None:
-        at_rest()
+    def rest(self) -> bool:
+        return at_rest()
 
 
 class _OnCard(_Activation):

@@ -19,13 +19,13 @@ from typing import TypeVar
 
 from bench.machine.clocks import clock, cpu_clock, thread_clock
 
-__all__ = ["LOOK_EVERY", "SEEN_S", "Pace", "Reading", "Readings", "arithmetic_s"]
+__all__ = ["LOOK_EVERY", "SEEN_S", "EachCpu", "Pace", "Reading", "Readings", "arithmetic_s", "this_cpu"]
 
 _T = TypeVar("_T")
 Reading = tuple[int, float]
 """A CPU and the seconds that the arithmetic took there."""
 Readings = tuple[tuple[Reading, ...], ...]
-"""Those of a batch: for each look, that of the thread that called or, where all CPUs matter, of each of them."""
+"""Those of a batch: for each look, that of the CPU that it was on or, where several matter, of each of them."""
 
 LOOK_EVERY = 4
 """A batch is looked at before it, after it, and between so many of its parts."""
@@ -62,7 +62,7 @@ def _cpu_teller() -> Callable[[], int]:
     return tell
 
 
-_this_cpu = _cpu_teller()
+this_cpu = _cpu_teller()
 
 
 def _few_cpus() -> set[int]:
@@ -78,16 +78,15 @@ class Pace:
 
     def __init__(self) -> None:
         self._taken: list[tuple[Reading, ...]] = []
-        self._watchers: dict[int, _Watcher] = {}
-        self.everywhere = False
-        """Whether all CPUs matter, and not only the one that this thread is on."""
+        self.in_threads = False
+        """Whether others than the one that calls do some of the work."""
 
     def learn(self, work: Callable[[], _T]) -> _T:
         """Do what batches are made of, for `SEEN_S` or longer, and see whether other threads work at it, too."""
         all_s, own_s = cpu_clock(), thread_clock()
         result = work()
         all_s, own_s = cpu_clock() - all_s, thread_clock() - own_s
-        self.everywhere = all_s - own_s > _OTHERS * all_s
+        self.in_threads = all_s - own_s > _OTHERS * all_s
         return result
 
     def begin(self, turn: int) -> None:
@@ -95,39 +94,27 @@ class Pace:
 
         Not where other threads work, too: the CPU may be one of theirs, and the two would share it for a whole batch.
         """
-        if not self.everywhere:
+        if not self.in_threads:
             _go_to_the_next(turn)
         self.look()
 
     def look_within(self) -> None:
         """Read it between parts of a batch, every `LOOK_EVERY` of them.
 
-        Not where other threads work, too: between two calls they spin, and the look would wait for their CPU until the
-        scheduler's next tick.
+        Not where other threads work, too: they spin between two calls, and would do so for longer than usual.
         """
-        if not self.everywhere:
+        if not self.in_threads:
             self.look()
 
     def look(self) -> None:
-        """Read it now."""
-        watchers = self._everywhere() if self.everywhere else {}
-        everywhere = tuple((cpu, watcher.look()) for cpu, watcher in watchers.items())
-        self._taken.append(everywhere or (_read_here(),))
+        """Read it now, on the CPU that this thread is on."""
+        seconds = arithmetic_s()
+        self._taken.append(((this_cpu(), seconds),))
 
     def taken(self) -> Readings:
         """The readings since this was asked last."""
         taken, self._taken = tuple(self._taken), []
         return taken
-
-    def _everywhere(self) -> dict[int, _Watcher]:
-        if not self._watchers:
-            self._watchers = {cpu: _Watcher(cpu) for cpu in _few_cpus()}
-        return self._watchers
-
-
-def _read_here() -> Reading:
-    seconds = arithmetic_s()
-    return _this_cpu(), seconds
 
 
 def _go_to_the_next(turn: int) -> None:
@@ -139,6 +126,23 @@ def _go_to_the_next(turn: int) -> None:
         os.sched_setaffinity(0, {cpus[turn % len(cpus)]})
     with contextlib.suppress(OSError):
         os.sched_setaffinity(0, cpus)
+
+
+class EachCpu:
+    """Looks at each of the CPUs, where they are few, while nobody works on them.
+
+    It is the coordinator who does, beside a batch of an arm that works in several threads: these spin once they have
+    worked, and a look in their own process would wait for their CPU until the scheduler's next tick.
+    """
+
+    def __init__(self) -> None:
+        self._watchers: dict[int, _Watcher] = {}
+
+    def look(self) -> tuple[Reading, ...]:
+        """The reading of each, now; of none where there is one, or more than a few."""
+        if not self._watchers:
+            self._watchers = {cpu: _Watcher(cpu) for cpu in _few_cpus()}
+        return tuple((cpu, watcher.look()) for cpu, watcher in self._watchers.items())
 
 
 class _Watcher:

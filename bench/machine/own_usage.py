@@ -180,16 +180,19 @@ LONG_SPIN_S = 0.2
 """Longer than any pool is known to spin; OpenBLAS's does for some 30 ms, Intel's OpenMP for all of this."""
 
 
-def at_rest(most_s: float = 0.03) -> None:
-    """Return when none of this process's other threads works, after `most_s` at the latest.
+def at_rest(most_s: float = 0.03) -> bool:
+    """Return when none of this process's other threads works, after `most_s` at the latest: whether none did then.
 
     Pools spin after a parallel region, libgomp's for 6 to 9 ms.  Another arm's threads would share
     their CPUs.  The process's CPU time counts another thread's only when the scheduler ticks, so that one that spins
     seems to rest; its state is known at once (proc_pid_stat, the third field).
     """
     give_up = clock() + most_s
-    while _others_run() and clock() < give_up:
+    while works := _others_run():
+        if clock() >= give_up:
+            break
         time.sleep(0.0005)
+    return not works
 
 
 def _others_run() -> bool:

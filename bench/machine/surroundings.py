@@ -9,10 +9,13 @@ import time
 from collections.abc import Iterable
 
 from bench.machine import clocks
+from bench.machine.cpu_speed import EachCpu, Reading
 from bench.machine.foreign_load import Clock, Witness
 from bench.machine.nvidia import Watch, watch_of
 
 __all__ = ["HERE", "Surroundings"]
+
+_each_cpu = EachCpu()
 
 
 class Surroundings:
@@ -25,6 +28,10 @@ class Surroundings:
     def clock(self) -> float:
         """Seconds on the clock that arms read, too."""
         return clocks.clock()
+
+    def each_cpu(self) -> tuple[Reading, ...]:
+        """How fast each of the CPUs is, while no arm works (see `bench.machine.cpu_speed`)."""
+        return _each_cpu.look()
 
     def round_begins(self, number: int) -> None:
         """Called before that round of an experiment; who measures beside something may start or stop it here."""

@@ -109,7 +109,8 @@ class Guardian:
                 ready, _, _ = select.select([self._link, woken], [], [])
                 if woken in ready:
                     woken.recv(1 << 12)
-                    self._reap()
+                    if _has_ended():
+                        self._reap()
                 if self._link in ready and not self._is_asked():
                     return
         except ConnectionError:
@@ -157,6 +158,14 @@ class Guardian:
                 with contextlib.suppress(psutil.Error):
                     each.kill()
             psutil.wait_procs(strays, _ENDS_WITHIN_S)
+
+
+def _has_ended() -> bool:
+    """Whether a child has, and did not only stop or go on, as arms do all the time (`bench.machine.pausing`)."""
+    try:
+        return os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+    except ChildProcessError:
+        return True  # it was the last one, and has been waited for
 
 
 def _exactly(link: socket.socket, size: int) -> bytes:

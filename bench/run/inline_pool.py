@@ -26,6 +26,8 @@ A = TypeVar("A")
 class InlinePool:
     """For debuggers and profilers, not for figures to quote."""
 
+    pauses = False
+
     def __init__(self, plugins: Mapping[str, str]) -> None:
         self._plugins = dict(plugins)
         self._servers: dict[Arm, ArmServer] = {}
@@ -44,6 +46,9 @@ class InlinePool:
     def call(self, arm: Arm, request: ArmRequest[A]) -> A:
         """Make the call; the debugger of ``--pdb`` sees what it raises through ArmError's cause."""
         return _made(lambda: request.call(self._servers[arm]))
+
+    def pause(self, arm: Arm) -> None:
+        """Nothing: it would be this process, too."""
 
     def call_all(self, arms: Sequence[Arm], request: ArmRequest[A]) -> list[A | ArmError]:
         """One after the other."""

@@ -28,6 +28,13 @@ class Pool(Protocol):
     def call(self, arm: Arm, request: ArmRequest[A]) -> A:
         """One answer.  Raises ArmError."""
 
+    @property
+    def pauses(self) -> bool:
+        """Whether `pause` does something; where not, an arm waits until its threads rest before it answers."""
+
+    def pause(self, arm: Arm) -> None:
+        """Return when the arm has stopped, as its last answer has it do, until it is asked again."""
+
     def call_all(self, arms: Sequence[Arm], request: ArmRequest[A]) -> list[A | ArmError]:
         """The answers of many, some at a time; an ArmError stands for one that did not come."""
 

@@ -21,6 +21,7 @@ from typing import Any, Generic, TypeVar
 
 from bench.channel import Channel, Refusal, Request, answer_in, send_request
 from bench.codec import MessageError
+from bench.machine import pausing
 from bench.machine.address_layout import HASH_SEED, filled_up
 from bench.machine.memory import oom_kills
 from bench.plan.interpreters import search_path
@@ -88,6 +89,7 @@ class ChildProcess:
         self._oom_kills = oom_kills()
         self.channel = Channel(ours)
         self._requests = 0
+        self._is_paused = False
 
     @property
     def pid(self) -> int:
@@ -102,11 +104,19 @@ class ChildProcess:
             OSError
         ):  # it died before it could be asked, or reads nothing: no answer comes
             send_request(self.channel, self._requests, request, time.monotonic() + seconds)
+        if self._is_paused:
+            self._is_paused = False
+            pausing.continues(self.pid)
         return pending
 
     def call(self, request: Request[A], seconds: float) -> A:
         """Ask and wait.  Raises ArmError."""
         return self.ask(request, seconds).answer()
+
+    def pause(self) -> None:
+        """Return when it has stopped, as its last answer has it do, until it is asked again."""
+        self._is_paused = True
+        pausing.pauses(self.pid)
 
     def death(self, name: str) -> ArmError:
         """How the process ended, asked for `name`, with the last line that it printed."""

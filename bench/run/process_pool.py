@@ -20,6 +20,7 @@ from bench.arm import worker
 from bench.arrays.shared_inputs import SharedInputs
 from bench.channel import Request
 from bench.machine.environment import last_level_cache, usable_cpus
+from bench.machine.pausing import CAN_PAUSE
 from bench.messages import ArmRequest, Loaded, Open, Prepare, Prepared, Release, Trim
 from bench.plan.cold_caches import COMPILERS
 from bench.plan.experiments import Arm, Variant
@@ -72,6 +73,8 @@ class ProcessPool:
 
     `random_layout`: see `ChildProcess`.
     """
+
+    pauses = CAN_PAUSE
 
     def __init__(
         self, plugins: Mapping[str, str], cell_timeout: float, *, random_layout: bool = False
@@ -147,6 +150,10 @@ class ProcessPool:
         except ArmError:
             self._bury(arm)
             raise
+
+    def pause(self, arm: Arm) -> None:
+        """See `bench.run.process.ChildProcess.pause`."""
+        self._processes[arm].pause()
 
     def call_all(self, arms: Sequence[Arm], request: ArmRequest[A]) -> list[A | ArmError]:
         """As many at a time as there are CPUs."""

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import fmean, median, quantiles
 
+from bench.machine.cpu_speed import Readings
 from bench.machine.nvidia import Watch
 from bench.machine.surroundings import Surroundings
 from bench.messages import Sample, TimeBatch
@@ -111,9 +112,10 @@ class Rounds:
         self._witness.window()  # what others did meanwhile is of no account
         while due:
             state, lengthened = due.popleft()
-            sample = self._batch(state, number)
-            if sample is None:
+            measurement = self._batch(state, number)
+            if measurement is None:
                 continue
+            sample, looks = measurement
             calls = calls_for(min(sample.parts), state.batch_s)
             shorter = _shorter(sample, max(state.batch_s, LONG_BATCH_S))
             if shorter is None and calls > _MORE * state.iterations and lengthened < _LENGTHENED:
@@ -121,7 +123,7 @@ class Rounds:
                 due.appendleft((state, lengthened + 1))
                 continue
             state.iterations = shorter or state.iterations
-            self._note(state, sample, number, len(measured))
+            self._note(state, sample, looks, number, len(measured))
             measured.append(state)
         if longer:
             agree(measured)
@@ -130,17 +132,25 @@ class Rounds:
         count_alike(self._states)
         self._watch.cool()
 
-    def _batch(self, state: ArmState, number: int) -> Sample | None:
-        """What the arm tells; None where it failed, or tells what cannot be."""
-        request = TimeBatch(state.iterations, self._limits.warm_s, number // _EACH_WAY)
+    def _batch(self, state: ArmState, number: int) -> tuple[Sample, Readings] | None:
+        """What the arm tells, and looks at the CPUs beside it; None where it failed, or tells what cannot be."""
+        begun = self._surroundings.clock()
+        before = self._surroundings.each_cpu() if state.is_parallel else ()
+        request = TimeBatch(
+            state.iterations, self._limits.warm_s, number // _EACH_WAY, pauses=self._pool.pauses
+        )
         asked = self._surroundings.clock()
         try:
             sample = self._pool.call(state.arm, request)
         except ArmError as error:
             state.fail(error.status, error.reason)
             return None
-        answered = self._surroundings.clock()
-        self._took[id(state)] = answered - asked
+        answered, looks = self._surroundings.clock(), sample.pace
+        if sample.pauses:
+            self._pool.pause(state.arm)
+        if sample.in_threads:
+            looks = tuple(look for look in (before, self._surroundings.each_cpu()) if look) or looks
+        self._took[id(state)] = self._surroundings.clock() - begun
         problem = _impossible(sample, asked, answered) or sample.problem
         if problem is not None:
             state.fail("mistrusted", f"in round {number}: {problem}")
@@ -151,9 +161,9 @@ class Rounds:
             state.idle_faults += sample.idle_faults
             state.pauses += 1
         self._latest = state
-        return sample
+        return sample, looks
 
-    def _note(self, state: ArmState, sample: Sample, number: int, order: int) -> None:
+    def _note(self, state: ArmState, sample: Sample, looks: Readings, number: int, order: int) -> None:
         """Put the batch into the arm's books."""
         self._witness.spent(self._pool.pid(state.arm), sample.total_cpu_s)
         low, _, high = (
@@ -177,7 +187,7 @@ class Rounds:
                 cost=sample.cost,
                 in_threads=sample.in_threads,
                 sm_mhz=self._watch.sm_mhz(),
-                cpu_reading_s=_reading(sample),
+                cpu_reading_s=_reading(looks),
             )
         )
 
@@ -190,9 +200,9 @@ def _shorter(sample: Sample, long_s: float) -> int | None:
     return max(int(sample.iterations * long_s / took_s), 1)
 
 
-def _reading(sample: Sample) -> float | None:
+def _reading(looks: Readings) -> float | None:
     """Seconds of the fixed arithmetic beside a batch: of the slowest CPU that it uses, the mean over the looks."""
-    slowest = [max(seconds for _, seconds in look) for look in sample.pace]
+    slowest = [max(seconds for _, seconds in look) for look in looks]
     return fmean(slowest) if slowest else None
 
 

@@ -42,6 +42,15 @@ class WatchedPool:
         self._tell([arm], request)
         return self._pool.call(arm, request)
 
+    @property
+    def pauses(self) -> bool:
+        """As the pool's."""
+        return self._pool.pauses
+
+    def pause(self, arm: Arm) -> None:
+        """As the pool's."""
+        self._pool.pause(arm)
+
     def call_all(self, arms: Sequence[Arm], request: ArmRequest[A]) -> list[A | ArmError]:
         """As the pool's."""
         self._tell(arms, request)

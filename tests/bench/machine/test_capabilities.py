@@ -34,8 +34,9 @@ def test_without_affinity_all_cpus_count(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.delattr(os, "sched_setaffinity", raising=False)
     assert environment.usable_cpus() == os.cpu_count()
     pace = cpu_speed.Pace()
-    for everywhere in (False, True):
-        pace.everywhere = everywhere
+    assert cpu_speed.EachCpu().look() == ()
+    for in_threads in (False, True):
+        pace.in_threads = in_threads
         pace.begin(0)
         ((_, seconds),) = pace.taken()[0]
         assert seconds > 0

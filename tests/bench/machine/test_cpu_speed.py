@@ -12,7 +12,7 @@ import pytest
 from bench.arm.server import ArmServer
 from bench.machine import cpu_speed
 from bench.machine.clocks import cpu_clock
-from bench.machine.cpu_speed import LOOK_EVERY, Pace, arithmetic_s
+from bench.machine.cpu_speed import LOOK_EVERY, EachCpu, Pace, arithmetic_s
 from kernels import registry
 from kernels.api import Case
 
@@ -23,14 +23,11 @@ _FEW_CPUS = pytest.mark.skipif(
 
 
 @_FEW_CPUS
-def test_everywhere_each_cpu_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_cpu_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cpu_speed, "arithmetic_s", lambda: float(next(iter(os.sched_getaffinity(0)))))
-    watched = Pace()
-    watched.everywhere = True
-    watched.begin(0)
-    watched.look()
-    assert watched.taken() == (tuple((cpu, float(cpu)) for cpu in _CPUS),) * 2
-    assert watched.taken() == ()
+    each = EachCpu()
+    for _ in range(2):
+        assert each.look() == tuple((cpu, float(cpu)) for cpu in _CPUS)
     assert os.sched_getaffinity(0) == _CPUS
 
 
@@ -52,21 +49,21 @@ def test_one_thread_begins_on_the_cpu_whose_turn_it_is(monkeypatch: pytest.Monke
 
 @_FEW_CPUS
 def test_beside_other_threads_it_stays(monkeypatch: pytest.MonkeyPatch) -> None:
-    callers = set()
-    monkeypatch.setattr(os, "sched_setaffinity", lambda *_: callers.add(threading.get_ident()))
+    moves: list[object] = []
+    monkeypatch.setattr(os, "sched_setaffinity", lambda *to: moves.append(to))
     watched = Pace()
-    watched.everywhere = True
+    watched.in_threads = True
     watched.begin(0)
-    assert len(watched.taken()[0]) == len(_CPUS)
-    assert threading.get_ident() not in callers
+    assert len(watched.taken()) == 1
+    assert not moves
 
 
 def test_between_the_parts_of_a_batch_who_works_in_one_thread_alone_is_looked_at() -> None:
-    """Threads of a pool spin there: the look would wait for their CPU."""
+    """Threads of a pool spin there, and a look would have them do so for longer than usual."""
     watched = Pace()
     watched.look_within()
     assert len(watched.taken()) == 1
-    watched.everywhere = True
+    watched.in_threads = True
     watched.look_within()
     assert watched.taken() == ()
 
@@ -96,12 +93,12 @@ def _busy_elsewhere(seconds: float) -> None:
     thread.join()
 
 
-@pytest.mark.parametrize(("work", "everywhere"), [(_busy, False), (_busy_elsewhere, True)])
-def test_who_works_in_other_threads_is_seen(work: Callable[[float], None], everywhere: bool) -> None:
+@pytest.mark.parametrize(("work", "in_threads"), [(_busy, False), (_busy_elsewhere, True)])
+def test_who_works_in_other_threads_is_seen(work: Callable[[float], None], in_threads: bool) -> None:
     watched = Pace()
-    watched.everywhere = not everywhere
+    watched.in_threads = not in_threads
     watched.learn(lambda: work(0.05))
-    assert watched.everywhere is everywhere
+    assert watched.in_threads is in_threads
 
 
 def test_arithmetic_takes_longer_where_there_is_more_of_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -71,7 +71,8 @@ def test_at_rest_waits_for_a_thread_that_runs() -> None:
     thread = threading.Thread(target=work)
     thread.start()
     started.wait()
-    at_rest(30.0)
+    assert not at_rest(0.001)
+    assert at_rest(30.0)
     returned = clock()
     thread.join()
     assert returned > ended[0] - 0.01

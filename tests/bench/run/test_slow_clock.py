@@ -26,6 +26,11 @@ class SlowClock:
     def open(self, arms: Sequence[Arm], threads: int) -> dict[Arm, Loaded | ArmError]:
         return {arm: Loaded(0.0, "3.11.7", {}) for arm in arms}
 
+    pauses = False
+
+    def pause(self, arm: Arm) -> None:
+        """Nothing to stop."""
+
     def call(self, arm: Arm, request: ArmRequest[Any]) -> Any:
         assert isinstance(request, TimeBatch)
         began = clock()
