@@ -110,6 +110,7 @@ class _Asks(Silent):
         self._machine = machine
 
     def visit(self, experiment: Experiment, process: int) -> None:
+        self._machine.visited.append(experiment)
         self._machine.asks()
 
 
@@ -133,8 +134,10 @@ class Machine:
         self.blocks: list[Sequence[Ended]] = []
         self.estimates: list[tuple[float, float]] = []
         """Of each visit, the time at its beginning then and the seconds that were said to be left."""
+        self.visited: list[Experiment] = []
+        """And of which experiment it was."""
         self.leasts: list[float] = []
-        """And those that were left in any case."""
+        """And the seconds that were left in any case."""
         self.reports: dict[str, dict[str, int]] = {}
         """What compilers say of each case, by backend."""
         self.told: list[tuple[int, str, str]] = []

@@ -7,12 +7,17 @@ from __future__ import annotations
 
 from kernels.networks.case import NetworkCase
 
-__all__ = ["JUDGED_STEPS", "LONGEST_S", "least_seconds", "size_of"]
+__all__ = ["BESIDE_S", "FEWEST_S", "JUDGED_STEPS", "LONGEST_S", "least_seconds", "size_of"]
 
 LONGEST_S = 60.0
 """Seconds that an experiment may take whatever its share of the time."""
 JUDGED_STEPS = 3.0
 """Preparing and judging a training step take so many times as long, beside its rounds: the judge follows its steps."""
+BESIDE_S = (0.1, 0.05)
+"""Seconds that preparing and judging an arm take: of the smallest network, and what each small case adds that a
+network is as large as."""
+FEWEST_S = (0.05, 0.07)
+"""The same of its fewest rounds."""
 _FLOPS_PER_S = 1e11
 _CALLS = 30
 """About what an arm calls at least: gate, probes and rounds of one call each."""

@@ -2,14 +2,14 @@
 
 A visit is foreseen part by part.  Where the same experiment was visited in a process before, it is expected to take
 that again for each of its arms, as much longer or shorter as the others of this pass do; else it takes what those of
-its sort and of a like weight took, most of all the last ones.  Compiling has a pace of its own
+its sort and of a like weight took, most of all the last ones (`bench.run.rates`).  Compiling has a pace of its own
 (`bench.run.compile_pace`): only first processes do it.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from operator import attrgetter
 from statistics import fmean
@@ -17,7 +17,8 @@ from statistics import fmean
 from bench.plan.cold_caches import NOTHING, Compiling
 from bench.plan.experiments import Experiment, weight
 from bench.run.compile_pace import CompilePace
-from bench.run.visit_sizes import in_rounds, preparing, sort_of
+from bench.run.rates import Seen, mean_of_at_most, rates
+from bench.run.visit_sizes import Rates, Size, by_weight, in_rounds, preparing, sort_of
 from kernels.api import Case
 
 __all__ = ["Pace", "Took", "Visit"]
@@ -56,7 +57,7 @@ class Took:
 
 
 Part = Callable[[Took], float]
-_Size = Callable[[Experiment, int], float]
+_Size = Callable[[Experiment, int], Size]
 _Kind = tuple[float, int, str]
 """What visits are like each other by: weight, process and sort."""
 _BESIDE, _LEAST, _ROUNDS = attrgetter("beside_s"), attrgetter("least_s"), attrgetter("rounds_s")
@@ -74,6 +75,10 @@ class _Made:
     """What the same experiment took in the process before."""
     first: bool
     """In its processes."""
+
+    def counts_in(self, process: int) -> float:
+        """For visits in processes of that number, by that alone."""
+        return 1.0 if self.process == process else _OTHER_PASS
 
     def tells(self, part: Part) -> float:
         """How much that part of it tells of later visits."""
@@ -102,7 +107,7 @@ class Pace:
         self._made: list[_Made] = []
         self._alikes: dict[_Kind, list[tuple[_Made, float]]] = {}
         self._ratios: dict[tuple[int, Part], float] = {}
-        self._rates: dict[tuple[_Kind, Part], float] = {}
+        self._rates: dict[tuple[_Kind, Part], Rates] = {}
         self._rounds: dict[tuple[_Kind, float], float] = {}
         """All as they stand since the last visit: a long run asks for thousands that are to come."""
 
@@ -162,7 +167,8 @@ class Pace:
 
     def _rounds_s(self, visit: Visit, most_s: float, before: _Before | None) -> float:
         mine, seen = weight(*visit), []
-        for made, counts in self._alike(visit):
+        for made, alike in self._alike(visit):
+            counts = alike * made.counts_in(visit[1])
             same_end = before is None or (
                 made.before is not None and made.before.took.limited is before.took.limited
             )
@@ -174,8 +180,8 @@ class Pace:
                 )
             )
         if before is not None:
-            seen.append((_for_as_many(visit, before, _ROUNDS, weight), before.took.limited, _OWN))
-        return _mean_of_at_most(most_s, seen)
+            seen.append((_for_as_many(visit, before, _ROUNDS, by_weight), before.took.limited, _OWN))
+        return mean_of_at_most(most_s, seen)
 
     def _foreseen(self, visit: Visit, part: Part, size: _Size) -> float:
         """That part of what it will take; where it is the first, as its size is to those of the others."""
@@ -184,25 +190,27 @@ class Pace:
             if (visit[1], part) not in self._ratios:
                 self._ratios[visit[1], part] = self._ratio(visit[1], part, size)
             return _for_as_many(visit, before, part, size) * self._ratios[visit[1], part]
-        key = _kind(visit), part
+        key, mine = (_kind(visit), part), size(*visit)
         if key not in self._rates:
-            alike = [(made, counts * made.tells(part)) for made, counts in self._alike(visit)]
-            sizes = sum(counts * size(made.experiment, made.process) for made, counts in alike)
-            seen = sum(counts * part(made.took) for made, counts in alike)
-            self._rates[key] = seen / sizes if sizes else 0.0
-        return size(*visit) * self._rates[key]
+            self._rates[key] = rates(list(self._seen(visit, part, size)), mine.usual)
+        return mine.at(self._rates[key])
+
+    def _seen(self, visit: Visit, part: Part, size: _Size) -> Iterator[Seen]:
+        """That part of the last visits: an arm of a network has the same done to it in all processes."""
+        for made, alike in self._alike(visit):
+            its = size(made.experiment, made.process)
+            counts = alike * made.tells(part) * (1.0 if its.usual else made.counts_in(visit[1]))
+            yield counts, its, part(made.took)
 
     def _alike(self, visit: Visit) -> list[tuple[_Made, float]]:
-        """The last visits, with what each counts for one of that weight and sort in such a process."""
-        key = _kind(visit)
+        """The last visits, with what each counts for one of that weight and sort."""
+        mine, _, sort = key = _kind(visit)
         if key not in self._alikes:
-            self._alikes[key] = list(self._counting(*key))
+            self._alikes[key] = [
+                (made, _FADES**age * math.exp(-_OTHER_SIZE * abs(math.log(mine / made.weight))))
+                for age, made in enumerate(reversed(self._last_of(sort)))
+            ]
         return self._alikes[key]
-
-    def _counting(self, mine: float, process: int, sort: str) -> Iterator[tuple[_Made, float]]:
-        for age, made in enumerate(reversed(self._last_of(sort))):
-            counts = _FADES**age * math.exp(-_OTHER_SIZE * abs(math.log(mine / made.weight)))
-            yield made, counts if made.process == process else counts * _OTHER_PASS
 
     def _last_of(self, sort: str) -> list[_Made]:
         """The last visits of that sort, which others tell next to nothing of; of all, before there was one."""
@@ -237,19 +245,4 @@ def _kind(visit: Visit) -> _Kind:
 
 def _for_as_many(visit: Visit, before: _Before, part: Part, size: _Size) -> float:
     """That part of what the visit before took, as it would be for the arms of this one."""
-    return part(before.took) * size(*visit) / size(visit[0], before.process)
-
-
-def _mean_of_at_most(most: float, seen: Iterable[tuple[float, bool, float]]) -> float:
-    """The mean of min(x, `most`), of (x, whether it is longer than that, what it counts)."""
-    ordered = sorted(seen)
-    left = sum(counts for _, _, counts in ordered)
-    mean, longer, last = 0.0, 1.0, 0.0
-    for value, is_longer, counts in ordered:
-        if value >= most:
-            break
-        mean, last = mean + longer * (value - last), value
-        if not is_longer:
-            longer *= max(1.0 - counts / left, 0.0)
-        left -= counts
-    return mean + longer * (most - last) if longer else mean
+    return part(before.took) * size(*visit).units / size(visit[0], before.process).units
