@@ -93,6 +93,8 @@ class FakePool:
     batches take theirs besides.
     """
 
+    pauses = True
+
     def __init__(
         self,
         surroundings: FakeSurroundings,
@@ -120,8 +122,6 @@ class FakePool:
     def open(self, arms: Sequence[Arm], threads: int) -> dict[Arm, Loaded | ArmError]:
         self.opened.append(arms)
         return {arm: Loaded(0.0, "3.11.7", {}) for arm in arms}
-
-    pauses = True
 
     def pause(self, arm: Arm) -> None:
         self.paused.append(arm)

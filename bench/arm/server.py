@@ -27,7 +27,7 @@ from bench.judging import tampering
 from bench.judging.plants import Control, Expected
 from bench.machine.clocks import clock, cpu_clock
 from bench.machine.cpu_speed import SEEN_S, Pace
-from bench.machine.own_usage import Idle, Idling, usage
+from bench.machine.own_usage import LONG_SPIN_S, Idle, Idling, at_rest, usage
 from bench.messages import DeviceTimes, Finished, Loaded, Prepared, Sample
 from bench.plan.experiments import case_label
 from kernels.api import Backend, Case
@@ -156,7 +156,7 @@ class ArmServer:
         """Seconds per call, the fastest of so many probes of at least `least_s` each (or one call)."""
         self._take_up()
         seconds = self._pace.learn(lambda: self._calls.probe(max(least_s, SEEN_S / probes), probes))
-        self._comes_to_rest = self._work.rest()
+        self._comes_to_rest = self._work.rest() or at_rest(LONG_SPIN_S)
         self._let_go()
         return seconds
 

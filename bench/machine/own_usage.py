@@ -24,6 +24,7 @@ __all__ = [
     "Usage",
     "accounts",
     "at_rest",
+    "state_in",
     "usage",
     "waited_s",
     "waits_are_told",
@@ -208,11 +209,18 @@ def _others_run() -> bool:
         if thread == own:
             continue
         with suppress(OSError):  # it has ended
-            file = os.open(f"{_THREADS}/{thread}/stat", os.O_RDONLY)
-            try:
-                state = os.read(file, 512).rpartition(b")")[2].split()[:1]
-            finally:
-                os.close(file)
-            if state == [b"R"]:
+            if state_in(f"{_THREADS}/{thread}") == b"R":
                 return True
     return False
+
+
+def state_in(folder: str) -> bytes:
+    """The state that the kernel tells of a process or a thread, one letter, in its folder of /proc.
+
+    Raises OSError where there is none, or no such folder.
+    """
+    file = os.open(f"{folder}/stat", os.O_RDONLY)
+    try:
+        return os.read(file, 512).rpartition(b")")[2].split()[0]
+    finally:
+        os.close(file)

@@ -12,16 +12,17 @@ import os
 import signal
 import sys
 import time
-from pathlib import Path
 
 from bench.machine.clocks import clock
 from bench.machine.cpu_speed import this_cpu
+from bench.machine.own_usage import state_in
 
-__all__ = ["CAN_PAUSE", "continues", "pause", "pauses"]
+__all__ = ["CAN_PAUSE", "PAUSES_WITHIN_S", "continues", "has_paused", "pause"]
 
 CAN_PAUSE = sys.platform == "linux"
 """Elsewhere no guardian ends a process that is stopped when the one that would continue it has been killed."""
-_STOPS_WITHIN_S = 0.05
+PAUSES_WITHIN_S = 5.0
+"""Far longer than a process waits for a CPU beside others' work: it stops as soon as it has answered."""
 _LOOK_EVERY_S = 2e-5
 
 
@@ -39,15 +40,17 @@ def pause() -> None:
         os.sched_setaffinity(0, cpus)
 
 
-def pauses(pid: int) -> None:
-    """Return when that process has stopped itself; one that does not within a while is stopped."""
-    give_up = clock() + _STOPS_WITHIN_S
+def has_paused(pid: int, within_s: float) -> bool:
+    """Wait until that process has stopped itself, or has ended; False if it has not within so many seconds.
+
+    It is not stopped from here: it might stop itself after it was continued, and wait for ever.
+    """
+    give_up = clock() + within_s
     while not _is_stopped(pid):
         if clock() > give_up:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGSTOP)
-            return
+            return False
         time.sleep(_LOOK_EVERY_S)
+    return True
 
 
 def continues(pid: int) -> None:
@@ -57,9 +60,8 @@ def continues(pid: int) -> None:
 
 
 def _is_stopped(pid: int) -> bool:
-    """Whether it has stopped, or ended (proc_pid_stat, the third field)."""
+    """Whether it has stopped, or ended."""
     try:
-        state = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[0]
+        return state_in(f"/proc/{pid}") in (b"T", b"Z", b"X")
     except OSError:
         return True
-    return state in b"TZX"

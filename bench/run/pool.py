@@ -33,7 +33,7 @@ class Pool(Protocol):
         """Whether `pause` does something; where not, an arm waits until its threads rest before it answers."""
 
     def pause(self, arm: Arm) -> None:
-        """Return when the arm has stopped, as its last answer has it do, until it is asked again."""
+        """Return when the arm has stopped, as it says in its last answer, until it is asked again.  Raises ArmError."""
 
     def call_all(self, arms: Sequence[Arm], request: ArmRequest[A]) -> list[A | ArmError]:
         """The answers of many, some at a time; an ArmError stands for one that did not come."""

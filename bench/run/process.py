@@ -114,9 +114,10 @@ class ChildProcess:
         return self.ask(request, seconds).answer()
 
     def pause(self) -> None:
-        """Return when it has stopped, as its last answer has it do, until it is asked again."""
+        """Return when it has stopped, as it says in its last answer, until it is asked again.  Raises ArmError."""
         self._is_paused = True
-        pausing.pauses(self.pid)
+        if not pausing.has_paused(self.pid, pausing.PAUSES_WITHIN_S):
+            raise ArmError("mistrusted", "says that it stops until it is asked again, and goes on")
 
     def death(self, name: str) -> ArmError:
         """How the process ended, asked for `name`, with the last line that it printed."""

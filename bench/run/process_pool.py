@@ -153,7 +153,11 @@ class ProcessPool:
 
     def pause(self, arm: Arm) -> None:
         """See `bench.run.process.ChildProcess.pause`."""
-        self._processes[arm].pause()
+        try:
+            self._processes[arm].pause()
+        except ArmError:
+            self._bury(arm)
+            raise
 
     def call_all(self, arms: Sequence[Arm], request: ArmRequest[A]) -> list[A | ArmError]:
         """As many at a time as there are CPUs."""

@@ -142,12 +142,12 @@ class Rounds:
         asked = self._surroundings.clock()
         try:
             sample = self._pool.call(state.arm, request)
+            answered, looks = self._surroundings.clock(), sample.pace
+            if sample.pauses:
+                self._pool.pause(state.arm)
         except ArmError as error:
             state.fail(error.status, error.reason)
             return None
-        answered, looks = self._surroundings.clock(), sample.pace
-        if sample.pauses:
-            self._pool.pause(state.arm)
         if sample.in_threads:
             looks = tuple(look for look in (before, self._surroundings.each_cpu()) if look) or looks
         self._took[id(state)] = self._surroundings.clock() - begun

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.arm import server as arm_server
 from bench.arm import workload
 from bench.arm.server import ArmServer
 from bench.machine.clocks import clock
@@ -59,6 +60,19 @@ def test_no_thread_spins_once_an_arm_has_answered(
     for _ in range(_ANSWERS):
         ask(server)
         assert _run_elsewhere() == 0
+
+
+def test_who_comes_to_rest_late_is_stopped_and_who_never_does_is_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Intel's OpenMP spins for longer than is waited after each batch."""
+    monkeypatch.setattr(workload, "at_rest", lambda: False)
+    for rests in (True, False):
+        monkeypatch.setattr(arm_server, "at_rest", lambda _most_s, rests=rests: rests)
+        server = _parallel()
+        server.probe(0.001)
+        assert server.batch(200, 0.0, pauses=True).pauses is rests
+        assert not server.batch(200, 0.0).pauses
 
 
 def test_there_is_something_to_wait_for() -> None:

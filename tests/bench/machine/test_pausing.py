@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import psutil
 import pytest
 
-from bench.machine.pausing import CAN_PAUSE, continues, pauses
+from bench.machine.pausing import CAN_PAUSE, PAUSES_WITHIN_S, continues, has_paused
 from tests.waiting import states_once_stopped
 
 pytestmark = pytest.mark.skipif(not CAN_PAUSE, reason="nobody pauses on this system")
@@ -57,21 +57,27 @@ def _told(process: subprocess.Popen[str], word: str) -> str:
     return process.stdout.readline()
 
 
-@pytest.mark.parametrize("word", ["pause", "go on"], ids=["stops itself", "is stopped"])
-def test_no_thread_of_a_paused_process_runs(spinning: subprocess.Popen[str], word: str) -> None:
+def test_no_thread_of_a_paused_process_runs(spinning: subprocess.Popen[str]) -> None:
     for turn in range(3):
-        number, cpus = _told(spinning, word).split(maxsplit=1)
+        number, cpus = _told(spinning, "pause").split(maxsplit=1)
         assert int(number) == turn
         assert cpus.strip() == str(sorted(psutil.Process().cpu_affinity() or ()))
-        pauses(spinning.pid)
+        assert has_paused(spinning.pid, PAUSES_WITHIN_S)
         assert states_once_stopped(spinning.pid) == [psutil.STATUS_STOPPED] * 2
 
 
 def test_it_is_not_waited_for_who_has_ended(spinning: subprocess.Popen[str]) -> None:
     spinning.kill()
     spinning.wait()
-    pauses(spinning.pid)
+    assert has_paused(spinning.pid, PAUSES_WITHIN_S)
     continues(spinning.pid)
+
+
+def test_who_goes_on_is_told_of_and_not_stopped(spinning: subprocess.Popen[str]) -> None:
+    """Stopped from outside it would stop itself once more when it is continued, and answer nobody."""
+    for turn in range(2):
+        assert _told(spinning, "go on").startswith(f"{turn} ")
+        assert not has_paused(spinning.pid, within_s=0.05)
 
 
 def test_who_only_stops_or_goes_on_has_not_ended() -> None:

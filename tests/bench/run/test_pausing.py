@@ -8,12 +8,14 @@ from dataclasses import replace
 import psutil
 import pytest
 
+from bench.machine import pausing
 from bench.machine.cpu_speed import Reading
 from bench.machine.environment import usable_cpus
 from bench.machine.pausing import CAN_PAUSE
 from bench.messages import Finish, Prepare, Probe, Sample, TimeBatch
 from bench.plan.experiments import Arm, Experiment
 from bench.run.experiment import Limits, Visit, run
+from bench.run.process import ArmError
 from bench.run.process_pool import ProcessPool
 from kernels.api import Case
 from tests.scripted import FakePool, FakeSurroundings
@@ -44,6 +46,18 @@ def test_a_pool_that_spins_has_no_cpu_once_its_arm_has_answered(pool: ProcessPoo
         assert len(states) > 1
         assert set(states) == {psutil.STATUS_STOPPED}
     assert pool.call(_PARALLEL, Finish()).problem is None
+
+
+@pytest.mark.skipif(not CAN_PAUSE, reason="nobody pauses on this system")
+def test_who_says_that_it_stops_and_goes_on_is_not_believed(
+    pool: ProcessPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pausing, "PAUSES_WITHIN_S", 0.05)
+    arm = Arm("numpy_ufunc")
+    pool.open([arm], 0)
+    with pytest.raises(ArmError, match="mistrusted: says that it stops"):
+        pool.pause(arm)
+    assert not isinstance(pool.open([arm], 0)[arm], ArmError)
 
 
 class _Looking(FakeSurroundings):

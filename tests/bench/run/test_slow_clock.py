@@ -20,13 +20,13 @@ from kernels.api import Case
 class SlowClock:
     """A pool whose workers' clock runs at a tenth of the speed."""
 
+    pauses = False
+
     def __init__(self, factor: float) -> None:
         self.factor = factor
 
     def open(self, arms: Sequence[Arm], threads: int) -> dict[Arm, Loaded | ArmError]:
         return {arm: Loaded(0.0, "3.11.7", {}) for arm in arms}
-
-    pauses = False
 
     def pause(self, arm: Arm) -> None:
         """Nothing to stop."""
